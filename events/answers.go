@@ -1,0 +1,101 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/signalbox-go/signalbox/events/discord"
+)
+
+// SendEvent sends a heartbeat now. Receipt.RoundTrip is the latency to the gateway.
+func (e Heartbeat) SendEvent(ctx context.Context, to Sender) (Receipt, error) {
+	answer, err := to.Send(ctx, e)
+	return answer.Receipt, err
+}
+
+// SendEvent sets the presence, and returns when it was written.
+func (e UpdatePresence) SendEvent(ctx context.Context, to Sender) (Receipt, error) {
+	answer, err := to.Send(ctx, e)
+	return answer.Receipt, err
+}
+
+// VoiceConnection is what UpdateVoiceState is answered with.
+type VoiceConnection struct {
+	Receipt
+	State  *VoiceStateUpdate
+	Server *VoiceServerUpdate // nil unless the bot joined or moved
+}
+
+// SendEvent changes the voice state, and returns the bot's own new state.
+func (e UpdateVoiceState) SendEvent(ctx context.Context, to Sender) (VoiceConnection, error) {
+	answer, err := to.Send(ctx, e)
+	voice := VoiceConnection{Receipt: answer.Receipt}
+	for i := range answer.Events {
+		raw := &answer.Events[i]
+		var bad error
+		if raw.Type == TypeVoiceStateUpdate {
+			voice.State, bad = decodeAnswer[VoiceStateUpdate](raw)
+		} else {
+			voice.Server, bad = decodeAnswer[VoiceServerUpdate](raw)
+		}
+		err = errors.Join(err, bad)
+	}
+	return voice, err
+}
+
+// GuildMembers is what RequestGuildMembers is answered with, all chunks together.
+type GuildMembers struct {
+	Receipt
+	GuildID   Snowflake
+	Members   []discord.GuildMember
+	NotFound  []Snowflake       // of UserIDs, those that are not members
+	Presences []json.RawMessage // if they were asked for
+}
+
+// SendEvent asks for the members, and returns when all chunks have come. After an error the
+// members that came before it are returned as well.
+func (e RequestGuildMembers) SendEvent(ctx context.Context, to Sender) (GuildMembers, error) {
+	answer, err := to.Send(ctx, e)
+	members := GuildMembers{Receipt: answer.Receipt, GuildID: e.GuildID}
+	for i := range answer.Events {
+		chunk, bad := decodeAnswer[GuildMembersChunk](&answer.Events[i])
+		err = errors.Join(err, bad)
+		members.Members = append(members.Members, chunk.Members...)
+		members.NotFound = append(members.NotFound, chunk.NotFound...)
+		members.Presences = append(members.Presences, chunk.Presences...)
+	}
+	return members, err
+}
+
+// GuildSoundboardSounds is what RequestSoundboardSounds is answered with.
+type GuildSoundboardSounds struct {
+	Receipt
+	Guilds map[Snowflake][]discord.SoundboardSound
+}
+
+// SendEvent asks for the sounds, and returns when every guild has answered. After an error the
+// guilds that answered before it are returned as well.
+func (e RequestSoundboardSounds) SendEvent(ctx context.Context, to Sender) (GuildSoundboardSounds, error) {
+	answer, err := to.Send(ctx, e)
+	sounds := GuildSoundboardSounds{Receipt: answer.Receipt, Guilds: map[Snowflake][]discord.SoundboardSound{}}
+	for i := range answer.Events {
+		of, bad := decodeAnswer[SoundboardSounds](&answer.Events[i])
+		if bad == nil {
+			sounds.Guilds[of.GuildID] = of.Sounds
+		}
+		err = errors.Join(err, bad)
+	}
+	return sounds, err
+}
+
+// SendEvent asks for the fields, and returns the guild's answer.
+func (e RequestChannelInfo) SendEvent(ctx context.Context, to Sender) (ChannelInfo, error) {
+	answer, err := to.Send(ctx, e)
+	info := &ChannelInfo{}
+	if err == nil && len(answer.Events) > 0 {
+		info, err = decodeAnswer[ChannelInfo](&answer.Events[0])
+	}
+	info.Receipt = answer.Receipt
+	return *info, err
+}
