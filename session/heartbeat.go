@@ -1,0 +1,145 @@
+package session
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+const (
+	minInterval = time.Second      // a shorter heartbeat interval is a mistake of the gateway
+	maxInterval = 10 * time.Minute // and so is a longer one
+
+	// ownFrames is how many frames besides periodic heartbeats a session writes in any 60 s:
+	// Identify or Resume, and heartbeats that the gateway asks for. The rate limiter keeps room
+	// for as many; see ratelimit.Reserve.
+	ownFrames  = 3
+	ownPeriod  = 61 * time.Second // the gateway counts arrivals, so a second is added
+	maxSilence = 10 * time.Second // beyond an interval, before a silent connection is a zombie
+)
+
+// heartbeat keeps a connection's time: when the next beat is due, and when silence means that
+// the connection is dead. The zero value belongs to a connection without Hello.
+type heartbeat struct {
+	interval time.Duration
+	next     time.Time            // when the next periodic beat is due
+	life     time.Time            // when the last complete frame came
+	sent     time.Time            // of the beat that has no ACK yet; zero: none
+	stalled  bool                 // silence is our own doing
+	own      [ownFrames]time.Time // the latest frames of our own, a ring
+	at       int
+}
+
+// start begins to beat, first after a random part of the interval so that the shards of a fleet
+// do not beat together.
+//
+// Source: events/gateway#heartbeat-interval
+func (h *heartbeat) start(now time.Time, interval time.Duration, random *rand.Rand) {
+	h.interval = interval
+	h.next = now.Add(time.Duration(random.Int64N(int64(interval))))
+	h.life = now
+}
+
+// due is when the heartbeat wants to be looked at.
+func (h *heartbeat) due() time.Time {
+	if h.interval == 0 {
+		return time.Time{}
+	}
+	if h.stalled {
+		return h.next
+	}
+	return earliest(h.next, h.dead())
+}
+
+// dead is when the connection counts as a zombie, if nothing comes before. Any complete frame
+// is a sign of life, so that an ACK behind a flood of events ends no connection.
+func (h *heartbeat) dead() time.Time {
+	return h.life.Add(h.interval + min(h.interval, maxSilence))
+}
+
+func (h *heartbeat) zombie(now time.Time) bool {
+	return h.interval != 0 && !h.stalled && !now.Before(h.dead())
+}
+
+func (h *heartbeat) stall(now time.Time, stalled bool) {
+	if h.stalled && !stalled {
+		h.life = now // silence counts from here
+	}
+	h.stalled = stalled
+}
+
+// beat reports whether the periodic heartbeat is due, and plans the next. Beats that were
+// missed, because the machine slept, are not made up for.
+func (h *heartbeat) beat(now time.Time) bool {
+	if h.interval == 0 || now.Before(h.next) {
+		return false
+	}
+	h.next = h.next.Add(h.interval)
+	if h.next.Before(now) {
+		h.next = now.Add(h.interval)
+	}
+	return true
+}
+
+// spare takes one of the frames that the session may write besides periodic heartbeats.
+func (h *heartbeat) spare(now time.Time) bool {
+	if last := h.own[h.at]; !last.IsZero() && now.Sub(last) < ownPeriod {
+		return false
+	}
+	h.own[h.at] = now
+	h.at = (h.at + 1) % len(h.own)
+	return true
+}
+
+// tend does what the heartbeat's time asks for. It reports false when the connection is dead.
+func (m *Machine) tend() bool {
+	if m.beat.zombie(m.now) {
+		m.reconnect(fmt.Errorf("%w: nothing came for %v", ErrZombie, m.now.Sub(m.beat.life).Round(time.Millisecond)), events.CloseNone)
+		return false
+	}
+	if m.beat.beat(m.now) {
+		m.writeHeartbeat()
+	}
+	return true
+}
+
+// answerHeartbeat writes the heartbeat that the gateway asked for. Of a flood of such requests
+// only those within the reserve are answered: more would break the limit of 120 frames in 60 s.
+func (m *Machine) answerHeartbeat() {
+	if m.beat.spare(m.now) {
+		m.writeHeartbeat()
+	}
+}
+
+// Heartbeat writes a heartbeat beside the periodic ones, on behalf of somebody who has a
+// permit for it. It reports false when the machine is not Ready.
+func (m *Machine) Heartbeat(now time.Time) bool {
+	m.now = now
+	if m.state != Ready {
+		return false
+	}
+	m.writeHeartbeat()
+	return true
+}
+
+func (m *Machine) writeHeartbeat() {
+	d := []byte("null")
+	if m.cursor.Seq > 0 {
+		d = fmt.Append(nil, m.cursor.Seq)
+	}
+	if m.beat.sent.IsZero() {
+		m.beat.sent = m.now // before the write: its ACK may be here before the write returns
+	}
+	m.host.Write(m.conn, events.OpHeartbeat, events.EncodePayload(events.OpHeartbeat, d))
+}
+
+func (m *Machine) acknowledged() {
+	if m.beat.sent.IsZero() {
+		return // nobody asked
+	}
+	took := m.now.Sub(m.beat.sent)
+	m.beat.sent = time.Time{}
+	m.host.Latency(took)
+}

@@ -1,0 +1,173 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Causes of a reconnect that do not come from outside.
+var (
+	ErrZombie         = errors.New("session: zombied connection")
+	ErrPhaseTimeout   = errors.New("session: the gateway took too long")
+	ErrReconnect      = errors.New("session: the gateway asked to reconnect (op 7)")
+	ErrInvalidSession = errors.New("session: the gateway declared the session invalid (op 9)")
+	ErrBadFrame       = errors.New("session: unreadable frame")
+)
+
+// closeToResume is sent when a connection is given up and its session is not: any code but
+// 1000 and 1001 keeps the session.
+const closeToResume = events.CloseUnknownError
+
+const (
+	maxResumes   = 3 // failed in a row, then the session is given up
+	maxURLDials  = 2 // failed in a row to the resume URL, then the gateway's own URL is dialled
+	healthy      = time.Minute
+	backoffBase  = 2 * time.Second
+	backoffCap   = 30 * time.Second
+	identifyCap  = 10 * time.Minute // once Identifies are spent without a healthy minute
+	identifyFree = 2                // Identifies after which that cap applies
+)
+
+// ladder remembers what failed, to choose the next step down: the resume URL, then the
+// gateway's own URL with the same session, then a new session.
+type ladder struct {
+	attempts   int       // connections in a row without a healthy minute
+	resumes    int       // failed Resumes of this session in a row
+	dials      int       // connections to the resume URL in a row that came to no Hello
+	identifies int       // written since the last healthy minute
+	reached    int64     // the sequence when Resume was written, to see progress
+	ready      time.Time // since when the session is Ready; zero: it is not
+}
+
+// url is where to dial: the resume URL only for a session that it belongs to.
+func (m *Machine) url() events.Secret {
+	if m.cursor.Resumable() && m.cursor.ResumeURL != "" && m.ladder.dials < maxURLDials {
+		return m.cursor.ResumeURL
+	}
+	return events.Secret(m.cfg.URL)
+}
+
+func (m *Machine) connect(cause error) {
+	m.conn++
+	m.open = true
+	m.beat = heartbeat{}
+	m.become(Connecting, m.now.Add(DialTimeout), Change{Cause: cause})
+	m.host.Connect(m.conn, m.url())
+}
+
+// drop ends the connection, and with it all that belongs to it.
+func (m *Machine) drop(code events.CloseCode) {
+	if !m.open {
+		return
+	}
+	m.open = false
+	if m.state == Queued {
+		m.host.Dequeue(m.conn)
+	}
+	m.host.Close(m.conn, code)
+}
+
+// reconnect gives up the connection, chooses the next step of the ladder and waits.
+func (m *Machine) reconnect(cause error, code events.CloseCode) { m.retreat(cause, code, 0) }
+
+// retreat is reconnect with a least time to wait.
+func (m *Machine) retreat(cause error, code events.CloseCode, least time.Duration) {
+	m.drop(code)
+	lost := m.judge(cause)
+	at := m.now.Add(max(least, m.backoff()))
+	m.become(Backoff, at, Change{Cause: cause, Lost: lost, Retry: at})
+}
+
+// judge decides whether the session outlives the cause, and counts what failed. It reports
+// whether a session was given up.
+func (m *Machine) judge(cause error) bool {
+	had := m.cursor.Resumable()
+	l := &m.ladder
+	if !l.ready.IsZero() && m.now.Sub(l.ready) >= healthy {
+		*l = ladder{}
+	}
+	l.ready = time.Time{}
+	switch m.state {
+	case Connecting, AwaitingHello:
+		if had && m.cursor.ResumeURL != "" {
+			l.dials++
+		}
+	case Resuming:
+		if l.resumes++; m.cursor.Seq > l.reached {
+			l.resumes = 1 // events came again: the next attempt starts from further on
+		}
+	}
+	var closed *CloseError
+	gone := errors.Is(cause, errSessionGone) || l.resumes >= maxResumes
+	gone = gone || errors.As(cause, &closed) && closed.Code.Verdict() == events.VerdictNewSession
+	if gone {
+		m.cursor.clear()
+		l.resumes, l.dials = 0, 0
+	}
+	return had && gone
+}
+
+// errSessionGone marks a cause after which the session cannot be resumed.
+var errSessionGone = errors.New("the session is gone")
+
+// backoff is full jitter below a bound that doubles: it spreads a fleet that lost its
+// connections at one instant. The bound falls back only after a healthy minute.
+func (m *Machine) backoff() time.Duration {
+	limit := backoffCap
+	if m.ladder.identifies > identifyFree {
+		limit = identifyCap
+	}
+	bound := min(backoffBase<<min(m.ladder.attempts, 20), limit)
+	m.ladder.attempts++
+	return jitter(m.cfg.Rand, bound)
+}
+
+func jitter(random *rand.Rand, bound time.Duration) time.Duration {
+	return time.Duration(random.Int64N(int64(bound)))
+}
+
+// lost takes the end of a dial or of a connection that the other side brought about.
+func (m *Machine) lost(in Input) {
+	if !m.open {
+		return
+	}
+	var closed *CloseError
+	if errors.As(in.Err, &closed) && closed.Fatal() {
+		m.fail(in.Err)
+		return
+	}
+	m.reconnect(in.Err, events.CloseNone)
+}
+
+// expire takes the end of a phase that had a deadline.
+func (m *Machine) expire(phase string) {
+	if m.deadline.IsZero() || m.now.Before(m.deadline) {
+		return
+	}
+	m.reconnect(fmt.Errorf("%w: %s", ErrPhaseTimeout, phase), events.CloseNone)
+}
+
+// fail ends the machine because connecting again would end the same way.
+func (m *Machine) fail(cause error) {
+	m.drop(events.CloseNone)
+	m.err = cause
+	had := m.cursor.Resumable()
+	m.cursor.clear()
+	m.become(Closed, time.Time{}, Change{Cause: cause, Lost: had})
+}
+
+// stop ends the machine because somebody wants it to.
+func (m *Machine) stop(in Input) {
+	if m.state == Closed {
+		return
+	}
+	m.drop(in.Code)
+	if in.Code.EndsSession() {
+		m.cursor.clear()
+	}
+	m.become(Closed, time.Time{}, Change{Cause: in.Err})
+}

@@ -1,0 +1,289 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// What a written request can end in, if not in an answer.
+var (
+	// ErrNoAnswer: the time was up. For Update Voice State this is how Discord says no.
+	ErrNoAnswer = errors.New("session: the gateway did not answer in time")
+	// ErrConnectionLost: the connection ended after the write and before the answer, and the
+	// answer was not among what the gateway sent again. Whether the request was carried out is
+	// not known.
+	ErrConnectionLost = errors.New("session: the connection was lost before the answer; whether the request was carried out is not known")
+	// ErrSessionLost: the session ended before the answer, which will not come any more.
+	ErrSessionLost = errors.New("session: the session was lost before the answer")
+)
+
+const (
+	answerTimeout = time.Minute     // between a write, or a part of its answer, and the next part
+	replayGrace   = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
+)
+
+// Outcome is how one request ended. Events holds what came of the answer, even after an error.
+type Outcome struct {
+	ID        uint64
+	Events    []events.Raw
+	Err       error
+	RoundTrip time.Duration
+}
+
+// Replies are the written requests of one session that wait for their answer. Answers are
+// recognised by nonce where the gateway echoes one, and else by guild, first asked first
+// answered. The zero value is ready; it belongs to one goroutine.
+type Replies struct {
+	pending []*pending
+	voice   map[events.Snowflake]events.Snowflake // where the bot is: guild → channel
+	next    time.Time                             // no deadline is earlier
+}
+
+type pending struct {
+	id       uint64
+	request  events.Request
+	written  time.Time
+	deadline time.Time // the asker's; zero: none
+	patience time.Time // ours: moves with each part of the answer
+	orphan   bool      // its connection has ended
+	got      []events.Raw
+	seen     []uint64           // op 8: a bitmap of the chunks that came
+	chunks   int                // op 8: how many came
+	missing  []events.Snowflake // op 31: guilds that have not answered
+	state    bool               // op 4: the voice state has come
+	server   bool               // op 4: the voice server has come, or is not awaited
+}
+
+// Answered reports whether the gateway answers requests with this opcode at all.
+func Answered(op events.Opcode) bool { return op != events.OpPresenceUpdate }
+
+// Len is how many requests wait.
+func (r *Replies) Len() int { return len(r.pending) }
+
+// Add begins to wait for the answer to a request that is written now. A zero deadline means
+// that the asker has none.
+func (r *Replies) Add(now time.Time, id uint64, request events.Request, deadline time.Time) {
+	p := &pending{id: id, request: request, written: now, deadline: deadline, patience: now.Add(answerTimeout)}
+	p.missing = slices.Clone(request.Guilds)
+	if request.Op == events.OpVoiceStateUpdate {
+		channel, known := r.voice[request.Guild]
+		p.server = request.Channel == nil || known && channel == *request.Channel
+	}
+	r.pending = append(r.pending, p)
+	r.next = earliest(r.next, p.due())
+}
+
+func (p *pending) due() time.Time { return earliest(p.deadline, p.patience) }
+
+// Next is when Expire should be called; zero: nothing waits.
+func (r *Replies) Next() time.Time {
+	if len(r.pending) == 0 {
+		return time.Time{}
+	}
+	return r.next
+}
+
+// Expire ends the requests whose time is up.
+func (r *Replies) Expire(now time.Time) []Outcome {
+	if len(r.pending) == 0 || now.Before(r.next) {
+		return nil
+	}
+	r.next = time.Time{}
+	return r.sweep(now, func(p *pending) (bool, error) {
+		if !now.Before(p.due()) {
+			if p.orphan {
+				return true, ErrConnectionLost
+			}
+			return true, ErrNoAnswer
+		}
+		r.next = earliest(r.next, p.due())
+		return false, nil
+	})
+}
+
+// Disconnected marks what waits: its answer can only come by a replay.
+func (r *Replies) Disconnected() {
+	for _, p := range r.pending {
+		p.orphan = true
+	}
+}
+
+// Resumed gives what was asked on an earlier connection a last moment.
+func (r *Replies) Resumed(now time.Time) {
+	for _, p := range r.pending {
+		if p.orphan {
+			p.patience = now.Add(replayGrace)
+			r.next = earliest(r.next, p.patience)
+		}
+	}
+}
+
+// Reset ends all requests, because their session has: with ErrSessionLost, or another reason.
+func (r *Replies) Reset(now time.Time, reason error) []Outcome {
+	r.voice = nil
+	return r.sweep(now, func(*pending) (bool, error) { return true, reason })
+}
+
+// Acknowledged takes a heartbeat's ACK.
+func (r *Replies) Acknowledged(now time.Time) []Outcome {
+	return r.sweep(now, func(p *pending) (bool, error) { return p.request.Op == events.OpHeartbeat, nil })
+}
+
+// Observe takes an event, and returns the requests that it has completed. user is the bot.
+func (r *Replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
+	switch raw.Type {
+	case events.TypeVoiceStateUpdate: // also when nothing waits, to know where the bot is
+		return r.voiceState(now, raw, user)
+	case events.TypeGuildMembersChunk, events.TypeRateLimited, events.TypeSoundboardSounds,
+		events.TypeChannelInfo, events.TypeVoiceServerUpdate:
+	default:
+		return nil
+	}
+	if len(r.pending) == 0 {
+		return nil
+	}
+	var part struct {
+		GuildID events.Snowflake `json:"guild_id"`
+		Nonce   string           `json:"nonce"`
+		Index   int              `json:"chunk_index"`
+		Count   int              `json:"chunk_count"`
+	}
+	if raw.Type == events.TypeRateLimited {
+		return r.rateLimited(now, raw)
+	}
+	if json.Unmarshal(raw.Data, &part) != nil {
+		return nil // not an answer to anything; its subscribers will hear of the error
+	}
+	return r.first(now, raw, func(p *pending) (matches, done bool) {
+		switch raw.Type {
+		case events.TypeGuildMembersChunk:
+			if p.request.Op != events.OpRequestGuildMembers || p.request.Nonce != part.Nonce || p.request.Guild != part.GuildID {
+				return false, false
+			}
+			return p.chunk(part.Index, part.Count)
+		case events.TypeSoundboardSounds:
+			i := slices.Index(p.missing, part.GuildID)
+			if i < 0 {
+				return false, false
+			}
+			p.missing = slices.Delete(p.missing, i, i+1)
+			return true, len(p.missing) == 0
+		case events.TypeChannelInfo:
+			matches = p.request.Op == events.OpRequestChannelInfo && p.request.Guild == part.GuildID
+			return matches, matches
+		default: // VOICE_SERVER_UPDATE
+			matches = p.request.Op == events.OpVoiceStateUpdate && p.request.Guild == part.GuildID && !p.server
+			p.server = p.server || matches
+			return matches, matches && p.state
+		}
+	})
+}
+
+// chunk counts one part of a member list; the same part twice counts once.
+func (p *pending) chunk(index, count int) (matches, done bool) {
+	const most = 1 << 20 // a thousand million members
+	if index < 0 || index >= count || count > most {
+		return false, false
+	}
+	for len(p.seen) <= index/64 {
+		p.seen = append(p.seen, 0)
+	}
+	bit := uint64(1) << (index % 64)
+	if p.seen[index/64]&bit != 0 {
+		return false, false
+	}
+	p.seen[index/64] |= bit
+	p.chunks++
+	return true, p.chunks == count
+}
+
+func (r *Replies) voiceState(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
+	if user == 0 || !bytes.Contains(raw.Data, []byte(user.String())) {
+		return nil
+	}
+	var state struct {
+		GuildID   events.Snowflake  `json:"guild_id"`
+		ChannelID *events.Snowflake `json:"channel_id"`
+		UserID    events.Snowflake  `json:"user_id"`
+	}
+	if json.Unmarshal(raw.Data, &state) != nil || state.UserID != user {
+		return nil
+	}
+	if r.voice == nil {
+		r.voice = make(map[events.Snowflake]events.Snowflake)
+	}
+	delete(r.voice, state.GuildID)
+	if state.ChannelID != nil {
+		r.voice[state.GuildID] = *state.ChannelID
+	}
+	return r.first(now, raw, func(p *pending) (matches, done bool) {
+		if p.request.Op != events.OpVoiceStateUpdate || p.request.Guild != state.GuildID || p.state {
+			return false, false
+		}
+		want := p.request.Channel
+		if (want == nil) != (state.ChannelID == nil) || want != nil && *want != *state.ChannelID {
+			return false, false // somebody else moved the bot
+		}
+		p.state = true
+		return true, p.server
+	})
+}
+
+// rateLimited ends the request that the gateway refused to carry out.
+func (r *Replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
+	var limited events.RateLimited
+	var meta events.RateLimitedMembers
+	if json.Unmarshal(raw.Data, &limited) != nil || limited.Opcode != events.OpRequestGuildMembers ||
+		json.Unmarshal(limited.Meta, &meta) != nil {
+		return nil
+	}
+	return r.sweep(now, func(p *pending) (bool, error) {
+		if p.request.Op != limited.Opcode || p.request.Nonce != meta.Nonce || p.request.Guild != meta.GuildID {
+			return false, nil
+		}
+		return true, &events.RateLimitedError{
+			Opcode: limited.Opcode, GuildID: meta.GuildID,
+			RetryAfter: time.Duration(limited.RetryAfter * float64(time.Second)),
+		}
+	})
+}
+
+// first gives the event to the first request that it matches.
+func (r *Replies) first(now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) []Outcome {
+	for i, p := range r.pending {
+		matches, done := match(p)
+		if !matches {
+			continue
+		}
+		p.got = append(p.got, raw)
+		p.patience = now.Add(answerTimeout)
+		if !done {
+			return nil
+		}
+		r.pending = slices.Delete(r.pending, i, i+1)
+		return []Outcome{p.outcome(now, nil)}
+	}
+	return nil
+}
+
+// sweep ends all requests for which end says so.
+func (r *Replies) sweep(now time.Time, end func(*pending) (bool, error)) []Outcome {
+	var ended []Outcome
+	r.pending = slices.DeleteFunc(r.pending, func(p *pending) bool {
+		over, err := end(p)
+		if over {
+			ended = append(ended, p.outcome(now, err))
+		}
+		return over
+	})
+	return ended
+}
+
+func (p *pending) outcome(now time.Time, err error) Outcome {
+	return Outcome{ID: p.id, Events: p.got, Err: err, RoundTrip: now.Sub(p.written)}
+}

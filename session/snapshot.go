@@ -1,0 +1,44 @@
+package session
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Cursor is what a session's life hangs on: who it is and how far it has come. It outlives
+// the Machine that steps it, so that a crash of the machine's owner costs a Resume and not an
+// Identify. It is written by the machine alone, inside Step. The zero value has no session.
+type Cursor struct {
+	SessionID events.Secret
+	ResumeURL events.Secret
+	Seq       int64            // the last sequence handed to Host.Deliver
+	Session   uint64           // counts the sessions of the shard: see events.Meta
+	User      events.Snowflake // the bot itself
+}
+
+// Resumable reports whether there is a session to resume.
+func (c *Cursor) Resumable() bool { return c.SessionID != "" }
+
+// clear forgets the session, but not how many there were.
+func (c *Cursor) clear() {
+	c.SessionID, c.ResumeURL, c.Seq = "", "", 0
+}
+
+// Snapshot is a session at rest: with the token, all that is needed to resume it, in this
+// process or another. SessionID and ResumeURL are secrets: fmt prints them as "[redacted]",
+// and a Store must keep them as it would keep the token.
+type Snapshot struct {
+	Shard     events.ShardID
+	SessionID string
+	ResumeURL string
+	Seq       int64     // every event up to it has been handled
+	SavedAt   time.Time // when Seq was true
+}
+
+// Format prints the snapshot without its secrets, whatever the verb.
+func (s Snapshot) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{shard %v session %v seq %d saved %v}",
+		s.Shard, events.Secret(s.SessionID), s.Seq, s.SavedAt.Format(time.RFC3339))
+}
