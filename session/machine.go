@@ -107,7 +107,7 @@ type Machine struct {
 	deadline time.Time // of the phase, or the end of Backoff; zero: none
 	beat     heartbeat
 	ladder   ladder
-	err      error     // why the machine is Closed
+	err      error // why the machine is Closed
 }
 
 // NewMachine returns a machine in the state Idle. The error says what in cfg cannot work.
