@@ -16,6 +16,7 @@ type Config struct {
 	URL      string          // of the gateway, as discovery gave it
 	Rand     *rand.Rand      // for jitter; nil: seeded from the system
 	Cursor   *Cursor         // nil: a new one, without a session
+	Conn     uint64          // the number of the latest connection of an earlier machine of this shard
 }
 
 // The time that each phase may take.
@@ -128,8 +129,12 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
-	return &Machine{cfg: cfg, host: host, cursor: cfg.Cursor}, nil
+	return &Machine{cfg: cfg, host: host, cursor: cfg.Cursor, conn: cfg.Conn}, nil
 }
+
+// Stall tells the machine, from within Host.Deliver, that frames will not be read for a while;
+// a Flowing input ends it.
+func (m *Machine) Stall(now time.Time) { m.beat.stall(now, true) }
 
 // State is where the machine stands.
 func (m *Machine) State() State { return m.state }
