@@ -1,0 +1,242 @@
+package ratelimit
+
+import (
+	"sync"
+	"time"
+)
+
+// Queue is the identify queue of one process. Each key, shard % max_concurrency, has a lane: in
+// it the lowest shard goes first, one permit is out at a time, and the next follows an interval
+// after the last Identify was written. A waiter that is cancelled costs nothing. Safe for
+// concurrent use. Local makes one.
+type Queue struct {
+	spacing time.Duration
+	hold    time.Duration
+	kept    *int // the reserve, if it was set
+
+	mu          sync.Mutex
+	known       bool
+	total       int
+	remaining   int
+	concurrency int
+	resetAt     time.Time
+	waiting     []*waiter
+	out         map[*waiter]bool  // permits that are out
+	written     map[int]time.Time // shard → its last Identify, while that matters
+	timer       *time.Timer
+	wake        time.Time // when the timer fires; zero: it is not set
+}
+
+type waiter struct {
+	shard     int
+	granted   func(Permit)
+	since     time.Time // when the permit was granted
+	cancelled bool
+	permit    Permit
+}
+
+// QueueStats is how the queue stands.
+type QueueStats struct {
+	Waiting        int
+	Outstanding    int // permits that are out
+	Total          int
+	Remaining      int // of the day's budget
+	Reserve        int
+	MaxConcurrency int
+	ResetAt        time.Time
+}
+
+const day = 24 * time.Hour
+
+func newQueue(s settings) *Queue {
+	return &Queue{
+		spacing: IdentifyInterval + s.identifyMargin, hold: s.hold, kept: s.reserve, concurrency: 1,
+		out: make(map[*waiter]bool), written: make(map[int]time.Time),
+	}
+}
+
+// Enqueue implements IdentifyQueue.
+func (q *Queue) Enqueue(shard int, granted func(Permit)) (cancel func()) {
+	w := &waiter{shard: shard, granted: granted}
+	q.mu.Lock()
+	q.waiting = append(q.waiting, w)
+	q.wakeAt(time.Now(), time.Now())
+	q.mu.Unlock()
+	return func() { q.cancel(w) }
+}
+
+func (q *Queue) cancel(w *waiter) {
+	q.mu.Lock()
+	w.cancelled = true
+	for i, each := range q.waiting {
+		if each == w {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			break
+		}
+	}
+	out := q.out[w]
+	q.mu.Unlock()
+	if out {
+		w.permit.Release()
+	}
+}
+
+// Update implements IdentifyQueue. The number of keys applies from the next permit on.
+func (q *Queue) Update(start SessionStart) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	q.known = start.Total > 0
+	q.total, q.remaining = start.Total, max(start.Remaining, 0)
+	q.concurrency = max(start.MaxConcurrency, 1)
+	q.resetAt = now.Add(min(max(start.ResetAfter, 0), day))
+	q.wakeAt(now, now)
+}
+
+// Stats is how the queue stands now.
+func (q *Queue) Stats() QueueStats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refill(time.Now())
+	return QueueStats{
+		Waiting: len(q.waiting), Outstanding: len(q.out), Total: q.total, Remaining: q.remaining,
+		Reserve: q.reserve(), MaxConcurrency: q.concurrency, ResetAt: q.resetAt,
+	}
+}
+
+func (q *Queue) reserve() int {
+	if q.kept != nil {
+		return *q.kept
+	}
+	return (q.total + 9) / 10
+}
+
+func (q *Queue) refill(now time.Time) {
+	if q.known && !now.Before(q.resetAt) {
+		q.remaining = q.total
+		q.resetAt = now.Add(day)
+	}
+}
+
+// run grants what may be granted now, and plans when to look again. It is the timer's function.
+func (q *Queue) run() {
+	q.mu.Lock()
+	now := time.Now()
+	q.wake = time.Time{}
+	ready := q.grant(now)
+	q.mu.Unlock()
+	for _, w := range ready {
+		w.granted(w.permit)
+	}
+}
+
+// grant takes from the queue all who get their answer now.
+func (q *Queue) grant(now time.Time) (ready []*waiter) {
+	q.refill(now)
+	for w := range q.out {
+		if now.Sub(w.since) >= q.hold { // nobody knows what became of it
+			q.spend(w, now)
+		}
+	}
+	if !q.known {
+		return nil
+	}
+	for {
+		w, wake := q.next(now)
+		if w == nil {
+			if !wake.IsZero() {
+				q.wakeAt(now, wake)
+			}
+			return ready
+		}
+		q.remove(w)
+		if left := q.remaining - len(q.out); left <= q.reserve() {
+			w.permit = Refused(&BudgetError{Remaining: left, Reserve: q.reserve(), Until: q.resetAt})
+		} else {
+			w.since = now
+			q.out[w] = true
+			w.permit = NewPermit(func() { q.used(w) }, func() { q.released(w) })
+		}
+		ready = append(ready, w)
+	}
+}
+
+// next is the lowest shard whose key is free, or when the first key becomes free. When the
+// budget refuses, every waiter is next: a refusal needs no turn.
+func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
+	busy := make(map[int]time.Time) // key → until when; for permits that are out, their hold
+	for w := range q.out {
+		latest(busy, w.shard%q.concurrency, w.since.Add(q.hold))
+	}
+	for shard, at := range q.written {
+		if free := at.Add(q.spacing); now.Before(free) {
+			latest(busy, shard%q.concurrency, free)
+		} else {
+			delete(q.written, shard)
+		}
+	}
+	refused := q.remaining-len(q.out) <= q.reserve() && len(q.out) == 0
+	for _, w := range q.waiting {
+		until, taken := busy[w.shard%q.concurrency]
+		if taken && !refused {
+			if wake.IsZero() || until.Before(wake) {
+				wake = until
+			}
+		} else if first == nil || w.shard < first.shard {
+			first = w
+		}
+	}
+	return first, wake
+}
+
+func latest(times map[int]time.Time, key int, at time.Time) {
+	if before, ok := times[key]; !ok || at.After(before) {
+		times[key] = at
+	}
+}
+
+func (q *Queue) remove(w *waiter) {
+	for i, each := range q.waiting {
+		if each == w {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			return
+		}
+	}
+}
+
+func (q *Queue) used(w *waiter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.out[w] {
+		q.spend(w, time.Now())
+	}
+}
+
+func (q *Queue) spend(w *waiter, now time.Time) {
+	delete(q.out, w)
+	q.refill(now)
+	q.remaining = max(q.remaining-1, 0)
+	q.written[w.shard] = now
+	q.wakeAt(now, now.Add(q.spacing))
+}
+
+func (q *Queue) released(w *waiter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.out, w)
+	q.wakeAt(time.Now(), time.Now())
+}
+
+// wakeAt has run called at the time, or earlier.
+func (q *Queue) wakeAt(now, at time.Time) {
+	if len(q.waiting) == 0 || !q.wake.IsZero() && !at.Before(q.wake) {
+		return
+	}
+	q.wake = at
+	wait := max(at.Sub(now), 0)
+	if q.timer == nil {
+		q.timer = time.AfterFunc(wait, q.run)
+		return
+	}
+	q.timer.Reset(wait)
+}
