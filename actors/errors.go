@@ -1,0 +1,88 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// What a send event can end in without an answer. They are found in a SendError by errors.Is.
+var (
+	ErrQueueFull     = errors.New("actors: too many send events wait for this shard: send fewer, or raise the queue's size")
+	ErrNotReady      = errors.New("actors: the shard is not ready")
+	ErrClosed        = errors.New("actors: the shard is closed")
+	ErrSuperseded    = errors.New("actors: a newer presence was asked for before this one was sent")
+	ErrUnknownShard  = errors.New("actors: no such shard runs here")
+	ErrWrongShard    = errors.New("actors: the guild belongs to another shard: see events.ShardFor")
+	ErrMissingIntent = errors.New("actors: an intent is missing without which the gateway would not answer")
+	ErrCrashed       = errors.New("actors: the shard's actor crashed while it had this event in hand")
+	ErrQuarantined   = errors.New("actors: the shard's actor kept crashing and was stopped")
+
+	ErrTooLarge      = events.ErrTooLarge
+	ErrReservedEvent = events.ErrReservedEvent
+)
+
+// Stage is how far a send event came before it failed.
+type Stage int
+
+// The stages. Up to Admitted the gateway has seen nothing and never will.
+const (
+	Refused  Stage = iota // not accepted: no permit was spent
+	Queued                // waited for a permit
+	Admitted              // had a permit, was not written
+	Written               // written; the answer did not come, so whether it was carried out is not known
+	Denied                // written; the gateway said no
+	Lost                  // written; the session ended before the answer
+)
+
+// String is the stage in a word.
+func (s Stage) String() string {
+	return [...]string{"refused", "queued", "admitted", "written", "denied", "lost"}[s]
+}
+
+// SendError is how a send event failed.
+type SendError struct {
+	Shard int // -1 when no shard could be chosen
+	Op    events.Opcode
+	Stage Stage
+	Err   error
+}
+
+// Error names the event, the shard and the stage, and then the cause.
+func (e *SendError) Error() string {
+	return fmt.Sprintf("actors: %v on shard %d, %v: %v", e.Op, e.Shard, e.Stage, e.Err)
+}
+
+// Unwrap is the cause.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// Sent reports whether the event was written to the gateway.
+func (e *SendError) Sent() bool { return e.Stage >= Written }
+
+// Retryable reports whether the same event may be sent again as it is: it was not carried out,
+// and what stood in its way passes.
+func (e *SendError) Retryable() bool {
+	var limited *events.RateLimitedError
+	switch {
+	case errors.As(e.Err, &limited):
+		return true
+	case e.Sent(), errors.Is(e.Err, ErrClosed), errors.Is(e.Err, ErrSuperseded), errors.Is(e.Err, context.Canceled):
+		return false
+	}
+	return e.Stage != Refused || errors.Is(e.Err, ErrQueueFull) || errors.Is(e.Err, ErrNotReady)
+}
+
+// stageOf is the stage that the outcome of a written request amounts to.
+func stageOf(err error) Stage {
+	var limited *events.RateLimitedError
+	switch {
+	case errors.As(err, &limited):
+		return Denied
+	case errors.Is(err, session.ErrSessionLost):
+		return Lost
+	}
+	return Written
+}

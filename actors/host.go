@@ -1,0 +1,138 @@
+package actors
+
+import (
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/transport"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+var errRestart = errors.New("actors: restart asked for")
+
+// host does what the machine asks for.
+type host struct{ *shard }
+
+func (h host) Connect(conn uint64, url events.Secret) {
+	s := h.shard
+	s.owed, s.full = nil, false
+	l := newLink(conn, s.system, s.self)
+	s.link = l
+	s.record.link.Store(l)
+	cfg := transport.Config{
+		Compression: s.fleet.cfg.Compression, NetDial: s.fleet.cfg.NetDial, Hosts: s.fleet.cfg.GatewayHosts,
+	}
+	s.fleet.links.Go(func() { l.run(url, cfg) })
+}
+
+func (h host) Write(conn uint64, op events.Opcode, payload []byte) {
+	s := h.shard
+	err := s.link.write(payload)
+	if op == events.OpIdentify {
+		// Used even if the write failed: whether the gateway has seen it is not known.
+		s.permit.Used()
+		s.withdraw = nil
+	}
+	if err != nil {
+		s.system.Root.Send(s.self, lost{s.link, err})
+	}
+}
+
+func (h host) Close(conn uint64, code events.CloseCode) {
+	h.link.close(code, &h.fleet.links)
+}
+
+func (h host) Enqueue(conn uint64) {
+	s := h.shard
+	root, self := s.system.Root, s.self
+	s.withdraw = s.fleet.cfg.Limiter.Identify().Enqueue(s.record.id.Index, func(p ratelimit.Permit) {
+		root.Send(self, granted{conn, p})
+	})
+}
+
+func (h host) Dequeue(uint64) {
+	if s := h.shard; s.withdraw != nil {
+		s.withdraw()
+		s.withdraw = nil
+	}
+}
+
+func (h host) Wake(at time.Time) { h.wake = at }
+
+func (h host) Deliver(raw events.Raw, meta events.Meta) {
+	s := h.shard
+	s.settle(s.replies.Observe(time.Now(), raw, s.record.cursor.User))
+	if s.fleet.cfg.Deliver != nil && s.fleet.cfg.Deliver(raw, meta) {
+		s.stall()
+		s.machine.Stall(meta.Received)
+	}
+	for _, sub := range *s.fleet.hub.Load() {
+		if sub.wants(raw.Type) {
+			s.system.Root.Send(sub.pid, &Dispatch{Raw: raw, Meta: meta})
+		}
+	}
+	s.record.seq.Store(raw.Seq)
+}
+
+func (h host) Latency(d time.Duration) {
+	s, now := h.shard, time.Now()
+	s.record.update(func(status *ShardStatus) { status.Latency, status.LatencyAt = d, now })
+	s.settle(s.replies.Acknowledged(now))
+}
+
+func (h host) Changed(c session.Change) {
+	s := h.shard
+	s.record.keep()
+	fields := []zap.Field{
+		zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn), zap.Error(c.Cause),
+	}
+	index := s.record.id.Index
+	switch {
+	case c.To == session.Ready:
+		if c.From == session.Resuming {
+			s.replies.Resumed(c.At)
+		} else {
+			s.settle(s.replies.Reset(c.At, session.ErrSessionLost))
+		}
+		s.log.Info("shard ready", fields...)
+		s.system.Root.Send(s.supervisor, shardUp{index, c.Conn, c.Beat})
+	case c.To == session.Closed:
+		final := ErrClosed
+		if c.Cause != nil && !errors.Is(c.Cause, ErrClosed) {
+			final = errors.Join(ErrClosed, c.Cause)
+			s.log.Error("shard closed", fields...)
+		} else {
+			s.log.Info("shard closed", fields...)
+		}
+		s.settle(s.replies.Reset(c.At, final))
+		s.system.Root.Send(s.supervisor, shardDown{index, c.Conn, final})
+	case c.To == session.Backoff:
+		s.replies.Disconnected()
+		if c.Lost {
+			s.settle(s.replies.Reset(c.At, session.ErrSessionLost))
+		}
+		s.log.Warn("shard disconnected", append(fields, zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))...)
+		s.system.Root.Send(s.supervisor, shardDown{shard: index, conn: c.Conn})
+	default:
+		s.log.Debug("shard state", fields...)
+	}
+	for _, sub := range *s.fleet.hub.Load() {
+		s.system.Root.Send(sub.pid, &StateChanged{Shard: s.record.id, Change: c})
+	}
+	s.fleet.changed(s.record, c, false)
+}
+
+func (h host) Odd(err error) { h.log.Warn("odd gateway", zap.Error(err)) }
+
+// refusedUntil is when a refused permit may be asked for again.
+func refusedUntil(err error) time.Time {
+	var budget *ratelimit.BudgetError
+	if errors.As(err, &budget) {
+		return budget.Until
+	}
+	return time.Time{}
+}

@@ -1,0 +1,117 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/transport"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// credit is how many frames of one shard may be under way between its reader and its actor.
+// The reader stops when they are used up, and so, in the end, does the gateway.
+const credit = 64
+
+// link is one connection of a shard, from the dial to the end, with the one goroutine that
+// dials and reads. It tells the shard's actor what happens, in order.
+type link struct {
+	conn   uint64
+	system *actor.ActorSystem
+	shard  *actor.PID
+	credit chan struct{}
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	socket *transport.Conn
+	closed bool
+}
+
+func newLink(conn uint64, system *actor.ActorSystem, shard *actor.PID) *link {
+	l := &link{conn: conn, system: system, shard: shard, credit: make(chan struct{}, credit)}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l
+}
+
+// run dials and reads until the connection ends.
+func (l *link) run(url events.Secret, cfg transport.Config) {
+	defer l.cancel()
+	ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout)
+	socket, err := transport.Dial(ctx, url.Reveal(), cfg)
+	cancel()
+	if err != nil {
+		l.tell(lost{l, err})
+		return
+	}
+	if !l.attach(socket) {
+		socket.Close(events.CloseNone, "")
+		return
+	}
+	l.tell(connected{l})
+	for {
+		data, err := socket.Read()
+		if err != nil {
+			l.tell(lost{l, err})
+			socket.Close(events.CloseNone, "")
+			return
+		}
+		at := time.Now()
+		select {
+		case l.credit <- struct{}{}:
+		case <-l.ctx.Done():
+			return
+		}
+		l.tell(&frame{l, data, at})
+	}
+}
+
+func (l *link) tell(message any) {
+	if l.ctx.Err() == nil {
+		l.system.Root.Send(l.shard, message)
+	}
+}
+
+// attach takes the socket, unless the link was closed while it was dialled.
+func (l *link) attach(socket *transport.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.socket = socket
+	return !l.closed
+}
+
+// write sends one payload. One goroutine at a time.
+func (l *link) write(payload []byte) error {
+	l.mu.Lock()
+	socket, closed := l.socket, l.closed
+	l.mu.Unlock()
+	if socket == nil || closed {
+		return fmt.Errorf("actors: write on a closed connection")
+	}
+	return socket.Write(payload)
+}
+
+// close ends the connection; what it still had to tell is not told. It does not wait. Safe for
+// any goroutine, any number of times.
+func (l *link) close(code events.CloseCode, links *sync.WaitGroup) {
+	l.mu.Lock()
+	socket, before := l.socket, l.closed
+	l.closed = true
+	l.mu.Unlock()
+	l.cancel()
+	if !before && socket != nil {
+		links.Go(func() { socket.Close(code, "") })
+	}
+}
+
+// repay gives back the credit of one frame.
+func (l *link) repay() {
+	select {
+	case <-l.credit:
+	default:
+	}
+}

@@ -1,0 +1,263 @@
+package actors
+
+import (
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// shard hosts one session.Machine: it feeds the machine what happens and does what it asks for
+// (see host.go). What outlives a crash is in the record.
+type shard struct {
+	fleet      *Fleet
+	record     *record
+	supervisor *actor.PID
+	log        *zap.Logger
+
+	system  *actor.ActorSystem
+	self    *actor.PID
+	machine *session.Machine
+	replies session.Replies
+	asked   map[uint64]*request // those in replies, by serial
+	link    *link
+	owed    []*link // frames whose credit is held back, since the subscribers are behind
+	full    bool
+	timer   *time.Timer
+	armed   time.Time
+	wake    time.Time // of the machine
+
+	withdraw func() // takes back what the identify queue was asked for
+	permit   ratelimit.Permit
+}
+
+func newShard(f *Fleet, r *record, supervisor *actor.PID) *shard {
+	return &shard{
+		fleet: f, record: r, supervisor: supervisor, asked: make(map[uint64]*request),
+		log: f.log.With(zap.Int("shard", r.id.Index), zap.Int("shard_total", r.id.Total)),
+	}
+}
+
+// granted brings a permit to Identify, or its refusal. Identify queue → shard.
+type granted struct {
+	conn   uint64
+	permit ratelimit.Permit
+}
+
+// Receive handles one message. It waits for nothing but the socket's buffer, which takes a
+// frame of at most 4096 bytes or fails by the write deadline.
+func (s *shard) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *frame:
+		s.frame(m)
+	case connected:
+		s.step(session.Input{Kind: session.Connected, Conn: m.conn})
+	case lost:
+		s.step(session.Input{Kind: session.Lost, Conn: m.conn, Err: m.err})
+	case granted:
+		s.granted(m)
+	case tick:
+		s.tick()
+	case admitted:
+		s.send(m)
+	case drained:
+		s.flow()
+	case stopShard:
+		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
+		s.settle(s.replies.Reset(time.Now(), ErrClosed))
+	case restartShard:
+		s.step(session.Input{Kind: session.Restart, Err: errRestart})
+		s.step(session.Input{Kind: session.Start})
+	case crash:
+		panic("actors: crash rehearsed by CrashShard")
+	case *actor.Started:
+		s.start(ctx)
+	case *actor.Restarting, *actor.Stopping:
+		s.close()
+	}
+	if s.machine != nil && s.machine.State() == session.Closed && s.self != nil {
+		self := s.self
+		s.self = nil // once
+		ctx.Stop(self)
+	}
+}
+
+func (s *shard) start(ctx actor.Context) {
+	s.system, s.self = ctx.ActorSystem(), ctx.Self()
+	identify := s.fleet.cfg.Identify
+	machine, err := session.NewMachine(session.Config{
+		Shard: s.record.id, Identify: identify, URL: s.fleet.cfg.URL, Cursor: &s.record.cursor,
+		Conn: s.record.now().Conn,
+	}, host{s})
+	if err != nil {
+		s.fleet.changed(s.record, session.Change{At: time.Now(), To: session.Closed, Cause: err}, false)
+		s.system.Root.Send(s.supervisor, shardDown{shard: s.record.id.Index, final: err})
+		ctx.Stop(ctx.Self())
+		return
+	}
+	s.machine = machine
+	s.step(session.Input{Kind: session.Start})
+}
+
+func (s *shard) step(in session.Input) {
+	s.machine.Step(time.Now(), in)
+	s.arm()
+}
+
+// frame takes one payload, and gives back its credit unless the subscribers are behind.
+func (s *shard) frame(m *frame) {
+	s.step(session.Input{Kind: session.Frame, Conn: m.conn, Data: m.data, At: m.at})
+	if s.full {
+		s.owed = append(s.owed, m.link)
+		return
+	}
+	m.repay()
+}
+
+// stall holds back credits: in the end the gateway has to wait, not we.
+func (s *shard) stall() {
+	if !s.full {
+		s.full = true
+		s.log.Warn("subscribers are behind: reading pauses")
+	}
+}
+
+func (s *shard) flow() {
+	if !s.full {
+		return
+	}
+	s.full = false
+	for _, l := range s.owed {
+		l.repay()
+	}
+	s.owed = nil
+	s.step(session.Input{Kind: session.Flowing})
+}
+
+func (s *shard) tick() {
+	s.armed = time.Time{}
+	now := time.Now()
+	if !s.wake.IsZero() && !now.Before(s.wake) {
+		s.machine.Step(now, session.Input{Kind: session.Tick})
+	}
+	s.settle(s.replies.Expire(now))
+	s.arm()
+}
+
+// arm sets the one timer, unless it fires early enough already: a timer that fires too early
+// costs less than one that is set anew by every frame.
+func (s *shard) arm() {
+	at := s.wake
+	if next := s.replies.Next(); !next.IsZero() && (at.IsZero() || next.Before(at)) {
+		at = next
+	}
+	if at.IsZero() || (!s.armed.IsZero() && !at.Before(s.armed)) {
+		return
+	}
+	s.armed = at
+	if s.timer == nil {
+		root, self := s.system.Root, s.self
+		s.timer = time.AfterFunc(time.Until(at), func() { root.Send(self, tick{}) })
+		return
+	}
+	s.timer.Reset(time.Until(at))
+}
+
+func (s *shard) granted(m granted) {
+	if m.conn != s.machine.Conn() || s.machine.State() != session.Queued {
+		m.permit.Release()
+		return
+	}
+	if err := m.permit.Err(); err != nil {
+		s.withdraw = nil
+		s.log.Error("identify refused", zap.Error(err))
+		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: err, At: refusedUntil(err)})
+		return
+	}
+	s.permit = m.permit
+	s.step(session.Input{Kind: session.Granted, Conn: m.conn})
+}
+
+// send writes a request that was admitted onto this very connection.
+func (s *shard) send(m admitted) {
+	r, now := m.request, time.Now()
+	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready {
+		s.system.Root.Send(s.supervisor, readmit{r})
+		return
+	}
+	if r.expired(now, Admitted) || !r.claim() {
+		return
+	}
+	r.written = now
+	if session.Answered(r.Op) {
+		s.asked[r.serial] = r
+		s.replies.Add(now, r.serial, r.event, r.Deadline)
+	}
+	if r.Op == events.OpHeartbeat {
+		s.machine.Heartbeat(now)
+	} else if err := s.link.write(r.payload); err != nil {
+		s.system.Root.Send(s.self, lost{s.link, err})
+		if !session.Answered(r.Op) {
+			r.fail(Written, session.ErrConnectionLost, events.Answer{})
+		}
+		return
+	}
+	if !session.Answered(r.Op) {
+		r.finish(s.answer(r, 0, nil))
+	}
+	s.arm()
+}
+
+func (s *shard) answer(r *request, roundTrip time.Duration, got []events.Raw) events.Answer {
+	return events.Answer{
+		Receipt: events.Receipt{Shard: s.record.id, Queued: r.written.Sub(r.asked), RoundTrip: roundTrip},
+		Events:  got,
+	}
+}
+
+// settle answers those whose requests have ended.
+func (s *shard) settle(outcomes []session.Outcome) {
+	for _, o := range outcomes {
+		r := s.asked[o.ID]
+		delete(s.asked, o.ID)
+		answer := s.answer(r, o.RoundTrip, o.Events)
+		if o.Err != nil {
+			r.fail(stageOf(o.Err), o.Err, answer)
+		} else {
+			r.finish(answer)
+		}
+	}
+}
+
+// close ends what this incarnation holds; the session stays in the record.
+func (s *shard) close() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if s.withdraw != nil {
+		s.withdraw()
+	}
+	if s.link != nil {
+		s.link.close(events.CloseUnknownError, &s.fleet.links)
+	}
+	s.settle(s.replies.Reset(time.Now(), session.ErrConnectionLost))
+	for _, r := range s.asked { // asked, but the crash came before replies knew of it
+		r.fail(Written, session.ErrConnectionLost, events.Answer{})
+	}
+}
+
+// wants reports whether a subscriber asked for the type.
+func (s subscriber) wants(t events.Type) bool { return s.types == nil || slices.Contains(s.types, t) }
+
+// closeCode keeps the session unless somebody wants it to end.
+func closeCode(code events.CloseCode) events.CloseCode {
+	if code == events.CloseNone {
+		return events.CloseUnknownError
+	}
+	return code
+}

@@ -1,0 +1,127 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+const (
+	crashWindow   = 5 * time.Minute // crashes further apart are not counted together
+	crashLimit    = 5               // in a crashWindow, then the shard is quarantined
+	restartBase   = 500 * time.Millisecond
+	restartSpread = 2 // the longest delay is this many times the shortest
+)
+
+// HandleFailure is the strategy for shard actors. A crash costs the shard its connection and
+// nothing else: whoever asked for what was in hand is answered, the socket is closed in a way
+// that keeps the session, and after a delay that doubles with each crash the actor starts
+// again and resumes. One that keeps crashing is quarantined. No other shard is touched.
+func (s *supervisor) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
+	answerCrashed(message)
+	index, ok := s.byPID[who.Id]
+	if !ok {
+		parent.StopChildren(who)
+		return
+	}
+	c, record := s.shards[index], s.fleet.record(index)
+	if l := record.link.Load(); l != nil {
+		l.close(events.CloseUnknownError, &s.fleet.links)
+	}
+	c.admission.shut()
+	now := time.Now()
+	c.crashes = append(c.crashes, now)
+	for now.Sub(c.crashes[0]) > crashWindow {
+		c.crashes = c.crashes[1:]
+	}
+	log := s.log.With(zap.Int("shard", index), zap.Int("crashes", len(c.crashes)),
+		zap.String("reason", panicText(reason)), zap.String("message", fmt.Sprintf("%T", message)))
+	cause := fmt.Errorf("%w: %s", ErrCrashed, panicText(reason))
+	if len(c.crashes) >= crashLimit {
+		log.Error("shard quarantined: its actor keeps crashing")
+		cause = fmt.Errorf("%w: %s", ErrQuarantined, panicText(reason))
+		s.fleet.want(index, false)
+		s.fleet.changed(record, session.Change{At: now, From: record.now().State, To: session.Closed, Conn: record.now().Conn, Cause: cause}, true)
+		s.down(shardDown{shard: index, final: cause})
+		parent.StopChildren(who)
+		return
+	}
+	delay := restartBase << (len(c.crashes) - 1)
+	delay += rand.N((restartSpread - 1) * delay)
+	log.Error("shard actor crashed: it restarts and resumes", zap.Duration("delay", delay))
+	s.fleet.changed(record, session.Change{
+		At: now, From: record.now().State, To: session.Backoff, Conn: record.now().Conn,
+		Session: record.now().Session, Cause: cause, Retry: now.Add(delay),
+	}, true)
+	time.AfterFunc(delay, func() { parent.RestartChildren(who) })
+}
+
+// answerCrashed answers whoever asked for what was in hand when an actor crashed.
+func answerCrashed(message any) {
+	if envelope, ok := message.(*actor.MessageEnvelope); ok {
+		message = envelope.Message
+	}
+	switch m := message.(type) {
+	case admitted:
+		stage := Admitted
+		if m.state.Load() == claimed {
+			stage = Written
+		}
+		m.fail(stage, ErrCrashed, events.Answer{})
+	case readmit:
+		m.fail(Admitted, ErrCrashed, events.Answer{})
+	case *request:
+		m.fail(Queued, ErrCrashed, events.Answer{})
+	}
+}
+
+// panicText is a panic's text without what may be secret: only errors and strings of ours and of
+// the runtime come through, others by type.
+func panicText(reason any) string {
+	switch r := reason.(type) {
+	case error:
+		return cut(r.Error())
+	case string:
+		return cut(r)
+	}
+	return fmt.Sprintf("%T", reason)
+}
+
+func cut(text string) string {
+	const most = 256
+	if len(text) > most {
+		return text[:most] + "…"
+	}
+	return text
+}
+
+// guardian is the strategy for a supervisor. What it keeps of a message that it crashed on is
+// that message alone, so it goes on with the next one: its shards never notice.
+type guardian struct{}
+
+// Guardian returns the strategy under which a supervisor survives a crash: the asker is
+// answered, and the supervisor goes on with the next message. Use it with actor.WithGuardian,
+// or as the strategy of the supervisor's parent.
+func Guardian() actor.SupervisorStrategy { return guardian{} }
+
+// HandleFailure implements actor.SupervisorStrategy.
+func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
+	answerCrashed(message)
+	if envelope, ok := message.(*actor.MessageEnvelope); ok && envelope.Sender != nil {
+		switch m := envelope.Message.(type) {
+		case SendEvent:
+			system.Root.Send(envelope.Sender, &SendFailed{ID: m.ID, Err: &SendError{m.Shard, m.Op, Queued, ErrCrashed}})
+		case *SendEvent:
+			system.Root.Send(envelope.Sender, &SendFailed{ID: m.ID, Err: &SendError{m.Shard, m.Op, Queued, ErrCrashed}})
+		}
+	}
+	system.Logger().LogAttrs(context.Background(), 8, "supervisor crashed: it goes on")
+	parent.ResumeChildren(who)
+}

@@ -1,0 +1,180 @@
+// Package bus delivers events to subscribers: in order for each shard and subscriber, on
+// goroutines of its own, and without ever making the publisher wait. It counts what is not
+// handled yet, so that the publisher can stop reading, and knows how far handlers have come.
+package bus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Config has what the bus tells. All functions must be set; they are called on the bus's
+// goroutines, several at a time.
+type Config struct {
+	HighWater int // events of one shard that are not handled: from here on it is full
+	LowWater  int // and from here down it is not any more
+	// Drained: the shard was full and is not any more.
+	Drained func(shard int)
+	// Panicked: a handler panicked; the event is settled for it.
+	Panicked func(raw *events.Raw, meta events.Meta, value any)
+	// Failed: the event could not be decoded for those who want it so; it is settled for them.
+	Failed func(raw *events.Raw, meta events.Meta, err error)
+}
+
+// Subscription says who wants what, and how.
+type Subscription struct {
+	Types []events.Type // nil: all
+	// Key names the way of decoding: subscribers with the same key share one decoded event. It
+	// is used as a map key. nil: the event is not decoded.
+	Key    any
+	Decode func(*events.Raw) (any, error)
+	// Handle is called with what Decode returned, or with the *events.Raw.
+	Handle func(ctx context.Context, event any, meta events.Meta)
+}
+
+// Bus is safe for concurrent use, but events of one shard are published by one goroutine.
+type Bus struct {
+	cfg    Config
+	ctx    context.Context // of handlers
+	cancel context.CancelFunc
+	subs   atomic.Pointer[[]*subscriber]
+
+	mu      sync.Mutex
+	shards  map[int]*shard
+	running int           // lanes that have a goroutine
+	idle    chan struct{} // set by Close: closed when running is 0
+	closed  bool
+}
+
+// New returns a bus without subscribers.
+func New(cfg Config) *Bus {
+	b := &Bus{cfg: cfg, shards: make(map[int]*shard)}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.subs.Store(new([]*subscriber))
+	return b
+}
+
+// Subscribe adds a subscriber for the events published from now on. After cancel returns, no
+// further call of its handler begins.
+func (b *Bus) Subscribe(s Subscription) (cancel func()) {
+	added := &subscriber{Subscription: s, lanes: make(map[int]*lane)}
+	b.change(func(subs []*subscriber) []*subscriber { return append(subs, added) })
+	return func() {
+		added.cancelled.Store(true)
+		b.change(func(subs []*subscriber) []*subscriber {
+			return slices.DeleteFunc(subs, func(each *subscriber) bool { return each == added })
+		})
+	}
+}
+
+func (b *Bus) change(f func([]*subscriber) []*subscriber) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	subs := f(slices.Clone(*b.subs.Load()))
+	b.subs.Store(&subs)
+}
+
+// Publish hands an event to all who want it. It reports whether the shard is full: then the
+// publisher should stop until Drained.
+func (b *Bus) Publish(raw events.Raw, meta events.Meta) (full bool) {
+	sh := b.shard(meta.Shard.Index)
+	if sh == nil {
+		return false
+	}
+	var wanted []*subscriber
+	for _, s := range *b.subs.Load() {
+		if s.Types == nil || slices.Contains(s.Types, raw.Type) {
+			wanted = append(wanted, s)
+		}
+	}
+	if len(wanted) == 0 {
+		sh.skip(meta)
+		return false
+	}
+	it := &item{raw: raw, meta: meta}
+	it.left.Store(int32(len(wanted)))
+	full = sh.add(it, b.cfg.HighWater)
+	for _, s := range wanted {
+		s.lane(b, sh).push(it)
+	}
+	return full
+}
+
+// Settled is how far handlers have come with a shard: all events of the session up to seq are
+// settled.
+func (b *Bus) Settled(index int) (session uint64, seq int64) {
+	b.mu.Lock()
+	sh := b.shards[index]
+	b.mu.Unlock()
+	if sh == nil {
+		return 0, 0
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.session, sh.seq
+}
+
+// Close takes no more events, and waits for those it has to be handled. When ctx ends first, or
+// at the end, the handlers' context ends; what has not begun then is not handled. The error
+// says how many handlers were still at it.
+func (b *Bus) Close(ctx context.Context) error {
+	defer b.cancel()
+	b.mu.Lock()
+	b.closed = true
+	if b.running == 0 {
+		b.mu.Unlock()
+		return nil
+	}
+	if b.idle == nil {
+		b.idle = make(chan struct{})
+	}
+	idle := b.idle
+	b.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running == 0 {
+		return nil
+	}
+	return fmt.Errorf("bus: %d handlers still run: %w", b.running, context.Cause(ctx))
+}
+
+func (b *Bus) shard(index int) *shard {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
+	sh := b.shards[index]
+	if sh == nil {
+		sh = &shard{index: index}
+		b.shards[index] = sh
+	}
+	return sh
+}
+
+func (b *Bus) begin(l *lane) {
+	b.mu.Lock()
+	b.running++
+	b.mu.Unlock()
+	go l.run(b)
+}
+
+func (b *Bus) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running--
+	if b.running == 0 && b.idle != nil {
+		close(b.idle)
+		b.idle = nil
+	}
+}

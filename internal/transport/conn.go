@@ -1,0 +1,255 @@
+// Package transport carries the gateway's payloads over a WebSocket connection: it dials,
+// inflates what is read, and writes. It knows nothing of what the payloads mean. It is the
+// only package that knows the WebSocket library.
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// Config says how to connect. The zero value is ready.
+type Config struct {
+	Compression  events.Compression // empty: zstd-stream
+	NetDial      func(ctx context.Context, network, addr string) (net.Conn, error)
+	Hosts        []string      // allowed besides Discord's; see CheckURL
+	TLS          *tls.Config   // nil: the system's roots
+	MaxFrame     int64         // bytes on the wire of one message; 0: 32 MiB
+	MaxMessage   int64         // bytes of one message when inflated; 0: 64 MiB
+	WriteTimeout time.Duration // 0: 5 s
+}
+
+const (
+	dialTimeout  = 10 * time.Second
+	writeTimeout = 5 * time.Second
+	closeTimeout = time.Second
+	maxFrame     = 32 << 20
+	maxMessage   = 64 << 20
+	userAgent    = "DiscordBot (https://github.com/signalbox-go/signalbox, 0.1)"
+)
+
+// ErrMessageTooLarge is what Read ends in when a message exceeds a limit of Config.
+var ErrMessageTooLarge = errors.New("transport: message too large")
+
+// DialError says in which way a connection could not be made. It shows no address.
+type DialError struct {
+	Status     int           // of HTTP, if the server refused the upgrade
+	RetryAfter time.Duration // what it asked for then
+	reason     string
+	err        error
+}
+
+// Error tells the reason.
+func (e *DialError) Error() string { return "transport: dial: " + e.reason }
+
+// Is compares with the underlying error, which is not shown, since it may name the address.
+func (e *DialError) Is(target error) bool { return errors.Is(e.err, target) }
+
+// Timeout reports whether the time was up.
+func (e *DialError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.err, &t) && t.Timeout()
+}
+
+// Conn is one connection. One goroutine reads, one writes; Close is for any.
+type Conn struct {
+	ws           *websocket.Conn
+	inflate      inflater
+	writeTimeout time.Duration
+	maxMessage   int64
+	failed       error // of Read, for good
+	closeOnce    sync.Once
+}
+
+// Dial connects, under ctx and for at most 10 s. The URL is checked as by CheckURL.
+func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error) {
+	u, err := CheckURL(rawURL, cfg)
+	if err != nil {
+		return nil, err
+	}
+	compression := cfg.Compression
+	if compression == "" {
+		compression = events.CompressionZstd
+	}
+	query := u.Query()
+	query.Set("v", strconv.Itoa(events.Version))
+	query.Set("encoding", "json")
+	query.Del("compress")
+	if compression == events.CompressionZlib || compression == events.CompressionZstd {
+		query.Set("compress", string(compression))
+	}
+	u.RawQuery = query.Encode()
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	// The library panics on some answers of an HTTP proxy.
+	defer func() {
+		if r := recover(); r != nil {
+			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: fmt.Errorf("%v", r)}
+		}
+	}()
+	dialer := websocket.Dialer{NetDialContext: cfg.NetDial, TLSClientConfig: cfg.TLS}
+	if cfg.NetDial == nil {
+		dialer.Proxy = http.ProxyFromEnvironment
+	}
+	ws, response, err := dialer.DialContext(ctx, u.String(), http.Header{"User-Agent": {userAgent}})
+	if err != nil {
+		return nil, dialError(err, response)
+	}
+	c := &Conn{
+		ws: ws, writeTimeout: orDefault(cfg.WriteTimeout, writeTimeout), maxMessage: orDefault(cfg.MaxMessage, maxMessage),
+	}
+	c.inflate = newInflater(compression, c.maxMessage)
+	ws.SetReadLimit(orDefault(cfg.MaxFrame, maxFrame))
+	// The library would echo the peer's code, and 1000 or 1001 from us ends the session.
+	ws.SetCloseHandler(func(int, string) error { return nil })
+	return c, nil
+}
+
+func orDefault[T int64 | time.Duration](value, or T) T {
+	if value == 0 {
+		return or
+	}
+	return value
+}
+
+func dialError(err error, response *http.Response) error {
+	failed := &DialError{err: err}
+	if response != nil {
+		_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // so that the connection can end in order
+		_ = response.Body.Close()
+		failed.Status = response.StatusCode
+		failed.reason = "the server refused with status " + strconv.Itoa(response.StatusCode)
+		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			failed.RetryAfter = time.Duration(min(seconds, 24*60*60)) * time.Second
+		}
+		return failed
+	}
+	var dns *net.DNSError
+	var op *net.OpError
+	var urlErr *url.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		failed.reason = "cancelled"
+	case failed.Timeout() || errors.Is(err, context.DeadlineExceeded):
+		failed.reason = "timed out"
+	case errors.As(err, &dns):
+		failed.reason = "the host's name cannot be resolved"
+	case errors.As(err, &op):
+		failed.reason = op.Op + ": " + op.Err.Error()
+	case errors.As(err, &urlErr):
+		failed.reason = urlErr.Err.Error()
+	case errors.Is(err, websocket.ErrBadHandshake):
+		failed.reason = "bad handshake"
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		failed.reason = "the connection ended during the handshake"
+	default:
+		failed.reason = fmt.Sprintf("%T", err)
+	}
+	return failed
+}
+
+// Read returns the next payload, inflated. The slice is the caller's. A close frame gives a
+// *session.CloseError. After the first error every call returns it.
+func (c *Conn) Read() ([]byte, error) {
+	if c.failed != nil {
+		return nil, c.failed
+	}
+	for {
+		kind, frame, err := c.ws.ReadMessage()
+		if err != nil {
+			return nil, c.fail(err)
+		}
+		payload, err := c.inflate.message(kind == websocket.BinaryMessage, frame)
+		if err != nil {
+			return nil, c.fail(err)
+		}
+		if payload != nil {
+			return payload, nil
+		}
+	}
+}
+
+func (c *Conn) fail(err error) error {
+	var closed *websocket.CloseError
+	switch {
+	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure && closed.Code != websocket.CloseNoStatusReceived:
+		err = &session.CloseError{Code: events.CloseCode(closed.Code), Reason: printable(closed.Text)}
+	case errors.Is(err, websocket.ErrReadLimit):
+		err = fmt.Errorf("%w: over the limit on the wire", ErrMessageTooLarge)
+	case !errors.Is(err, ErrMessageTooLarge) && !errors.Is(err, errInflate):
+		err = &readError{err}
+	}
+	c.failed = err
+	return err
+}
+
+// readError hides the addresses that errors of the net package show.
+type readError struct{ err error }
+
+func (e *readError) Unwrap() error { return e.err }
+
+func (e *readError) Error() string {
+	text := "connection lost"
+	var op *net.OpError
+	switch {
+	case errors.As(e.err, &op):
+		text += ": " + op.Op + ": " + op.Err.Error()
+	case errors.Is(e.err, io.EOF) || errors.Is(e.err, io.ErrUnexpectedEOF):
+		text += ": it ended without a close frame"
+	case errors.Is(e.err, net.ErrClosed) || errors.Is(e.err, io.ErrClosedPipe):
+		text += ": closed here"
+	}
+	return "transport: " + text
+}
+
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == '\u007f' || r == '\uFFFD' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+}
+
+// Write sends one payload as a text frame, within the write timeout.
+func (c *Conn) Write(payload []byte) error {
+	if err := c.ws.SetWriteDeadline(time.Now().Add(c.writeTimeout)); err != nil {
+		return &readError{err}
+	}
+	if err := c.ws.WriteMessage(websocket.TextMessage, payload); err != nil {
+		return &readError{err}
+	}
+	return nil
+}
+
+// Close ends the connection: with a close frame, unless code is CloseNone, and without waiting
+// for an answer. It takes a second at the most, and ends a Read that is under way. Only the
+// first call counts.
+func (c *Conn) Close(code events.CloseCode, reason string) {
+	c.closeOnce.Do(func() {
+		if code != events.CloseNone {
+			// A failure changes nothing: the connection ends here either way.
+			_ = c.ws.WriteControl(websocket.CloseMessage,
+				websocket.FormatCloseMessage(int(code), reason), time.Now().Add(closeTimeout))
+		}
+		_ = c.ws.Close()
+	})
+}

@@ -1,0 +1,126 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+const (
+	goos    = runtime.GOOS
+	library = "signalbox"
+
+	stopTimeout  = 1500 * time.Millisecond // for the shards to say goodbye
+	drainTimeout = 2 * time.Second         // for handlers to finish what they have
+	saveTimeout  = time.Second             // for the session store
+)
+
+// Close ends the Manager and keeps its sessions resumable: events wait with Discord until a
+// process resumes them, for a few minutes. Handlers are given time to finish, send events that
+// wait are answered with an error. It returns when all has ended, within 5 s, or when ctx
+// ends; then the rest goes on in the background. A second call waits for the first.
+func (m *Manager) Close(ctx context.Context) error { return m.closeWith(ctx, events.CloseNone) }
+
+// Logout is Close, but ends the sessions: the bot is seen to go offline at once, and the next
+// start costs an Identify for each shard.
+func (m *Manager) Logout(ctx context.Context) error {
+	return m.closeWith(ctx, events.CloseNormal)
+}
+
+// Done is closed when the Manager has ended, because it was asked to or because it cannot go
+// on; Err tells which.
+func (m *Manager) Done() <-chan struct{} { return m.done }
+
+// Err is why the Manager cannot go on; nil while it runs, and after Close or Logout.
+func (m *Manager) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cause
+}
+
+func (m *Manager) closeWith(ctx context.Context, code events.CloseCode) error {
+	m.end(nil, code)
+	select {
+	case <-m.done:
+		return nil
+	case <-ctx.Done():
+		return errors.Join(errors.New("shardmanager: closing goes on in the background"), context.Cause(ctx))
+	}
+}
+
+// end begins to shut down, once. It does not wait.
+func (m *Manager) end(cause error, code events.CloseCode) {
+	m.mu.Lock()
+	before := m.phase
+	if before == phaseClosing {
+		m.mu.Unlock()
+		return
+	}
+	m.phase, m.cause = phaseClosing, cause
+	m.mu.Unlock()
+	if cause != nil {
+		m.log.Error("manager ends", zap.Error(cause))
+	}
+	if before != phaseStarting { // Start sees to it when it comes back
+		go m.shutdown(code)
+	}
+}
+
+// shutdown ends everything, from the sockets up. Each step is bounded, the sum below 5 s.
+func (m *Manager) shutdown(code events.CloseCode) {
+	defer close(m.done)
+	m.mu.Lock()
+	system, supervisor, fleet, own, saver := m.system, m.supervisor, m.fleet, m.own, m.saver
+	m.mu.Unlock()
+	if supervisor != nil {
+		system.Root.Send(supervisor, actors.StopShards{Code: code})
+		m.waitClosed(fleet)
+	}
+	drained, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := m.bus.Close(drained); err != nil {
+		m.log.Warn("handlers did not finish in time", zap.Error(err))
+	}
+	if saver != nil {
+		saver.close()
+	}
+	if supervisor != nil {
+		if err := system.Root.StopFuture(supervisor).Wait(); err != nil {
+			m.log.Error("supervisor did not stop", zap.Error(err))
+		}
+		fleet.Wait()
+	}
+	if own {
+		system.Shutdown()
+	}
+}
+
+// waitClosed waits until every shard has ended its session, or the time is up.
+func (m *Manager) waitClosed(fleet *actors.Fleet) {
+	timeout := time.After(stopTimeout)
+	for {
+		next := m.watchers.next()
+		open := 0
+		for _, shard := range fleet.Status().Shards {
+			if shard.State != session.Closed {
+				open++
+			}
+		}
+		if open == 0 {
+			return
+		}
+		select {
+		case <-next:
+		case <-timeout:
+			m.log.Warn("shards did not close in time", zap.Int("open", open))
+			return
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package shardmanager
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+)
+
+// How many events of one shard may wait for handlers before its socket is not read any more,
+// and from where on it is read again.
+const (
+	highWater = 4096
+	lowWater  = highWater / 2
+)
+
+// SubOption changes how a handler is subscribed.
+type SubOption func(*bus.Subscription)
+
+// WithTypes limits OnRaw to events of the types.
+func WithTypes(types ...events.Type) SubOption {
+	return func(s *bus.Subscription) { s.Types = slices.Clone(types) }
+}
+
+// On calls h for every event of type E, such as events.MessageCreate, in the order in which
+// each shard received them; events of different shards may come at the same time. h may take
+// its time and may call anything of the Manager: a shard whose handlers are far behind is not
+// read any further until they catch up. A panic of h is reported and costs it that one event.
+// The event is decoded once and shared by all its handlers: it is read-only. ctx ends when the
+// Manager closes.
+//
+// Handlers added before Start miss nothing. After cancel returns, no call of h begins. On
+// panics if *E is not an events.Event.
+func On[E any](m *Manager, h func(context.Context, *E, events.Meta), opts ...SubOption) (cancel func()) {
+	event, ok := any(new(E)).(events.Event)
+	if !ok {
+		panic(fmt.Sprintf("shardmanager: On: *%v is not an events.Event", reflect.TypeFor[E]()))
+	}
+	if h, ok := any(h).(func(context.Context, *events.Raw, events.Meta)); ok {
+		return OnRaw(m, func(ctx context.Context, raw events.Raw, at events.Meta) { h(ctx, &raw, at) }, opts...)
+	}
+	s := bus.Subscription{
+		Types: []events.Type{event.EventType()},
+		Key:   reflect.TypeFor[E](),
+		Decode: func(raw *events.Raw) (any, error) {
+			event := new(E)
+			return event, events.DecodeInto(raw, event)
+		},
+		Handle: func(ctx context.Context, event any, at events.Meta) { h(ctx, event.(*E), at) },
+	}
+	return m.subscribe(s, opts)
+}
+
+// OnRaw is On for events as they came, of all types, READY and RESUMED included. Data is
+// read-only, and may be kept.
+func OnRaw(m *Manager, h func(context.Context, events.Raw, events.Meta), opts ...SubOption) (cancel func()) {
+	s := bus.Subscription{
+		Handle: func(ctx context.Context, event any, at events.Meta) { h(ctx, *event.(*events.Raw), at) },
+	}
+	return m.subscribe(s, opts)
+}
+
+func (m *Manager) subscribe(s bus.Subscription, opts []SubOption) (cancel func()) {
+	for _, opt := range opts {
+		opt(&s)
+	}
+	return m.bus.Subscribe(s)
+}
+
+func (m *Manager) newBus() *bus.Bus {
+	return bus.New(bus.Config{
+		HighWater: highWater,
+		LowWater:  lowWater,
+		Drained: func(shard int) {
+			m.mu.Lock()
+			fleet, system := m.fleet, m.system
+			m.mu.Unlock()
+			fleet.Drained(system, shard)
+		},
+		Panicked: func(raw *events.Raw, meta events.Meta, value any) {
+			stack := debug.Stack()
+			m.log.Error("handler panicked", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
+				zap.Int64("seq", meta.Seq), zap.String("panic", fmt.Sprintf("%T", value)), zap.ByteString("stack", stack))
+			callHooks(m, func(h HookHandlerPanic) { h.OnHandlerPanic(HandlerPanic{raw.Type, meta, value, stack}) })
+		},
+		Failed: func(raw *events.Raw, meta events.Meta, err error) {
+			m.log.Error("event not decoded", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
+				zap.Int64("seq", meta.Seq), zap.Error(err))
+			callHooks(m, func(h HookDecodeError) { h.OnDecodeError(*raw, meta, err) })
+		},
+	})
+}
+
+// deliver takes an event from its shard's actor.
+func (m *Manager) deliver(raw events.Raw, meta events.Meta) (full bool) {
+	return m.bus.Publish(raw, meta)
+}
+
+// printable is an event's name, of which the gateway decides, fit for a log.
+func printable(t events.Type) string {
+	if _, known := events.New(t); known {
+		return string(t)
+	}
+	return fmt.Sprintf("%.64q", string(t))
+}

@@ -1,0 +1,155 @@
+package shardmanager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/ratelimit"
+)
+
+// ErrAuthentication is what a token that Discord does not accept ends in.
+var ErrAuthentication = errors.New("shardmanager: Discord does not accept the token: check it in the developer portal")
+
+// DiscoveryError says why GET /gateway/bot gave no answer to work with.
+type DiscoveryError struct {
+	Status int       // of HTTP; 0: there was no answer
+	Until  time.Time // not zero: asking again before is useless, and counts against the bot
+	Err    error
+}
+
+// Error tells status, wait and cause.
+func (e *DiscoveryError) Error() string {
+	text := "shardmanager: GET /gateway/bot"
+	if e.Status != 0 {
+		text += fmt.Sprintf(": status %d", e.Status)
+	}
+	if !e.Until.IsZero() {
+		text += fmt.Sprintf(": ask again after %v", e.Until.Format(time.RFC3339))
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap is the cause.
+func (e *DiscoveryError) Unwrap() error { return e.Err }
+
+const (
+	discoveryBody    = 64 << 10 // bytes of an answer that are read
+	discoveryTimeout = 15 * time.Second
+	discoveryBase    = 500 * time.Millisecond
+	discoveryCap     = 30 * time.Second
+	patience         = time.Minute // a longer Retry-After is the caller's to wait for
+	userAgent        = "DiscordBot (https://github.com/signalbox-go/signalbox, 0.1)"
+)
+
+// gateway is what GET /gateway/bot answers.
+//
+// Source: events/gateway#get-gateway-bot
+type gateway struct {
+	URL    string `json:"url"`
+	Shards int    `json:"shards"`
+	Limit  struct {
+		Total          int   `json:"total"`
+		Remaining      int   `json:"remaining"`
+		ResetAfter     int64 `json:"reset_after"` // milliseconds
+		MaxConcurrency int   `json:"max_concurrency"`
+	} `json:"session_start_limit"`
+}
+
+func (g gateway) sessionStart() ratelimit.SessionStart {
+	const day = 24 * 60 * 60 * 1000
+	return ratelimit.SessionStart{
+		Total: g.Limit.Total, Remaining: g.Limit.Remaining, MaxConcurrency: g.Limit.MaxConcurrency,
+		ResetAfter: time.Duration(min(max(g.Limit.ResetAfter, 0), day)) * time.Millisecond,
+	}
+}
+
+// discover asks until it has an answer, ctx ends, or asking again would be useless.
+func (m *Manager) discover(ctx context.Context) (gateway, error) {
+	for attempt := 0; ; attempt++ {
+		found, err := m.askGateway(ctx)
+		if err == nil {
+			return found, nil
+		}
+		var failed *DiscoveryError
+		if !errors.As(err, &failed) {
+			return gateway{}, err
+		}
+		bound := min(discoveryBase<<min(attempt, 16), discoveryCap)
+		wait := time.Duration(rand.Int64N(int64(bound)))
+		if !failed.Until.IsZero() {
+			wait = time.Until(failed.Until)
+		} else if failed.Status >= 400 && failed.Status < 500 {
+			return gateway{}, err
+		}
+		if deadline, ok := ctx.Deadline(); wait > patience || ok && time.Until(deadline) < wait {
+			return gateway{}, err
+		}
+		m.log.Warn("discovery failed", zap.Error(err), zap.Duration("retry_in", wait))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return gateway{}, errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
+	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.cfg.apiURL+"/gateway/bot", nil)
+	if err != nil {
+		return gateway{}, err
+	}
+	request.Header.Set("Authorization", "Bot "+m.cfg.identify.Token.Reveal())
+	request.Header.Set("User-Agent", userAgent)
+	client := *m.cfg.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(request)
+	if err != nil {
+		return gateway{}, &DiscoveryError{Err: err}
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, discoveryBody))
+	failed := &DiscoveryError{Status: response.StatusCode, Err: err}
+	switch {
+	case response.StatusCode == http.StatusUnauthorized:
+		return gateway{}, ErrAuthentication
+	case response.StatusCode != http.StatusOK:
+		failed.Until = retryAfter(response.Header)
+		return gateway{}, failed
+	case err != nil:
+		return gateway{}, failed
+	}
+	var found gateway
+	if err := json.Unmarshal(body, &found); err != nil {
+		failed.Err = fmt.Errorf("unreadable answer: %w", err)
+		return gateway{}, failed
+	}
+	if found.URL == "" || found.Shards < 1 || found.Limit.Total < 1 {
+		failed.Err = errors.New("the answer lacks url, shards or session_start_limit: is WithAPIURL the REST base?")
+		return gateway{}, failed
+	}
+	return found, nil
+}
+
+// retryAfter reads the header, in seconds; zero: there is none.
+func retryAfter(header http.Header) time.Time {
+	const day = 24 * 60 * 60
+	seconds, err := strconv.ParseFloat(header.Get("Retry-After"), 64)
+	if err != nil || !(seconds >= 0) {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(min(seconds, day) * float64(time.Second)))
+}

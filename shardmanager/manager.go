@@ -1,0 +1,298 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/transport"
+	"github.com/signalbox-go/signalbox/internal/zaplog"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// Errors of a Manager as a whole.
+var (
+	ErrNotStarted = errors.New("shardmanager: not started: call Start first")
+	ErrStarted    = errors.New("shardmanager: started before: a Manager starts once")
+	ErrClosed     = errors.New("shardmanager: closed")
+)
+
+// Manager runs the shards of one bot. Make it with New, then Start it. It is safe for
+// concurrent use.
+type Manager struct {
+	cfg      config
+	log      *zap.Logger
+	bus      *bus.Bus
+	watchers *watchers
+	done     chan struct{} // closed when everything has ended
+
+	mu         sync.Mutex
+	phase      phase
+	cause      error // why it ends; nil: it was asked to
+	own        bool  // the actor system is ours to shut down
+	system     *actor.ActorSystem
+	fleet      *actors.Fleet
+	supervisor *actor.PID
+	saver      *saver
+}
+
+type phase int
+
+const (
+	phaseNew phase = iota
+	phaseStarting
+	phaseRunning
+	phaseClosing
+)
+
+// New checks the options together. The error joins one *OptionError for each that cannot work.
+func New(token string, opts ...Option) (*Manager, error) {
+	m := &Manager{watchers: newWatchers(), done: make(chan struct{})}
+	m.cfg = config{apiURL: defaultAPIURL, client: http.DefaultClient, log: zap.NewNop()}
+	m.cfg.identify = events.Identify{
+		Token:      events.Secret(token),
+		Properties: events.Properties{OS: goos, Browser: library, Device: library},
+	}
+	for _, opt := range opts {
+		opt(&m.cfg)
+	}
+	if err := m.cfg.check(); err != nil {
+		return nil, err
+	}
+	m.log = m.cfg.log
+	m.bus = m.newBus()
+	return m, nil
+}
+
+// Start asks the gateway how to connect, and starts the shards. It returns when they are being
+// started; WaitReady waits until they are ready. ctx bounds Start alone. After an error the
+// Manager is closed.
+func (m *Manager) Start(ctx context.Context) error {
+	m.mu.Lock()
+	if m.phase != phaseNew {
+		defer m.mu.Unlock()
+		if m.phase == phaseClosing {
+			return ErrClosed
+		}
+		return ErrStarted
+	}
+	m.phase = phaseStarting
+	m.mu.Unlock()
+
+	err := m.start(ctx)
+	m.mu.Lock()
+	closing := m.phase == phaseClosing
+	if !closing {
+		m.phase = phaseRunning
+	}
+	m.mu.Unlock()
+	if closing {
+		m.shutdown(events.CloseNone)
+		return errors.Join(ErrClosed, err)
+	}
+	if err != nil {
+		m.end(err, events.CloseNone)
+		<-m.done
+	}
+	return err
+}
+
+func (m *Manager) start(ctx context.Context) error {
+	found, err := m.discover(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := transport.CheckURL(found.URL, transport.Config{Hosts: m.cfg.hosts}); err != nil {
+		return fmt.Errorf("shardmanager: the gateway's URL: %w", err)
+	}
+	limiter := m.cfg.limiter
+	if limiter == nil {
+		var opts []ratelimit.Option
+		if m.cfg.reserve != nil {
+			opts = append(opts, ratelimit.WithReserve(*m.cfg.reserve))
+		}
+		limiter = ratelimit.Local(found.sessionStart(), opts...)
+	} else {
+		limiter.Identify().Update(found.sessionStart())
+	}
+	total := m.cfg.total
+	if total == 0 {
+		total = found.Shards
+	}
+	fleet, err := actors.NewFleet(actors.SupervisorConfig{
+		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, Compression: m.cfg.compression,
+		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
+		Deliver: m.deliver, Changed: m.changed, Logger: m.log,
+	})
+	if err != nil {
+		return err
+	}
+	ids := m.cfg.ids
+	if ids == nil {
+		ids = make([]int, total)
+		for i := range ids {
+			ids[i] = i
+		}
+	}
+	if m.cfg.store != nil {
+		if err := m.restore(ctx, fleet, ids, total); err != nil {
+			return err
+		}
+	}
+	system, own := m.cfg.system, m.cfg.system == nil
+	if own {
+		system = newSystem(m.log)
+	}
+	supervisor := system.Root.SpawnPrefix(fleet.Props(actor.WithGuardian(actors.Guardian())), "signalbox-")
+	m.mu.Lock()
+	m.system, m.own, m.fleet, m.supervisor = system, own, fleet, supervisor
+	if m.cfg.store != nil {
+		m.saver = newSaver(m, ids)
+	}
+	m.mu.Unlock()
+	answer, err := system.Root.RequestFuture(supervisor, actors.StartShards{Total: total, IDs: ids}, 10*time.Second).Result()
+	if err != nil {
+		return fmt.Errorf("shardmanager: the supervisor does not answer: %w", err)
+	}
+	return answer.(actors.ShardsStarted).Err
+}
+
+// newSystem is an actor system that logs through log. Its dead letters are throttled for a
+// moment only, since the throttle keeps a goroutine for as long.
+func newSystem(log *zap.Logger) *actor.ActorSystem {
+	logger := slog.New(zaplog.Handler(log))
+	return actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return logger }),
+		actor.WithDeadLetterThrottleInterval(10*time.Millisecond),
+		actor.WithDeadLetterRequestLogging(false),
+	)
+}
+
+// restore loads the sessions to begin with. Of a store that fails nothing is known, and to
+// identify all shards for that could cost the day's budget: it is an error.
+func (m *Manager) restore(ctx context.Context, fleet *actors.Fleet, ids []int, total int) error {
+	for _, index := range ids {
+		id := events.ShardID{Index: index, Total: total}
+		snapshot, err := m.cfg.store.Load(ctx, id)
+		switch {
+		case errors.Is(err, session.ErrNoSnapshot):
+		case err != nil:
+			return fmt.Errorf("shardmanager: session store: shard %v: %w", id, err)
+		case snapshot.Shard != id || snapshot.SessionID == "" || snapshot.Seq < 0:
+			m.log.Warn("stored session discarded: it is not this shard's", zap.Stringer("shard", id))
+		default:
+			fleet.Restore(snapshot)
+		}
+	}
+	return nil
+}
+
+// WaitReady waits until every shard is Ready. It returns early, with the reason, when that
+// will not come about by itself: a shard or the Manager has ended, or the daily budget of
+// Identifies refuses to go on (a *ratelimit.BudgetError).
+func (m *Manager) WaitReady(ctx context.Context) error {
+	for {
+		next := m.watchers.next()
+		m.mu.Lock()
+		phase, fleet := m.phase, m.fleet
+		m.mu.Unlock()
+		switch {
+		case phase == phaseNew:
+			return ErrNotStarted
+		case phase == phaseClosing:
+			return errors.Join(ErrClosed, m.Err())
+		case fleet != nil:
+			if ready, err := allReady(fleet.Status()); ready || err != nil {
+				return err
+			}
+		}
+		select {
+		case <-next:
+		case <-m.done:
+		case <-ctx.Done():
+			return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w",
+				m.Status().Ready(), len(m.Status().Shards), context.Cause(ctx))
+		}
+	}
+}
+
+func allReady(status actors.Status) (bool, error) {
+	for _, shard := range status.Shards {
+		var budget *ratelimit.BudgetError
+		switch {
+		case shard.State == session.Closed:
+			return false, fmt.Errorf("shardmanager: shard %v ended: %w", shard.Shard, errors.Join(ErrClosed, shard.Cause))
+		case shard.State == session.Backoff && errors.As(shard.Cause, &budget):
+			return false, fmt.Errorf("shardmanager: shard %v: %w", shard.Shard, shard.Cause)
+		}
+	}
+	return len(status.Shards) > 0 && status.Ready() == len(status.Shards), nil
+}
+
+// Status is how all shards stand: a copy, made without asking them. Before Start it is empty.
+func (m *Manager) Status() actors.Status {
+	m.mu.Lock()
+	fleet := m.fleet
+	m.mu.Unlock()
+	if fleet == nil {
+		return actors.Status{}
+	}
+	return fleet.Status()
+}
+
+// Supervisor is the supervisor's PID, for actors that send to it; nil before Start.
+func (m *Manager) Supervisor() *actor.PID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.supervisor
+}
+
+// System is the actor system in which the supervisor lives; nil before Start, unless
+// WithActorSystem gave one.
+func (m *Manager) System() *actor.ActorSystem {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.system == nil {
+		return m.cfg.system
+	}
+	return m.system
+}
+
+// changed takes every change of a shard's state, on the shard's actor.
+func (m *Manager) changed(shard events.ShardID, c session.Change) {
+	change := Change{Shard: shard, Change: c}
+	m.watchers.publish(change)
+	callHooks(m, func(h HookChange) { h.OnChange(change) })
+	if c.To != session.Closed || c.Cause == nil || errors.Is(c.Cause, actors.ErrClosed) {
+		return
+	}
+	var closed *session.CloseError
+	invalid := errors.As(c.Cause, &closed) && slices.Contains(planCodes, closed.Code)
+	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() {
+		m.end(fmt.Errorf("shardmanager: shard %v: %w", shard, c.Cause), events.CloseNone)
+	}
+}
+
+// planCodes end the shard alone: the others may go on, but a new plan is needed.
+var planCodes = []events.CloseCode{events.CloseInvalidShard, events.CloseShardingRequired}
+
+func (m *Manager) allClosed() bool {
+	for _, shard := range m.Status().Shards {
+		if shard.State != session.Closed {
+			return false
+		}
+	}
+	return true
+}

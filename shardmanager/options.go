@@ -1,0 +1,196 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// Option changes one setting of a Manager. New checks all of them together.
+type Option func(*config)
+
+// OptionError says which option New cannot work with, and why.
+type OptionError struct {
+	Option  string // such as "WithIntents", or "token"
+	Problem string // what is wrong and what to do
+}
+
+// Error names the option and the problem.
+func (e *OptionError) Error() string { return "shardmanager: " + e.Option + ": " + e.Problem }
+
+type config struct {
+	identify    events.Identify
+	total       int
+	ids         []int
+	apiURL      string
+	hosts       []string
+	compression events.Compression
+	netDial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	client      *http.Client
+	limiter     ratelimit.RateLimiter
+	reserve     *int
+	store       session.Store
+	system      *actor.ActorSystem
+	log         *zap.Logger
+	queueLimit  int
+	hooks       []Hook
+}
+
+const defaultAPIURL = "https://discord.com/api/v10"
+
+// WithIntents sets the intents. The default is none: only events that no intent gates arrive.
+func WithIntents(intents events.Intents) Option {
+	return func(c *config) { c.identify.Intents = intents }
+}
+
+// WithShards sets how many shards the bot has, and which of them run here: all if no ids are
+// given. The default is as many as Discord recommends, all of them here.
+func WithShards(total int, ids ...int) Option {
+	return func(c *config) { c.total, c.ids = total, slices.Clone(ids) }
+}
+
+// WithPresence sets the presence that each session begins with. The default is online.
+func WithPresence(presence events.UpdatePresence) Option {
+	return func(c *config) { c.identify.Presence = &presence }
+}
+
+// WithLargeThreshold sets from how many members on, 50 to 250, a guild is sent without its
+// offline members. The default is Discord's, 50.
+func WithLargeThreshold(members int) Option {
+	return func(c *config) { c.identify.LargeThreshold = members }
+}
+
+// WithCapabilities sets the capabilities that Identify names. The default is not to name any.
+func WithCapabilities(bits int64) Option {
+	return func(c *config) { c.identify.Capabilities = bits }
+}
+
+// WithLogger sets where to log. The default is nowhere. Neither the token nor a session id is
+// ever logged.
+func WithLogger(log *zap.Logger) Option { return func(c *config) { c.log = log } }
+
+// WithActorSystem sets the actor system in which supervisor and shards live, and which the
+// caller shuts down. The default is one of the Manager's own.
+func WithActorSystem(system *actor.ActorSystem) Option {
+	return func(c *config) { c.system = system }
+}
+
+// WithRateLimiter sets who decides when something may be sent: for each connection, and for
+// each Identify. The default is ratelimit.Local, which knows of this process alone.
+func WithRateLimiter(limiter ratelimit.RateLimiter) Option {
+	return func(c *config) { c.limiter = limiter }
+}
+
+// WithIdentifyReserve sets how many of the Identifies of a day are never spent. The default is
+// a tenth of them. It has no effect together with WithRateLimiter.
+func WithIdentifyReserve(identifies int) Option {
+	return func(c *config) { c.reserve = &identifies }
+}
+
+// WithSessionStore sets where sessions are kept beyond the process, so that it resumes them
+// when it starts again. The default is nowhere.
+func WithSessionStore(store session.Store) Option { return func(c *config) { c.store = store } }
+
+// WithCompression sets how the gateway compresses. The default is zstd-stream.
+func WithCompression(compression events.Compression) Option {
+	return func(c *config) { c.compression = compression }
+}
+
+// WithNetDial sets how connections to the gateway are made. The default is the net package's.
+func WithNetDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) Option {
+	return func(c *config) { c.netDial = dial }
+}
+
+// WithHTTPClient sets the client that asks for the gateway. The default is http.DefaultClient.
+// Redirects are not followed, whatever the client says.
+func WithHTTPClient(client *http.Client) Option { return func(c *config) { c.client = client } }
+
+// WithAPIURL sets the REST base whose /gateway/bot is asked. The default is Discord's. Plain
+// http is accepted for loopback hosts and those of WithGatewayHosts.
+func WithAPIURL(base string) Option {
+	return func(c *config) { c.apiURL = strings.TrimSuffix(base, "/") }
+}
+
+// WithGatewayHosts allows connections to hosts besides Discord's: a proxy, another server that
+// speaks the protocol. The token is sent to them, and plain ws is accepted for them.
+func WithGatewayHosts(hosts ...string) Option {
+	return func(c *config) { c.hosts = append(c.hosts, hosts...) }
+}
+
+// WithQueueLimit sets how many send events may wait for one shard. The default is 1024. One
+// more is refused with actors.ErrQueueFull.
+func WithQueueLimit(sends int) Option { return func(c *config) { c.queueLimit = sends } }
+
+// WithHooks adds hooks: see Hook.
+func WithHooks(hooks ...Hook) Option { return func(c *config) { c.hooks = append(c.hooks, hooks...) } }
+
+// check reports everything that is wrong, each as an *OptionError.
+func (c *config) check() error {
+	var problems []error
+	bad := func(option, format string, args ...any) {
+		problems = append(problems, &OptionError{option, fmt.Sprintf(format, args...)})
+	}
+	token := c.identify.Token.Reveal()
+	switch {
+	case token == "":
+		bad("token", "it is empty: pass the bot's token, from the developer portal")
+	case strings.HasPrefix(token, "Bot ") || strings.HasPrefix(token, "Bearer "):
+		bad("token", "pass it without the prefix that REST calls have")
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		bad("token", "it has characters that no token has: look for spaces and line ends")
+	}
+	if unknown := c.identify.Intents.Unknown(); unknown != 0 {
+		bad("WithIntents", "no intent has the bits %v", unknown)
+	}
+	if c.total < 0 || c.total == 0 && len(c.ids) > 0 {
+		bad("WithShards", "a total of %d: use at least 1, or leave the option out to do as Discord recommends", c.total)
+	}
+	seen := make(map[int]bool)
+	for _, id := range c.ids {
+		if id < 0 || id >= c.total {
+			bad("WithShards", "shard %d is not within the total of %d", id, c.total)
+		} else if seen[id] {
+			bad("WithShards", "shard %d is named twice", id)
+		}
+		seen[id] = true
+	}
+	switch c.compression {
+	case "", events.CompressionNone, events.CompressionPayload, events.CompressionZlib, events.CompressionZstd:
+	default:
+		bad("WithCompression", "%.32q is not known: use one of the events.Compression constants", c.compression)
+	}
+	if base, err := url.Parse(c.apiURL); err != nil || base.Host == "" || base.User != nil {
+		bad("WithAPIURL", "it is not the URL of a server: it looks like %q", defaultAPIURL)
+	} else if base.Scheme != "https" && !(base.Scheme == "http" && (loopback(base.Hostname()) || slices.Contains(c.hosts, base.Hostname()))) {
+		bad("WithAPIURL", "the token would travel in the clear: use https, or allow the host by WithGatewayHosts")
+	}
+	if c.reserve != nil && *c.reserve < 0 {
+		bad("WithIdentifyReserve", "%d: use 0 or more", *c.reserve)
+	}
+	if c.queueLimit < 0 {
+		bad("WithQueueLimit", "%d: use 1 or more, or 0 for the default", c.queueLimit)
+	}
+	if request, err := c.identify.Request(); err != nil {
+		bad("WithPresence or WithLargeThreshold", "%v", err)
+	} else if _, err := request.Payload(); err != nil {
+		bad("WithPresence", "Identify would not fit: %v", err)
+	}
+	return errors.Join(problems...)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

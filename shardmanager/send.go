@@ -1,0 +1,153 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// soundboardGuilds is how many guild ids fit into one Request Soundboard Sounds.
+const soundboardGuilds = 160
+
+// Send carries out a send event: on the shard of the guild that it names; on all shards if it
+// is a presence; on each shard that has some of its guilds if it asks for soundboard sounds;
+// and else on the lowest shard. Errors are *actors.SendError; of several shards, joined.
+func (m *Manager) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
+	client, err := m.client(-1)
+	if err != nil {
+		return events.Answer{}, err
+	}
+	switch e := out.(type) {
+	case events.UpdatePresence:
+		return m.sendAll(ctx, e)
+	case events.RequestSoundboardSounds:
+		if len(e.GuildIDs) > 1 {
+			return m.sendSplit(ctx, e)
+		}
+	}
+	return client.Send(ctx, out)
+}
+
+func (m *Manager) client(shard int) (actors.Client, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.phase == phaseClosing:
+		return actors.Client{}, errors.Join(ErrClosed, actors.ErrClosed)
+	case m.supervisor == nil:
+		return actors.Client{}, ErrNotStarted
+	}
+	return m.fleet.Client(m.system, m.supervisor, shard), nil
+}
+
+type part struct {
+	shard int
+	event events.Outgoing
+}
+
+func (m *Manager) sendAll(ctx context.Context, e events.UpdatePresence) (events.Answer, error) {
+	var parts []part
+	for _, shard := range m.Status().Shards {
+		parts = append(parts, part{shard.Shard.Index, e})
+	}
+	return m.sendParts(ctx, parts)
+}
+
+func (m *Manager) sendSplit(ctx context.Context, e events.RequestSoundboardSounds) (events.Answer, error) {
+	if _, err := e.Request(); err != nil {
+		return events.Answer{}, &actors.SendError{Shard: -1, Op: events.OpRequestSoundboardSounds, Stage: actors.Refused, Err: err}
+	}
+	total := m.Status().Total
+	byShard := make(map[int][]events.Snowflake)
+	for _, guild := range e.GuildIDs {
+		shard := events.ShardFor(guild, total)
+		byShard[shard] = append(byShard[shard], guild)
+	}
+	var parts []part
+	for shard, guilds := range byShard {
+		for some := range slices.Chunk(guilds, soundboardGuilds) {
+			parts = append(parts, part{shard, events.RequestSoundboardSounds{GuildIDs: some}})
+		}
+	}
+	return m.sendParts(ctx, parts)
+}
+
+// sendParts sends all parts at once. The receipt is that of the slowest.
+func (m *Manager) sendParts(ctx context.Context, parts []part) (events.Answer, error) {
+	answers := make([]events.Answer, len(parts))
+	failures := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, p := range parts {
+		client, err := m.client(p.shard)
+		if err != nil {
+			failures[i] = err
+			continue
+		}
+		all.Go(func() { answers[i], failures[i] = client.Send(ctx, p.event) })
+	}
+	all.Wait()
+	var whole events.Answer
+	for _, answer := range answers {
+		if answer.Queued+answer.RoundTrip >= whole.Queued+whole.RoundTrip {
+			whole.Receipt = answer.Receipt
+		}
+		whole.Events = append(whole.Events, answer.Events...)
+	}
+	return whole, errors.Join(failures...)
+}
+
+// Shard is one shard of a Manager: an events.Sender for its session alone.
+type Shard struct {
+	manager *Manager
+	index   int
+}
+
+// Shard is the shard with the index. Whether it runs here shows when it is used.
+func (m *Manager) Shard(index int) *Shard { return &Shard{m, index} }
+
+// ForGuild is the shard that receives the guild's events. It is nil before Start, when the
+// number of shards is not known.
+func (m *Manager) ForGuild(guild events.Snowflake) *Shard {
+	total := m.Status().Total
+	if total == 0 {
+		return nil
+	}
+	return m.Shard(events.ShardFor(guild, total))
+}
+
+// Index is the shard's index.
+func (s *Shard) Index() int { return s.index }
+
+// Send carries out a send event on this shard.
+func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
+	client, err := s.manager.client(s.index)
+	if err != nil {
+		return events.Answer{}, err
+	}
+	return client.Send(ctx, out)
+}
+
+// Status is how the shard stands, or false if it does not run here.
+func (s *Shard) Status() (actors.ShardStatus, bool) {
+	s.manager.mu.Lock()
+	fleet := s.manager.fleet
+	s.manager.mu.Unlock()
+	if fleet == nil {
+		return actors.ShardStatus{}, false
+	}
+	return fleet.Shard(s.index)
+}
+
+// Restart gives up the shard's connection and resumes its session on a new one. It does not
+// wait for it. A shard that was quarantined starts again.
+func (m *Manager) Restart(ctx context.Context, shard int) error {
+	if _, ok := m.Shard(shard).Status(); !ok {
+		return actors.ErrUnknownShard
+	}
+	m.System().Root.Send(m.Supervisor(), actors.RestartShard{Shard: shard})
+	return ctx.Err()
+}
