@@ -1,0 +1,94 @@
+package gatewaytest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Violation is something that Discord would have punished, or that breaks the protocol.
+type Violation struct {
+	At     time.Time
+	Shard  events.ShardID // zero before Identify or Resume
+	Conn   int            // number of the connection, from 1
+	Rule   string         // short and constant, such as "120 in 60 s"
+	Detail string
+}
+
+// String is one line.
+func (v Violation) String() string {
+	return fmt.Sprintf("%s shard %v connection %d: %s: %s", v.At.Format("15:04:05.000"), v.Shard, v.Conn, v.Rule, v.Detail)
+}
+
+// Frame is one payload that a client has sent.
+type Frame struct {
+	At    time.Time // when it was read
+	Shard events.ShardID
+	Conn  int
+	Op    events.Opcode
+	Data  []byte // the d field
+}
+
+// Stats counts what has happened since the server was started.
+type Stats struct {
+	Connections int
+	Live        int // connections now
+	Identifies  int // that were answered with READY
+	Resumes     int // that were answered with RESUMED
+	Refused     int // Identifies and Resumes that were answered with op 9 or a close code
+	Frames      int // from clients
+	Heartbeats  int
+	Dispatched  int           // events made, whether or not a client was there
+	Ended       int           // connections that the client closed with 1000 or 1001
+	Discoveries int           // GET /gateway/bot
+	Lateness    time.Duration // the latest heartbeat came so long after it was due
+}
+
+// Violations are all violations so far, in order.
+func (s *Server) Violations() []Violation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.violations)
+}
+
+// RequireNoViolations fails the test for each violation so far.
+func (s *Server) RequireNoViolations(tb testing.TB) {
+	tb.Helper()
+	for _, v := range s.Violations() {
+		tb.Errorf("gateway: violation: %v", v)
+	}
+}
+
+// Stats are the counts so far.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := s.stats
+	stats.Live = len(s.conns)
+	return stats
+}
+
+// Frames are the payloads that clients of the shard have sent, in order, Identify and Resume
+// included. Only the latest 10,000 of all shards are kept.
+func (s *Server) Frames(shard int) []Frame {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var frames []Frame
+	for _, f := range s.frames {
+		if f.Shard.Index == shard {
+			frames = append(frames, f)
+		}
+	}
+	return frames
+}
+
+const keptFrames = 10_000
+
+func (s *Server) violate(c *conn, rule, format string, args ...any) {
+	s.violations = append(s.violations, Violation{
+		At: time.Now(), Shard: c.shard, Conn: c.number, Rule: rule, Detail: fmt.Sprintf(format, args...),
+	})
+}

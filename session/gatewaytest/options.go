@@ -1,0 +1,94 @@
+package gatewaytest
+
+import (
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Option changes one setting of a Server.
+type Option func(*settings)
+
+type settings struct {
+	virtual        bool
+	addr           string
+	shards         int
+	concurrency    int
+	total          int
+	remaining      int
+	resetAfter     time.Duration
+	interval       time.Duration
+	token          string
+	guildsPerShard int
+	guilds         []events.Snowflake
+	members        int
+	intents        events.Intents
+	resumeTimeout  time.Duration
+	replay         int
+	split          int
+}
+
+func defaults() settings {
+	return settings{
+		addr: "127.0.0.1:0", shards: 1, concurrency: 1, total: 1000, remaining: 1000, resetAfter: 24 * time.Hour,
+		interval: 41250 * time.Millisecond, members: 3, intents: events.IntentsAll,
+		resumeTimeout: 3 * time.Minute, replay: 100_000,
+	}
+}
+
+// WithVirtualNetwork makes a server without a port, which is reached by DialContext and Client
+// alone, and which works inside a testing/synctest bubble. It must be made inside the bubble.
+func WithVirtualNetwork() Option { return func(s *settings) { s.virtual = true } }
+
+// WithAddr sets where to listen. The default is a free port of 127.0.0.1.
+func WithAddr(addr string) Option { return func(s *settings) { s.addr = addr } }
+
+// WithShards sets how many shards discovery recommends. The default is 1.
+func WithShards(recommended int) Option { return func(s *settings) { s.shards = recommended } }
+
+// WithMaxConcurrency sets how many keys Identifies have. The default is 1.
+func WithMaxConcurrency(keys int) Option { return func(s *settings) { s.concurrency = keys } }
+
+// WithSessionStarts sets the daily budget of Identifies. The default is 1000, none of them spent.
+func WithSessionStarts(total, remaining int, resetAfter time.Duration) Option {
+	return func(s *settings) { s.total, s.remaining, s.resetAfter = total, remaining, resetAfter }
+}
+
+// WithHeartbeatInterval sets the interval that Hello tells. The default is 41.25 s.
+func WithHeartbeatInterval(interval time.Duration) Option {
+	return func(s *settings) { s.interval = interval }
+}
+
+// WithToken sets the one token that is accepted. The default is any.
+func WithToken(token string) Option { return func(s *settings) { s.token = token } }
+
+// WithGuilds sets the bot's guilds. Each shard has those that are its own.
+func WithGuilds(guilds ...events.Snowflake) Option {
+	return func(s *settings) { s.guilds = append(s.guilds, guilds...) }
+}
+
+// WithGuildsPerShard gives every shard n guilds of its own: see GuildOf.
+func WithGuildsPerShard(n int) Option { return func(s *settings) { s.guildsPerShard = n } }
+
+// WithMembers sets how many members each guild has. The default is 3. The members' ids are 1
+// to n.
+func WithMembers(n int) Option { return func(s *settings) { s.members = n } }
+
+// WithAllowedIntents sets the intents that the application may ask for. The default is all.
+func WithAllowedIntents(intents events.Intents) Option {
+	return func(s *settings) { s.intents = intents }
+}
+
+// WithResumeTimeout sets how long a session outlives its connection. The default is 3 minutes.
+func WithResumeTimeout(d time.Duration) Option { return func(s *settings) { s.resumeTimeout = d } }
+
+// WithReplayBuffer sets how many dispatches a session keeps for a Resume. The default is 100,000.
+func WithReplayBuffer(dispatches int) Option { return func(s *settings) { s.replay = dispatches } }
+
+// WithSplitFrames makes the server send zlib-stream messages in frames of at most n bytes.
+func WithSplitFrames(n int) Option { return func(s *settings) { s.split = n } }
+
+// GuildOf is the nth guild of a shard, as WithGuildsPerShard makes them.
+func GuildOf(shard events.ShardID, n int) events.Snowflake {
+	return events.Snowflake(uint64(shard.Index+shard.Total*(n+1)) << 22)
+}
