@@ -1,0 +1,60 @@
+package shardmanager_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// bubble runs f in virtual time.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, f)
+}
+
+// newGateway is a simulated gateway inside a bubble.
+func newGateway(t *testing.T, opts ...gatewaytest.Option) *gatewaytest.Server {
+	t.Helper()
+	return gatewaytest.NewServer(t, append([]gatewaytest.Option{gatewaytest.WithVirtualNetwork()}, opts...)...)
+}
+
+// newManager is a manager of the simulated gateway. It is closed when the test ends.
+func newManager(t *testing.T, g *gatewaytest.Server, opts ...shardmanager.Option) *shardmanager.Manager {
+	t.Helper()
+	m, err := shardmanager.New("token", append([]shardmanager.Option{
+		shardmanager.WithAPIURL(g.APIURL), shardmanager.WithHTTPClient(g.Client()), shardmanager.WithNetDial(g.DialContext),
+	}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeNow(t, m) })
+	return m
+}
+
+func closeNow(t *testing.T, m *shardmanager.Manager) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Second)
+	defer cancel()
+	if err := m.Close(ctx); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	time.Sleep(time.Second) // virtual: the actor library throttles its dead letters with a goroutine
+}
+
+// start starts a manager and waits until it is ready.
+func start(t *testing.T, m *shardmanager.Manager) {
+	t.Helper()
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatalf("Start: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	if err := m.WaitReady(ctx); err != nil {
+		t.Fatalf("WaitReady: %v", err)
+	}
+}
