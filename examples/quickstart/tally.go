@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+)
+
+// tally counts what the handlers and the callers see. It does not ask the manager.
+type tally struct {
+	delivered, duplicated, gaps, disorder atomic.Int64
+	asked, answered, failed               atomic.Int64
+	drops, reconnects, crashes            atomic.Int64
+
+	mu   sync.Mutex
+	last map[int]position
+}
+
+type position struct {
+	session uint64
+	seq     int64
+}
+
+// event judges the sequence of every event.
+func (t *tally) event(_ context.Context, _ events.Raw, at events.Meta) {
+	t.delivered.Add(1)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		t.last = make(map[int]position)
+	}
+	last := t.last[at.Shard.Index]
+	switch {
+	case at.Session != last.session:
+		if at.Seq != 1 {
+			t.gaps.Add(at.Seq - 1)
+		}
+	case at.Seq == last.seq:
+		t.duplicated.Add(1)
+	case at.Seq < last.seq:
+		t.disorder.Add(1)
+	case at.Seq > last.seq+1:
+		t.gaps.Add(at.Seq - last.seq - 1)
+	}
+	t.last[at.Shard.Index] = position{at.Session, at.Seq}
+}
+
+// summary prints how it went, and reports whether all held.
+func summary(status actors.Status, gateway *gatewaytest.Server, t *tally) bool {
+	identifies, resumes, violations := 0, 0, 0
+	var slowest time.Duration
+	for _, shard := range status.Shards {
+		identifies += shard.Identifies
+		resumes += shard.Resumes
+		slowest = max(slowest, shard.Latency)
+	}
+	sent := t.delivered.Load() + t.gaps.Load() - t.duplicated.Load()
+	lost := t.gaps.Load()
+	late := "not known"
+	if gateway != nil {
+		stats := gateway.Stats()
+		identifies, resumes, sent = stats.Identifies, stats.Resumes, int64(stats.Dispatched)
+		lost = sent - (t.delivered.Load() - t.duplicated.Load())
+		late = stats.Lateness.Round(time.Millisecond).String()
+		for _, v := range gateway.Violations() {
+			violations++
+			fmt.Println("violation:", v)
+		}
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "connections cut\t%d\n", t.drops.Load())
+	fmt.Fprintf(table, "reconnects asked for (op 7)\t%d\n", t.reconnects.Load())
+	fmt.Fprintf(table, "shard actors crashed\t%d\n", t.crashes.Load())
+	fmt.Fprintf(table, "slowest heartbeat ACK\t%v\n", slowest.Round(time.Microsecond))
+	fmt.Fprintf(table, "latest heartbeat\t%s\n", late)
+	fmt.Fprintf(table, "send events that failed with an error\t%d\n", t.failed.Load())
+	_ = table.Flush() // to standard output
+	open := t.asked.Load() - t.answered.Load() - t.failed.Load()
+	fmt.Printf("\nshards ready: %d/%d   identifies: %d   resumes: %d   violations seen by the gateway: %d\n",
+		status.Ready(), len(status.Shards), identifies, resumes, violations)
+	fmt.Printf("events sent: %d   delivered: %d   lost: %d   duplicated: %d   out of order: %d\n",
+		sent, t.delivered.Load(), lost, t.duplicated.Load(), t.disorder.Load())
+	fmt.Printf("send events: %d asked   %d answered   %d without an outcome\n", t.asked.Load(), t.answered.Load(), open)
+	return status.Ready() == len(status.Shards) && violations == 0 && lost == 0 &&
+		t.duplicated.Load() == 0 && t.disorder.Load() == 0 && open == 0 &&
+		(gateway == nil || identifies == len(status.Shards))
+}
