@@ -1,0 +1,29 @@
+.PHONY: help check test race lint gen fuzz bench
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+check: ## everything that CI runs
+	bash .ci/run
+
+test: ## all tests
+	go test ./...
+
+race: ## all tests with the race detector
+	go test -race ./...
+
+lint: ## formatting, vet, staticcheck
+	gofmt -l .
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+gen: ## write the generated pages and transcripts anew
+	go test ./session -update
+
+fuzz: ## run each fuzz target for a minute
+	go test ./events -fuzz FuzzPeek -fuzztime 1m
+	go test ./session -fuzz FuzzStep -fuzztime 1m
+	go test ./internal/transport -fuzz FuzzInflate -fuzztime 1m
+
+bench: ## benchmarks of the ways through the house
+	go test -run '^$$' -bench . -benchmem ./events ./session ./ratelimit ./internal/... ./shardmanager

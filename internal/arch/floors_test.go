@@ -1,0 +1,227 @@
+// Package arch holds the rules of the house as tests: which package may import what, and what
+// some packages may not do at all.
+package arch
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/signalbox-go/signalbox/"
+
+// floor says what a package of ours may import, besides the standard library.
+type floor struct {
+	ours     []string // packages of ours, without the module's path
+	libGroup []string // prefixes of packages of others
+	why      string
+}
+
+var floors = map[string]floor{
+	"events":                {[]string{"events/discord"}, nil, "the vocabulary depends on nothing"},
+	"events/discord":        {nil, nil, "the vocabulary depends on nothing"},
+	"ratelimit":             {nil, nil, "permission is arithmetic: it does not know what is permitted"},
+	"ratelimit/limitertest": {[]string{"ratelimit"}, nil, "it judges any implementation"},
+	"session":               {[]string{"events"}, nil, "the protocol is a value"},
+	"session/gatewaytest": {[]string{"events"}, []string{"github.com/gorilla/websocket", "github.com/klauspost/compress"},
+		"the fake must not share a mistake with what it judges"},
+	"internal/transport": {[]string{"events", "session"}, []string{"github.com/gorilla/websocket", "github.com/klauspost/compress"},
+		"the one place that knows the WebSocket library"},
+	"internal/bus":    {[]string{"events"}, nil, "it delivers, and decides nothing"},
+	"internal/zaplog": {nil, []string{"go.uber.org/zap"}, "it carries logs"},
+	"actors": {[]string{"events", "ratelimit", "session", "internal/transport"},
+		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the lowest floor that names the actor library"},
+	"shardmanager": {[]string{"actors", "events", "internal/bus", "internal/transport", "internal/zaplog", "ratelimit", "session"},
+		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the door"},
+}
+
+type pkg struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", "./...")
+	command.Dir = "../.."
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
+		var p pkg
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < len(floors) {
+		t.Fatalf("go list found %d packages, fewer than there are floors", len(all))
+	}
+	return all
+}
+
+// broken are the imports that the floor does not allow.
+func broken(f floor, imports []string) (bad []string) {
+	for _, path := range imports {
+		if ours, ok := strings.CutPrefix(path, module); ok {
+			if !slices.Contains(f.ours, ours) {
+				bad = append(bad, path)
+			}
+			continue
+		}
+		first, _, _ := strings.Cut(path, "/")
+		library := strings.Contains(first, ".")
+		allowed := slices.ContainsFunc(f.libGroup, func(prefix string) bool { return path == prefix || strings.HasPrefix(path, prefix+"/") })
+		if library && !allowed {
+			bad = append(bad, path)
+		}
+	}
+	return bad
+}
+
+func TestImportsPointDown(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(name, "examples/") || name == "internal/arch" {
+			continue
+		}
+		f, known := floors[name]
+		if !known {
+			t.Errorf("package %s stands on no floor: say in floors what it may import", name)
+			continue
+		}
+		for _, path := range broken(f, p.Imports) {
+			t.Errorf("%s imports %s: %s", name, path, f.why)
+		}
+	}
+}
+
+func TestBrokenFloorIsFound(t *testing.T) {
+	t.Parallel()
+	f := floor{ours: []string{"events"}, libGroup: []string{"go.uber.org/zap"}}
+	imports := []string{"fmt", "net/http", module + "events", module + "actors", "go.uber.org/zap/zapcore", "go.uber.org/zapper"}
+	if bad := broken(f, imports); !slices.Equal(bad, []string{module + "actors", "go.uber.org/zapper"}) {
+		t.Errorf("broken found %q", bad)
+	}
+}
+
+// forbidden are calls that a package may not make.
+var forbidden = map[string]struct {
+	calls []string
+	why   string
+}{
+	"session": {[]string{"time.Now", "time.Sleep", "time.After", "time.AfterFunc", "time.NewTimer", "time.NewTicker"},
+		"time is given to the protocol"},
+	"actors": {[]string{"time.Sleep", ".Result"}, "nothing in a Receive waits"},
+}
+
+// offences are the forbidden calls, go statements and channels of a file.
+func offences(file *ast.File, calls []string, pure bool) (found []string) {
+	ast.Inspect(file, func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.GoStmt:
+			if pure {
+				found = append(found, "a go statement")
+			}
+		case *ast.ChanType:
+			if pure {
+				found = append(found, "a channel")
+			}
+		case *ast.CallExpr:
+			selector, ok := n.Fun.(*ast.SelectorExpr)
+			if !ok {
+				break
+			}
+			base := ""
+			if id, ok := selector.X.(*ast.Ident); ok {
+				base = id.Name
+			}
+			if slices.Contains(calls, base+"."+selector.Sel.Name) || slices.Contains(calls, "."+selector.Sel.Name) {
+				found = append(found, base+"."+selector.Sel.Name)
+			}
+		}
+		return true
+	})
+	return found
+}
+
+func TestForbiddenCalls(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		rule, ok := forbidden[strings.TrimPrefix(p.ImportPath, module)]
+		if !ok {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pure := strings.HasSuffix(p.ImportPath, "/session")
+			for _, found := range offences(file, rule.calls, pure) {
+				t.Errorf("%s/%s has %s: %s", p.ImportPath, name, found, rule.why)
+			}
+			for _, spec := range file.Imports {
+				path, _ := strconv.Unquote(spec.Path.Value)
+				if pure && (path == "net" || strings.HasPrefix(path, "net/") || path == "sync" && name != "store.go") {
+					t.Errorf("session/%s imports %s: the protocol is a value", name, path)
+				}
+			}
+		}
+	}
+}
+
+func TestForbiddenCallIsFound(t *testing.T) {
+	t.Parallel()
+	const source = `package p
+func f() { go f(); time.Sleep(1); future.Result(); _ = make(chan int) }`
+	file, err := parser.ParseFile(token.NewFileSet(), "p.go", source, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := offences(file, []string{"time.Sleep", ".Result"}, true); len(found) != 4 {
+		t.Errorf("found %q, want four offences", found)
+	}
+}
+
+func TestShape(t *testing.T) {
+	t.Parallel()
+	rooms := []string{"go.mod", "go.sum", "actors", "shardmanager", "session", "ratelimit", "events", "examples", "docs", "internal",
+		"README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", ".golangci.yml", ".ci", ".gitignore", ".git"}
+	entries, err := os.ReadDir("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !slices.Contains(rooms, entry.Name()) {
+			t.Errorf("%s does not belong at the top level", entry.Name())
+		}
+	}
+	for _, p := range packages(t) {
+		if name := filepath.Base(p.Dir); slices.Contains([]string{"util", "utils", "common", "types", "helpers"}, name) {
+			t.Errorf("package %s: name it by what it is for", p.ImportPath)
+		}
+		for _, name := range p.GoFiles {
+			data, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lines := strings.Count(string(data), "\n"); lines > 400 && !strings.HasPrefix(name, "zz_") {
+				t.Errorf("%s/%s has %d lines: one noun a file", p.ImportPath, name, lines)
+			}
+		}
+	}
+}
