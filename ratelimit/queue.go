@@ -29,6 +29,7 @@ type Queue struct {
 
 type waiter struct {
 	shard     int
+	asked     time.Time
 	granted   func(Permit)
 	since     time.Time // when the permit was granted
 	cancelled bool
@@ -46,7 +47,13 @@ type QueueStats struct {
 	ResetAt        time.Time
 }
 
-const day = 24 * time.Hour
+const (
+	day = 24 * time.Hour
+
+	// gather is how long a waiter waits for lower shards to come, so that a fleet whose shards
+	// connect at once, in any order, starts in order.
+	gather = 100 * time.Millisecond
+)
 
 func newQueue(s settings) *Queue {
 	return &Queue{
@@ -57,10 +64,11 @@ func newQueue(s settings) *Queue {
 
 // Enqueue implements IdentifyQueue.
 func (q *Queue) Enqueue(shard int, granted func(Permit)) (cancel func()) {
-	w := &waiter{shard: shard, granted: granted}
+	now := time.Now()
+	w := &waiter{shard: shard, asked: now, granted: granted}
 	q.mu.Lock()
 	q.waiting = append(q.waiting, w)
-	q.wakeAt(time.Now(), time.Now())
+	q.wakeAt(now, now.Add(gather))
 	q.mu.Unlock()
 	return func() { q.cancel(w) }
 }
@@ -178,6 +186,9 @@ func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
 	refused := q.remaining-len(q.out) <= q.reserve() && len(q.out) == 0
 	for _, w := range q.waiting {
 		until, taken := busy[w.shard%q.concurrency]
+		if gathered := w.asked.Add(gather); now.Before(gathered) && (!taken || until.Before(gathered)) {
+			until, taken = gathered, true
+		}
 		if taken && !refused {
 			if wake.IsZero() || until.Before(wake) {
 				wake = until
