@@ -24,7 +24,7 @@ func TestOp7Reconnects(t *testing.T) {
 		m := newManager(t, g)
 		start(t, m)
 		g.Shard(0).Reconnect()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantResumed(t, g, m, 1)
 	})
 }
@@ -41,7 +41,7 @@ func TestOp7InPlaceOfHelloReconnects(t *testing.T) {
 			return conn == 2
 		})
 		g.Shard(0).Drop()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantResumed(t, g, m, 1)
 	})
 }
@@ -60,7 +60,7 @@ func TestOp7AsAnswerToResumeReconnects(t *testing.T) {
 			return false
 		})
 		g.Shard(0).Drop()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantResumed(t, g, m, 1)
 	})
 }
@@ -71,7 +71,7 @@ func TestServerCloseReconnects(t *testing.T) {
 		m := newManager(t, g)
 		start(t, m)
 		g.Shard(0).Close(events.CloseUnknownError)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantResumed(t, g, m, 1)
 	})
 }
@@ -95,7 +95,7 @@ func TestReplayDeliversEachEventOnce(t *testing.T) {
 			}
 			g.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"content": fmt.Sprint("m", i), "timestamp": time.Now()})
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if fmt.Sprint(got) != "[m0 m1 m2 m3 m4 m5 m6]" || replayed == 0 {
 			t.Errorf("got %v, %d of them replayed", got, replayed)
 		}
@@ -118,7 +118,7 @@ func TestOrderOfTwoThousandEvents(t *testing.T) {
 		for i := range 2000 {
 			g.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"content": fmt.Sprint(i), "timestamp": time.Now()})
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if n != 2000 || inversions != 0 {
 			t.Errorf("%d events, %d out of order", n, inversions)
 		}
@@ -130,10 +130,10 @@ func TestRequestedHeartbeatIsAnswered(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
 		start(t, m)
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		before, now := g.Stats().Heartbeats, time.Now()
 		g.Shard(0).RequestHeartbeat()
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		frames := g.Frames(0)
 		last := frames[len(frames)-1]
 		if g.Stats().Heartbeats != before+1 || last.Op != events.OpHeartbeat || last.At.Sub(now) > 100*time.Millisecond {
@@ -143,7 +143,7 @@ func TestRequestedHeartbeatIsAnswered(t *testing.T) {
 		for range 1000 {
 			g.Shard(0).RequestHeartbeat()
 		}
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		if s := g.Stats(); s.Lateness > 0 || s.Connections != 1 {
 			t.Errorf("after a flood of op 1: lateness %v, connections %d", s.Lateness, s.Connections)
 		}
@@ -188,7 +188,7 @@ func TestDeadResumeURLFallsBack(t *testing.T) {
 		store := session.NewMemoryStore()
 		first := newManager(t, g, shardmanager.WithSessionStore(store))
 		start(t, first)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		closeNow(t, first)
 		id := events.ShardID{Index: 0, Total: 1}
 		snapshot, err := store.Load(t.Context(), id)
@@ -223,7 +223,7 @@ func TestRejectedTokenStopsEverything(t *testing.T) {
 			t.Errorf("Err: %v", m.Err())
 		}
 		before := g.Stats()
-		time.Sleep(24 * time.Hour)
+		pass(24 * time.Hour)
 		if after := g.Stats(); after.Connections != before.Connections || after.Identifies != 4 {
 			t.Errorf("after a rejected token: connections %d → %d, identifies %d", before.Connections, after.Connections, after.Identifies)
 		}
@@ -236,7 +236,7 @@ func TestShardingRequiredDoesNotDeadlock(t *testing.T) {
 		m := newManager(t, g)
 		start(t, m)
 		g.Shard(0).Close(events.CloseShardingRequired)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		status, ok := m.Shard(0).Status()
 		var closed *session.CloseError
 		if !ok || status.State != session.Closed || !errors.As(status.Cause, &closed) || !closed.Fatal() {
@@ -256,7 +256,7 @@ func TestUsersRateLimiterSurvivesReconnects(t *testing.T) {
 		start(t, m)
 		for range 3 {
 			g.Shard(0).Drop()
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
 			if _, err := (events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}).SendEvent(t.Context(), m); err != nil {
 				t.Error(err)
@@ -290,7 +290,7 @@ func TestEverySendInAnOutageEndsInOneOutcome(t *testing.T) {
 				g.Outage(true)
 			}
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		g.Outage(false)
 		answered, late, lost := 0, 0, 0
 		for range sends {

@@ -96,7 +96,7 @@ func TestHeartbeatsAreNotStarvedBySendsOrHandlers(t *testing.T) {
 				})
 			}
 		}
-		time.Sleep(30 * time.Minute)
+		pass(30 * time.Minute)
 		s := g.Stats()
 		t.Logf("30 minutes, buckets empty, every handler blocked: %d heartbeats, the latest %v late; %d connections for 8 shards",
 			s.Heartbeats, s.Lateness, s.Connections)
@@ -123,7 +123,7 @@ func TestOutageCostsNoIdentify(t *testing.T) {
 				m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone))
 				start(t, m)
 				g.Outage(true)
-				time.Sleep(outage)
+				pass(outage)
 				g.Outage(false)
 				healed := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -161,10 +161,10 @@ func TestCrashedActorResumesAndTouchesNoOther(t *testing.T) {
 			m.System().Root.Send(m.Supervisor(), actors.CrashShard{Shard: 2})
 			for range 100 {
 				g.Shard(2).Dispatch("MESSAGE_CREATE", map[string]any{"id": "1"})
-				time.Sleep(100 * time.Millisecond)
+				pass(100 * time.Millisecond)
 			}
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		s, status := g.Stats(), m.Status()
 		if s.Identifies != 4 || s.Resumes != 3 || s.Connections != 7 {
 			t.Errorf("identifies %d, resumes %d, connections %d, want 4, 3 and 7", s.Identifies, s.Resumes, s.Connections)
@@ -186,7 +186,7 @@ func TestCrashLoopIsQuarantined(t *testing.T) {
 		start(t, m)
 		for range 10 {
 			m.System().Root.Send(m.Supervisor(), actors.CrashShard{Shard: 1})
-			time.Sleep(15 * time.Second)
+			pass(15 * time.Second)
 		}
 		status := m.Status()
 		if !status.Shards[1].Quarantined || !errors.Is(status.Shards[1].Cause, actors.ErrQuarantined) || status.Ready() != 2 {
@@ -207,7 +207,7 @@ func TestCrashLoopIsQuarantined(t *testing.T) {
 		if err := m.Restart(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if m.Status().Ready() != 3 {
 			t.Errorf("after Restart: %+v", m.Status())
 		}

@@ -43,7 +43,13 @@ func closeNow(t *testing.T, m *shardmanager.Manager) {
 	if err := m.Close(ctx); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	time.Sleep(time.Second) // virtual: the actor library throttles its dead letters with a goroutine
+	pass(time.Second) // the actor library throttles its dead letters with a goroutine
+}
+
+// pass lets virtual time pass, and all that happens in it come to rest.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 // start starts a manager and waits until it is ready.

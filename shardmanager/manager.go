@@ -146,8 +146,9 @@ func (m *Manager) start(ctx context.Context) error {
 			ids[i] = i
 		}
 	}
+	var stored map[int]session.Snapshot
 	if m.cfg.store != nil {
-		if err := m.restore(ctx, fleet, ids, total); err != nil {
+		if stored, err = m.restore(ctx, fleet, ids, total); err != nil {
 			return err
 		}
 	}
@@ -159,7 +160,7 @@ func (m *Manager) start(ctx context.Context) error {
 	m.mu.Lock()
 	m.system, m.own, m.fleet, m.supervisor = system, own, fleet, supervisor
 	if m.cfg.store != nil {
-		m.saver = newSaver(m, ids)
+		m.saver = newSaver(m, ids, stored)
 	}
 	m.mu.Unlock()
 	answer, err := system.Root.RequestFuture(supervisor, actors.StartShards{Total: total, IDs: ids}, 10*time.Second).Result()
@@ -182,21 +183,23 @@ func newSystem(log *zap.Logger) *actor.ActorSystem {
 
 // restore loads the sessions to begin with. Of a store that fails nothing is known, and to
 // identify all shards for that could cost the day's budget: it is an error.
-func (m *Manager) restore(ctx context.Context, fleet *actors.Fleet, ids []int, total int) error {
+func (m *Manager) restore(ctx context.Context, fleet *actors.Fleet, ids []int, total int) (map[int]session.Snapshot, error) {
+	stored := make(map[int]session.Snapshot)
 	for _, index := range ids {
 		id := events.ShardID{Index: index, Total: total}
 		snapshot, err := m.cfg.store.Load(ctx, id)
 		switch {
 		case errors.Is(err, session.ErrNoSnapshot):
 		case err != nil:
-			return fmt.Errorf("shardmanager: session store: shard %v: %w", id, err)
+			return nil, fmt.Errorf("shardmanager: session store: shard %v: %w", id, err)
 		case snapshot.Shard != id || snapshot.SessionID == "" || snapshot.Seq < 0:
 			m.log.Warn("stored session discarded: it is not this shard's", zap.Stringer("shard", id))
 		default:
 			fleet.Restore(snapshot)
+			stored[index] = snapshot
 		}
 	}
-	return nil
+	return stored, nil
 }
 
 // WaitReady waits until every shard is Ready. It returns early, with the reason, when that

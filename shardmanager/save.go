@@ -20,13 +20,13 @@ type saver struct {
 	stop chan struct{}
 	over chan struct{}
 
-	saved map[int]session.Snapshot
+	saved map[int]session.Snapshot // what the store holds
 }
 
-func newSaver(m *Manager, ids []int) *saver {
+func newSaver(m *Manager, ids []int, stored map[int]session.Snapshot) *saver {
 	s := &saver{
 		m: m, ids: ids, stop: make(chan struct{}), over: make(chan struct{}),
-		saved: make(map[int]session.Snapshot),
+		saved: stored,
 	}
 	go s.run()
 	return s
