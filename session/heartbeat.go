@@ -108,7 +108,7 @@ func (m *Machine) tend() bool {
 // answerHeartbeat writes the heartbeat that the gateway asked for. Of a flood of such requests
 // only those within the reserve are answered: more would break the limit of 120 frames in 60 s.
 func (m *Machine) answerHeartbeat() {
-	if m.beat.spare(m.now) {
+	if m.beat.interval != 0 && m.beat.spare(m.now) { // nothing is written before Hello
 		m.writeHeartbeat()
 	}
 }

@@ -127,8 +127,8 @@ func (m *Machine) hello(raw events.Raw) {
 	var hello events.Hello
 	err := json.Unmarshal(raw.Data, &hello)
 	interval := time.Duration(hello.HeartbeatInterval) * time.Millisecond
-	if hello.HeartbeatInterval < minInterval.Milliseconds() || hello.HeartbeatInterval > maxInterval.Milliseconds() {
-		err = errors.Join(err, fmt.Errorf("heartbeat interval of %d ms", hello.HeartbeatInterval))
+	if err == nil && (hello.HeartbeatInterval < minInterval.Milliseconds() || hello.HeartbeatInterval > maxInterval.Milliseconds()) {
+		err = fmt.Errorf("heartbeat interval of %d ms", hello.HeartbeatInterval)
 	}
 	if err != nil {
 		m.reconnect(fmt.Errorf("%w: Hello: %w", ErrBadFrame, err), closeToResume)
