@@ -1,0 +1,14 @@
+package transport
+
+import "github.com/signalbox-go/signalbox/events"
+
+// NewInflater is an inflater for tests.
+func NewInflater(kind events.Compression, limit int64) func(frame []byte) ([]byte, error) {
+	i := newInflater(kind, limit)
+	return func(frame []byte) ([]byte, error) { return i.message(true, frame) }
+}
+
+// Inflate inflates one frame.
+func Inflate(kind events.Compression, limit int64, frame []byte) ([]byte, error) {
+	return NewInflater(kind, limit)(frame)
+}

@@ -1,0 +1,377 @@
+package transport_test
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/klauspost/compress/zstd"
+	"go.uber.org/goleak"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/transport"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestCheckURL(t *testing.T) {
+	t.Parallel()
+	cfg := transport.Config{Hosts: []string{"proxy.example", "10.1.2.3:8080"}}
+	for _, good := range []string{
+		"wss://gateway.discord.gg", "wss://gateway-us-east1-b.discord.gg/", "wss://gateway.discord.gg:443/?v=10", "ws://127.0.0.1:8080",
+		"ws://localhost", "ws://[::1]:80/x", "wss://proxy.example:8443", "ws://proxy.example", "ws://a.proxy.example", "ws://10.1.2.3:8080", "WSS://GATEWAY.DISCORD.GG",
+	} {
+		if _, err := transport.CheckURL(good, cfg); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "wss://", "gateway.discord.gg", "http://gateway.discord.gg", "https://gateway.discord.gg", "ws://gateway.discord.gg",
+		"wss://evil.example", "wss://discord.gg.evil.example", "wss://evildiscord.gg", "wss://gateway.discord.gg@evil.example",
+		"wss://user:pass@gateway.discord.gg", "wss://169.254.169.254", "wss://10.1.2.3", "wss://gateway.discоrd.gg", "wss://gateway.discord.gg:22",
+		"wss:gateway.discord.gg", "ws://10.1.2.3:9", "wss://127.0.0.1.evil.example", "ws://localhost.evil.example", "wss://gateway.discord.gg\x00",
+	} {
+		_, err := transport.CheckURL(bad, cfg)
+		var refused *transport.URLError
+		if !errors.As(err, &refused) {
+			t.Errorf("%q: %v, want a URLError", bad, err)
+		} else if strings.Contains(err.Error(), "evil") || strings.Contains(err.Error(), "pass") {
+			t.Errorf("the error shows the URL: %v", err)
+		}
+	}
+}
+
+// peer is a server whose connection is given to f.
+func peer(t *testing.T, f func(ws *websocket.Conn, r *http.Request)) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		upgrader := websocket.Upgrader{}
+		ws, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.Close()
+		f(ws, r)
+	}))
+	t.Cleanup(server.Close)
+	return "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+func dial(t *testing.T, url string, cfg transport.Config) *transport.Conn {
+	t.Helper()
+	c, err := transport.Dial(t.Context(), url, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(events.CloseNone, "") })
+	return c
+}
+
+// encoder compresses as the gateway does.
+type encoder func(payload string) []byte
+
+func encoders() map[events.Compression]encoder {
+	var zbuf, sbuf bytes.Buffer
+	z := zlib.NewWriter(&zbuf)
+	s, _ := zstd.NewWriter(&sbuf, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(256<<10))
+	return map[events.Compression]encoder{
+		events.CompressionZlib: func(p string) []byte {
+			zbuf.Reset()
+			_, _ = z.Write([]byte(p))
+			_ = z.Flush()
+			return bytes.Clone(zbuf.Bytes())
+		},
+		events.CompressionZstd: func(p string) []byte {
+			sbuf.Reset()
+			_, _ = s.Write([]byte(p))
+			_ = s.Flush()
+			return bytes.Clone(sbuf.Bytes())
+		},
+		events.CompressionPayload: func(p string) []byte {
+			var b bytes.Buffer
+			w := zlib.NewWriter(&b)
+			_, _ = w.Write([]byte(p))
+			_ = w.Close()
+			return b.Bytes()
+		},
+	}
+}
+
+// object is a JSON object of exactly n bytes.
+func object(n int, random *rand.Rand) string {
+	const shell = `{"op":0,"d":""}`
+	text := make([]byte, n-len(shell))
+	for i := range text {
+		text[i] = `abc {}[]:,0123`[random.IntN(14)]
+	}
+	return `{"op":0,"d":"` + string(text) + `"}`
+}
+
+// TestMessagesComeWhole sends thousands of messages of all sizes, with those among them whose
+// end falls together with the end of the inflater's window.
+func TestMessagesComeWhole(t *testing.T) {
+	t.Parallel()
+	for kind, encode := range encoders() {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(1, 1))
+			var sent []string
+			total := 0
+			for i := range 4000 {
+				n := 20 + random.IntN(1500)
+				switch i % 40 {
+				case 1:
+					if n = 32768 - total%32768; n < 20 {
+						n += 32768
+					}
+				case 2:
+					n = 32768
+				case 3:
+					n = 1 + random.IntN(300_000) + 20
+				}
+				total += n
+				sent = append(sent, object(n, random))
+			}
+			url := peer(t, func(ws *websocket.Conn, r *http.Request) {
+				for _, payload := range sent {
+					frame := encode(payload)
+					for kind == events.CompressionZlib && len(frame) > 700 && random.IntN(2) == 0 {
+						_ = ws.WriteMessage(websocket.BinaryMessage, frame[:600])
+						frame = frame[600:]
+					}
+					_ = ws.WriteMessage(websocket.BinaryMessage, frame)
+				}
+			})
+			c := dial(t, url, transport.Config{Compression: kind})
+			for i, want := range sent {
+				got, err := c.Read()
+				if err != nil || string(got) != want {
+					t.Fatalf("message %d of %d bytes: got %d bytes, %v", i, len(want), len(got), err)
+				}
+			}
+		})
+	}
+}
+
+// TestZlibSplitAtEveryByte cuts a message into two frames at every place.
+func TestZlibSplitAtEveryByte(t *testing.T) {
+	t.Parallel()
+	encode := encoders()[events.CompressionZlib]
+	random := rand.New(rand.NewPCG(1, 1))
+	var sent []string
+	for range 150 {
+		sent = append(sent, object(200, random))
+	}
+	url := peer(t, func(ws *websocket.Conn, r *http.Request) {
+		for cut, payload := range sent {
+			frame := encode(payload)
+			cut = min(cut, len(frame))
+			_ = ws.WriteMessage(websocket.BinaryMessage, frame[:cut])
+			_ = ws.WriteMessage(websocket.BinaryMessage, frame[cut:])
+		}
+	})
+	c := dial(t, url, transport.Config{Compression: events.CompressionZlib})
+	for cut, want := range sent {
+		got, err := c.Read()
+		if err != nil || string(got) != want {
+			t.Fatalf("cut after byte %d: %s, %v", cut, got, err)
+		}
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	t.Parallel()
+	bomb := func(kind events.Compression) func(*websocket.Conn, *http.Request) {
+		return func(ws *websocket.Conn, _ *http.Request) {
+			_ = ws.WriteMessage(websocket.BinaryMessage, encoders()[kind](`{"d":"`+strings.Repeat("0", 8<<20)+`"}`))
+			_, _, _ = ws.ReadMessage()
+		}
+	}
+	flip := func(kind events.Compression) func(*websocket.Conn, *http.Request) {
+		return func(ws *websocket.Conn, _ *http.Request) {
+			frame := encoders()[kind](`{"op":0,"d":"` + strings.Repeat("abcdefgh", 50) + `"}`)
+			copy(frame[2:], "garbage!")
+			_ = ws.WriteMessage(websocket.BinaryMessage, frame)
+			_, _, _ = ws.ReadMessage()
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		cfg   transport.Config
+		serve func(*websocket.Conn, *http.Request)
+		check func(error) bool
+	}{
+		{"close frame", transport.Config{Compression: events.CompressionNone}, func(ws *websocket.Conn, _ *http.Request) {
+			_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4004, "no\n\x1b[31m"), time.Now().Add(time.Second))
+		}, func(err error) bool {
+			var closed *session.CloseError
+			return errors.As(err, &closed) && closed.Code == 4004 && closed.Reason == "no[31m"
+		}},
+		{"no close frame", transport.Config{Compression: events.CompressionNone}, func(ws *websocket.Conn, _ *http.Request) {}, func(err error) bool {
+			var closed *session.CloseError
+			return !errors.As(err, &closed) && !strings.Contains(err.Error(), "127.0.0.1")
+		}},
+		{"frame over the limit", transport.Config{Compression: events.CompressionNone, MaxFrame: 1000}, func(ws *websocket.Conn, _ *http.Request) {
+			_ = ws.WriteMessage(websocket.TextMessage, bytes.Repeat([]byte("x"), 2000))
+		}, func(err error) bool { return errors.Is(err, transport.ErrMessageTooLarge) }},
+		{"zlib bomb", transport.Config{Compression: events.CompressionZlib, MaxMessage: 1 << 20}, bomb(events.CompressionZlib),
+			func(err error) bool { return errors.Is(err, transport.ErrMessageTooLarge) }},
+		{"zstd bomb", transport.Config{Compression: events.CompressionZstd, MaxMessage: 1 << 20}, bomb(events.CompressionZstd),
+			func(err error) bool { return errors.Is(err, transport.ErrMessageTooLarge) }},
+		{"payload bomb", transport.Config{Compression: events.CompressionPayload, MaxMessage: 1 << 20}, bomb(events.CompressionPayload),
+			func(err error) bool { return errors.Is(err, transport.ErrMessageTooLarge) }},
+		{"zlib broken", transport.Config{Compression: events.CompressionZlib}, flip(events.CompressionZlib), func(err error) bool { return err != nil }},
+		{"zstd broken", transport.Config{Compression: events.CompressionZstd}, flip(events.CompressionZstd), func(err error) bool { return err != nil }},
+		{"zlib without an object", transport.Config{Compression: events.CompressionZlib}, func(ws *websocket.Conn, _ *http.Request) {
+			_ = ws.WriteMessage(websocket.BinaryMessage, encoders()[events.CompressionZlib](`"text"`))
+			_, _, _ = ws.ReadMessage()
+		}, func(err error) bool { return err != nil }},
+		{"zstd cut off", transport.Config{Compression: events.CompressionZstd}, func(ws *websocket.Conn, _ *http.Request) {
+			_ = ws.WriteMessage(websocket.BinaryMessage, encoders()[events.CompressionZstd](`{"op":0,`))
+			_, _, _ = ws.ReadMessage()
+		}, func(err error) bool { return err != nil }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := dial(t, peer(t, test.serve), test.cfg)
+			got, err := c.Read()
+			if err == nil || got != nil || !test.check(err) {
+				t.Fatalf("Read: %d bytes, %v", len(got), err)
+			}
+			for range 2000 { // the library panics after a thousand reads of a failed connection
+				if _, again := c.Read(); again != err {
+					t.Fatalf("Read again: %v", again)
+				}
+			}
+		})
+	}
+}
+
+func TestDialErrors(t *testing.T) {
+	t.Parallel()
+	refuse := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "30")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(refuse.Close)
+	_, err := transport.Dial(t.Context(), "ws"+strings.TrimPrefix(refuse.URL, "http")+"/secret-path", transport.Config{})
+	var failed *transport.DialError
+	if !errors.As(err, &failed) || failed.Status != 429 || failed.RetryAfter != 30*time.Second || strings.Contains(err.Error(), "secret") {
+		t.Errorf("refused: %v", err)
+	}
+	// A server that accepts and says nothing is left when the context ends.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err = transport.Dial(ctx, "ws://"+silent.Addr().String(), transport.Config{}); !errors.As(err, &failed) || !failed.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("silent: %v", err)
+	}
+	nowhere := func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: "gateway-secret.discord.gg", IsNotFound: true}
+	}
+	if _, err = transport.Dial(t.Context(), "wss://gateway-secret.discord.gg", transport.Config{NetDial: nowhere}); !errors.As(err, &failed) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("no such host: %v", err)
+	}
+	panics := func(context.Context, string, string) (net.Conn, error) { panic("odd proxy") }
+	if _, err = transport.Dial(t.Context(), "ws://127.0.0.1:1", transport.Config{NetDial: panics}); !errors.As(err, &failed) {
+		t.Errorf("a dial that panics: %v", err)
+	}
+}
+
+func TestQueryAndCloseFrame(t *testing.T) {
+	t.Parallel()
+	query, closed := make(chan string, 1), make(chan error, 1)
+	url := peer(t, func(ws *websocket.Conn, r *http.Request) {
+		query <- r.URL.RawQuery
+		_, _, err := ws.ReadMessage()
+		closed <- err
+	})
+	c := dial(t, url+"/?v=6&keep=1&compress=x", transport.Config{})
+	if q := <-query; q != "compress=zstd-stream&encoding=json&keep=1&v=10" {
+		t.Errorf("query: %s", q)
+	}
+	c.Close(events.CloseUnknownError, "")
+	if err := <-closed; !websocket.IsCloseError(err, 4000) {
+		t.Errorf("the peer saw %v", err)
+	}
+}
+
+func TestCloseWithWritesAndReads(t *testing.T) {
+	t.Parallel()
+	url := peer(t, func(ws *websocket.Conn, r *http.Request) {
+		for {
+			if _, _, err := ws.ReadMessage(); err != nil {
+				return
+			}
+		}
+	})
+	c := dial(t, url, transport.Config{})
+	var all sync.WaitGroup
+	all.Go(func() { _, _ = c.Read() })
+	all.Go(func() {
+		for c.Write([]byte(`{"op":1,"d":null}`)) == nil {
+		}
+	})
+	for range 4 {
+		all.Go(func() { c.Close(events.CloseUnknownError, "") })
+	}
+	all.Wait() // Close ends both
+	if err := c.Write([]byte("{}")); err == nil {
+		t.Error("a write after Close succeeded")
+	}
+}
+
+func FuzzInflate(f *testing.F) {
+	for kind, encode := range encoders() {
+		f.Add(string(kind), encode(`{"op":11}`))
+	}
+	f.Fuzz(func(t *testing.T, kind string, frame []byte) {
+		payload, err := transport.Inflate(events.Compression(kind), 1<<20, frame)
+		if err == nil && len(payload) > 1<<20 {
+			t.Errorf("%d bytes", len(payload))
+		}
+	})
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, kind := range []events.Compression{events.CompressionZlib, events.CompressionZstd} {
+		b.Run(string(kind), func(b *testing.B) {
+			encode := encoders()[kind]
+			random := rand.New(rand.NewPCG(1, 1))
+			payload := object(900, random)
+			inflate := transport.NewInflater(kind, 1<<20)
+			b.SetBytes(int64(len(payload)))
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				frame := encode(payload)
+				b.StartTimer()
+				if _, err := inflate(frame); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func ExampleCheckURL() {
+	_, err := transport.CheckURL("wss://gateway.discord.gg@evil.example", transport.Config{})
+	fmt.Println(err)
+	// Output: transport: gateway URL refused: it has user information
+}
