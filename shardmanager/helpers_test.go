@@ -2,9 +2,12 @@ package shardmanager_test
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -64,3 +67,6 @@ func start(t *testing.T, m *shardmanager.Manager) {
 		t.Fatalf("WaitReady: %v", err)
 	}
 }
+
+// quiet is a logger for an actor system of the test's own.
+func quiet(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }
