@@ -53,6 +53,9 @@ type SendError struct {
 
 // Error names the event, the shard and the stage, and then the cause.
 func (e *SendError) Error() string {
+	if e.Shard < 0 {
+		return fmt.Sprintf("actors: %v, %v: %v", e.Op, e.Stage, e.Err)
+	}
 	return fmt.Sprintf("actors: %v on shard %d, %v: %v", e.Op, e.Shard, e.Stage, e.Err)
 }
 

@@ -119,7 +119,7 @@ func (e UpdatePresence) Request() (Request, error) {
 	}
 	known := []Status{StatusOnline, StatusDoNotDisturb, StatusIdle, StatusInvisible, StatusOffline}
 	if !slices.Contains(known, e.Status) {
-		return Request{}, &InvalidError{"UpdatePresence", "Status", fmt.Sprintf("%.32q is no status: use one of %q", e.Status, known)}
+		return Request{Op: OpPresenceUpdate}, &InvalidError{"UpdatePresence", "Status", fmt.Sprintf("%.32q is no status: use one of %q", e.Status, known)}
 	}
 	if e.Activities == nil {
 		e.Activities = []Activity{} // null is not accepted
@@ -130,7 +130,7 @@ func (e UpdatePresence) Request() (Request, error) {
 // Request implements Outgoing.
 func (e UpdateVoiceState) Request() (Request, error) {
 	if e.GuildID == 0 {
-		return Request{}, &InvalidError{"UpdateVoiceState", "GuildID", "0 is no guild: name the guild of the channel"}
+		return Request{Op: OpVoiceStateUpdate}, &InvalidError{"UpdateVoiceState", "GuildID", "0 is no guild: name the guild of the channel"}
 	}
 	return encode(Request{Op: OpVoiceStateUpdate, Guild: e.GuildID, Channel: e.ChannelID, Needs: IntentGuildVoiceStates}, e)
 }
@@ -138,7 +138,7 @@ func (e UpdateVoiceState) Request() (Request, error) {
 // Request implements Outgoing.
 func (e RequestGuildMembers) Request() (Request, error) {
 	if problem := e.invalid(); problem != nil {
-		return Request{}, problem
+		return Request{Op: OpRequestGuildMembers}, problem
 	}
 	if e.Nonce == "" {
 		e.Nonce = rand.Text() // 26 bytes
@@ -180,7 +180,7 @@ func (e RequestGuildMembers) invalid() error {
 // Request implements Outgoing.
 func (e RequestSoundboardSounds) Request() (Request, error) {
 	if len(e.GuildIDs) == 0 || slices.Contains(e.GuildIDs, 0) {
-		return Request{}, &InvalidError{"RequestSoundboardSounds", "GuildIDs", "name at least one guild, and none that is 0"}
+		return Request{Op: OpRequestSoundboardSounds}, &InvalidError{"RequestSoundboardSounds", "GuildIDs", "name at least one guild, and none that is 0"}
 	}
 	guilds := slices.Clone(e.GuildIDs)
 	slices.Sort(guilds)
@@ -191,10 +191,10 @@ func (e RequestSoundboardSounds) Request() (Request, error) {
 // Request implements Outgoing.
 func (e RequestChannelInfo) Request() (Request, error) {
 	if e.GuildID == 0 {
-		return Request{}, &InvalidError{"RequestChannelInfo", "GuildID", "0 is no guild: name the guild of the channels"}
+		return Request{Op: OpRequestChannelInfo}, &InvalidError{"RequestChannelInfo", "GuildID", "0 is no guild: name the guild of the channels"}
 	}
 	if len(e.Fields) == 0 {
-		return Request{}, &InvalidError{"RequestChannelInfo", "Fields", `name at least one: "status", "voice_start_time"`}
+		return Request{Op: OpRequestChannelInfo}, &InvalidError{"RequestChannelInfo", "Fields", `name at least one: "status", "voice_start_time"`}
 	}
 	return encode(Request{Op: OpRequestChannelInfo, Guild: e.GuildID}, e)
 }

@@ -53,7 +53,7 @@ type Sender interface {
 
 // Outgoing is a send event. All send events of this package are, as values.
 type Outgoing interface {
-	// Request validates the event and makes it ready to be sent.
+	// Request validates the event and makes it ready to be sent. Op is set even with an error.
 	Request() (Request, error)
 }
 

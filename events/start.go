@@ -49,12 +49,12 @@ func (e Identify) Request() (Request, error) {
 		Capabilities   int64           `json:"capabilities,omitempty"`
 	}{e.Token.Reveal(), e.Properties, e.Compress, e.LargeThreshold, e.Shard, nil, e.Intents, e.Capabilities}
 	if e.LargeThreshold != 0 && (e.LargeThreshold < 50 || e.LargeThreshold > 250) {
-		return Request{}, &InvalidError{"Identify", "LargeThreshold", "is 50 to 250, or 0 for Discord's default"}
+		return Request{Op: OpIdentify}, &InvalidError{"Identify", "LargeThreshold", "is 50 to 250, or 0 for Discord's default"}
 	}
 	if e.Presence != nil {
 		presence, err := e.Presence.Request()
 		if err != nil {
-			return Request{}, err
+			return Request{Op: OpIdentify}, err
 		}
 		wire.Presence = presence.Data
 	}

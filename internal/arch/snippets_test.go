@@ -16,6 +16,7 @@ var known = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "os": "os", "time": "time", "testing": "testing",
 	"synctest": "testing/synctest", "zap": "go.uber.org/zap", "actor": "github.com/asynkron/protoactor-go/actor",
 	"events": module + "events", "ratelimit": module + "ratelimit", "session": module + "session",
+	"limitertest": module + "ratelimit/limitertest",
 	"gatewaytest": module + "session/gatewaytest", "actors": module + "actors", "shardmanager": module + "shardmanager",
 }
 

@@ -1,0 +1,76 @@
+// Gatewaysim is the simulated gateway on a port, for bots in any language. Point a bot's REST
+// base at the address that it prints. It prints every violation as it happens, and with -events
+// sends messages to the shards that are connected.
+//
+//	go run ./examples/gatewaysim [-addr 127.0.0.1:8080] [-shards 4] [-max-concurrency 1] [-events 10]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"time"
+
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
+	shards := flag.Int("shards", 4, "shards that discovery recommends")
+	concurrency := flag.Int("max-concurrency", 1, "max_concurrency of the session start limit")
+	events := flag.Int("events", 0, "messages a second to each shard")
+	length := flag.Duration("for", 0, "how long to run; 0: until interrupted")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if *length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, *length)
+		defer cancel()
+	}
+	server, err := gatewaytest.Start(gatewaytest.WithAddr(*addr), gatewaytest.WithShards(*shards),
+		gatewaytest.WithMaxConcurrency(*concurrency), gatewaytest.WithGuildsPerShard(2))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	defer server.Close()
+	fmt.Printf("REST base  %s\ngateway    %s\n", server.APIURL, server.URL)
+	run(ctx, server, *shards, *events)
+}
+
+func run(ctx context.Context, server *gatewaytest.Server, shards, events int) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	seen := 0
+	var last gatewaytest.Stats
+	for n := 1; ; n++ {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		for shard := range shards {
+			for range events {
+				server.Shard(shard).Dispatch("MESSAGE_CREATE", map[string]any{
+					"id": strconv.Itoa(n), "channel_id": "1", "content": "hello", "timestamp": time.Now(),
+					"author": map[string]any{"id": "7", "username": "somebody", "discriminator": "0"},
+				})
+			}
+		}
+		violations := server.Violations()
+		for _, v := range violations[seen:] {
+			fmt.Println("violation:", v)
+		}
+		seen = len(violations)
+		stats := server.Stats()
+		if stats.Connections != last.Connections || stats.Live != last.Live {
+			fmt.Printf("connections %d (%d now)   identifies %d   resumes %d   refused %d   frames %d\n",
+				stats.Connections, stats.Live, stats.Identifies, stats.Resumes, stats.Refused, stats.Frames)
+		}
+		last = stats
+	}
+}

@@ -1,0 +1,25 @@
+// Package pingbot is a bot that answers "!ping", and its test: an hour of its life, with a lost
+// connection in it, in a few milliseconds and without a token. See bot_test.go.
+package pingbot
+
+import (
+	"context"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// Bot answers messages.
+type Bot struct {
+	// Reply is how a bot speaks: by Discord's REST API, which is not this library's.
+	Reply func(ctx context.Context, channel events.Snowflake, text string)
+}
+
+// Attach has the bot listen to m.
+func (b *Bot) Attach(m *shardmanager.Manager) {
+	shardmanager.On(m, func(ctx context.Context, e *events.MessageCreate, _ events.Meta) {
+		if e.Content == "!ping" {
+			b.Reply(ctx, e.ChannelID, "pong")
+		}
+	})
+}

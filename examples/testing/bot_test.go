@@ -1,0 +1,52 @@
+package pingbot_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	pingbot "github.com/signalbox-go/signalbox/examples/testing"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+func TestPong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gateway := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork())
+		m, err := shardmanager.New("token", shardmanager.WithIntents(events.IntentGuildMessages),
+			shardmanager.WithAPIURL(gateway.APIURL), shardmanager.WithHTTPClient(gateway.Client()), shardmanager.WithNetDial(gateway.DialContext))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pongs atomic.Int64
+		bot := pingbot.Bot{Reply: func(context.Context, events.Snowflake, string) { pongs.Add(1) }}
+		bot.Attach(m)
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.WaitReady(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+
+		ping := map[string]any{"id": "1", "channel_id": "2", "content": "!ping", "timestamp": time.Now()}
+		gateway.Shard(0).Dispatch("MESSAGE_CREATE", ping)
+		gateway.Shard(0).Drop()                           // the connection is lost,
+		gateway.Shard(0).Dispatch("MESSAGE_CREATE", ping) // and somebody asks meanwhile
+		time.Sleep(time.Hour)
+		if n := pongs.Load(); n != 2 {
+			t.Errorf("%d pongs, want 2", n)
+		}
+		if stats := gateway.Stats(); stats.Identifies != 1 || stats.Resumes != 1 {
+			t.Errorf("%d identifies and %d resumes, want one each", stats.Identifies, stats.Resumes)
+		}
+		gateway.RequireNoViolations(t)
+		if err := m.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second) // virtual: the actor library's last goroutine ends
+	})
+}
