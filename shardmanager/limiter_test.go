@@ -34,3 +34,25 @@ func (b countingBucket) Take(time.Time) (bool, time.Time) {
 func (b countingBucket) Limit() int                    { return 100 }
 func (b countingBucket) Remaining(time.Time) int       { return 100 }
 func (b countingBucket) Reset(now time.Time) time.Time { return now }
+
+// panickingLimiter is a user's limiter with a bug: when armed, its bucket panics once.
+type panickingLimiter struct {
+	countingLimiter
+	armed atomic.Bool
+}
+
+func (l *panickingLimiter) Connection(int, time.Duration) ratelimit.Bucket {
+	return panickingBucket{countingBucket{&l.countingLimiter}, l}
+}
+
+type panickingBucket struct {
+	countingBucket
+	limiter *panickingLimiter
+}
+
+func (b panickingBucket) Take(now time.Time) (bool, time.Time) {
+	if b.limiter.armed.CompareAndSwap(true, false) {
+		panic("a bug in the limiter")
+	}
+	return b.countingBucket.Take(now)
+}

@@ -1,0 +1,301 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestBurstAcrossAWindowsBoundary sends 260 commands late in the first minute: limiters whose
+// window restarts at its own boundary let nearly twice the limit through.
+func TestBurstAcrossAWindowsBoundary(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g)
+		start(t, m)
+		pass(50 * time.Second)
+		var all sync.WaitGroup
+		for range 260 {
+			all.Go(func() {
+				guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
+				if _, err := (events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}).SendEvent(t.Context(), m); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		frames, most := g.Frames(0), 0
+		for i, from := 0, 0; i < len(frames); i++ {
+			for frames[i].At.Sub(frames[from].At) >= time.Minute {
+				from++
+			}
+			most = max(most, i-from+1)
+		}
+		if most > 120 {
+			t.Errorf("%d frames within 60 s", most)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestSendWhileResumingGoesOutAfterwards: it waits for RESUMED, and not for a READY that does not come.
+func TestSendWhileResumingGoesOutAfterwards(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g)
+		start(t, m)
+		g.Shard(0).Drop()
+		pass(time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
+		reply, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}.SendEvent(ctx, m)
+		if err != nil || reply.Queued == 0 {
+			t.Errorf("queued %v, %v", reply.Queued, err)
+		}
+		wantResumed(t, g, m, 1)
+	})
+}
+
+// slowStore takes its time, or fails.
+type slowStore struct {
+	session.Store
+	broken atomic.Bool
+}
+
+func (s *slowStore) Save(ctx context.Context, all ...session.Snapshot) error {
+	time.Sleep(5 * time.Second)
+	if s.broken.Load() {
+		return errors.New("the disk is full")
+	}
+	return s.Store.Save(context.WithoutCancel(ctx), all...)
+}
+
+func TestSlowStoreDelaysNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store := &slowStore{Store: session.NewMemoryStore()}
+		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		var n, disorder int
+		var slowest time.Duration
+		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, at events.Meta) {
+			n++
+			if at.Seq != int64(n) {
+				disorder++
+			}
+			slowest = max(slowest, time.Since(at.Received))
+		})
+		start(t, m)
+		for i := range 1000 {
+			store.broken.Store(i < 500)
+			g.Shard(0).Dispatch("X", i)
+			pass(100 * time.Millisecond)
+		}
+		pass(time.Minute)
+		if n != 1001 || disorder != 0 || slowest > 0 {
+			t.Errorf("%d events, %d out of order, the slowest after %v", n, disorder, slowest)
+		}
+		saved, err := store.Load(t.Context(), events.ShardID{Total: 1})
+		if err != nil || saved.Seq != 1001 {
+			t.Errorf("saved: %v, %v", saved, err)
+		}
+	})
+}
+
+// TestWatermarkWaitsForHandlers: what was not handled when the process ended comes again.
+func TestWatermarkWaitsForHandlers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store := session.NewMemoryStore()
+		first := newManager(t, g, shardmanager.WithSessionStore(store))
+		stuck, release := context.WithCancel(t.Context())
+		shardmanager.OnRaw(first, func(_ context.Context, raw events.Raw, at events.Meta) {
+			if at.Seq == 5 {
+				<-stuck.Done()
+			}
+		})
+		start(t, first)
+		for i := range 9 {
+			g.Shard(0).Dispatch("X", i) // sequences 2 to 10
+		}
+		pass(time.Minute)
+		closeNow(t, first)
+		release()
+		saved, err := store.Load(t.Context(), events.ShardID{Total: 1})
+		if err != nil || saved.Seq != 4 {
+			t.Fatalf("saved %v, %v, want sequence 4", saved, err)
+		}
+		second := newManager(t, g, shardmanager.WithSessionStore(store))
+		var got []int64
+		shardmanager.OnRaw(second, func(_ context.Context, raw events.Raw, at events.Meta) { got = append(got, at.Seq) })
+		start(t, second)
+		pass(time.Second)
+		if fmt.Sprint(got) != "[5 6 7 8 9 10 11]" {
+			t.Errorf("after the restart: %v", got)
+		}
+	})
+}
+
+func TestSilentGatewayIsGivenUp(t *testing.T) {
+	for name, silence := range map[string]func(gatewaytest.Script){
+		"no ACK":        func(s gatewaytest.Script) { s.MuteAcks(true) },
+		"nothing moves": func(s gatewaytest.Script) { s.Freeze(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				m := newManager(t, g)
+				start(t, m)
+				pass(3 * time.Minute)
+				silence(g.Shard(0))
+				began := time.Now()
+				for change := range m.Watch(t.Context()) {
+					if change.To == session.Backoff {
+						break
+					}
+				}
+				if took := time.Since(began); took > 41250*time.Millisecond+15*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				pass(2 * time.Minute)
+				wantResumed(t, g, m, 1)
+			})
+		})
+	}
+}
+
+// TestSlowHandlerStopsTheReaderAndNotTheHeart: 100,000 events against a handler that takes a
+// millisecond for each. What waits is bounded, and the connection lives.
+func TestSlowHandlerStopsTheReaderAndNotTheHeart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		var n atomic.Int64
+		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, at events.Meta) {
+			n.Add(1)
+			time.Sleep(time.Millisecond)
+		})
+		start(t, m)
+		const sent = 100_000
+		for i := range sent {
+			g.Shard(0).Dispatch("X", i)
+		}
+		most := int64(0)
+		for n.Load() < sent+1 {
+			pass(time.Second)
+			status, _ := m.Shard(0).Status()
+			most = max(most, status.Seq-n.Load())
+		}
+		if most > 4096+200 {
+			t.Errorf("%d events waited for the handler", most)
+		}
+		if s := g.Stats(); s.Connections != 1 || s.Lateness > 0 {
+			t.Errorf("connections %d, lateness %v", s.Connections, s.Lateness)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+func TestCutAtEveryByteLosesNothing(t *testing.T) {
+	for _, compression := range []events.Compression{events.CompressionNone, events.CompressionPayload, events.CompressionZlib, events.CompressionZstd} {
+		t.Run(string(compression), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithResumeTimeout(time.Hour))
+				m := newManager(t, g, shardmanager.WithCompression(compression))
+				var last, n int64
+				var disorder int
+				shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, at events.Meta) {
+					if at.Seq != last+1 {
+						disorder++
+					}
+					last = at.Seq
+					n++
+				})
+				start(t, m)
+				for cut := int64(1); cut < 400; cut++ {
+					g.Shard(0).CutAt(cut)
+					for range 10 {
+						g.Shard(0).Dispatch("X", strings.Repeat("x", 20))
+					}
+					pass(time.Minute)
+				}
+				pass(time.Minute)
+				if seq := g.Shard(0).Seq(); disorder != 0 || n != seq {
+					t.Errorf("%d of %d events, %d out of order", n, seq, disorder)
+				}
+				if s := g.Stats(); s.Identifies != 1 || s.Resumes < 150 {
+					t.Errorf("identifies %d, resumes %d", s.Identifies, s.Resumes)
+				}
+				g.RequireNoViolations(t)
+			})
+		})
+	}
+}
+
+func TestHostileResumeURLGetsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store := session.NewMemoryStore()
+		first := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, first)
+		pass(10 * time.Second)
+		closeNow(t, first)
+		saved, err := store.Load(t.Context(), events.ShardID{Total: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved.ResumeURL = "wss://gateway.discord.gg@evil.example"
+		if err := store.Save(t.Context(), saved); err != nil {
+			t.Fatal(err)
+		}
+		var strange atomic.Int64
+		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.Contains(addr, "evil") {
+				strange.Add(1)
+			}
+			return g.DialContext(ctx, network, addr)
+		}))
+		start(t, m)
+		if s := g.Stats(); strange.Load() != 0 || s.Resumes != 1 || s.Identifies != 1 {
+			t.Errorf("%d dials of a stranger, resumes %d, identifies %d", strange.Load(), s.Resumes, s.Identifies)
+		}
+	})
+}
+
+// TestPanicWhileAnsweringAnswersTheAsker: the supervisor crashes on a message, answers, and goes on.
+func TestSupervisorGoesOnAfterACrash(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
+		limiter := &panickingLimiter{}
+		m := newManager(t, g, shardmanager.WithRateLimiter(limiter))
+		start(t, m)
+		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
+		ask := func() error {
+			_, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}.SendEvent(t.Context(), m)
+			return err
+		}
+		limiter.armed.Store(true)
+		began := time.Now()
+		if err := ask(); !errors.Is(err, actors.ErrCrashed) || time.Since(began) > time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		if err := ask(); err != nil {
+			t.Errorf("the next send: %v", err)
+		}
+		if s := g.Stats(); s.Connections != 1 {
+			t.Errorf("%d connections: the shard should not have noticed", s.Connections)
+		}
+	})
+}
