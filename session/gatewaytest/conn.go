@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"net"
 	"sync"
 	"time"
 
@@ -203,7 +203,8 @@ func (c *conn) failed(err error, frozen bool) {
 		}
 		return
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && !frozen && !c.muted {
+	var late net.Error // the library hides os.ErrDeadlineExceeded
+	if errors.As(err, &late) && late.Timeout() && !frozen && !c.muted {
 		c.srv.violate(c, "heartbeat", "none came for longer than an interval and a half")
 	}
 }

@@ -1,0 +1,200 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+)
+
+func silent() bus.Config {
+	return bus.Config{
+		HighWater: 10, LowWater: 5, Drained: func(int) {},
+		Panicked: func(*events.Raw, events.Meta, any) {}, Failed: func(*events.Raw, events.Meta, error) {},
+	}
+}
+
+func at(shard int, seq int64) events.Meta {
+	return events.Meta{Shard: events.ShardID{Index: shard, Total: 8}, Session: 1, Seq: seq}
+}
+
+func TestOrderForEachShardAndSubscriber(t *testing.T) {
+	t.Parallel()
+	b := bus.New(silent())
+	const shards, each = 8, 2000
+	var count atomic.Int64
+	for range 3 {
+		last := make([]int64, shards)
+		b.Subscribe(bus.Subscription{Handle: func(_ context.Context, _ any, m events.Meta) {
+			if m.Seq != last[m.Shard.Index]+1 {
+				t.Errorf("shard %d: %d after %d", m.Shard.Index, m.Seq, last[m.Shard.Index])
+			}
+			last[m.Shard.Index] = m.Seq
+			count.Add(1)
+		}})
+	}
+	var all sync.WaitGroup
+	for shard := range shards {
+		all.Go(func() {
+			for seq := range int64(each) {
+				b.Publish(events.Raw{Type: "X"}, at(shard, seq+1))
+			}
+		})
+	}
+	all.Wait()
+	if err := b.Close(t.Context()); err != nil || count.Load() != 3*shards*each {
+		t.Errorf("%d calls, %v", count.Load(), err)
+	}
+}
+
+func TestDecodedOnceAndOnlyWhatIsWanted(t *testing.T) {
+	t.Parallel()
+	failed, panicked := 0, 0
+	cfg := silent()
+	cfg.Failed = func(*events.Raw, events.Meta, error) { failed++ }
+	cfg.Panicked = func(*events.Raw, events.Meta, any) { panicked++ }
+	b := bus.New(cfg)
+	var decodes, calls atomic.Int64
+	sub := bus.Subscription{Types: []events.Type{"A"}, Key: "a",
+		Decode: func(raw *events.Raw) (any, error) {
+			decodes.Add(1)
+			if raw.Seq == 2 {
+				return nil, errors.New("bad")
+			}
+			return "decoded", nil
+		},
+		Handle: func(_ context.Context, event any, m events.Meta) {
+			if event != "decoded" {
+				t.Errorf("got %v", event)
+			}
+			calls.Add(1)
+		}}
+	b.Subscribe(sub)
+	b.Subscribe(sub)
+	cancel := b.Subscribe(bus.Subscription{Handle: func(_ context.Context, event any, m events.Meta) {
+		if raw := event.(*events.Raw); raw.Type == "A" && m.Seq == 3 {
+			panic("boom")
+		}
+	}})
+	for seq := range int64(4) {
+		b.Publish(events.Raw{Type: "A", Seq: seq + 1}, at(0, seq+1))
+	}
+	b.Publish(events.Raw{Type: "B"}, at(0, 5))
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if decodes.Load() != 4 || calls.Load() != 6 || failed != 1 || panicked != 1 {
+		t.Errorf("decodes %d, calls %d, failed %d, panicked %d, want 4, 6, 1, 1", decodes.Load(), calls.Load(), failed, panicked)
+	}
+	if session, seq := b.Settled(0); session != 1 || seq != 5 {
+		t.Errorf("settled: session %d up to %d", session, seq)
+	}
+}
+
+func TestFullAndDrained(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var drained atomic.Int64
+		cfg := silent()
+		cfg.Drained = func(int) { drained.Add(1) }
+		b := bus.New(cfg)
+		gate := make(chan struct{})
+		b.Subscribe(bus.Subscription{Handle: func(context.Context, any, events.Meta) { <-gate }})
+		for seq := range int64(10) {
+			if full := b.Publish(events.Raw{}, at(0, seq+1)); full != (seq == 9) {
+				t.Errorf("after %d events full is %v", seq+1, full)
+			}
+		}
+		if b.Publish(events.Raw{}, at(1, 1)) {
+			t.Error("another shard is full as well")
+		}
+		for n := range 6 {
+			gate <- struct{}{}
+			synctest.Wait()
+			_ = n
+		}
+		close(gate)
+		synctest.Wait()
+		if drained.Load() != 1 {
+			t.Errorf("drained %d times", drained.Load())
+		}
+		if _, seq := b.Settled(0); seq != 10 {
+			t.Errorf("settled up to %d", seq)
+		}
+	})
+}
+
+func TestCloseDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := bus.New(silent())
+		var calls atomic.Int64
+		b.Subscribe(bus.Subscription{Handle: func(ctx context.Context, _ any, _ events.Meta) {
+			calls.Add(1)
+			<-ctx.Done() // it ends when the bus does
+		}})
+		b.Publish(events.Raw{}, at(0, 1))
+		b.Publish(events.Raw{}, at(0, 2))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := b.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close: %v", err)
+		}
+		synctest.Wait()
+		b.Publish(events.Raw{}, at(0, 3))
+		if _, seq := b.Settled(0); calls.Load() != 1 || seq != 1 {
+			t.Errorf("%d calls, settled up to %d: what has not begun must stay unsettled", calls.Load(), seq)
+		}
+	})
+}
+
+func TestCancelledSubscriberHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := bus.New(silent())
+		begun, gate := make(chan struct{}), make(chan struct{})
+		calls := 0
+		cancel := b.Subscribe(bus.Subscription{Handle: func(context.Context, any, events.Meta) {
+			calls++
+			begun <- struct{}{}
+			<-gate
+		}})
+		for seq := range int64(5) {
+			b.Publish(events.Raw{}, at(0, seq+1))
+		}
+		<-begun
+		cancel()
+		close(gate)
+		synctest.Wait()
+		if _, seq := b.Settled(0); calls != 1 || seq != 5 {
+			t.Errorf("%d calls, settled up to %d", calls, seq)
+		}
+	})
+}
+
+func BenchmarkPublish(b *testing.B) {
+	for _, subscribers := range []int{0, 1} {
+		b.Run([]string{"nobody", "one raw"}[subscribers], func(b *testing.B) {
+			cfg := silent()
+			cfg.HighWater = 1 << 30
+			box := bus.New(cfg)
+			if subscribers > 0 {
+				box.Subscribe(bus.Subscription{Handle: func(context.Context, any, events.Meta) {}})
+			}
+			b.ReportAllocs()
+			for i := int64(1); b.Loop(); i++ {
+				box.Publish(events.Raw{Type: "X"}, at(0, i))
+			}
+			if err := box.Close(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
