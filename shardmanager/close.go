@@ -99,6 +99,7 @@ func (m *Manager) shutdown(code events.CloseCode) {
 	}
 	if own {
 		system.Shutdown()
+		time.Sleep(2 * deadLetterPause) // its last goroutine ends
 	}
 }
 

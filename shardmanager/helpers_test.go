@@ -46,7 +46,6 @@ func closeNow(t *testing.T, m *shardmanager.Manager) {
 	if err := m.Close(ctx); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	pass(time.Second) // the actor library throttles its dead letters with a goroutine
 }
 
 // pass lets virtual time pass, and all that happens in it come to rest.

@@ -170,13 +170,15 @@ func (m *Manager) start(ctx context.Context) error {
 	return answer.(actors.ShardsStarted).Err
 }
 
+const deadLetterPause = 5 * time.Millisecond
+
 // newSystem is an actor system that logs through log. Its dead letters are throttled for a
 // moment only, since the throttle keeps a goroutine for as long.
 func newSystem(log *zap.Logger) *actor.ActorSystem {
 	logger := slog.New(zaplog.Handler(log))
 	return actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return logger }),
-		actor.WithDeadLetterThrottleInterval(10*time.Millisecond),
+		actor.WithDeadLetterThrottleInterval(deadLetterPause),
 		actor.WithDeadLetterRequestLogging(false),
 	)
 }

@@ -47,6 +47,5 @@ func TestPong(t *testing.T) {
 		if err := m.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(time.Second) // virtual: the actor library's last goroutine ends
 	})
 }
