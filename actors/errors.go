@@ -81,8 +81,9 @@ func (e *SendError) Retryable() bool {
 // stageOf is the stage that the outcome of a written request amounts to.
 func stageOf(err error) Stage {
 	var limited *events.RateLimitedError
+	var closed *session.CloseError
 	switch {
-	case errors.As(err, &limited):
+	case errors.As(err, &limited), errors.As(err, &closed) && !closed.Fatal():
 		return Denied
 	case errors.Is(err, session.ErrSessionLost):
 		return Lost

@@ -111,6 +111,10 @@ func (h host) Changed(c session.Change) {
 		s.settle(s.replies.Reset(c.At, final))
 		s.system.Root.Send(s.supervisor, shardDown{index, c.Conn, final})
 	case c.To == session.Backoff:
+		var closed *session.CloseError
+		if errors.As(c.Cause, &closed) && (closed.Code == events.CloseUnknownOpcode || closed.Code == events.CloseDecodeError) {
+			s.settle(s.replies.Rejected(c.At, closed))
+		}
 		s.replies.Disconnected()
 		if c.Lost {
 			s.settle(s.replies.Reset(c.At, session.ErrSessionLost))

@@ -24,6 +24,7 @@ var (
 
 const (
 	answerTimeout = time.Minute     // between a write, or a part of its answer, and the next part
+	rejectPeriod  = 2 * time.Second // before a close frame that says a payload could not be read
 	replayGrace   = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
 )
 
@@ -111,6 +112,12 @@ func (r *Replies) Disconnected() {
 	for _, p := range r.pending {
 		p.orphan = true
 	}
+}
+
+// Rejected ends what was written right before the gateway closed the connection because it could
+// not read a payload (4001, 4002): which one it was it does not say.
+func (r *Replies) Rejected(now time.Time, reason error) []Outcome {
+	return r.sweep(now, func(p *pending) (bool, error) { return !p.orphan && now.Sub(p.written) < rejectPeriod, reason })
 }
 
 // Resumed gives what was asked on an earlier connection a last moment.

@@ -299,3 +299,35 @@ func TestSupervisorGoesOnAfterACrash(t *testing.T) {
 		}
 	})
 }
+
+// TestRefusedPayloadIsBlamedAndNotRepeated: close codes 4001 and 4002 right after a write are how
+// the gateway says that it could not read it.
+func TestRefusedPayloadIsBlamedAndNotRepeated(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g)
+		start(t, m)
+		var asked atomic.Int64
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op == events.OpRequestGuildMembers {
+				asked.Add(1)
+				g.Shard(0).Close(events.CloseUnknownOpcode)
+				return true
+			}
+			return false
+		})
+		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
+		began := time.Now()
+		_, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}.SendEvent(t.Context(), m)
+		var closed *session.CloseError
+		var failed *actors.SendError
+		if !errors.As(err, &closed) || closed.Code != events.CloseUnknownOpcode || !errors.As(err, &failed) || failed.Stage != actors.Denied || failed.Retryable() {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		pass(time.Minute)
+		if asked.Load() != 1 {
+			t.Errorf("it was written %d times", asked.Load())
+		}
+		wantResumed(t, g, m, 1)
+	})
+}
