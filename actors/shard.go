@@ -245,8 +245,7 @@ func (s *shard) close() {
 	if s.link != nil {
 		s.link.close(events.CloseUnknownError, &s.fleet.links)
 	}
-	s.settle(s.replies.Reset(time.Now(), session.ErrConnectionLost))
-	for _, r := range s.asked { // asked, but the crash came before replies knew of it
+	for _, r := range s.asked {
 		r.fail(Written, session.ErrConnectionLost, events.Answer{})
 	}
 }

@@ -331,3 +331,24 @@ func TestRefusedPayloadIsBlamedAndNotRepeated(t *testing.T) {
 		wantResumed(t, g, m, 1)
 	})
 }
+
+func TestCrashAnswersWhatWasWritten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g)
+		start(t, m)
+		g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpRequestGuildMembers })
+		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
+		result := make(chan error, 1)
+		go func() {
+			_, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}.SendEvent(t.Context(), m)
+			result <- err
+		}()
+		pass(time.Second)
+		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Shard: 0})
+		began := time.Now()
+		if err := <-result; !errors.Is(err, session.ErrConnectionLost) || !actors.Sent(err) || time.Since(began) > 2*time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
