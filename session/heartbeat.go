@@ -83,9 +83,17 @@ func (h *heartbeat) beat(now time.Time) bool {
 	return true
 }
 
-// spare takes one of the frames that the session may write besides periodic heartbeats.
-func (h *heartbeat) spare(now time.Time) bool {
-	if last := h.own[h.at]; !last.IsZero() && now.Sub(last) < ownPeriod {
+// heard takes a sign of life. One that waited to be told does not make the connection older.
+func (h *heartbeat) heard(at time.Time) {
+	if at.After(h.life) {
+		h.life = at
+	}
+}
+
+// spare takes one of the frames that the session may write besides periodic heartbeats, if
+// more of them are left than are to be kept.
+func (h *heartbeat) spare(now time.Time, keep int) bool {
+	if last := h.own[(h.at+keep)%len(h.own)]; !last.IsZero() && now.Sub(last) < ownPeriod {
 		return false
 	}
 	h.own[h.at] = now
@@ -108,7 +116,11 @@ func (m *Machine) tend() bool {
 // answerHeartbeat writes the heartbeat that the gateway asked for. Of a flood of such requests
 // only those within the reserve are answered: more would break the limit of 120 frames in 60 s.
 func (m *Machine) answerHeartbeat() {
-	if m.beat.interval != 0 && m.beat.spare(m.now) { // nothing is written before Hello
+	keep := 0
+	if m.state == Queued {
+		keep = 1 // for the Identify
+	}
+	if m.beat.interval != 0 && m.beat.spare(m.now, keep) { // nothing is written before Hello
 		m.writeHeartbeat()
 	}
 }

@@ -85,7 +85,7 @@ func (m *Machine) retreat(cause error, code events.CloseCode, least time.Duratio
 // judge decides whether the session outlives the cause, and counts what failed. It reports
 // whether a session was given up.
 func (m *Machine) judge(cause error) bool {
-	had := m.cursor.Resumable()
+	had := m.hasSession()
 	l := &m.ladder
 	if !l.ready.IsZero() && m.now.Sub(l.ready) >= healthy {
 		*l = ladder{}
@@ -93,7 +93,7 @@ func (m *Machine) judge(cause error) bool {
 	l.ready = time.Time{}
 	switch m.state {
 	case Connecting, AwaitingHello:
-		if had && m.cursor.ResumeURL != "" {
+		if m.cursor.Resumable() && m.cursor.ResumeURL != "" {
 			l.dials++
 		}
 	case Resuming:
@@ -102,7 +102,7 @@ func (m *Machine) judge(cause error) bool {
 		}
 	}
 	var closed *CloseError
-	gone := errors.Is(cause, errSessionGone) || l.resumes >= maxResumes
+	gone := !m.cursor.Resumable() || errors.Is(cause, errSessionGone) || l.resumes >= maxResumes
 	gone = gone || errors.As(cause, &closed) && closed.Code.Verdict() == events.VerdictNewSession
 	if gone {
 		m.cursor.clear()
@@ -110,6 +110,10 @@ func (m *Machine) judge(cause error) bool {
 	}
 	return had && gone
 }
+
+// hasSession reports whether there is a session to lose: one that is live may lack what it
+// takes to resume it.
+func (m *Machine) hasSession() bool { return m.cursor.Resumable() || m.state == Ready }
 
 // errSessionGone marks a cause after which the session cannot be resumed.
 var errSessionGone = errors.New("the session is gone")
@@ -155,7 +159,7 @@ func (m *Machine) expire(phase string) {
 func (m *Machine) fail(cause error) {
 	m.drop(events.CloseNone)
 	m.err = cause
-	had := m.cursor.Resumable()
+	had := m.hasSession()
 	m.cursor.clear()
 	m.become(Closed, time.Time{}, Change{Cause: cause, Lost: had})
 }

@@ -79,7 +79,7 @@ const (
 	Granted                    // the permit to Identify is here
 	Refused                    // there is no permit until At, because of Err
 	Tick                       // the time of Host.Wake has come
-	Stalled                    // frames are not read for now, by our own choice
+	Stalled                    // frames are not read for now, by our own choice; until Flowing or the connection's end
 	Flowing                    // they are read again
 	Restart                    // give up the connection, keep the session
 	Stop                       // end for good, keeping the session unless Code ends it
@@ -136,6 +136,11 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 // a Flowing input ends it.
 func (m *Machine) Stall(now time.Time) { m.beat.stall(now, true) }
 
+// Format prints where the machine stands, and no secret, whatever the verb.
+func (m *Machine) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{shard %v %v conn %d}", m.cfg.Shard, m.state, m.conn)
+}
+
 // State is where the machine stands.
 func (m *Machine) State() State { return m.state }
 
@@ -161,6 +166,9 @@ func (m *Machine) Step(now time.Time, in Input) {
 		}
 	case Stalled, Flowing:
 		m.beat.stall(now, in.Kind == Stalled)
+		if m.state == Resuming && in.Kind == Flowing {
+			m.deadline = now.Add(ReadyTimeout)
+		}
 	case Lost:
 		m.lost(in)
 	default:
@@ -204,6 +212,9 @@ func (m *Machine) become(to State, deadline time.Time, change Change) {
 // wake is the earliest time at which something is due.
 func (m *Machine) wake() time.Time {
 	at := m.deadline
+	if m.state == Resuming && m.beat.stalled {
+		at = time.Time{} // the replay waits for us
+	}
 	if m.open {
 		at = earliest(at, m.beat.due())
 	}

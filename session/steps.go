@@ -70,7 +70,7 @@ func (m *Machine) stepResuming(in Input) {
 			m.deadline = m.now.Add(ReadyTimeout)
 		})
 	case Tick:
-		if m.tend() {
+		if m.tend() && !m.beat.stalled {
 			m.expire("no RESUMED")
 		}
 	}
@@ -96,7 +96,7 @@ func (m *Machine) stepClosed(Input) {}
 // frame takes one payload. What an opcode means is the same in all connected states, but for
 // dispatches and Hello.
 func (m *Machine) frame(in Input, dispatch func(events.Raw)) {
-	m.beat.life = in.At
+	m.beat.heard(in.At)
 	raw, err := events.Peek(in.Data)
 	if err != nil {
 		m.reconnect(fmt.Errorf("%w: %w", ErrBadFrame, err), closeToResume)
@@ -141,7 +141,7 @@ func (m *Machine) hello(raw events.Raw) {
 		return
 	}
 	m.ladder.reached = m.cursor.Seq
-	m.beat.spare(m.now)
+	m.beat.spare(m.now, 0)
 	m.become(Resuming, m.now.Add(ReadyTimeout), Change{})
 	request, err := events.Resume{Token: m.cfg.Identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq}.Request()
 	if err != nil {
@@ -157,7 +157,7 @@ func (m *Machine) identify() {
 		m.fail(err)
 		return
 	}
-	m.beat.spare(m.now)
+	m.beat.spare(m.now, 0)
 	m.ladder.identifies++
 	m.become(Identifying, m.now.Add(ReadyTimeout), Change{})
 	m.host.Write(m.conn, events.OpIdentify, payload)
@@ -166,7 +166,10 @@ func (m *Machine) identify() {
 // refused waits until a permit may be had. There is no loop: one request, one refusal, one wait.
 func (m *Machine) refused(in Input) {
 	m.drop(closeToResume)
-	at := earliest(in.At, m.now.Add(24*time.Hour))
+	at := in.At
+	if most := m.now.Add(24 * time.Hour); at.After(most) {
+		at = most
+	}
 	if minimum := m.now.Add(jitter(m.cfg.Rand, backoffCap) + backoffBase); at.Before(minimum) {
 		at = minimum
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -32,6 +33,13 @@ type memoryStore struct {
 // Manager, but not a restart.
 func NewMemoryStore() Store {
 	return &memoryStore{snapshots: make(map[events.ShardID]Snapshot)}
+}
+
+// Format prints no secret: fmt looks into the map, but cannot call the snapshots' own Format.
+func (s *memoryStore) Format(f fmt.State, _ rune) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(f, "{%d snapshots}", len(s.snapshots))
 }
 
 func (s *memoryStore) Load(ctx context.Context, shard events.ShardID) (Snapshot, error) {

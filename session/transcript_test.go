@@ -33,7 +33,8 @@ var update = flag.Bool("update", false, "write transcripts and generated pages a
 //	sleep DURATION     time passes; ticks do not come
 //	wait               time passes until the machine dials again
 //	granted            the permit is here
-//	refused DURATION   no permit until then
+//	refused [DURATION] no permit until then, if it is known when
+//	old DURATION JSON  a frame that was read so long ago
 //	lost TEXT|CODE     the connection fails
 //	acks               from here on heartbeats that a tick brings are answered
 //	stale              inputs of a connection that has ended
@@ -141,6 +142,14 @@ func (c *chat) after(d time.Duration) {
 	c.now = end
 }
 
+func (c *chat) duration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return d
+}
+
 func (c *chat) do(line string) {
 	verb, rest, _ := strings.Cut(line, " ")
 	frame := func(text string) { c.step(session.Input{Kind: session.Frame, Data: []byte(text)}) }
@@ -166,11 +175,14 @@ func (c *chat) do(line string) {
 	case "granted":
 		c.step(session.Input{Kind: session.Granted})
 	case "refused":
-		wait, err := time.ParseDuration(rest)
-		if err != nil {
-			c.t.Fatal(err)
+		var at time.Time
+		if rest != "" {
+			at = c.now.Add(c.duration(rest))
 		}
-		c.machine.Step(c.now, session.Input{Kind: session.Refused, Conn: c.machine.Conn(), At: c.now.Add(wait), Err: errors.New("no budget")})
+		c.machine.Step(c.now, session.Input{Kind: session.Refused, Conn: c.machine.Conn(), At: at, Err: errors.New("no budget")})
+	case "old":
+		age, text, _ := strings.Cut(rest, " ")
+		c.machine.Step(c.now, session.Input{Kind: session.Frame, Conn: c.machine.Conn(), At: c.now.Add(-c.duration(age)), Data: []byte(text)})
 	case "lost":
 		var err error = errors.New(rest)
 		if code, bad := strconv.Atoi(rest); bad == nil {
@@ -182,11 +194,7 @@ func (c *chat) do(line string) {
 			c.machine.Step(c.now, session.Input{Kind: kind, Conn: c.machine.Conn() - 1, Data: []byte(`{"op":7}`), Err: errors.New("old")})
 		}
 	case "after":
-		d, err := time.ParseDuration(rest)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		c.after(d)
+		c.after(c.duration(rest))
 	case "wait":
 		for before, n := c.machine.Conn(), 0; c.machine.Conn() == before; n++ {
 			if n > 1000 || c.wake.IsZero() {
@@ -195,11 +203,7 @@ func (c *chat) do(line string) {
 			c.after(max(c.wake.Sub(c.now), 0))
 		}
 	case "sleep":
-		d, err := time.ParseDuration(rest)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		c.now = c.now.Add(d)
+		c.now = c.now.Add(c.duration(rest))
 	case "acks":
 		c.acks = true
 	case "stall":
