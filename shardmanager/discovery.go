@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
@@ -50,7 +51,6 @@ const (
 	discoveryBase    = 500 * time.Millisecond
 	discoveryCap     = 30 * time.Second
 	patience         = time.Minute // a longer Retry-After is the caller's to wait for
-	userAgent        = "DiscordBot (https://github.com/signalbox-go/signalbox, 0.1)"
 )
 
 // gateway is what GET /gateway/bot answers.
@@ -113,7 +113,7 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 		return gateway{}, err
 	}
 	request.Header.Set("Authorization", "Bot "+m.cfg.identify.Token.Reveal())
-	request.Header.Set("User-Agent", userAgent)
+	request.Header.Set("User-Agent", transport.UserAgent)
 	client := *m.cfg.client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	response, err := client.Do(request)

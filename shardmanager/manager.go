@@ -233,7 +233,7 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 	}
 }
 
-func allReady(status actors.Status) (bool, error) {
+func allReady(status Status) (bool, error) {
 	for _, shard := range status.Shards {
 		var budget *ratelimit.BudgetError
 		switch {
@@ -246,13 +246,19 @@ func allReady(status actors.Status) (bool, error) {
 	return len(status.Shards) > 0 && status.Ready() == len(status.Shards), nil
 }
 
+// Status is how all shards stood at some moment.
+type Status = actors.Status
+
+// ShardStatus is how one shard stood.
+type ShardStatus = actors.ShardStatus
+
 // Status is how all shards stand: a copy, made without asking them. Before Start it is empty.
-func (m *Manager) Status() actors.Status {
+func (m *Manager) Status() Status {
 	m.mu.Lock()
 	fleet := m.fleet
 	m.mu.Unlock()
 	if fleet == nil {
-		return actors.Status{}
+		return Status{}
 	}
 	return fleet.Status()
 }

@@ -132,12 +132,12 @@ func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 }
 
 // Status is how the shard stands, or false if it does not run here.
-func (s *Shard) Status() (actors.ShardStatus, bool) {
+func (s *Shard) Status() (ShardStatus, bool) {
 	s.manager.mu.Lock()
 	fleet := s.manager.fleet
 	s.manager.mu.Unlock()
 	if fleet == nil {
-		return actors.ShardStatus{}, false
+		return ShardStatus{}, false
 	}
 	return fleet.Shard(s.index)
 }

@@ -40,8 +40,12 @@ const (
 	closeTimeout = time.Second
 	maxFrame     = 32 << 20
 	maxMessage   = 64 << 20
-	userAgent    = "DiscordBot (https://github.com/signalbox-go/signalbox, 0.1)"
 )
+
+// UserAgent is what Discord requires of its clients.
+//
+// Source: reference#user-agent
+const UserAgent = "DiscordBot (https://github.com/signalbox-go/signalbox, 0.1)"
 
 // ErrMessageTooLarge is what Read ends in when a message exceeds a limit of Config.
 var ErrMessageTooLarge = errors.New("transport: message too large")
@@ -109,7 +113,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 	if cfg.NetDial == nil {
 		dialer.Proxy = http.ProxyFromEnvironment
 	}
-	ws, response, err := dialer.DialContext(ctx, u.String(), http.Header{"User-Agent": {userAgent}})
+	ws, response, err := dialer.DialContext(ctx, u.String(), http.Header{"User-Agent": {UserAgent}})
 	if err != nil {
 		return nil, dialError(err, response)
 	}
