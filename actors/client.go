@@ -94,7 +94,7 @@ func (f *Fleet) prepare(r *request, event events.Request) error {
 	f.mu.RLock()
 	total, here := f.total, f.shards[r.Shard] != nil
 	f.mu.RUnlock()
-	if !here {
+	if !here || total == 0 {
 		return fmt.Errorf("%w: shard %d of %d", ErrUnknownShard, r.Shard, total)
 	}
 	if missing := event.Needs &^ f.cfg.Identify.Intents; missing != 0 {

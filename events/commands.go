@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // Heartbeat asks the session for a heartbeat now, beside those it sends by itself. The
@@ -171,6 +172,8 @@ func (e RequestGuildMembers) invalid() error {
 		return bad("Limit", fmt.Sprintf("%d: a query returns at most %d members", *e.Limit, maxMembers))
 	case len(e.UserIDs) > maxUserIDs:
 		return bad("UserIDs", fmt.Sprintf("%d ids: at most %d in one request", len(e.UserIDs), maxUserIDs))
+	case !utf8.ValidString(e.Nonce):
+		return bad("Nonce", "is not UTF-8: it would be echoed as another one; leave it empty and one is made")
 	case len(e.Nonce) > maxNonce:
 		return bad("Nonce", fmt.Sprintf("%d bytes: at most %d, or leave it empty and one is made", len(e.Nonce), maxNonce))
 	}

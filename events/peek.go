@@ -37,7 +37,7 @@ func Peek(payload []byte) (Raw, error) {
 		case "op":
 			var op int64
 			op, err = integer(value)
-			raw.Op, hasOp = Opcode(op), true
+			raw.Op, hasOp = Opcode(op), string(value) != "null"
 		case "s":
 			raw.Seq, err = integer(value)
 		case "t":

@@ -39,5 +39,8 @@ func (s *ShardID) UnmarshalJSON(data []byte) error {
 //
 // Source: events/gateway#sharding
 func ShardFor(guild Snowflake, total int) int {
+	if total <= 0 {
+		panic(fmt.Sprintf("events: ShardFor with a total of %d shards: use at least 1", total))
+	}
 	return int((uint64(guild) >> 22) % uint64(total))
 }

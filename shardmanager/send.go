@@ -62,6 +62,9 @@ func (m *Manager) sendSplit(ctx context.Context, e events.RequestSoundboardSound
 		return events.Answer{}, &actors.SendError{Shard: -1, Op: events.OpRequestSoundboardSounds, Stage: actors.Refused, Err: err}
 	}
 	total := m.Status().Total
+	if total == 0 {
+		return events.Answer{}, ErrNotStarted
+	}
 	byShard := make(map[int][]events.Snowflake)
 	for _, guild := range e.GuildIDs {
 		shard := events.ShardFor(guild, total)
