@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -74,38 +73,6 @@ func TestPeekRefusesANullOp(t *testing.T) {
 	t.Parallel()
 	if got, err := events.Peek([]byte(`{"op":null,"t":"X","s":1,"d":{}}`)); !errors.Is(err, events.ErrMalformed) {
 		t.Errorf("a payload without an op passes for a dispatch: %+v, %v", got, err)
-	}
-}
-
-// TestPeekIsLinear compares the time for n bytes of hostile input with that for 16 n. A
-// quadratic step would take 256 times as long; 80 leaves room for a busy machine.
-func TestPeekIsLinear(t *testing.T) {
-	const n = 1 << 16
-	for name, make := range map[string]func(n int) string{
-		"backslashes":     func(n int) string { return `{"op":0,"d":"` + strings.Repeat(`\\`, n) + `"}` },
-		"quotes":          func(n int) string { return `{"op":0,"d":"` + strings.Repeat(`\"`, n) + `"}` },
-		"an open string":  func(n int) string { return `{"op":0,"d":"` + strings.Repeat(`\"`, n) },
-		"brackets":        func(n int) string { return `{"op":0,"d":` + strings.Repeat("[", n) },
-		"strings":         func(n int) string { return `{"op":0,"d":[` + strings.Repeat(`"",`, n) + `0]}` },
-		"keys":            func(n int) string { return `{` + strings.Repeat(`"d":0,`, n) + `"op":0}` },
-		"spaces":          func(n int) string { return `{"op":0` + strings.Repeat(" ", n) + `}` },
-		"a long number":   func(n int) string { return `{"op":0,"d":` + strings.Repeat("9", n) + `}` },
-		"a long sequence": func(n int) string { return `{"op":0,"s":` + strings.Repeat("9", n) + `}` },
-		"a long name":     func(n int) string { return `{"op":0,"t":"` + strings.Repeat("A", n) + `"}` },
-	} {
-		took := func(payload []byte) time.Duration {
-			best := time.Hour
-			for range 5 {
-				begin := time.Now()
-				_, _ = events.Peek(payload) // refused or not: here only the time counts
-				best = min(best, time.Since(begin))
-			}
-			return best
-		}
-		small, large := took([]byte(make(n))), took([]byte(make(16*n)))
-		if large > 80*max(small, 10*time.Microsecond) {
-			t.Errorf("%s: %v for %d, %v for %d", name, small, n, large, 16*n)
-		}
 	}
 }
 

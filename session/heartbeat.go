@@ -17,6 +17,7 @@ const (
 	// for as many; see ratelimit.Reserve.
 	ownFrames  = 3
 	ownPeriod  = 61 * time.Second // the gateway counts arrivals, so a second is added
+	maxLate    = time.Second      // of a heartbeat; those after a later one keep their distance from it
 	maxSilence = 10 * time.Second // beyond an interval, before a silent connection is a zombie
 )
 
@@ -71,15 +72,16 @@ func (h *heartbeat) stall(now time.Time, stalled bool) {
 }
 
 // beat reports whether the periodic heartbeat is due, and plans the next. Beats that were
-// missed, because the machine slept, are not made up for.
+// missed, because the machine slept, are not made up for, and a late one delays the next: two
+// that follow each other closely would be more in 60 s than ratelimit.Reserve counts on.
 func (h *heartbeat) beat(now time.Time) bool {
 	if h.interval == 0 || now.Before(h.next) {
 		return false
 	}
-	h.next = h.next.Add(h.interval)
-	if h.next.Before(now) {
-		h.next = now.Add(h.interval)
+	if now.Sub(h.next) > maxLate {
+		h.next = now
 	}
+	h.next = h.next.Add(h.interval)
 	return true
 }
 

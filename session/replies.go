@@ -138,7 +138,7 @@ func (r *Replies) Reset(now time.Time, reason error) []Outcome {
 
 // Acknowledged takes a heartbeat's ACK.
 func (r *Replies) Acknowledged(now time.Time) []Outcome {
-	return r.sweep(now, func(p *pending) (bool, error) { return p.request.Op == events.OpHeartbeat, nil })
+	return r.sweep(now, func(p *pending) (bool, error) { return p.request.Op == events.OpHeartbeat && !p.orphan, nil })
 }
 
 // Observe takes an event, and returns the requests that it has completed. user is the bot.
@@ -159,6 +159,8 @@ func (r *Replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) 
 		Nonce   string           `json:"nonce"`
 		Index   int              `json:"chunk_index"`
 		Count   int              `json:"chunk_count"`
+		// Of VOICE_SERVER_UPDATE: null means that another server will be named.
+		Endpoint *string `json:"endpoint"`
 	}
 	if raw.Type == events.TypeRateLimited {
 		return r.rateLimited(now, raw)
@@ -184,7 +186,7 @@ func (r *Replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) 
 			matches = p.request.Op == events.OpRequestChannelInfo && p.request.Guild == part.GuildID
 			return matches, matches
 		default: // VOICE_SERVER_UPDATE
-			matches = p.request.Op == events.OpVoiceStateUpdate && p.request.Guild == part.GuildID && !p.server
+			matches = p.request.Op == events.OpVoiceStateUpdate && p.request.Guild == part.GuildID && !p.server && part.Endpoint != nil
 			p.server = p.server || matches
 			return matches, matches && p.state
 		}
@@ -255,7 +257,7 @@ func (r *Replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
 		}
 		return true, &events.RateLimitedError{
 			Opcode: limited.Opcode, GuildID: meta.GuildID,
-			RetryAfter: time.Duration(limited.RetryAfter * float64(time.Second)),
+			RetryAfter: time.Duration(max(limited.RetryAfter, 0) * float64(time.Second)),
 		}
 	})
 }

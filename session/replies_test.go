@@ -64,7 +64,7 @@ func TestRepliesToTheOtherRequests(t *testing.T) {
 	state := func(user, channel string) events.Raw {
 		return raw(events.TypeVoiceStateUpdate, fmt.Sprintf(`{"guild_id":"5","user_id":%q,"channel_id":%s}`, user, channel))
 	}
-	server := raw(events.TypeVoiceServerUpdate, `{"guild_id":"5","token":"x","endpoint":null}`)
+	server := raw(events.TypeVoiceServerUpdate, `{"guild_id":"5","token":"x","endpoint":"voice.example"}`)
 	for _, test := range []struct {
 		name    string
 		out     events.Outgoing
@@ -190,7 +190,7 @@ func BenchmarkStepDispatch(b *testing.B) {
 	j.greeted[1] = true
 	m.Step(j.now, session.Input{Kind: session.Frame, Conn: 1, Data: []byte(frames[0]), At: j.now})
 	m.Step(j.now, session.Input{Kind: session.Granted, Conn: 1})
-	m.Step(j.now, session.Input{Kind: session.Frame, Conn: 1, Data: []byte(frames[7]), At: j.now})
+	m.Step(j.now, session.Input{Kind: session.Frame, Conn: 1, Data: []byte(ready), At: j.now})
 	head, tail := `{"t":"GUILD_CREATE","op":0,"s":`, `,"d":{"id":"1","content":"some text, of about the usual length"}}`
 	data := make([]byte, 0, 200)
 	b.ReportAllocs()
