@@ -5,28 +5,72 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
 )
 
-func (s *Server) presence(d []byte) error {
+// answer does what a client asks for once it has a session. An error says why the payload is
+// invalid.
+func (s *Server) answer(c *conn, op events.Opcode, d []byte, now time.Time) error {
+	switch op {
+	case events.OpPresenceUpdate:
+		return s.presence(c, d, now)
+	case events.OpVoiceStateUpdate:
+		return s.voice(c, d)
+	case events.OpRequestGuildMembers:
+		return s.guildMembers(c, d, now)
+	case events.OpRequestSoundboardSounds:
+		return s.soundboard(c, d)
+	case events.OpRequestChannelInfo:
+		return s.channelInfo(c, d, now)
+	}
+	return errors.New("no such opcode")
+}
+
+// presence answers nothing: Update Presence has no answer.
+//
+// Source: events/gateway-events#update-presence, and #activity-object for its limit, of which
+// it is not documented how it is enforced.
+func (s *Server) presence(c *conn, d []byte, now time.Time) error {
 	var presence struct {
-		Since      *int64            `json:"since"`
 		Activities []json.RawMessage `json:"activities"`
-		Status     events.Status     `json:"status"`
+		Status     string            `json:"status"`
 		AFK        *bool             `json:"afk"`
 	}
 	if err := json.Unmarshal(d, &presence); err != nil {
 		return err
 	}
-	if presence.Activities == nil || presence.Status == "" || presence.AFK == nil {
+	if presence.Activities == nil || presence.AFK == nil {
 		return errors.New("activities, status and afk are required")
+	}
+	if !slices.Contains([]string{"online", "dnd", "idle", "invisible", "offline"}, presence.Status) {
+		return fmt.Errorf("%.20q is no status", presence.Status)
+	}
+	if now.Before(c.excused) {
+		return nil
+	}
+	if c.presences = append(within(c.presences, now, 20*time.Second), now); len(c.presences) > maxPresences {
+		s.violate(c, "presences", "%d in 20 s, of at most %d", len(c.presences), maxPresences)
 	}
 	return nil
 }
 
+// foreign writes it down when a guild is not the shard's: nothing answers then.
+func (s *Server) foreign(c *conn, guild events.Snowflake) bool {
+	if belongs(guild, c.shard) {
+		return false
+	}
+	s.violate(c, "wrong shard", "guild %v is not this shard's", guild)
+	return true
+}
+
+// voice answers Update Voice State: with the bot's own state, and with the server when the bot
+// joins or moves.
+//
+// Source: events/gateway-events#update-voice-state
 func (s *Server) voice(c *conn, d []byte) error {
 	var voice struct {
 		GuildID   *events.Snowflake `json:"guild_id"`
@@ -37,18 +81,31 @@ func (s *Server) voice(c *conn, d []byte) error {
 	if err := json.Unmarshal(d, &voice); err != nil {
 		return err
 	}
+	var channel *events.Snowflake
 	if voice.GuildID == nil || voice.ChannelID == nil || voice.SelfMute == nil || voice.SelfDeaf == nil {
 		return errors.New("all four fields are required")
 	}
-	if c.session.intents.Has(events.IntentGuildVoiceStates) {
-		s.dispatch(c.session, "VOICE_STATE_UPDATE", map[string]any{
-			"guild_id": voice.GuildID, "channel_id": voice.ChannelID, "user_id": botID, "session_id": "voice",
+	if err := json.Unmarshal(voice.ChannelID, &channel); err != nil {
+		return err
+	}
+	guild, session := *voice.GuildID, c.session
+	if s.foreign(c, guild) {
+		return nil
+	}
+	if session.intents&intentVoiceStates != 0 {
+		s.dispatch(session, "VOICE_STATE_UPDATE", map[string]any{
+			"guild_id": guild, "channel_id": channel, "user_id": botID, "session_id": "voice",
 			"deaf": false, "mute": false, "self_mute": voice.SelfMute, "self_deaf": voice.SelfDeaf, "suppress": false,
 		})
 	}
-	if string(voice.ChannelID) != "null" {
-		s.dispatch(c.session, "VOICE_SERVER_UPDATE", map[string]any{
-			"guild_id": voice.GuildID, "token": "voice-token", "endpoint": "voice.example:443",
+	before, in := session.voice[guild]
+	switch {
+	case channel == nil:
+		delete(session.voice, guild)
+	case !in || before != *channel:
+		session.voice[guild] = *channel
+		s.dispatch(session, "VOICE_SERVER_UPDATE", map[string]any{
+			"guild_id": guild, "token": "voice-token", "endpoint": "voice.example:443",
 		})
 	}
 	return nil
@@ -74,7 +131,7 @@ func (s *Server) guildMembers(c *conn, d []byte, now time.Time) error {
 		if err := json.Unmarshal(ask.UserIDs, &ids); err != nil {
 			return err
 		}
-	} else if ask.UserIDs != nil {
+	} else if ask.UserIDs != nil && string(ask.UserIDs) != "null" {
 		ids = make([]events.Snowflake, 1)
 		if err := json.Unmarshal(ask.UserIDs, &ids[0]); err != nil {
 			return err
@@ -85,6 +142,8 @@ func (s *Server) guildMembers(c *conn, d []byte, now time.Time) error {
 		return errors.New("one of query and user_ids is required")
 	case ask.Query != nil && ask.Limit == nil:
 		return errors.New("limit is required with query")
+	case ask.Query != nil && (*ask.Limit < 0 || *ask.Limit == 0 && *ask.Query != ""):
+		return errors.New("a limit of 0 is for an empty query, and none is negative")
 	case len(ids) > 100:
 		return errors.New("more than 100 user_ids")
 	}
@@ -92,12 +151,11 @@ func (s *Server) guildMembers(c *conn, d []byte, now time.Time) error {
 		s.violate(c, "nonce", "%d bytes: it is ignored", len(ask.Nonce))
 		ask.Nonce = ""
 	}
-	if events.ShardFor(ask.GuildID, c.shard.Total) != c.shard.Index {
-		s.violate(c, "wrong shard", "guild %v is not this shard's", ask.GuildID)
-		return nil // nothing answers
+	if s.foreign(c, ask.GuildID) {
+		return nil
 	}
 	if full := ask.Query != nil && *ask.Query == "" && *ask.Limit == 0; full {
-		if !c.session.intents.Has(events.IntentGuildMembers) {
+		if c.session.intents&intentMembers == 0 {
 			return nil // nothing answers
 		}
 		if wait := s.fullLists[ask.GuildID].Sub(now); wait > 0 {
@@ -105,6 +163,7 @@ func (s *Server) guildMembers(c *conn, d []byte, now time.Time) error {
 			if ask.Nonce != "" {
 				meta["nonce"] = ask.Nonce
 			}
+			s.stats.RateLimited++
 			s.dispatch(c.session, "RATE_LIMITED", map[string]any{
 				"opcode": events.OpRequestGuildMembers, "retry_after": wait.Seconds(), "meta": meta,
 			})
@@ -159,7 +218,7 @@ func (s *Server) chunks(session *sess, guild events.Snowflake, nonce string, ids
 		if len(missing) > 0 && index == 0 {
 			chunk["not_found"] = missing
 		}
-		if presences && session.intents.Has(events.IntentGuildPresences) {
+		if presences && session.intents&intentPresences != 0 {
 			chunk["presences"] = online
 		}
 		if nonce != "" {
@@ -169,6 +228,9 @@ func (s *Server) chunks(session *sess, guild events.Snowflake, nonce string, ids
 	}
 }
 
+// soundboard answers Request Soundboard Sounds, guild by guild.
+//
+// Source: events/gateway-events#request-soundboard-sounds
 func (s *Server) soundboard(c *conn, d []byte) error {
 	var ask struct {
 		GuildIDs []events.Snowflake `json:"guild_ids"`
@@ -176,7 +238,13 @@ func (s *Server) soundboard(c *conn, d []byte) error {
 	if err := json.Unmarshal(d, &ask); err != nil {
 		return err
 	}
+	if ask.GuildIDs == nil {
+		return errors.New("guild_ids is required")
+	}
 	for _, guild := range ask.GuildIDs {
+		if s.foreign(c, guild) {
+			continue
+		}
 		s.dispatch(c.session, "SOUNDBOARD_SOUNDS", map[string]any{
 			"guild_id": guild, "soundboard_sounds": []any{
 				map[string]any{"name": "quack", "sound_id": "1", "volume": 1, "emoji_id": nil, "emoji_name": nil, "available": true},
@@ -186,13 +254,22 @@ func (s *Server) soundboard(c *conn, d []byte) error {
 	return nil
 }
 
-func (s *Server) channelInfo(c *conn, d []byte) error {
+// channelInfo answers Request Channel Info, with one channel that has the guild's id.
+//
+// Source: events/gateway-events#request-channel-info
+func (s *Server) channelInfo(c *conn, d []byte, now time.Time) error {
 	var ask struct {
-		GuildID events.Snowflake `json:"guild_id"`
-		Fields  []string         `json:"fields"`
+		GuildID *events.Snowflake `json:"guild_id"`
+		Fields  []string          `json:"fields"`
 	}
 	if err := json.Unmarshal(d, &ask); err != nil {
 		return err
+	}
+	if ask.GuildID == nil || ask.Fields == nil {
+		return errors.New("guild_id and fields are required")
+	}
+	if s.foreign(c, *ask.GuildID) {
+		return nil
 	}
 	channel := map[string]any{"id": ask.GuildID}
 	for _, field := range ask.Fields {
@@ -200,7 +277,7 @@ func (s *Server) channelInfo(c *conn, d []byte) error {
 		case "status":
 			channel[field] = "at work"
 		case "voice_start_time":
-			channel[field] = time.Now().Unix()
+			channel[field] = now.Unix()
 		}
 	}
 	s.dispatch(c.session, "CHANNEL_INFO", map[string]any{"guild_id": ask.GuildID, "channels": []any{channel}})

@@ -2,15 +2,18 @@ package gatewaytest
 
 import (
 	"bytes"
-	"compress/zlib"
 
 	"github.com/gorilla/websocket"
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// deflater turns payloads into WebSocket messages, as the connection's compression has it.
+// deflater turns payloads into WebSocket messages, as the connection's compression has it. Its
+// encoders are made when they are first used, small and fast: there is one for each connection.
+//
+// Source: events/gateway#encoding-and-compression
 type deflater struct {
 	kind  events.Compression
 	split int
@@ -30,7 +33,11 @@ func (d *deflater) encode(payload []byte) ([]message, error) {
 	switch d.kind {
 	case events.CompressionZlib:
 		if d.zlib == nil {
-			d.zlib = zlib.NewWriter(&d.buf)
+			fast, err := zlib.NewWriterLevel(&d.buf, zlib.BestSpeed)
+			if err != nil {
+				return nil, err
+			}
+			d.zlib = fast
 		}
 		if _, err := d.zlib.Write(payload); err != nil {
 			return nil, err

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -13,30 +12,37 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// conn is one connection of a client. Its fields below mu are guarded by the server's lock;
-// what it sends goes through a queue and a goroutine, so that no script ever waits.
+// conn is one connection of a client: a goroutine that reads it, and one that writes what is
+// queued, so that no script ever waits.
 type conn struct {
-	srv      *Server
-	ws       *websocket.Conn
-	number   int
-	streamed bool // the transport is compressed
-	deflate  deflater
+	srv     *Server
+	ws      *websocket.Conn
+	wire    *wire
+	number  int
+	deflate deflater // of the writer
 
 	qmu    sync.Mutex
 	queue  []outgoing
 	signal chan struct{} // something is in the queue
-	thaw   chan struct{} // not nil: frozen until it is closed
 	ended  chan struct{}
 	once   sync.Once
 
-	shard   events.ShardID
-	session *sess
-	live    bool // READY or RESUMED was sent
-	began   bool // Identify or Resume was read
-	times   []time.Time
-	greeted time.Time
-	beatDue time.Time // when the next periodic heartbeat is due; zero: the first
-	muted   bool
+	// The rest is guarded by the server's lock.
+	streamed  bool // the transport is compressed
+	shard     events.ShardID
+	session   *sess
+	live      bool // READY or RESUMED was sent, and the session is still this connection's
+	began     bool // Identify or Resume was read, and not refused
+	orphan    bool // the session was taken away: what the client sends in ignorance is no offence
+	closing   bool // a close frame is on its way: what the client still sends does not count
+	times     []time.Time
+	presences []time.Time
+	greeted   time.Time // when Hello was sent
+	beatDue   time.Time // when the next periodic heartbeat is due; zero: the first
+	claimed   int64     // the highest sequence of a heartbeat before there was a session
+	watchdog  *time.Timer
+	excused   time.Time // until then nothing is judged by its time, after a freeze
+	muted     bool
 }
 
 // outgoing is a payload, or the end.
@@ -46,29 +52,51 @@ type outgoing struct {
 	compress bool // payload compression from here on
 }
 
+const (
+	writeWait = time.Minute     // for a client that reads nothing
+	closeWait = 2 * time.Second // for a client to answer a close frame
+)
+
 func newConn(s *Server, ws *websocket.Conn, compression events.Compression) *conn {
-	c := &conn{srv: s, ws: ws, signal: make(chan struct{}, 1), ended: make(chan struct{})}
-	c.streamed = compression != ""
-	c.deflate = deflater{kind: compression, split: s.set.split}
+	c := &conn{srv: s, ws: ws, wire: ws.NetConn().(*wire), signal: make(chan struct{}, 1), ended: make(chan struct{})}
+	c.streamed = compression == events.CompressionZlib || compression == events.CompressionZstd
+	if c.streamed {
+		c.deflate.kind = compression
+	}
+	c.deflate.split = s.set.split
 	ws.SetReadLimit(1 << 20)
-	ws.SetCloseHandler(func(int, string) error { return nil })
 	return c
 }
 
+// hello begins the protocol.
+//
+// Source: events/gateway#hello-event
 func (c *conn) hello() {
 	c.srv.mu.Lock()
-	c.greeted = time.Now()
+	c.greet()
 	c.srv.mu.Unlock()
 	c.payload(events.OpHello, map[string]int64{"heartbeat_interval": c.srv.set.interval.Milliseconds()})
 }
 
+// greet notes that Hello is being sent: from now on heartbeats are expected.
+func (c *conn) greet() {
+	c.greeted = time.Now()
+	if c.watchdog == nil {
+		c.watchdog = time.AfterFunc(c.srv.patience(), c.overdue)
+	}
+}
+
 // payload sends one that is not a dispatch.
 func (c *conn) payload(op events.Opcode, d any) {
-	data, err := json.Marshal(map[string]any{"op": op, "d": d, "s": nil, "t": nil})
+	c.post(outgoing{payload: encode(map[string]any{"op": op, "d": d, "s": nil, "t": nil})})
+}
+
+func encode(v any) []byte {
+	data, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("gatewaytest: %v cannot be encoded: %v", op, err))
+		panic(fmt.Sprintf("gatewaytest: what a script sends cannot be encoded: %v", err))
 	}
-	c.post(outgoing{payload: data})
+	return data
 }
 
 func (c *conn) post(o outgoing) {
@@ -87,19 +115,9 @@ func (c *conn) write() {
 	defer c.cut()
 	for {
 		c.qmu.Lock()
-		batch, thaw := c.queue, c.thaw
-		if thaw == nil {
-			c.queue = nil
-		}
+		batch := c.queue
+		c.queue = nil
 		c.qmu.Unlock()
-		if thaw != nil {
-			select {
-			case <-thaw:
-			case <-c.ended:
-				return
-			}
-			continue
-		}
 		for _, o := range batch {
 			if !c.put(o) {
 				return
@@ -121,17 +139,25 @@ func (c *conn) put(o outgoing) bool {
 		c.deflate.kind = events.CompressionPayload
 		return true
 	}
+	_ = c.ws.SetWriteDeadline(time.Now().Add(writeWait))
 	if o.close != events.CloseNone {
 		frame := websocket.FormatCloseMessage(int(o.close), o.close.String())
-		_ = c.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(time.Second))
+		if c.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(closeWait)) == nil {
+			// If the connection were cut now, the client could lose the close frame with it.
+			timer := time.NewTimer(closeWait)
+			defer timer.Stop()
+			select {
+			case <-c.ended:
+			case <-timer.C:
+			}
+		}
 		return false
 	}
 	messages, err := c.deflate.encode(o.payload)
 	if err != nil {
-		return false
+		panic(fmt.Sprintf("gatewaytest: compressing: %v", err)) // into memory: it cannot fail
 	}
 	for _, m := range messages {
-		_ = c.ws.SetWriteDeadline(time.Now().Add(time.Minute))
 		if c.ws.WriteMessage(m.kind, m.data) != nil {
 			return false
 		}
@@ -143,22 +169,32 @@ func (c *conn) put(o outgoing) bool {
 func (c *conn) cut() {
 	c.once.Do(func() {
 		close(c.ended)
-		_ = c.ws.NetConn().Close()
+		_ = c.wire.Close() // it may have ended already
 	})
 }
 
-// closeWith ends the connection with a code, after what was queued before.
-func (c *conn) closeWith(code events.CloseCode) { c.post(outgoing{close: code}) }
+// closeWith ends the connection with a code, after what was queued before. Its session goes on
+// for a while, as after any other end.
+func (c *conn) closeWith(code events.CloseCode) {
+	c.leave()
+	c.closing = true
+	c.post(outgoing{close: code})
+}
+
+// leave parts the connection from its session.
+func (c *conn) leave() {
+	if c.session != nil && c.session.conn == c {
+		c.session.conn = nil
+		c.session.lostAt = time.Now()
+	}
+	c.session, c.live, c.orphan = nil, false, c.orphan || c.live
+}
 
 func (c *conn) freeze(on bool) {
-	c.qmu.Lock()
-	defer c.qmu.Unlock()
-	switch {
-	case on && c.thaw == nil:
-		c.thaw = make(chan struct{})
-	case !on && c.thaw != nil:
-		close(c.thaw)
-		c.thaw = nil
+	if c.wire.freeze(on); !on {
+		// What was sent meanwhile is read all at once, through no fault of the client's.
+		c.excused = time.Now().Add(time.Minute)
+		c.times, c.presences, c.beatDue = nil, nil, time.Time{}
 	}
 }
 
@@ -166,46 +202,31 @@ func (c *conn) freeze(on bool) {
 func (c *conn) read() {
 	defer c.gone()
 	defer c.cut()
-	patience := c.srv.set.interval*3/2 + 20*time.Second
-	_ = c.ws.SetReadDeadline(time.Now().Add(patience))
 	for {
 		kind, data, err := c.ws.ReadMessage()
-		c.qmu.Lock()
-		thaw := c.thaw
-		c.qmu.Unlock()
-		if thaw != nil {
-			select {
-			case <-thaw:
-			case <-c.ended:
-			}
-		}
 		if err != nil {
-			c.failed(err, thaw != nil)
+			c.failed(err)
 			return
 		}
-		if c.srv.frame(c, kind == websocket.TextMessage, data) == events.OpHeartbeat {
-			_ = c.ws.SetReadDeadline(time.Now().Add(patience))
-		}
+		c.srv.frame(c, kind == websocket.TextMessage, data)
 	}
 }
 
-// failed judges how the connection ended.
-func (c *conn) failed(err error, frozen bool) {
+// failed judges how the connection ended: a client that closes with 1000 or 1001 ends its session.
+//
+// Source: events/gateway#initiating-a-disconnect
+func (c *conn) failed(err error) {
 	c.srv.mu.Lock()
 	defer c.srv.mu.Unlock()
 	var closed *websocket.CloseError
-	if errors.As(err, &closed) {
-		if code := events.CloseCode(closed.Code); code.EndsSession() {
-			c.srv.stats.Ended++
-			if c.session != nil && c.session.conn == c {
-				c.session.revoked = true
-			}
-		}
-		return
+	if c.closing || !errors.As(err, &closed) {
+		return // it has answered a close frame, or was lost without one
 	}
-	var late net.Error // the library hides os.ErrDeadlineExceeded
-	if errors.As(err, &late) && late.Timeout() && !frozen && !c.muted {
-		c.srv.violate(c, "heartbeat", "none came for longer than an interval and a half")
+	if closed.Code == websocket.CloseNormalClosure || closed.Code == websocket.CloseGoingAway {
+		c.srv.stats.Ended++
+		if c.session != nil {
+			c.session.revoked = true
+		}
 	}
 }
 
@@ -214,8 +235,8 @@ func (c *conn) gone() {
 	c.srv.mu.Lock()
 	defer c.srv.mu.Unlock()
 	delete(c.srv.conns, c)
-	if c.session != nil && c.session.conn == c {
-		c.session.conn = nil
-		c.session.lostAt = time.Now()
+	c.leave()
+	if c.watchdog != nil {
+		c.watchdog.Stop()
 	}
 }

@@ -29,7 +29,7 @@ type Frame struct {
 	Shard events.ShardID
 	Conn  int
 	Op    events.Opcode
-	Data  []byte // the d field
+	Data  []byte // the d field; Identify's and Resume's hold the token
 }
 
 // Stats counts what has happened since the server was started.
@@ -39,12 +39,16 @@ type Stats struct {
 	Identifies  int // that were answered with READY
 	Resumes     int // that were answered with RESUMED
 	Refused     int // Identifies and Resumes that were answered with op 9 or a close code
+	AtResumeURL int // connections to the URL that READY tells for a Resume
+	RateLimited int // requests that were answered with RATE_LIMITED
 	Frames      int // from clients
 	Heartbeats  int
-	Dispatched  int           // events made, whether or not a client was there
-	Ended       int           // connections that the client closed with 1000 or 1001
-	Discoveries int           // GET /gateway/bot
-	Lateness    time.Duration // the latest heartbeat came so long after it was due
+	Dispatched  int // events made, whether or not a client was there
+	Ended       int // connections that the client closed with 1000 or 1001
+	Discoveries int // GET /gateway/bot
+	// Lateness is how long after it was due the latest heartbeat came: the first of a connection
+	// is due an interval after Hello, and others each interval after the first.
+	Lateness time.Duration
 }
 
 // Violations are all violations so far, in order.
@@ -72,7 +76,7 @@ func (s *Server) Stats() Stats {
 }
 
 // Frames are the payloads that clients of the shard have sent, in order, Identify and Resume
-// included. Only the latest 10,000 of all shards are kept.
+// included. At least the latest 10,000 of all shards are kept.
 func (s *Server) Frames(shard int) []Frame {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,8 +9,18 @@ import (
 // Option changes one setting of a Server.
 type Option func(*settings)
 
+// OptionError says which option cannot be used, and what to do instead.
+type OptionError struct {
+	Option  string
+	Problem string
+}
+
+// Error implements error.
+func (e *OptionError) Error() string { return "gatewaytest: " + e.Option + ": " + e.Problem }
+
 type settings struct {
 	virtual        bool
+	strict         bool
 	addr           string
 	shards         int
 	concurrency    int
@@ -31,14 +41,40 @@ type settings struct {
 func defaults() settings {
 	return settings{
 		addr: "127.0.0.1:0", shards: 1, concurrency: 1, total: 1000, remaining: 1000, resetAfter: 24 * time.Hour,
-		interval: 41250 * time.Millisecond, members: 3, intents: events.IntentsAll,
+		interval: 41250 * time.Millisecond, members: 3, intents: allIntents,
 		resumeTimeout: 3 * time.Minute, replay: 100_000,
 	}
+}
+
+func (s *settings) check() error {
+	for _, rule := range []struct {
+		broken          bool
+		option, problem string
+	}{
+		{s.shards < 1, "WithShards", "recommend at least 1"},
+		{s.concurrency < 1, "WithMaxConcurrency", "give at least 1 key"},
+		{s.total < 0 || s.remaining < 0 || s.resetAfter <= 0, "WithSessionStarts", "no number is negative, and the time until the reset is positive"},
+		{s.interval < time.Millisecond, "WithHeartbeatInterval", "Hello tells milliseconds: give at least one"},
+		{s.guildsPerShard < 0, "WithGuildsPerShard", "give 0 or more"},
+		{s.members < 0, "WithMembers", "give 0 or more"},
+		{s.intents&^allIntents != 0, "WithAllowedIntents", "there is no such intent: use the constants of package events"},
+		{s.resumeTimeout < 0, "WithResumeTimeout", "give 0 or more"},
+		{s.replay < 0, "WithReplayBuffer", "give 0 or more"},
+		{s.split < 0, "WithSplitFrames", "give 0, for whole messages, or more"},
+	} {
+		if rule.broken {
+			return &OptionError{rule.option, rule.problem}
+		}
+	}
+	return nil
 }
 
 // WithVirtualNetwork makes a server without a port, which is reached by DialContext and Client
 // alone, and which works inside a testing/synctest bubble. It must be made inside the bubble.
 func WithVirtualNetwork() Option { return func(s *settings) { s.virtual = true } }
+
+// WithStrict makes a server of NewServer fail its test, at the end, for each violation.
+func WithStrict() Option { return func(s *settings) { s.strict = true } }
 
 // WithAddr sets where to listen. The default is a free port of 127.0.0.1.
 func WithAddr(addr string) Option { return func(s *settings) { s.addr = addr } }
@@ -67,11 +103,12 @@ func WithGuilds(guilds ...events.Snowflake) Option {
 	return func(s *settings) { s.guilds = append(s.guilds, guilds...) }
 }
 
-// WithGuildsPerShard gives every shard n guilds of its own: see GuildOf.
+// WithGuildsPerShard gives every shard n guilds of its own: see GuildOf. The default is none.
+// Requests about other guilds are answered too, if they reach the shard that they belong to.
 func WithGuildsPerShard(n int) Option { return func(s *settings) { s.guildsPerShard = n } }
 
 // WithMembers sets how many members each guild has. The default is 3. The members' ids are 1
-// to n.
+// to n, their names member-1 to member-n.
 func WithMembers(n int) Option { return func(s *settings) { s.members = n } }
 
 // WithAllowedIntents sets the intents that the application may ask for. The default is all.
@@ -82,10 +119,12 @@ func WithAllowedIntents(intents events.Intents) Option {
 // WithResumeTimeout sets how long a session outlives its connection. The default is 3 minutes.
 func WithResumeTimeout(d time.Duration) Option { return func(s *settings) { s.resumeTimeout = d } }
 
-// WithReplayBuffer sets how many dispatches a session keeps for a Resume. The default is 100,000.
+// WithReplayBuffer sets how many dispatches a session keeps for a Resume. The default is
+// 100,000. A Resume that needs an older one is answered with op 9.
 func WithReplayBuffer(dispatches int) Option { return func(s *settings) { s.replay = dispatches } }
 
-// WithSplitFrames makes the server send zlib-stream messages in frames of at most n bytes.
+// WithSplitFrames makes the server send zlib-stream messages in frames of at most n bytes. The
+// default is 0: each in one frame.
 func WithSplitFrames(n int) Option { return func(s *settings) { s.split = n } }
 
 // GuildOf is the nth guild of a shard, as WithGuildsPerShard makes them.

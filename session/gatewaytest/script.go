@@ -1,30 +1,34 @@
 package gatewaytest
 
 import (
-	"net/http"
+	"encoding/json"
 
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// Script gives orders for one shard. Orders for its connection do nothing while there is none.
+// Script gives orders for one shard. No order waits, and orders for its connection do nothing
+// while there is none. What is sent to a client keeps the order of the calls.
 type Script struct {
 	server *Server
 	index  int
-}
-
-// plan is what is to be done to the next connection of a shard, once its session is live.
-type plan struct {
-	cut int64 // bytes; 0: none
+	total  int // 0: the newest session of the index
 }
 
 // Shard is the script of the shard with the index; its orders go to the newest session.
-func (s *Server) Shard(index int) Script { return Script{s, index} }
+func (s *Server) Shard(index int) Script { return Script{s, index, 0} }
+
+// ShardOf is the script of one shard of a total, for a bot that is changing its number of shards.
+func (s *Server) ShardOf(id events.ShardID) Script { return Script{s, id.Index, id.Total} }
 
 // with runs f under the server's lock, with the shard's session if there is one.
 func (s Script) with(f func(*sess)) {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
-	if session := s.server.newest[s.index]; session != nil {
+	session := s.server.latest[s.index]
+	if s.total != 0 {
+		session = s.server.newest[events.ShardID{Index: s.index, Total: s.total}]
+	}
+	if session != nil {
 		f(session)
 	}
 }
@@ -39,9 +43,10 @@ func (s Script) withConn(f func(*conn)) {
 }
 
 // Dispatch makes an event with d as its data, and returns its sequence: 0 if there is no
-// session. While no client is there it waits for a Resume.
+// session. While no client is there it waits for a Resume. It panics if d is not JSON.
 func (s Script) Dispatch(t events.Type, d any) (seq int64) {
-	s.with(func(session *sess) { seq = s.server.dispatch(session, t, d) })
+	data := encode(d)
+	s.with(func(session *sess) { seq = s.server.dispatchEncoded(session, t, data) })
 	return seq
 }
 
@@ -53,20 +58,32 @@ func (s Script) RequestHeartbeat() {
 // Reconnect asks to reconnect (op 7).
 func (s Script) Reconnect() { s.withConn(func(c *conn) { c.payload(events.OpReconnect, nil) }) }
 
-// InvalidSession declares the session invalid (op 9). Unless it is resumable it is gone.
+// InvalidSession declares the session invalid (op 9). Unless it is resumable it is gone. The
+// connection stays, and has no session until the client identifies or resumes.
 func (s Script) InvalidSession(resumable bool) {
 	s.with(func(session *sess) {
 		session.revoked = session.revoked || !resumable
-		if session.conn != nil {
-			session.conn.payload(events.OpInvalidSession, resumable)
+		if c := session.conn; c != nil {
+			c.payload(events.OpInvalidSession, resumable)
+			c.leave()
+			c.began = false
 		}
 	})
 }
 
-// Close closes the connection with a code. A code after which there is no Resume ends the session.
+// ending are the codes after which there is no Resume.
+//
+// Source: topics/opcodes-and-status-codes#gateway-gateway-close-event-codes
+var ending = map[events.CloseCode]bool{
+	4004: true, 4005: true, 4006: true, 4007: true, 4009: true,
+	4010: true, 4011: true, 4012: true, 4013: true, 4014: true,
+}
+
+// Close closes the connection with a code. A code after which there is no Resume, such as 4007,
+// 4009 and those that are fatal, ends the session.
 func (s Script) Close(code events.CloseCode) {
 	s.with(func(session *sess) {
-		session.revoked = session.revoked || code.Verdict() != events.VerdictResume
+		session.revoked = session.revoked || ending[code]
 		if session.conn != nil {
 			session.conn.closeWith(code)
 		}
@@ -74,32 +91,40 @@ func (s Script) Close(code events.CloseCode) {
 }
 
 // Drop cuts the connection without a close frame, and without sending what is still queued.
-func (s Script) Drop() { s.withConn(func(c *conn) { c.cut() }) }
+func (s Script) Drop() { s.withConn((*conn).drop) }
 
 // MuteAcks stops the answers to heartbeats on this connection, or lets them go on.
 func (s Script) MuteAcks(on bool) { s.withConn(func(c *conn) { c.muted = on }) }
 
-// Freeze stops reading and writing on this connection, without ending it, or goes on.
-func (s Script) Freeze(on bool) { s.withConn(func(c *conn) { c.freeze(on) }) }
+// Freeze stops reading and writing on this connection, without ending it, or goes on: then
+// what the client has sent meanwhile is read, and for a minute its timing is not judged. A
+// frozen connection is still the session's, until the client gives it up.
+func (s Script) Freeze(on bool) {
+	s.with(func(session *sess) {
+		if session.last != nil {
+			session.last.freeze(on)
+		}
+	})
+}
 
-// CutAt cuts the connection after n more bytes have been sent to the client; if there is no
-// connection, the next one after READY or RESUMED is on its way.
+// CutAt cuts the connection after n more bytes have been sent to the client. If there is no
+// connection it is done to the next one of the shard, and counts from its READY, or from the
+// first that its Resume replays.
 func (s Script) CutAt(n int64) {
-	s.server.mu.Lock()
-	defer s.server.mu.Unlock()
-	if session := s.server.newest[s.index]; session != nil && session.conn != nil {
-		session.conn.cutAfter(n)
-		return
+	planned := true
+	s.withConn(func(c *conn) {
+		planned = false
+		c.cutAfter(n)
+	})
+	if planned {
+		s.server.mu.Lock()
+		defer s.server.mu.Unlock()
+		s.server.cuts[s.index] = n
 	}
-	p := s.server.plans[s.index]
-	p.cut = n
-	s.server.plans[s.index] = p
 }
 
-// SendRaw sends a payload as it is.
-func (s Script) SendRaw(payload []byte) {
-	s.withConn(func(c *conn) { c.post(outgoing{payload: payload}) })
-}
+// SendRaw sends a payload as it is: also one that is no JSON, or that breaks the protocol.
+func (s Script) SendRaw(payload []byte) { s.withConn(func(c *conn) { c.raw(payload) }) }
 
 // Seq is the sequence of the session's latest event; 0 if there is no session.
 func (s Script) Seq() (seq int64) {
@@ -113,18 +138,22 @@ func (s Script) Live() (live bool) {
 	return live
 }
 
-// carryOut does to a connection what was planned for its shard.
-func (s *Server) carryOut(c *conn) {
-	if p, ok := s.plans[c.shard.Index]; ok {
-		delete(s.plans, c.shard.Index)
-		c.cutAfter(p.cut)
-	}
+func (c *conn) cutAfter(n int64) { c.wire.left.Store(max(0, n)) }
+
+func (c *conn) drop() {
+	c.leave()
+	c.cut()
 }
 
-func (c *conn) cutAfter(n int64) {
-	if w, ok := c.ws.NetConn().(*wire); ok {
-		w.left.Store(n)
+// raw sends a payload as it is. A Hello counts as the server's own.
+func (c *conn) raw(payload []byte) {
+	var envelope struct {
+		Op events.Opcode `json:"op"`
 	}
+	if json.Unmarshal(payload, &envelope) == nil && envelope.Op == events.OpHello {
+		c.greet()
+	}
+	c.post(outgoing{payload: payload})
 }
 
 // Outage refuses all connections and cuts those there are, or ends that.
@@ -135,16 +164,20 @@ func (s *Server) Outage(on bool) {
 	}
 }
 
+// Hang takes new connections and does not answer them, not even their handshake, or ends that
+// and closes those that wait. Connections that there are go on.
+func (s *Server) Hang(on bool) { s.net.hang(on) }
+
 // DropAll cuts all connections.
 func (s *Server) DropAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.cut()
+		c.drop()
 	}
 }
 
-// ForgetSessions ends all sessions: a Resume is answered with op 9.
+// ForgetSessions ends all sessions: a Resume is answered with op 9. Connections go on.
 func (s *Server) ForgetSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +187,8 @@ func (s *Server) ForgetSessions() {
 }
 
 // OnFrame has f look at every payload of a client before the server does; if f returns true
-// the server does nothing with it.
+// the server does not answer it. Limits are judged all the same. It is called on the
+// connection's goroutine, and may give orders.
 func (s *Server) OnFrame(f func(Frame) (handled bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +196,7 @@ func (s *Server) OnFrame(f func(Frame) (handled bool)) {
 }
 
 // OnConnect has f called for every connection, by its number from 1; if f returns true the
-// server does not say Hello.
+// server does not say Hello. It may send something else with SendTo.
 func (s *Server) OnConnect(f func(conn int) (silent bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,21 +209,7 @@ func (s *Server) SendTo(number int, payload []byte) {
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		if c.number == number {
-			c.post(outgoing{payload: payload})
+			c.raw(payload)
 		}
 	}
-}
-
-// OnDiscovery has f answer GET /gateway/bot; if it returns false the server does.
-func (s *Server) OnDiscovery(f func(http.ResponseWriter) (handled bool)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.discovery = f
-}
-
-// SetSessionStarts changes how many Identifies are left today.
-func (s *Server) SetSessionStarts(remaining int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.remaining = remaining
 }

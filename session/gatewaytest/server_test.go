@@ -24,8 +24,13 @@ type client struct {
 
 func connect(t *testing.T, g *gatewaytest.Server) *client {
 	t.Helper()
+	return dial(t, g, "/?v=10&encoding=json")
+}
+
+func dial(t *testing.T, g *gatewaytest.Server, path string) *client {
+	t.Helper()
 	dialer := websocket.Dialer{NetDialContext: g.DialContext}
-	ws, _, err := dialer.DialContext(t.Context(), g.URL+"/?v=10&encoding=json", nil)
+	ws, _, err := dialer.DialContext(t.Context(), g.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,10 +100,10 @@ func TestPunishments(t *testing.T) {
 		{"presence without activities", `{"op":3,"d":{"status":"online","afk":false}}`, 4001, "payload", nil, false},
 		{"before READY", `{"op":3,"d":{}}`, 4003, "not authenticated", nil, true},
 		{"identify twice", fmt.Sprintf(identify, 0, 0, 1), 4005, "authenticated twice", nil, false},
-		{"wrong token", fmt.Sprintf(identify, 0, 0, 1), 4004, "", []gatewaytest.Option{gatewaytest.WithToken("other")}, true},
-		{"shard outside the total", fmt.Sprintf(identify, 0, 1, 1), 4010, "", nil, true},
-		{"unknown intent", fmt.Sprintf(identify, 1<<17, 0, 1), 4013, "", nil, true},
-		{"disallowed intent", fmt.Sprintf(identify, 2, 0, 1), 4014, "", []gatewaytest.Option{gatewaytest.WithAllowedIntents(events.IntentsUnprivileged)}, true},
+		{"wrong token", fmt.Sprintf(identify, 0, 0, 1), 4004, "token", []gatewaytest.Option{gatewaytest.WithToken("other")}, true},
+		{"shard outside the total", fmt.Sprintf(identify, 0, 1, 1), 4010, "shard", nil, true},
+		{"unknown intent", fmt.Sprintf(identify, 1<<17, 0, 1), 4013, "intents", nil, true},
+		{"disallowed intent", fmt.Sprintf(identify, 2, 0, 1), 4014, "intents", []gatewaytest.Option{gatewaytest.WithAllowedIntents(events.IntentsUnprivileged)}, true},
 		{"beyond the budget", fmt.Sprintf(identify, 0, 0, 1), 4004, "budget", []gatewaytest.Option{gatewaytest.WithSessionStarts(1000, 0, time.Hour)}, true},
 		{"heartbeat of the future", `{"op":1,"d":99}`, 0, "heartbeat", nil, false},
 		{"long nonce", `{"op":8,"d":{"guild_id":"0","user_ids":"1","nonce":"` + strings.Repeat("n", 33) + `"}}`, 0, "nonce", nil, false},

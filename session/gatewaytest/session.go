@@ -13,13 +13,14 @@ import (
 type sess struct {
 	id      string
 	shard   events.ShardID
-	token   string
 	intents events.Intents
 	seq     int64
 	log     []dispatch // the latest, for a replay
 	conn    *conn      // nil: no client is there
+	last    *conn      // the newest that was there
 	lostAt  time.Time
 	revoked bool
+	voice   map[events.Snowflake]events.Snowflake // the channel that the bot is in, by guild
 }
 
 type dispatch struct {
@@ -30,14 +31,17 @@ type dispatch struct {
 // botID is the bot's own user id.
 const botID events.Snowflake = 4242
 
+// resumePath tells resume_gateway_url from the gateway's own.
+const resumePath = "/resume"
+
 // dispatch makes an event of the session, and sends it if a client is there.
 func (s *Server) dispatch(session *sess, t events.Type, d any) int64 {
+	return s.dispatchEncoded(session, t, encode(d))
+}
+
+func (s *Server) dispatchEncoded(session *sess, t events.Type, d []byte) int64 {
 	session.seq++
-	data, err := json.Marshal(d)
-	if err != nil {
-		panic(fmt.Sprintf("gatewaytest: %s cannot be encoded: %v", t, err))
-	}
-	payload := fmt.Appendf(nil, `{"t":%q,"s":%d,"op":0,"d":%s}`, t, session.seq, data)
+	payload := fmt.Appendf(nil, `{"t":%q,"s":%d,"op":0,"d":%s}`, t, session.seq, d)
 	session.log = append(session.log, dispatch{session.seq, payload})
 	if len(session.log) > s.set.replay {
 		session.log = session.log[len(session.log)-s.set.replay:]
@@ -49,123 +53,91 @@ func (s *Server) dispatch(session *sess, t events.Type, d any) int64 {
 	return session.seq
 }
 
-// identify starts a session, or refuses to.
+// dead reports whether a session can be resumed no more.
+func (s *Server) dead(session *sess, now time.Time) bool {
+	return session.revoked || session.conn == nil && now.Sub(session.lostAt) > s.set.resumeTimeout
+}
+
+// sweep forgets dead sessions once they are many.
+func (s *Server) sweep(now time.Time) {
+	if len(s.sessions) < 64+2*len(s.newest) {
+		return
+	}
+	for id, session := range s.sessions {
+		if s.dead(session, now) && s.newest[session.shard] != session {
+			delete(s.sessions, id)
+		}
+	}
+}
+
+// identify starts a session, unless it was judged that it may not.
 //
-// Source: events/gateway#identifying, events/gateway#session-start-limit-object
-func (s *Server) identify(c *conn, d []byte) {
-	var identify struct {
-		Token      string             `json:"token"`
-		Properties *events.Properties `json:"properties"`
-		Compress   bool               `json:"compress"`
-		Shard      *events.ShardID    `json:"shard"`
-		Intents    *events.Intents    `json:"intents"`
-	}
-	now := time.Now()
-	if err := json.Unmarshal(d, &identify); err != nil || identify.Properties == nil || identify.Intents == nil {
-		s.punish(c, events.CloseUnknownOpcode, "identify", "it lacks properties or intents, or cannot be read")
-		return
-	}
-	shard := events.ShardID{Index: 0, Total: 1}
-	if identify.Shard != nil {
-		shard = *identify.Shard
-	}
-	c.shard = shard
-	if !s.accepts(identify.Token) {
+// Source: events/gateway#identifying
+func (s *Server) identify(c *conn, v verdict, now time.Time) {
+	switch {
+	case v.code != events.CloseNone:
 		s.stats.Refused++
-		c.closeWith(events.CloseAuthenticationFailed)
+		c.closeWith(v.code)
 		return
-	}
-	if code := s.invalid(shard, *identify.Intents); code != events.CloseNone {
-		s.stats.Refused++
-		c.closeWith(code)
-		return
-	}
-	s.refill()
-	if s.remaining--; s.remaining < 0 {
-		s.reset = true
-		s.violate(c, "budget", "an Identify beyond the daily budget: the token is reset")
-		c.closeWith(events.CloseAuthenticationFailed)
-		return
-	}
-	if !s.spaced(c, shard, now) {
+	case v.invalid: // the client may ask again, on this connection
 		s.stats.Refused++
 		c.payload(events.OpInvalidSession, false)
 		return
 	}
-	if before := s.newest[shard.Index]; before != nil && before.shard == shard && before.conn != nil && before.conn.live {
-		s.violate(c, "two sessions", "shard %v has a live session already", shard)
+	c.began, c.shard = true, v.shard
+	if before := s.newest[v.shard]; before != nil && before.conn != nil {
+		s.suspect(c, before.conn)
 	}
-	if identify.Compress && !c.streamed {
+	if v.compress && !c.streamed {
 		c.post(outgoing{compress: true})
 	}
-	session := &sess{id: rand.Text(), shard: shard, token: identify.Token, intents: *identify.Intents, conn: c}
+	session := &sess{id: rand.Text(), shard: v.shard, intents: v.intents, voice: make(map[events.Snowflake]events.Snowflake)}
+	s.sweep(now)
 	s.sessions[session.id] = session
-	s.newest[shard.Index] = session
-	c.session, c.live = session, true
+	s.newest[v.shard], s.latest[v.shard.Index] = session, session
 	s.stats.Identifies++
-	s.welcome(session)
-	s.carryOut(c)
+	s.attach(c, session)
+	c.live = true
+	s.welcome(session, v.sharded)
 }
 
-// invalid are the close codes for what Identify asks for.
-func (s *Server) invalid(shard events.ShardID, intents events.Intents) events.CloseCode {
-	switch {
-	case !shard.Valid():
-		return events.CloseInvalidShard
-	case intents.Unknown() != 0:
-		return events.CloseInvalidIntents
-	case !s.set.intents.Has(intents):
-		return events.CloseDisallowedIntents
+// attach makes c the session's connection, and does to it what was planned.
+func (s *Server) attach(c *conn, session *sess) {
+	session.conn, session.last = c, c
+	c.session, c.orphan = session, false
+	if n, planned := s.cuts[session.shard.Index]; planned {
+		delete(s.cuts, session.shard.Index)
+		c.cutAfter(n)
 	}
-	return events.CloseNone
-}
-
-// spaced counts by brute force: one Identify of a key in 5 s, and one for each key in all.
-//
-// Source: events/gateway#max-concurrency
-func (s *Server) spaced(c *conn, shard events.ShardID, now time.Time) bool {
-	const interval = 5 * time.Second
-	kept := s.identified[:0]
-	for _, i := range s.identified {
-		if now.Sub(i.at) < interval {
-			kept = append(kept, i)
-		}
-	}
-	s.identified = kept
-	key, ok := shard.Index%s.set.concurrency, true
-	for _, i := range kept {
-		if i.key == key {
-			s.violate(c, "identify spacing", "key %d again after %v", key, now.Sub(i.at))
-			ok = false
-		}
-	}
-	if len(kept) >= s.set.concurrency {
-		s.violate(c, "identify concurrency", "%d within 5 s, of at most %d", len(kept)+1, s.set.concurrency)
-		ok = false
-	}
-	s.identified = append(s.identified, identifyAt{key, now})
-	return ok
 }
 
 // welcome sends READY and the guilds.
-func (s *Server) welcome(session *sess) {
+//
+// Source: events/gateway-events#ready, events/gateway#guild-availability
+func (s *Server) welcome(session *sess, sharded bool) {
 	guilds := s.guildsOf(session.shard)
 	stubs := make([]map[string]any, 0, len(guilds))
 	for _, guild := range guilds {
 		stubs = append(stubs, map[string]any{"id": guild, "unavailable": true})
 	}
-	s.dispatch(session, "READY", map[string]any{
+	ready := map[string]any{
 		"v": 10, "user": map[string]any{"id": botID, "username": "signalbox", "discriminator": "0", "bot": true},
-		"guilds": stubs, "session_id": session.id, "resume_gateway_url": s.URL + "/resume",
-		"shard": session.shard, "application": map[string]any{"id": botID, "flags": 0},
-	})
-	if !session.intents.Has(events.IntentGuilds) {
+		"guilds": stubs, "session_id": session.id, "resume_gateway_url": s.URL + resumePath,
+		"application": map[string]any{"id": botID, "flags": 0},
+	}
+	if sharded { // it echoes what was sent
+		ready["shard"] = [2]int{session.shard.Index, session.shard.Total}
+	}
+	s.dispatch(session, "READY", ready)
+	if session.intents&intentGuilds == 0 {
 		return
 	}
 	for _, guild := range guilds {
 		s.dispatch(session, "GUILD_CREATE", map[string]any{
 			"id": guild, "name": "guild " + guild.String(), "owner_id": "1", "member_count": s.set.members,
-			"channels": []any{}, "roles": []any{}, "emojis": []any{}, "joined_at": "2026-01-01T00:00:00Z",
+			"members": []any{}, "channels": []any{}, "threads": []any{}, "roles": []any{}, "emojis": []any{},
+			"voice_states": []any{}, "presences": []any{}, "joined_at": "2026-01-01T00:00:00Z",
+			"large": s.set.members > 50, "unavailable": false,
 		})
 	}
 }
@@ -176,7 +148,7 @@ func (s *Server) guildsOf(shard events.ShardID) []events.Snowflake {
 		guilds = append(guilds, GuildOf(shard, n))
 	}
 	for _, guild := range s.set.guilds {
-		if events.ShardFor(guild, shard.Total) == shard.Index {
+		if belongs(guild, shard) {
 			guilds = append(guilds, guild)
 		}
 	}
@@ -186,55 +158,54 @@ func (s *Server) guildsOf(shard events.ShardID) []events.Snowflake {
 // resume continues a session: what was missed comes again, then RESUMED.
 //
 // Source: events/gateway#resuming
-func (s *Server) resume(c *conn, d []byte) {
-	var resume struct {
-		Token     string `json:"token"`
-		SessionID string `json:"session_id"`
-		Seq       int64  `json:"seq"`
+func (s *Server) resume(c *conn, d []byte, now time.Time) {
+	var ask struct {
+		Token     *string `json:"token"`
+		SessionID *string `json:"session_id"`
+		Seq       *int64  `json:"seq"`
 	}
-	if json.Unmarshal(d, &resume) != nil {
-		s.punish(c, events.CloseDecodeError, "resume", "it cannot be read")
+	if json.Unmarshal(d, &ask) != nil || ask.Token == nil || ask.SessionID == nil || ask.Seq == nil {
+		s.punish(c, events.CloseUnknownOpcode, "payload", "Resume needs token, session_id and seq")
 		return
 	}
-	if !s.accepts(resume.Token) {
+	if !s.accepts(*ask.Token) {
 		s.stats.Refused++
-		c.closeWith(events.CloseAuthenticationFailed)
+		s.punish(c, events.CloseAuthenticationFailed, "token", "a Resume with a token that is not the bot's")
 		return
 	}
-	session := s.sessions[resume.SessionID]
-	gone := session == nil || session.revoked || session.conn == nil && time.Since(session.lostAt) > s.set.resumeTimeout
+	session := s.sessions[*ask.SessionID]
 	if session != nil {
 		c.shard = session.shard
 	}
-	oldest := int64(1)
-	if !gone && len(session.log) > 0 {
-		oldest = session.log[0].seq
-	}
 	switch {
-	case gone || resume.Seq+1 < oldest:
+	case session == nil, s.dead(session, now), *ask.Seq < session.seq-int64(len(session.log)):
 		s.stats.Refused++
 		if session != nil {
 			session.revoked = true
 		}
 		c.payload(events.OpInvalidSession, false)
 		return
-	case resume.Seq > session.seq:
+	case *ask.Seq > session.seq:
+		s.stats.Refused++
 		session.revoked = true
-		s.punish(c, events.CloseInvalidSeq, "resume sequence", "%d, but only %d were sent", resume.Seq, session.seq)
+		s.punish(c, events.CloseInvalidSeq, "resume sequence", "%d, but only %d were sent", *ask.Seq, session.seq)
 		return
 	}
+	if c.claimed > session.seq {
+		s.violate(c, "heartbeat", "d was %d, but only %d were sent", c.claimed, session.seq)
+	}
 	if old := session.conn; old != nil {
-		old.session = nil
+		old.leave()
 		old.cut()
 	}
-	session.conn, c.session = c, session
+	c.began = true
+	s.attach(c, session)
 	for _, missed := range session.log {
-		if missed.seq > resume.Seq {
+		if missed.seq > *ask.Seq {
 			c.post(outgoing{payload: missed.payload})
 		}
 	}
 	c.live = true
 	s.stats.Resumes++
 	s.dispatch(session, "RESUMED", map[string]any{})
-	s.carryOut(c)
 }

@@ -1,0 +1,75 @@
+package gatewaytest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// gatewayBot answers GET /gateway/bot.
+//
+// Source: events/gateway#get-gateway-bot
+func (s *Server) gatewayBot(w http.ResponseWriter, r *http.Request) {
+	token, isBot := strings.CutPrefix(r.Header.Get("Authorization"), "Bot ")
+	s.mu.Lock()
+	s.stats.Discoveries++
+	s.refill(time.Now())
+	hook, remaining, wait := s.discovery, max(0, s.remaining), time.Until(s.resetAt)
+	accepted := isBot && s.accepts(token)
+	s.mu.Unlock()
+	switch {
+	case hook != nil && hook(w):
+	case !accepted:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		writeJSON(w, map[string]any{"message": "401: Unauthorized", "code": 0})
+	default:
+		writeJSON(w, map[string]any{
+			"url": s.URL, "shards": s.set.shards,
+			"session_start_limit": map[string]any{
+				"total": s.set.total, "remaining": remaining, "reset_after": wait.Milliseconds(),
+				"max_concurrency": s.set.concurrency,
+			},
+		})
+	}
+}
+
+// gateway answers GET /gateway, which needs no token.
+//
+// Source: events/gateway#get-gateway
+func (s *Server) gateway(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, map[string]string{"url": s.URL})
+}
+
+// accepts reports whether a token is the bot's, and was not reset.
+func (s *Server) accepts(token string) bool {
+	return token != "" && !s.reset && (s.set.token == "" || token == s.set.token)
+}
+
+// refill starts the next period of the daily budget when this one is over.
+func (s *Server) refill(now time.Time) {
+	if !now.Before(s.resetAt) {
+		s.remaining, s.resetAt = s.set.total, now.Add(24*time.Hour)
+	}
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the client may have gone
+}
+
+// OnDiscovery has f answer GET /gateway/bot; if it returns false the server does, so it must
+// not have written then. It is called on the request's goroutine, and may call the server.
+func (s *Server) OnDiscovery(f func(http.ResponseWriter) (handled bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.discovery = f
+}
+
+// SetSessionStarts changes how many Identifies are left today.
+func (s *Server) SetSessionStarts(remaining int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remaining = remaining
+}

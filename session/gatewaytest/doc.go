@@ -1,0 +1,26 @@
+// Package gatewaytest is a simulated Discord Gateway: to a bot what net/http/httptest is to a
+// web client. It speaks the whole protocol over real WebSocket connections, on a loopback port
+// or on a virtual network inside a testing/synctest bubble, where a test of hours takes
+// milliseconds. It punishes what Discord punishes, and writes down every violation with its time.
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		server := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithShards(2))
+//		m, err := shardmanager.New("token", shardmanager.WithAPIURL(server.APIURL),
+//			shardmanager.WithNetDial(server.DialContext), shardmanager.WithHTTPClient(server.Client()))
+//		…
+//		server.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"content": "!ping"})
+//		server.Shard(0).Drop() // the bot resumes, and misses nothing
+//		…
+//		server.RequireNoViolations(t)
+//	})
+//
+// Any client can be tested with it, whatever library or language it is written with: it is met
+// by a URL, and by DialContext where there is no port. A test gives orders with a [Script],
+// steps in with OnConnect, OnFrame and OnDiscovery, and asks afterwards with Violations, Stats
+// and Frames.
+//
+// It shares no code with the client that it judges, but for the names of the events package:
+// limits, intents and shards it counts anew, by brute force, over the times at which it has read.
+// What it knows of the protocol is Discord's documentation; it has no permissions, no guilds'
+// contents and no REST resources but the two that name the gateway.
+package gatewaytest

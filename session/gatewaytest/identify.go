@@ -1,0 +1,142 @@
+package gatewaytest
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Source: events/gateway#list-of-intents: bits 0 to 16, 20, 21, 24 and 25.
+const (
+	allIntents events.Intents = 1<<17 - 1 | 1<<20 | 1<<21 | 1<<24 | 1<<25
+
+	intentGuilds      events.Intents = 1 << 0
+	intentMembers     events.Intents = 1 << 1
+	intentVoiceStates events.Intents = 1 << 7
+	intentPresences   events.Intents = 1 << 8
+)
+
+// verdict is how an Identify was judged: what it asks for, or how it is refused.
+type verdict struct {
+	shard    events.ShardID
+	sharded  bool // a shard array was sent
+	intents  events.Intents
+	compress bool
+
+	code    events.CloseCode // it ends the connection
+	invalid bool             // it is answered with op 9
+}
+
+type identifyAt struct {
+	key int
+	at  time.Time
+}
+
+// judge judges an Identify as it arrives, and counts it, even when a test then keeps it from
+// being answered.
+//
+// Source: events/gateway-events#identify
+func (s *Server) judge(c *conn, d []byte, now time.Time) verdict {
+	var ask struct {
+		Token      *string           `json:"token"`
+		Properties map[string]string `json:"properties"`
+		Compress   bool              `json:"compress"`
+		Threshold  *int              `json:"large_threshold"`
+		Shard      json.RawMessage   `json:"shard"`
+		Intents    json.RawMessage   `json:"intents"`
+	}
+	refuse := func(code events.CloseCode, rule, format string, args ...any) verdict {
+		s.violate(c, rule, format, args...)
+		return verdict{code: code}
+	}
+	if c.began {
+		return verdict{} // the second one of a connection, which obey punishes
+	}
+	if json.Unmarshal(d, &ask) != nil || ask.Token == nil || ask.Properties == nil || ask.Intents == nil {
+		return refuse(events.CloseUnknownOpcode, "payload", "Identify needs token, properties and intents")
+	}
+	if ask.Threshold != nil && (*ask.Threshold < 50 || *ask.Threshold > 250) {
+		return refuse(events.CloseUnknownOpcode, "payload", "large_threshold %d: 50 to 250", *ask.Threshold)
+	}
+	if !s.accepts(*ask.Token) {
+		return refuse(events.CloseAuthenticationFailed, "token", "an Identify with a token that is not the bot's, or was reset")
+	}
+	v := verdict{shard: events.ShardID{Index: 0, Total: 1}, compress: ask.Compress}
+	if v.sharded = ask.Shard != nil && string(ask.Shard) != "null"; v.sharded {
+		var pair []int
+		if json.Unmarshal(ask.Shard, &pair) != nil || len(pair) != 2 || pair[0] < 0 || pair[0] >= pair[1] {
+			return refuse(events.CloseInvalidShard, "shard", "%.40s", ask.Shard)
+		}
+		v.shard = events.ShardID{Index: pair[0], Total: pair[1]}
+	}
+	c.shard = v.shard
+	var intents uint64
+	if json.Unmarshal(ask.Intents, &intents) != nil || events.Intents(intents)&^allIntents != 0 {
+		return refuse(events.CloseInvalidIntents, "intents", "%.40s has bits that no intent has", ask.Intents)
+	}
+	v.intents = events.Intents(intents)
+	if denied := v.intents &^ s.set.intents; denied != 0 {
+		return refuse(events.CloseDisallowedIntents, "intents", "%v is not allowed to this application", denied)
+	}
+	if !s.afforded(c, now) {
+		v.code = events.CloseAuthenticationFailed
+	} else {
+		v.invalid = !s.spaced(c, v.shard, now)
+	}
+	return v
+}
+
+// afforded spends one of the daily session starts. Beyond them the token is reset and all
+// sessions end.
+//
+// Source: events/gateway#session-start-limit-object
+func (s *Server) afforded(c *conn, now time.Time) bool {
+	if s.refill(now); s.remaining > 0 {
+		s.remaining--
+		return true
+	}
+	s.reset = true
+	s.violate(c, "budget", "an Identify beyond the daily budget: the token is reset")
+	for _, session := range s.sessions {
+		session.revoked = true
+	}
+	for other := range s.conns {
+		if other != c && !other.closing {
+			other.closeWith(events.CloseAuthenticationFailed)
+		}
+	}
+	return false
+}
+
+// spaced reports whether this is the one Identify of its key in 5 s, and one for each key in all.
+//
+// Source: events/gateway#max-concurrency
+func (s *Server) spaced(c *conn, shard events.ShardID, now time.Time) bool {
+	kept := s.identified[:0]
+	for _, i := range s.identified {
+		if now.Sub(i.at) < identifySpacing {
+			kept = append(kept, i)
+		}
+	}
+	key, ok := shard.Index%s.set.concurrency, true
+	for _, i := range kept {
+		if i.key == key {
+			s.violate(c, "identify spacing", "key %d again after %v", key, now.Sub(i.at))
+			ok = false
+		}
+	}
+	if len(kept) >= s.set.concurrency {
+		s.violate(c, "identify concurrency", "%d within 5 s, of at most %d", len(kept)+1, s.set.concurrency)
+		ok = false
+	}
+	s.identified = append(kept, identifyAt{key, now})
+	return ok
+}
+
+// belongs reports whether a guild is the shard's.
+//
+// Source: events/gateway#sharding
+func belongs(guild events.Snowflake, shard events.ShardID) bool {
+	return uint64(guild)>>22%uint64(shard.Total) == uint64(shard.Index)
+}
