@@ -50,6 +50,7 @@ type Fleet struct {
 	serial  atomic.Uint64
 	links   sync.WaitGroup // the goroutines that dial and read
 	hub     atomic.Pointer[[]subscriber]
+	url     atomic.Pointer[string]
 	mu      sync.RWMutex
 	total   int
 	shards  map[int]*record
@@ -135,6 +136,7 @@ func NewFleet(cfg SupervisorConfig) (*Fleet, error) {
 	cfg.Identify.Compress = cfg.Compression == events.CompressionPayload
 	f := &Fleet{cfg: cfg, log: cfg.Logger, shards: make(map[int]*record)}
 	f.hub.Store(new([]subscriber))
+	f.SetURL(cfg.URL)
 	return f, nil
 }
 
@@ -152,6 +154,10 @@ func SupervisorProps(cfg SupervisorConfig, opts ...actor.PropsOption) *actor.Pro
 func (f *Fleet) Props(opts ...actor.PropsOption) *actor.Props {
 	return actor.PropsFromProducer(func() actor.Actor { return newSupervisor(f) }, opts...)
 }
+
+// SetURL has later connections go to another URL of the gateway, as discovery gives it now.
+// Sessions that live are resumed where the gateway said.
+func (f *Fleet) SetURL(url string) { f.url.Store(&url) }
 
 // Total is the number of shards of the whole fleet, here or elsewhere; 0 before they are started.
 func (f *Fleet) Total() int {

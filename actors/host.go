@@ -23,6 +23,9 @@ func (h host) Connect(conn uint64, url events.Secret) {
 	l := newLink(conn, s.system, s.self)
 	s.link = l
 	s.record.link.Store(l)
+	if url == "" {
+		url = events.Secret(*s.fleet.url.Load())
+	}
 	cfg := transport.Config{
 		Compression: s.fleet.cfg.Compression, NetDial: s.fleet.cfg.NetDial, Hosts: s.fleet.cfg.GatewayHosts,
 	}

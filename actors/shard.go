@@ -91,7 +91,7 @@ func (s *shard) start(ctx actor.Context) {
 	s.system, s.self = ctx.ActorSystem(), ctx.Self()
 	identify := s.fleet.cfg.Identify
 	machine, err := session.NewMachine(session.Config{
-		Shard: s.record.id, Identify: identify, URL: s.fleet.cfg.URL, Cursor: &s.record.cursor,
+		Shard: s.record.id, Identify: identify, Cursor: &s.record.cursor,
 		Conn: s.record.now().Conn,
 	}, host{s})
 	if err != nil {

@@ -43,12 +43,12 @@ type ladder struct {
 	ready      time.Time // since when the session is Ready; zero: it is not
 }
 
-// url is where to dial: the resume URL only for a session that it belongs to.
+// url is where to dial: the resume URL only for a session that it belongs to, else empty.
 func (m *Machine) url() events.Secret {
 	if m.cursor.Resumable() && m.cursor.ResumeURL != "" && m.ladder.dials < maxURLDials {
 		return m.cursor.ResumeURL
 	}
-	return events.Secret(m.cfg.URL)
+	return ""
 }
 
 func (m *Machine) connect(cause error) {

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -9,11 +8,10 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// Config is what a session needs to know. Shard, Token and URL are required.
+// Config is what a session needs to know. Shard and Identify.Token are required.
 type Config struct {
 	Shard    events.ShardID
 	Identify events.Identify // Token, Intents, Properties, …; Shard is filled in
-	URL      string          // of the gateway, as discovery gave it
 	Rand     *rand.Rand      // for jitter; nil: seeded from the system
 	Cursor   *Cursor         // nil: a new one, without a session
 	Conn     uint64          // the number of the latest connection of an earlier machine of this shard
@@ -29,7 +27,8 @@ const (
 // Host is what a machine may ask of its surroundings. The machine calls it within Step and
 // never waits for it: what comes of a call is a later input. No method may call Step.
 type Host interface {
-	// Connect dials. Its outcome is a Connected or a Lost input with the same conn.
+	// Connect dials the session's resume URL, or, when url is empty, the gateway's own, as
+	// discovery gave it last. Its outcome is a Connected or a Lost input with the same conn.
 	Connect(conn uint64, url events.Secret)
 	// Write sends one payload. If it fails, a Lost input follows. An Identify uses up the permit.
 	Write(conn uint64, op events.Opcode, payload []byte)
@@ -115,9 +114,6 @@ type Machine struct {
 func NewMachine(cfg Config, host Host) (*Machine, error) {
 	if !cfg.Shard.Valid() {
 		return nil, fmt.Errorf("session: shard %v: the index must be below the total", cfg.Shard)
-	}
-	if cfg.URL == "" {
-		return nil, errors.New("session: no gateway URL: ask discovery for it")
 	}
 	cfg.Identify.Shard = cfg.Shard
 	if _, err := identifyPayload(cfg.Identify); err != nil {

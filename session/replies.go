@@ -26,6 +26,7 @@ const (
 	answerTimeout = time.Minute     // between a write, or a part of its answer, and the next part
 	rejectPeriod  = 2 * time.Second // before a close frame that says a payload could not be read
 	replayGrace   = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
+	longestWait   = 24 * 60 * 60    // seconds of a RATE_LIMITED that are believed
 )
 
 // Outcome is how one request ended. Events holds what came of the answer, even after an error.
@@ -257,14 +258,27 @@ func (r *Replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
 		}
 		return true, &events.RateLimitedError{
 			Opcode: limited.Opcode, GuildID: meta.GuildID,
-			RetryAfter: time.Duration(max(limited.RetryAfter, 0) * float64(time.Second)),
+			RetryAfter: time.Duration(min(max(limited.RetryAfter, 0), longestWait) * float64(time.Second)),
 		}
 	})
 }
 
-// first gives the event to the first request that it matches.
+// first gives the event to the first request that it matches. Requests of a connection that was
+// lost come last: the gateway may never have read them.
 func (r *Replies) first(now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) []Outcome {
+	for _, orphan := range [...]bool{false, true} {
+		if ended, matched := r.firstOf(orphan, now, raw, match); matched {
+			return ended
+		}
+	}
+	return nil
+}
+
+func (r *Replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) ([]Outcome, bool) {
 	for i, p := range r.pending {
+		if p.orphan != orphan {
+			continue
+		}
 		matches, done := match(p)
 		if !matches {
 			continue
@@ -272,12 +286,12 @@ func (r *Replies) first(now time.Time, raw events.Raw, match func(*pending) (mat
 		p.got = append(p.got, raw)
 		p.patience = now.Add(answerTimeout)
 		if !done {
-			return nil
+			return nil, true
 		}
 		r.pending = slices.Delete(r.pending, i, i+1)
-		return []Outcome{p.outcome(now, nil)}
+		return []Outcome{p.outcome(now, nil)}, true
 	}
-	return nil
+	return nil, false
 }
 
 // sweep ends all requests for which end says so.

@@ -56,7 +56,7 @@ func newChat(t *testing.T, moves *sync.Map) *chat {
 	begin := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	c := &chat{t: t, now: begin, begin: begin, moves: moves}
 	machine, err := session.NewMachine(session.Config{
-		Shard: events.ShardID{Index: 3, Total: 16}, URL: "wss://gateway.discord.gg",
+		Shard: events.ShardID{Index: 3, Total: 16},
 		Identify: events.Identify{Token: "token", Intents: events.IntentGuilds},
 		Rand:     rand.New(rand.NewPCG(1, 2)), Cursor: &c.cursor,
 	}, c)
@@ -70,9 +70,9 @@ func newChat(t *testing.T, moves *sync.Map) *chat {
 func (c *chat) say(format string, args ...any) { fmt.Fprintf(&c.out, "  "+format+"\n", args...) }
 
 func (c *chat) Connect(conn uint64, url events.Secret) {
-	name := "the gateway's URL"
-	if url.Reveal() == "wss://resume.discord.gg" {
-		name = "the resume URL"
+	name := "the resume URL"
+	if url == "" {
+		name = "the gateway's URL"
 	}
 	c.say("connect #%d to %s", conn, name)
 }

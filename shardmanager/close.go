@@ -77,8 +77,11 @@ func (m *Manager) end(cause error, code events.CloseCode) {
 func (m *Manager) shutdown(code events.CloseCode) {
 	defer close(m.done)
 	m.mu.Lock()
-	system, supervisor, fleet, own, saver := m.system, m.supervisor, m.fleet, m.own, m.saver
+	system, supervisor, fleet, own, saver, refresher := m.system, m.supervisor, m.fleet, m.own, m.saver, m.refresher
 	m.mu.Unlock()
+	if refresher != nil {
+		refresher.close()
+	}
 	if supervisor != nil {
 		system.Root.Send(supervisor, actors.StopShards{Code: code})
 		m.waitClosed(fleet)

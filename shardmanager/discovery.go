@@ -141,6 +141,9 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 		failed.Err = errors.New("the answer lacks url, shards or session_start_limit: is WithAPIURL the REST base?")
 		return gateway{}, failed
 	}
+	if _, err := transport.CheckURL(found.URL, transport.Config{Hosts: m.cfg.hosts}); err != nil {
+		return gateway{}, fmt.Errorf("shardmanager: the gateway's URL: %w", err)
+	}
 	return found, nil
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
-	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -46,6 +45,7 @@ type Manager struct {
 	fleet      *actors.Fleet
 	supervisor *actor.PID
 	saver      *saver
+	refresher  *refresher
 }
 
 type phase int
@@ -114,9 +114,6 @@ func (m *Manager) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := transport.CheckURL(found.URL, transport.Config{Hosts: m.cfg.hosts}); err != nil {
-		return fmt.Errorf("shardmanager: the gateway's URL: %w", err)
-	}
 	limiter := m.cfg.limiter
 	if limiter == nil {
 		var opts []ratelimit.Option
@@ -162,6 +159,7 @@ func (m *Manager) start(ctx context.Context) error {
 	if m.cfg.store != nil {
 		m.saver = newSaver(m, ids, stored)
 	}
+	m.refresher = newRefresher(m, fleet, limiter.Identify(), total)
 	m.mu.Unlock()
 	answer, err := system.Root.RequestFuture(supervisor, actors.StartShards{Total: total, IDs: ids}, 10*time.Second).Result()
 	if err != nil {
@@ -285,6 +283,9 @@ func (m *Manager) System() *actor.ActorSystem {
 func (m *Manager) changed(shard events.ShardID, c session.Change) {
 	change := Change{Shard: shard, Change: c}
 	m.watchers.publish(change)
+	if c.To == session.Backoff && (c.From == session.Connecting || c.Lost) {
+		m.refresh()
+	}
 	callHooks(m, func(h HookChange) { h.OnChange(change) })
 	if c.To != session.Closed || c.Cause == nil || errors.Is(c.Cause, actors.ErrClosed) {
 		return

@@ -240,6 +240,7 @@ func TestClientsOwnClose(t *testing.T) {
 				if _, got := c.next(); got != code {
 					t.Errorf("echoed %d", got)
 				}
+				synctest.Wait() // the end of the connection is noticed
 				p, _ := greeted(t, g, resumeWith(id, 1)).next()
 				if refused := p.Op == 9; refused != (ended == 1) || g.Stats().Ended != ended {
 					t.Errorf("%+v, ended %d", p, g.Stats().Ended)

@@ -1,0 +1,101 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
+)
+
+// refreshPause is the least time between two questions, however many shards are in trouble.
+const refreshPause = time.Minute
+
+// refresher asks GET /gateway/bot again when sessions were lost or dials fail: the budget may
+// have been spent by others, the limits may have changed, and the URL may have moved. Shards do
+// not wait for it; while the answer is under way they back off and gather.
+//
+// Source: events/gateway#get-gateway-bot, which advises against caching the answer for long.
+type refresher struct {
+	m     *Manager
+	fleet *actors.Fleet
+	queue ratelimit.IdentifyQueue
+	total int
+	wake  chan struct{}
+	stop  context.CancelFunc
+	over  chan struct{}
+}
+
+func newRefresher(m *Manager, fleet *actors.Fleet, queue ratelimit.IdentifyQueue, total int) *refresher {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &refresher{
+		m: m, fleet: fleet, queue: queue, total: total,
+		wake: make(chan struct{}, 1), stop: cancel, over: make(chan struct{}),
+	}
+	go r.run(ctx)
+	return r
+}
+
+func (r *refresher) close() {
+	r.stop()
+	<-r.over
+}
+
+// refresh has the refresher ask, as soon as it may. It does not wait.
+func (m *Manager) refresh() {
+	m.mu.Lock()
+	r := m.refresher
+	m.mu.Unlock()
+	if r == nil {
+		return
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default: // it will anyway
+	}
+}
+
+func (r *refresher) run(ctx context.Context) {
+	defer close(r.over)
+	for {
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+			return
+		}
+		until := r.ask(ctx)
+		select {
+		case <-time.After(max(time.Until(until), refreshPause)):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ask asks once, and returns until when asking again is useless.
+func (r *refresher) ask(ctx context.Context) (until time.Time) {
+	found, err := r.m.askGateway(ctx)
+	var failed *DiscoveryError
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, ErrAuthentication):
+		r.m.end(err, events.CloseNone)
+	case errors.As(err, &failed):
+		r.m.log.Warn("discovery failed; shards go on with what it said before", zap.Error(err))
+		return failed.Until
+	case err != nil:
+		r.m.log.Error("discovery", zap.Error(err))
+	default:
+		r.fleet.SetURL(found.URL)
+		r.queue.Update(found.sessionStart())
+		if found.Shards > r.total {
+			r.m.log.Warn("Discord recommends more shards: past 2,500 guilds in one it refuses to identify",
+				zap.Int("shards", r.total), zap.Int("recommended", found.Shards))
+		}
+	}
+	return time.Time{}
+}

@@ -1,0 +1,102 @@
+package shardmanager_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestTheGatewayMoves: when its URL works no more, discovery is asked for another.
+func TestTheGatewayMoves(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		var moved atomic.Bool
+		before, after := "127.0.0.1:1001", "127.0.0.1:2001"
+		g.OnDiscovery(func(w http.ResponseWriter) bool {
+			host := before
+			if moved.Load() {
+				host = after
+			}
+			return json.NewEncoder(w).Encode(map[string]any{
+				"url": "ws://" + host, "shards": 1,
+				"session_start_limit": map[string]any{"total": 1000, "remaining": 1000, "reset_after": 1000, "max_concurrency": 1},
+			}) == nil
+		})
+		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if moved.Load() != (addr == after) {
+				return nil, errors.New("nobody listens here")
+			}
+			return g.DialContext(ctx, network, addr)
+		}))
+		start(t, m)
+		moved.Store(true)
+		g.DropAll()
+		pass(time.Minute)
+		if status, stats := m.Status(), g.Stats(); status.Ready() != 1 || stats.Resumes != 1 || stats.Identifies != 1 || stats.Discoveries != 2 {
+			t.Errorf("%+v; %+v", status.Shards, stats)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestBudgetSpentElsewhere: before the sessions are made anew, what is left of the day is known.
+func TestBudgetSpentElsewhere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(8), gatewaytest.WithMaxConcurrency(8))
+		m := newManager(t, g)
+		start(t, m)
+		g.SetSessionStarts(103) // another process has identified; 100 are kept in reserve
+		g.ForgetSessions()
+		g.DropAll()
+		pass(10 * time.Minute)
+		if got := g.Stats().Identifies; got != 8+3 {
+			t.Errorf("%d Identifies, want 11", got)
+		}
+		refused := 0
+		for _, shard := range m.Status().Shards {
+			if budget := (*ratelimit.BudgetError)(nil); errors.As(shard.Cause, &budget) {
+				refused++
+			}
+		}
+		if refused != 5 {
+			t.Errorf("%d shards say that the budget is spent, want 5", refused)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestDiscoveryIsNotStormed: a day of outage asks at most once a minute, and not before it may.
+func TestDiscoveryIsNotStormed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(20), gatewaytest.WithMaxConcurrency(20))
+		m := newManager(t, g)
+		start(t, m)
+		g.OnDiscovery(func(w http.ResponseWriter) bool {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		})
+		for range 60 {
+			g.ForgetSessions()
+			g.DropAll()
+			pass(time.Minute)
+		}
+		if got := g.Stats().Discoveries; got != 2 {
+			t.Errorf("%d questions within the hour of a Retry-After, want 2 with the first", got)
+		}
+		g.OnDiscovery(nil)
+		pass(30 * time.Minute)
+		if status := m.Status(); status.Ready() != 20 {
+			t.Errorf("%d of 20 are back", status.Ready())
+		}
+	})
+}
