@@ -116,7 +116,7 @@ func (j *judge) Deliver(raw events.Raw, meta events.Meta) {
 
 func newMachine(j *judge, seed uint64) (*session.Machine, error) {
 	return session.NewMachine(session.Config{
-		Shard: events.ShardID{Index: 0, Total: 1},
+		Shard:    events.ShardID{Index: 0, Total: 1},
 		Identify: events.Identify{Token: "token"}, Rand: rand.New(rand.NewPCG(seed, seed)), Cursor: &j.cursor,
 	}, j)
 }

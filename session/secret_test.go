@@ -17,7 +17,7 @@ func TestSecretsInsideDoNotPrint(t *testing.T) {
 	j := newJudge(t.Fatalf)
 	j.cursor = session.Cursor{SessionID: secret, ResumeURL: secret}
 	m, err := session.NewMachine(session.Config{
-		Shard: events.ShardID{Index: 0, Total: 1},
+		Shard:    events.ShardID{Index: 0, Total: 1},
 		Identify: events.Identify{Token: secret}, Cursor: &j.cursor,
 	}, j)
 	if err != nil {

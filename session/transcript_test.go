@@ -56,7 +56,7 @@ func newChat(t *testing.T, moves *sync.Map) *chat {
 	begin := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	c := &chat{t: t, now: begin, begin: begin, moves: moves}
 	machine, err := session.NewMachine(session.Config{
-		Shard: events.ShardID{Index: 3, Total: 16},
+		Shard:    events.ShardID{Index: 3, Total: 16},
 		Identify: events.Identify{Token: "token", Intents: events.IntentGuilds},
 		Rand:     rand.New(rand.NewPCG(1, 2)), Cursor: &c.cursor,
 	}, c)
