@@ -17,7 +17,8 @@ lint: ## formatting, vet, staticcheck
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
-gen: ## write the generated pages and transcripts anew
+gen: ## write the generated code, pages and transcripts anew
+	go run ./internal/cmd/eventgen
 	go test ./session -update
 
 fuzz: ## run each fuzz target for a minute

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"github.com/signalbox-go/signalbox/events/discord"
@@ -49,8 +48,8 @@ type GuildMembers struct {
 	Receipt
 	GuildID   Snowflake
 	Members   []discord.GuildMember
-	NotFound  []Snowflake       // of UserIDs, those that are not members
-	Presences []json.RawMessage // if they were asked for
+	NotFound  []Snowflake        // of UserIDs, those that are not members
+	Presences []discord.Presence // if they were asked for
 }
 
 // SendEvent asks for the members, and returns when all chunks have come. After an error the

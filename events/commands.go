@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/signalbox-go/signalbox/events/discord"
 )
 
 // Heartbeat asks the session for a heartbeat now, beside those it sends by itself. The
@@ -26,18 +28,18 @@ type UpdatePresence struct {
 }
 
 // Status is how a bot appears. Empty stands for online.
-type Status string
+type Status = discord.PresenceStatus
 
 // The statuses.
 const (
-	StatusOnline       Status = "online"
-	StatusDoNotDisturb Status = "dnd"
-	StatusIdle         Status = "idle"
-	StatusInvisible    Status = "invisible"
-	StatusOffline      Status = "offline"
+	StatusOnline       = discord.PresenceStatusOnline
+	StatusDoNotDisturb = discord.PresenceStatusDoNotDisturb
+	StatusIdle         = discord.PresenceStatusIdle
+	StatusInvisible    = discord.PresenceStatusInvisible
+	StatusOffline      = discord.PresenceStatusOffline
 )
 
-// Activity is what a bot is seen to do.
+// Activity is what a bot is seen to do: of a discord.Activity, the fields that a bot may set.
 //
 // Source: events/gateway-events#activity-object
 type Activity struct {
@@ -48,16 +50,16 @@ type Activity struct {
 }
 
 // ActivityType is the kind of an activity.
-type ActivityType int
+type ActivityType = discord.ActivityType
 
 // The kinds of activity.
 const (
-	ActivityPlaying   ActivityType = 0
-	ActivityStreaming ActivityType = 1
-	ActivityListening ActivityType = 2
-	ActivityWatching  ActivityType = 3
-	ActivityCustom    ActivityType = 4
-	ActivityCompeting ActivityType = 5
+	ActivityPlaying   = discord.ActivityTypePlaying
+	ActivityStreaming = discord.ActivityTypeStreaming
+	ActivityListening = discord.ActivityTypeListening
+	ActivityWatching  = discord.ActivityTypeWatching
+	ActivityCustom    = discord.ActivityTypeCustom
+	ActivityCompeting = discord.ActivityTypeCompeting
 )
 
 // UpdateVoiceState joins a voice channel, moves to another, leaves, or changes mute and deaf.

@@ -28,6 +28,10 @@ const MaxPayload = 4096
 // Snowflake is Discord's id of an object.
 type Snowflake = discord.Snowflake
 
+// Secret is a string that does not print: a token, a session id, a resume URL. Reveal gives
+// the value.
+type Secret = discord.Secret
+
 // Compression is how the gateway compresses what it sends. The empty value stands for the
 // default, zstd-stream.
 //

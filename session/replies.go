@@ -26,7 +26,6 @@ const (
 	answerTimeout = time.Minute     // between a write, or a part of its answer, and the next part
 	rejectPeriod  = 2 * time.Second // before a close frame that says a payload could not be read
 	replayGrace   = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
-	longestWait   = 24 * 60 * 60    // seconds of a RATE_LIMITED that are believed
 )
 
 // Outcome is how one request ended. Events holds what came of the answer, even after an error.
@@ -258,7 +257,7 @@ func (r *Replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
 		}
 		return true, &events.RateLimitedError{
 			Opcode: limited.Opcode, GuildID: meta.GuildID,
-			RetryAfter: time.Duration(min(max(limited.RetryAfter, 0), longestWait) * float64(time.Second)),
+			RetryAfter: limited.RetryAfter.Duration(),
 		}
 	})
 }

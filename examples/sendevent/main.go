@@ -63,7 +63,7 @@ func show(ctx context.Context, m *shardmanager.Manager, guild events.Snowflake) 
 	if err != nil {
 		return err
 	}
-	fmt.Printf("channel info:   %q\n", *info.Channels[0].Status)
+	fmt.Printf("channel info:   %q\n", info.Channels[0].Status.Or(""))
 
 	voice, err := events.UpdateVoiceState{GuildID: guild, ChannelID: events.Ptr(events.Snowflake(9))}.SendEvent(ctx, m)
 	if err != nil {

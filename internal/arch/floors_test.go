@@ -26,8 +26,11 @@ type floor struct {
 }
 
 var floors = map[string]floor{
-	"events":                {[]string{"events/discord"}, nil, "the vocabulary depends on nothing"},
+	"events":                {[]string{"events/discord", "events/internal/wire"}, nil, "the vocabulary depends on nothing"},
 	"events/discord":        {nil, nil, "the vocabulary depends on nothing"},
+	"events/internal/wire":  {[]string{"events/discord"}, []string{"github.com/mailru/easyjson/jlexer"}, "it decodes the vocabulary"},
+	"events/schema":         {nil, nil, "the schema is data"},
+	"internal/cmd/eventgen": {[]string{"events/schema"}, nil, "it writes the vocabulary and must not need it"},
 	"ratelimit":             {nil, nil, "permission is arithmetic: it does not know what is permitted"},
 	"ratelimit/limitertest": {[]string{"ratelimit"}, nil, "it judges any implementation"},
 	"session":               {[]string{"events"}, nil, "the protocol is a value"},

@@ -1,0 +1,374 @@
+// Package wire decodes the JSON of events into the types of package discord. The functions for
+// each type are generated; the lexer beneath is easyjson's. They differ from encoding/json in
+// speed, and in three limits for hostile input: depth, the memory that the result takes, and
+// time, which is linear.
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/mailru/easyjson/jlexer"
+
+	"github.com/signalbox-go/signalbox/events/discord"
+)
+
+// What ends the decoding of hostile input.
+var (
+	// ErrTooDeep: objects stand inside each other deeper than any of Discord's.
+	ErrTooDeep = errors.New("nested too deep")
+	// ErrTooDense: the objects would take several times the memory of their JSON.
+	ErrTooDense = errors.New("too many empty objects for its size")
+)
+
+const (
+	maxDepth   = 32      // Discord's own have 10 or so
+	memory     = 2       // bytes of the result, strings apart, for each byte of JSON: Discord's own take 1.5
+	memoryBase = 1 << 20 // bytes that any event may take besides
+	countDepth = 3       // arrays of the outer levels are counted before they are made
+)
+
+// Decoder reads one value. Its errors are kept to the end: see Finish.
+type Decoder struct {
+	jlexer.Lexer
+	depth  int
+	budget int // bytes
+}
+
+var decoders = sync.Pool{New: func() any { return new(Decoder) }}
+
+// Decode reads data with one, and returns what was wrong with it.
+func Decode(data []byte, one func(*Decoder)) error {
+	d := decoders.Get().(*Decoder)
+	*d = Decoder{Lexer: jlexer.Lexer{Data: data}, budget: memory*len(data) + memoryBase}
+	one(d)
+	d.Consumed()
+	err := d.Error()
+	*d = Decoder{}
+	decoders.Put(d)
+	return explain(err)
+}
+
+// explain makes an error that quotes nothing: a payload may hold secrets.
+func explain(err error) error {
+	var lexer *jlexer.LexerError
+	if errors.As(err, &lexer) {
+		return fmt.Errorf("%s at byte %d", lexer.Reason, lexer.Offset)
+	}
+	return err
+}
+
+// spend takes bytes off what the result may still take.
+func (d *Decoder) spend(bytes uintptr) bool {
+	if uintptr(max(d.budget, 0)) < bytes {
+		d.AddError(ErrTooDense)
+		return false
+	}
+	d.budget -= int(bytes)
+	return true
+}
+
+// null consumes a null, which leaves a field as it is.
+func (d *Decoder) null() bool {
+	if !d.IsNull() {
+		return false
+	}
+	d.Skip()
+	return true
+}
+
+// Object reads an object and calls field for each key, with the value next. A field that it
+// does not know is skipped.
+func Object[T any](d *Decoder, v *T, field func(*Decoder, *T, string) bool) {
+	if d.null() {
+		return
+	}
+	if d.depth++; d.depth > maxDepth {
+		d.AddError(ErrTooDeep)
+		return
+	}
+	d.Delim('{')
+	for !d.IsDelim('}') {
+		key := d.UnsafeFieldName(false)
+		d.WantColon()
+		if !field(d, v, key) {
+			d.SkipRecursive()
+		}
+		d.WantComma()
+	}
+	d.Delim('}')
+	d.depth--
+}
+
+// Slice reads an array; null is nil.
+func Slice[T any](d *Decoder, v *[]T, one func(*Decoder, *T)) {
+	if d.null() {
+		*v = nil
+		return
+	}
+	d.Delim('[')
+	list, size := []T{}, unsafe.Sizeof(*new(T))
+	if d.depth <= countDepth && d.Ok() {
+		if n := d.count(); n > 0 && d.spend(uintptr(n)*size) {
+			list = make([]T, 0, n)
+		}
+	}
+	for !d.IsDelim(']') {
+		if len(list) == cap(list) {
+			grown := max(2*cap(list), 1)
+			if !d.spend(uintptr(grown-cap(list)) * size) {
+				break
+			}
+			list = append(make([]T, 0, grown), list...)
+		}
+		list = list[:len(list)+1]
+		one(d, &list[len(list)-1])
+		d.WantComma()
+	}
+	d.Delim(']')
+	*v = list
+}
+
+// count is how many elements the array has whose bracket was just read. It looks for no more
+// than commas on the array's own level.
+func (d *Decoder) count() int {
+	depth, commas, quoted, any := 0, 0, false, false
+	for i := d.GetPos(); i < len(d.Data); i++ {
+		c := d.Data[i]
+		if quoted {
+			if c == '\\' {
+				i++
+			} else if c == '"' {
+				quoted = false
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			quoted, any = true, true
+		case '{', '[':
+			depth++
+			any = true
+		case '}', ']':
+			if depth--; depth < 0 {
+				if !any {
+					return 0
+				}
+				return commas + 1
+			}
+		case ',':
+			if depth == 0 {
+				commas++
+			}
+		case ' ', '\t', '\r', '\n':
+		default:
+			any = true
+		}
+	}
+	return 0 // it does not end: an error will say so
+}
+
+// Pair reads an array of two.
+func Pair[T any](d *Decoder, v *[2]T, one func(*Decoder, *T)) {
+	if d.null() {
+		return
+	}
+	d.Delim('[')
+	for i := range v {
+		one(d, &v[i])
+		d.WantComma()
+	}
+	d.Delim(']')
+}
+
+// Map reads an object whose keys are data.
+func Map[K interface{ ~string | ~uint64 }, V any](d *Decoder, v *map[K]V, key func(string) (K, error), one func(*Decoder, *V)) {
+	if d.null() {
+		*v = nil
+		return
+	}
+	d.Delim('{')
+	all := map[K]V{}
+	for !d.IsDelim('}') {
+		k, err := key(d.String())
+		if err != nil {
+			d.AddError(err)
+		}
+		d.WantColon()
+		var value V
+		if !d.spend(unsafe.Sizeof(value) + unsafe.Sizeof(k)) {
+			break
+		}
+		one(d, &value)
+		all[k] = value
+		d.WantComma()
+	}
+	d.Delim('}')
+	*v = all
+}
+
+// StringKey is the key of a map of strings.
+func StringKey(s string) (string, error) { return s, nil }
+
+// Pointer reads a value that may be null, or absent.
+func Pointer[T any](d *Decoder, v **T, one func(*Decoder, *T)) {
+	if d.null() {
+		*v = nil
+		return
+	}
+	if !d.spend(unsafe.Sizeof(**v)) {
+		return
+	}
+	*v = new(T)
+	one(d, *v)
+}
+
+// Optional reads a value that may be null and absent.
+func Optional[T any](d *Decoder, v *discord.Optional[T], one func(*Decoder, *T)) {
+	if d.null() {
+		*v = discord.Null[T]()
+		return
+	}
+	var value T
+	one(d, &value)
+	*v = discord.Some(value)
+}
+
+// String reads a string.
+func String[T ~string](d *Decoder, v *T) {
+	if !d.null() {
+		*v = T(d.Lexer.String())
+	}
+}
+
+// Name reads a string of which there are few different ones.
+func Name[T ~string](d *Decoder, v *T) {
+	if !d.null() {
+		*v = T(d.StringIntern())
+	}
+}
+
+// Bool reads a bool.
+func Bool(d *Decoder, v *bool) {
+	if !d.null() {
+		*v = d.Lexer.Bool()
+	}
+}
+
+// Int reads a whole number.
+func Int[T ~int | ~int64](d *Decoder, v *T) {
+	if !d.null() {
+		*v = T(d.Int64())
+	}
+}
+
+// Flags reads the bits of a number.
+func Flags[T ~uint64](d *Decoder, v *T) {
+	if !d.null() {
+		*v = T(d.Uint64())
+	}
+}
+
+// Float reads a number.
+func Float[T ~float64](d *Decoder, v *T) {
+	if d.null() {
+		return
+	}
+	f := d.Float64()
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		d.AddError(strconv.ErrRange)
+	}
+	*v = T(f)
+}
+
+// Snowflake reads an id, as a string or a number.
+func Snowflake(d *Decoder, v *discord.Snowflake) {
+	if d.null() {
+		return
+	}
+	if d.CurrentToken() == jlexer.TokenNumber {
+		*v = discord.Snowflake(d.Uint64())
+		return
+	}
+	id, err := discord.ParseSnowflake(d.UnsafeString())
+	if err != nil {
+		d.AddError(err)
+	}
+	*v = id
+}
+
+// Time reads a timestamp of ISO 8601.
+func Time(d *Decoder, v *time.Time) {
+	if d.null() {
+		return
+	}
+	t, err := time.ParseInLocation(time.RFC3339, d.UnsafeString(), time.UTC)
+	if err != nil {
+		d.AddError(errors.New("not a timestamp of ISO 8601"))
+	}
+	*v = t
+}
+
+// JSON keeps a copy of any value.
+func JSON(d *Decoder, v *json.RawMessage) { *v = bytes.Clone(d.Raw()) }
+
+// Custom reads a value with its own UnmarshalJSON.
+func Custom[T any, P interface {
+	*T
+	UnmarshalJSON([]byte) error
+}](d *Decoder, v *T) {
+	data := d.Raw()
+	if !d.Ok() {
+		return
+	}
+	if err := P(v).UnmarshalJSON(data); err != nil {
+		d.AddError(err)
+	}
+}
+
+// Text reads a value with its own UnmarshalText.
+func Text[T any, P interface {
+	*T
+	UnmarshalText([]byte) error
+}](d *Decoder, v *T) {
+	if d.null() {
+		return
+	}
+	if err := P(v).UnmarshalText(d.UnsafeBytes()); err != nil {
+		d.AddError(err)
+	}
+}
+
+// peekInt is the number at key of the object that comes next, without reading the object.
+func (d *Decoder) peekInt(key string) int {
+	d.CurrentToken() // so that what comes next begins at GetPos
+	if !d.IsDelim('{') {
+		return 0
+	}
+	ahead := *d
+	number := 0
+	Object(&ahead, &number, func(d *Decoder, v *int, k string) bool {
+		if k != key {
+			return false
+		}
+		Int(d, v)
+		return true
+	})
+	return number
+}
+
+// decodeCase reads one kind of a union.
+func decodeCase[U any, T any, P interface{ *T }](d *Decoder, v *U, into P, one func(*Decoder, *T)) {
+	if !d.spend(unsafe.Sizeof(*into)) {
+		return
+	}
+	one(d, into)
+	*v = any(into).(U)
+}
