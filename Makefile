@@ -19,10 +19,13 @@ lint: ## formatting, vet, staticcheck
 
 gen: ## write the generated code, pages and transcripts anew
 	go run ./internal/cmd/eventgen
-	go test ./session -update
+	go test ./session ./events -update
 
 fuzz: ## run each fuzz target for a minute
 	go test ./events -fuzz FuzzPeek -fuzztime 1m
+	go test ./events -fuzz FuzzDecode -fuzztime 1m
+	go test ./events/discord -fuzz FuzzSnowflake -fuzztime 1m
+	go test ./events/schema -fuzz FuzzParse -fuzztime 1m
 	go test ./session -fuzz FuzzStep -fuzztime 1m
 	go test ./internal/transport -fuzz FuzzInflate -fuzztime 1m
 

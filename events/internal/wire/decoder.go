@@ -60,7 +60,7 @@ func Decode(data []byte, one func(*Decoder)) error {
 func explain(err error) error {
 	var lexer *jlexer.LexerError
 	if errors.As(err, &lexer) {
-		return fmt.Errorf("%s at byte %d", lexer.Reason, lexer.Offset)
+		return fmt.Errorf("%.80s at byte %d", lexer.Reason, lexer.Offset)
 	}
 	return err
 }
