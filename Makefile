@@ -1,4 +1,4 @@
-.PHONY: help check test race lint gen fuzz bench
+.PHONY: help check test race lint gen drift fuzz bench
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -20,6 +20,9 @@ lint: ## formatting, vet, staticcheck
 gen: ## write the generated code, pages and transcripts anew
 	go run ./internal/cmd/eventgen
 	go test ./session ./events -update
+
+drift: ## compare the vocabulary with the newest discord-api-types (needs Node.js and npm)
+	go run ./internal/cmd/drift
 
 fuzz: ## run each fuzz target for a minute
 	go test ./events -fuzz FuzzPeek -fuzztime 1m

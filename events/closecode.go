@@ -92,3 +92,9 @@ func (c CloseCode) String() string {
 	}
 	return strconv.Itoa(int(c))
 }
+
+// Known reports whether c has an entry of its own, so that its Verdict is not the default.
+func (c CloseCode) Known() bool {
+	_, ok := closeCodes[c]
+	return ok
+}

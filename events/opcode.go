@@ -39,3 +39,9 @@ func (o Opcode) String() string {
 	}
 	return "opcode " + strconv.Itoa(int(o))
 }
+
+// Known reports whether o is documented for bots.
+func (o Opcode) Known() bool {
+	_, ok := opcodeNames[o]
+	return ok
+}
