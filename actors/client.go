@@ -39,7 +39,21 @@ func (c Client) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 
 // Do is Send for an event that was made ready before.
 func (c Client) Do(ctx context.Context, event events.Request) (events.Answer, error) {
-	r := &request{asked: time.Now(), done: make(chan result, 1)}
+	r, err := c.submit(ctx, event, nil)
+	if err != nil {
+		return events.Answer{}, err
+	}
+	select {
+	case got := <-r.done:
+		return got.answer, got.err
+	case <-ctx.Done():
+		return c.giveUp(ctx, r)
+	}
+}
+
+// submit asks the supervisor. parts is where the answer is to go, if not into the result.
+func (c Client) submit(ctx context.Context, event events.Request, parts *parts) (*request, error) {
+	r := &request{asked: time.Now(), done: make(chan result, 1), parts: parts}
 	r.Op, r.Shard = event.Op, c.shard
 	if c.shard < 0 {
 		r.Shard = c.fleet.route(event.Guild)
@@ -50,14 +64,14 @@ func (c Client) Do(ctx context.Context, event events.Request) (events.Answer, er
 		err = c.fleet.prepare(r, event)
 	}
 	if err != nil {
-		return events.Answer{}, &SendError{Shard: r.Shard, Op: r.Op, Stage: Refused, Err: err}
+		return nil, &SendError{Shard: r.Shard, Op: r.Op, Stage: Refused, Err: err}
 	}
 	c.system.Root.Send(c.supervisor, r)
-	select {
-	case got := <-r.done:
-		return got.answer, got.err
-	case <-ctx.Done():
-	}
+	return r, nil
+}
+
+// giveUp ends a request whose context has ended, unless its answer was faster.
+func (c Client) giveUp(ctx context.Context, r *request) (events.Answer, error) {
 	written, won := r.cancel()
 	if !won {
 		got := <-r.done

@@ -23,6 +23,7 @@ type request struct {
 	system  *actor.ActorSystem
 	asker   *actor.PID  // an actor, or
 	done    chan result // a Go caller
+	parts   *parts      // where that caller wants the answer as it comes
 	state   atomic.Int32
 }
 

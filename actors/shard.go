@@ -37,10 +37,24 @@ type shard struct {
 }
 
 func newShard(f *Fleet, r *record, supervisor *actor.PID) *shard {
-	return &shard{
+	s := &shard{
 		fleet: f, record: r, supervisor: supervisor, asked: make(map[uint64]*request),
 		log: f.log.With(zap.Int("shard", r.id.Index), zap.Int("shard_total", r.id.Total)),
 	}
+	s.replies.Part = s.part
+	return s
+}
+
+// part hands a part of an answer to a caller who wants it at once.
+func (s *shard) part(id uint64, raw events.Raw) bool {
+	r := s.asked[id]
+	if r == nil || r.parts == nil {
+		return false
+	}
+	if !r.over() {
+		r.parts.add(raw)
+	}
+	return true
 }
 
 // granted brings a permit to Identify, or its refusal. Identify queue → shard.

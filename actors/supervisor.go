@@ -13,13 +13,15 @@ import (
 
 // supervisor admits send events onto the connections of its shards, and keeps their actors.
 type supervisor struct {
-	fleet  *Fleet
-	log    *zap.Logger
-	shards map[int]*child
-	byPID  map[string]int
-	full   map[events.Snowflake]time.Time // guild → when its whole member list may be asked for again
-	timer  *time.Timer                    // one, for the earliest wake of all admissions
-	armed  time.Time
+	fleet   *Fleet
+	log     *zap.Logger
+	shards  map[int]*child
+	byPID   map[string]int
+	full    map[events.Snowflake]time.Time // guild → when its whole member list may be asked for again
+	shared  map[shareKey]*shared
+	carried map[uint64]*shared // by the id of the request that the supervisor makes
+	timer   *time.Timer        // one, for the earliest wake of all admissions
+	armed   time.Time
 }
 
 // child is what the supervisor keeps of one shard.
@@ -34,7 +36,7 @@ type child struct {
 func newSupervisor(f *Fleet) *supervisor {
 	return &supervisor{
 		fleet: f, log: f.log, shards: make(map[int]*child), byPID: make(map[string]int),
-		full: make(map[events.Snowflake]time.Time),
+		full: make(map[events.Snowflake]time.Time), shared: make(map[shareKey]*shared), carried: make(map[uint64]*shared),
 	}
 }
 
@@ -44,7 +46,11 @@ func (s *supervisor) Receive(ctx actor.Context) {
 	case *request:
 		s.admit(ctx, m)
 	case readmit:
-		s.admit(ctx, m.request)
+		s.forward(ctx, m.request)
+	case *EventSent:
+		s.settleShared(ctx, m.ID, events.Answer{Receipt: events.Receipt{Shard: m.Shard, Queued: m.Queued, RoundTrip: m.RoundTrip}, Events: m.Answer}, nil)
+	case *SendFailed:
+		s.settleShared(ctx, m.ID, events.Answer{Events: m.Answer}, m.Err)
 	case SendEvent:
 		s.ask(ctx, m)
 	case *SendEvent:
@@ -97,8 +103,15 @@ func (s *supervisor) ask(ctx actor.Context, m SendEvent) {
 	s.admit(ctx, r)
 }
 
-// admit forwards a request if it may go, and else lets it wait.
+// admit takes a request in: it joins one under way that is the same, or is forwarded.
 func (s *supervisor) admit(ctx actor.Context, r *request) {
+	if !s.join(ctx, r) {
+		s.forward(ctx, r)
+	}
+}
+
+// forward forwards a request if it may go, and else lets it wait.
+func (s *supervisor) forward(ctx actor.Context, r *request) {
 	c := s.shards[r.Shard]
 	switch {
 	case c == nil:
@@ -123,7 +136,7 @@ func (s *supervisor) admit(ctx actor.Context, r *request) {
 func (s *supervisor) drain(ctx actor.Context, c *child) {
 	now := time.Now()
 	for r := c.admission.next(now); r != nil; r = c.admission.next(now) {
-		if s.limited(now, r) {
+		if !s.wanted(r) || s.limited(now, r) {
 			continue
 		}
 		ctx.Send(c.pid, admitted{r, c.admission.conn})
@@ -181,6 +194,7 @@ func (s *supervisor) admitDue(ctx actor.Context) {
 		}
 		s.drain(ctx, c)
 	}
+	s.expireShared(ctx, now)
 }
 
 // up gives a new connection its bucket. What waits is admitted afresh.
@@ -317,6 +331,7 @@ func (s *supervisor) close() {
 	for _, c := range s.shards {
 		c.admission.failAll(ErrClosed)
 	}
+	s.closeShared()
 }
 
 func respond(ctx actor.Context, message any) {

@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/signalbox-go/signalbox/events/discord"
 )
@@ -65,6 +66,38 @@ func (e RequestGuildMembers) SendEvent(ctx context.Context, to Sender) (GuildMem
 		members.Presences = append(members.Presences, chunk.Presences...)
 	}
 	return members, err
+}
+
+// Chunks asks for the members, and yields each part of the answer as it arrives, so that a large
+// guild never stands in memory whole. The error, if there is one, comes last, with a nil chunk.
+// With a Sender that is no Streamer all parts come at the end.
+func (e RequestGuildMembers) Chunks(ctx context.Context, to Sender) iter.Seq2[*GuildMembersChunk, error] {
+	return func(yield func(*GuildMembersChunk, error) bool) {
+		more := true
+		part := func(raw Raw) bool {
+			chunk, err := decodeAnswer[GuildMembersChunk](&raw)
+			if err != nil {
+				chunk = nil
+			}
+			more = yield(chunk, err)
+			return more
+		}
+		var err error
+		if streamer, ok := to.(Streamer); ok {
+			_, err = streamer.Stream(ctx, e, part)
+		} else {
+			var answer Answer
+			answer, err = to.Send(ctx, e)
+			for _, raw := range answer.Events {
+				if !part(raw) {
+					return
+				}
+			}
+		}
+		if err != nil && more {
+			yield(nil, err)
+		}
+	}
 }
 
 // GuildSoundboardSounds is what RequestSoundboardSounds is answered with.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 )
 
 // ErrMalformed is what Peek's errors wrap: the payload is not a JSON object with an op.
@@ -191,6 +192,9 @@ func typeOf(value []byte) (Type, error) {
 	}
 	if entry, ok := registry[Type(name)]; ok {
 		return entry.name, nil
+	}
+	if !utf8.Valid(name) {
+		return Type([]rune(string(name))), nil // as encoding/json reads it
 	}
 	return Type(name), nil
 }

@@ -206,14 +206,3 @@ func meaningOf(s *schema.Schema, t schema.Type, v any) any {
 	}
 	return v
 }
-
-func parseTree(t testing.TB, data []byte) map[string]any {
-	t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(string(data)))
-	decoder.UseNumber()
-	var tree map[string]any
-	if err := decoder.Decode(&tree); err != nil {
-		t.Fatalf("%v: %.300s", err, data)
-	}
-	return tree
-}

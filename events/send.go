@@ -51,6 +51,12 @@ type Sender interface {
 	Send(context.Context, Outgoing) (Answer, error)
 }
 
+// Streamer is a Sender that hands over the events of an answer one by one, as they arrive:
+// Manager, Shard and actors.Client are Streamers. It stops when part returns false.
+type Streamer interface {
+	Stream(ctx context.Context, out Outgoing, part func(Raw) bool) (Answer, error)
+}
+
 // Outgoing is a send event. All send events of this package are, as values.
 type Outgoing interface {
 	// Request validates the event and makes it ready to be sent. Op is set even with an error.

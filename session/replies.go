@@ -2,8 +2,10 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,6 +23,9 @@ var (
 	// ErrSessionLost: the session ended before the answer, which will not come any more.
 	ErrSessionLost = errors.New("session: the session was lost before the answer")
 )
+
+// errDeadline is ErrNoAnswer by the time that the asker set.
+var errDeadline = fmt.Errorf("%w: %w", ErrNoAnswer, context.DeadlineExceeded)
 
 const (
 	answerTimeout = time.Minute     // between a write, or a part of its answer, and the next part
@@ -40,6 +45,10 @@ type Outcome struct {
 // recognised by nonce where the gateway echoes one, and else by guild, first asked first
 // answered. The zero value is ready; it belongs to one goroutine.
 type Replies struct {
+	// Part, if set, is asked for each part of an answer whether it takes the part; otherwise the
+	// part is kept for the Outcome.
+	Part func(id uint64, raw events.Raw) bool
+
 	pending []*pending
 	voice   map[events.Snowflake]events.Snowflake // where the bot is: guild → channel
 	next    time.Time                             // no deadline is earlier
@@ -99,6 +108,9 @@ func (r *Replies) Expire(now time.Time) []Outcome {
 		if !now.Before(p.due()) {
 			if p.orphan {
 				return true, ErrConnectionLost
+			}
+			if p.patience.After(p.due()) {
+				return true, errDeadline
 			}
 			return true, ErrNoAnswer
 		}
@@ -282,7 +294,9 @@ func (r *Replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func
 		if !matches {
 			continue
 		}
-		p.got = append(p.got, raw)
+		if r.Part == nil || !r.Part(p.id, raw) {
+			p.got = append(p.got, raw)
+		}
 		p.patience = now.Add(answerTimeout)
 		if !done {
 			return nil, true

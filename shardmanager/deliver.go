@@ -70,6 +70,7 @@ func (m *Manager) subscribe(s bus.Subscription, opts []SubOption) (cancel func()
 	for _, opt := range opts {
 		opt(&s)
 	}
+	m.warnUnfed(s.Types)
 	return m.bus.Subscribe(s)
 }
 

@@ -2,6 +2,7 @@ package shardmanager_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -30,7 +32,7 @@ func newGateway(t *testing.T, opts ...gatewaytest.Option) *gatewaytest.Server {
 func newManager(t *testing.T, g *gatewaytest.Server, opts ...shardmanager.Option) *shardmanager.Manager {
 	t.Helper()
 	m, err := shardmanager.New("token", append([]shardmanager.Option{
-		shardmanager.WithAPIURL(g.APIURL), shardmanager.WithHTTPClient(g.Client()), shardmanager.WithNetDial(g.DialContext),
+		shardmanager.WithIntents(events.IntentsUnprivileged), shardmanager.WithAPIURL(g.APIURL), shardmanager.WithHTTPClient(g.Client()), shardmanager.WithNetDial(g.DialContext),
 	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -69,3 +71,13 @@ func start(t *testing.T, m *shardmanager.Manager) {
 
 // quiet is a logger for an actor system of the test's own.
 func quiet(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// jsonHas tells whether an object's key has the value, given as JSON.
+func jsonHas(t *testing.T, data []byte, key, value string) bool {
+	t.Helper()
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	return string(all[key]) == value
+}

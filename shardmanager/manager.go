@@ -76,7 +76,8 @@ func New(token string, opts ...Option) (*Manager, error) {
 	return m, nil
 }
 
-// Start asks the gateway how to connect, and starts the shards. It returns when they are being
+// Start asks the gateway how to connect, and starts the shards. A handler that no intent feeds is
+// a *NoIntentError. It returns when they are being
 // started; WaitReady waits until they are ready. ctx bounds Start alone. After an error the
 // Manager is closed.
 func (m *Manager) Start(ctx context.Context) error {
@@ -110,6 +111,9 @@ func (m *Manager) Start(ctx context.Context) error {
 }
 
 func (m *Manager) start(ctx context.Context) error {
+	if err := m.checkIntents(); err != nil {
+		return err
+	}
 	found, err := m.discover(ctx)
 	if err != nil {
 		return err

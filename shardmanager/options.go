@@ -46,6 +46,8 @@ type config struct {
 	log         *zap.Logger
 	queueLimit  int
 	hooks       []Hook
+
+	intentsFromHandlers bool
 }
 
 const defaultAPIURL = "https://discord.com/api/v10"

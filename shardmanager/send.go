@@ -32,6 +32,16 @@ func (m *Manager) Send(ctx context.Context, out events.Outgoing) (events.Answer,
 	return client.Send(ctx, out)
 }
 
+// Stream is Send for the large answer of one shard: part is called with each event of it as it
+// arrives, until it returns false. events.RequestGuildMembers.Chunks makes use of it.
+func (m *Manager) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
+	client, err := m.client(-1)
+	if err != nil {
+		return events.Answer{}, err
+	}
+	return client.Stream(ctx, out, part)
+}
+
 func (m *Manager) client(shard int) (actors.Client, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -132,6 +142,15 @@ func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 		return events.Answer{}, err
 	}
 	return client.Send(ctx, out)
+}
+
+// Stream is Manager.Stream on this shard.
+func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
+	client, err := s.manager.client(s.index)
+	if err != nil {
+		return events.Answer{}, err
+	}
+	return client.Stream(ctx, out, part)
 }
 
 // Status is how the shard stands, or false if it does not run here.

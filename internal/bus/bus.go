@@ -72,6 +72,16 @@ func (b *Bus) Subscribe(s Subscription) (cancel func()) {
 	}
 }
 
+// Types are the types that are subscribed to by name, each once.
+func (b *Bus) Types() []events.Type {
+	var types []events.Type
+	for _, s := range *b.subs.Load() {
+		types = append(types, s.Types...)
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
 func (b *Bus) change(f func([]*subscriber) []*subscriber) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

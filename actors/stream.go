@@ -1,0 +1,70 @@
+package actors
+
+import (
+	"context"
+	"sync"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// parts are what came of an answer and was not taken yet. The shard adds, the caller takes.
+type parts struct {
+	mu    sync.Mutex
+	queue []events.Raw
+	ready chan struct{} // of capacity 1
+}
+
+func (p *parts) add(raw events.Raw) {
+	p.mu.Lock()
+	p.queue = append(p.queue, raw)
+	p.mu.Unlock()
+	select {
+	case p.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (p *parts) take() []events.Raw {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	taken := p.queue
+	p.queue = nil
+	return taken
+}
+
+// Stream is Send for a large answer: it calls part for each event of it as it arrives, in this
+// goroutine, and the Answer it returns has no events. Parts that part is too slow for wait in
+// memory, as they would with Send. When part returns false the rest is given up, without an error.
+func (c Client) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
+	event, err := out.Request()
+	if err != nil {
+		return events.Answer{}, &SendError{Shard: c.shard, Op: event.Op, Stage: Refused, Err: err}
+	}
+	incoming := &parts{ready: make(chan struct{}, 1)}
+	r, err := c.submit(ctx, event, incoming)
+	if err != nil {
+		return events.Answer{}, err
+	}
+	hand := func() bool {
+		for _, raw := range incoming.take() {
+			if !part(raw) {
+				return false
+			}
+		}
+		return true
+	}
+	for {
+		select {
+		case <-incoming.ready:
+			if !hand() {
+				r.cancel()
+				return events.Answer{}, nil
+			}
+		case got := <-r.done:
+			hand() // what came with the end; nothing is left to give up
+			return got.answer, got.err
+		case <-ctx.Done():
+			return c.giveUp(ctx, r)
+		}
+	}
+}

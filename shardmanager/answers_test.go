@@ -1,0 +1,313 @@
+package shardmanager_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+var (
+	allMembers = shardmanager.WithIntents(events.IntentGuilds | events.IntentGuildMembers | events.IntentGuildPresences)
+	aGuild     = gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
+)
+
+func fullList(guild events.Snowflake) events.RequestGuildMembers {
+	return events.RequestGuildMembers{GuildID: guild, Query: events.Ptr(""), Limit: events.Ptr(0)}
+}
+
+// counted is how many frames with an opcode the gateway has read.
+func counted(g *gatewaytest.Server, shard int, op events.Opcode) (n int) {
+	for _, f := range g.Frames(shard) {
+		if f.Op == op {
+			n++
+		}
+	}
+	return n
+}
+
+// TestIdenticalRequestsShareOneAnswer: fifty ask for a guild's whole member list at once. The
+// gateway, which gives one in 30 s, is asked once, and all have the members; one that gave up
+// before takes nothing from the others.
+func TestIdenticalRequestsShareOneAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(2), gatewaytest.WithMembers(2500))
+		m := newManager(t, g, allMembers)
+		start(t, m)
+		g.Shard(0).Freeze(true) // the request is under way while the others come
+		gone, giveUp := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := fullList(aGuild).SendEvent(gone, m)
+			if !errors.Is(err, context.Canceled) || !actors.Sent(err) {
+				t.Errorf("who gave up: %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 50 {
+			all.Go(func() {
+				members, err := fullList(aGuild).SendEvent(t.Context(), m)
+				if err != nil || len(members.Members) != 2500 || members.GuildID != aGuild {
+					t.Errorf("%d members of %v, %v", len(members.Members), members.GuildID, err)
+				}
+			})
+		}
+		synctest.Wait()
+		giveUp()
+		synctest.Wait()
+		g.Shard(0).Freeze(false)
+		all.Wait()
+		if n := counted(g, 0, events.OpRequestGuildMembers); n != 1 {
+			t.Errorf("the gateway was asked %d times", n)
+		}
+		var limited *events.RateLimitedError
+		if _, err := fullList(aGuild).SendEvent(t.Context(), m); !errors.As(err, &limited) || limited.RetryAfter <= 0 {
+			t.Errorf("one that comes later: %v", err)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestSharedRequestThatNobodyWaitsFor is never sent; one whose shard fails it fails for all.
+func TestSharedRequestThatNobodyWaitsFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1), gatewaytest.WithMembers(3))
+		m := newManager(t, g, allMembers)
+		start(t, m)
+		g.Outage(true)
+		pass(time.Second)
+		brief, end := context.WithTimeout(t.Context(), time.Second)
+		defer end()
+		for range 3 {
+			go func() {
+				if _, err := fullList(aGuild).SendEvent(brief, m); !errors.Is(err, context.DeadlineExceeded) || actors.Sent(err) {
+					t.Errorf("%v, sent %v", err, actors.Sent(err))
+				}
+			}()
+		}
+		pass(time.Minute)
+		g.Outage(false)
+		pass(2 * time.Minute)
+		if n := counted(g, 0, events.OpRequestGuildMembers); n != 0 {
+			t.Errorf("the gateway was asked %d times", n)
+		}
+		if members, err := fullList(aGuild).SendEvent(t.Context(), m); err != nil || len(members.Members) != 3 {
+			t.Errorf("afterwards: %d, %v", len(members.Members), err)
+		}
+	})
+}
+
+// TestChannelInfoIsAskedOneByOne: its answer does not say which fields were asked for, so that a
+// guild has one request under way; the same ones share it.
+func TestChannelInfoIsAskedOneByOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g)
+		start(t, m)
+		busy, most := 0, 0
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op == events.OpRequestChannelInfo {
+				if busy++; busy > most {
+					most = busy
+				}
+				go func() {
+					time.Sleep(time.Second)
+					busy--
+					data := `{"guild_id":"%v","channels":[{"id":"1","status":"x"}]}`
+					if string(f.Data) != fmt.Sprintf(`{"guild_id":"%v","fields":["status"]}`, aGuild) {
+						data = `{"guild_id":"%v","channels":[{"id":"1","voice_start_time":5}]}`
+					}
+					g.Shard(0).Dispatch("CHANNEL_INFO", json.RawMessage(fmt.Sprintf(data, aGuild)))
+				}()
+				return true
+			}
+			return false
+		})
+		var all sync.WaitGroup
+		for i := range 10 {
+			field := []string{"status", "voice_start_time"}[i%2]
+			all.Go(func() {
+				info, err := events.RequestChannelInfo{GuildID: aGuild, Fields: []string{field}}.SendEvent(t.Context(), m)
+				if err != nil || len(info.Channels) != 1 {
+					t.Errorf("%s: %+v, %v", field, info, err)
+					return
+				}
+				if _, status := info.Channels[0].Status.Get(); status != (field == "status") {
+					t.Errorf("asked for %s and got the other one's answer", field)
+				}
+			})
+		}
+		all.Wait()
+		if n := counted(g, 0, events.OpRequestChannelInfo); most != 1 || n != 2 {
+			t.Errorf("%d requests, %d at once", n, most)
+		}
+	})
+}
+
+// TestMembersArriveChunkByChunk: an iterator has the first chunk before the last was sent.
+func TestMembersArriveChunkByChunk(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g, allMembers)
+		start(t, m)
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op != events.OpRequestGuildMembers {
+				return false
+			}
+			request, err := events.ParseRequest(f.Op, f.Data)
+			if err != nil {
+				t.Error(err)
+			}
+			go func() {
+				for i := range 3 {
+					time.Sleep(time.Second)
+					g.Shard(0).Dispatch("GUILD_MEMBERS_CHUNK", map[string]any{"guild_id": aGuild, "nonce": request.Nonce,
+						"chunk_index": i, "chunk_count": 3, "members": []any{map[string]any{"user": map[string]any{"id": i}}}})
+				}
+			}()
+			return true
+		})
+		begun, got := time.Now(), 0
+		for chunk, err := range fullList(aGuild).Chunks(t.Context(), m) {
+			if err != nil || chunk.ChunkIndex != got || time.Since(begun) != time.Duration(got+1)*time.Second {
+				t.Errorf("chunk %d after %v: %+v, %v", got, time.Since(begun), chunk, err)
+			}
+			got++
+		}
+		if got != 3 {
+			t.Errorf("%d chunks", got)
+		}
+		for range fullList(aGuild+1<<30).Chunks(t.Context(), m) { // given up after the first
+			break
+		}
+		ctx, end := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer end()
+		var last error
+		for _, err := range (events.RequestGuildMembers{GuildID: aGuild, Query: events.Ptr("a"), Limit: events.Ptr(5)}).Chunks(ctx, m.Shard(0)) {
+			last = err
+		}
+		if !errors.Is(last, context.DeadlineExceeded) {
+			t.Errorf("an end before the answer's: %v", last)
+		}
+		pass(time.Minute)
+	})
+}
+
+// TestNobodyGetsAnothersAnswer: a hundred at once ask for different members.
+func TestNobodyGetsAnothersAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1), gatewaytest.WithMembers(1000))
+		m := newManager(t, g, allMembers)
+		start(t, m)
+		var all sync.WaitGroup
+		for i := range 100 {
+			ids := []events.Snowflake{events.Snowflake(i + 1), events.Snowflake(i + 500), events.Snowflake(5000 + i)}
+			all.Go(func() {
+				got, err := events.RequestGuildMembers{GuildID: aGuild, UserIDs: ids, Presences: events.Ptr(true)}.SendEvent(t.Context(), m)
+				if err != nil || len(got.Members) != 2 || got.Members[0].User.ID != ids[0] || got.Members[1].User.ID != ids[1] ||
+					len(got.NotFound) != 1 || got.NotFound[0] != ids[2] || len(got.Presences) != 2 || got.Presences[1].User.ID != ids[1] {
+					t.Errorf("%v: %+v, %v", ids, got, err)
+				}
+			})
+			if i%20 == 10 {
+				synctest.Wait()
+				g.Shard(0).Drop()
+				pass(time.Minute)
+			}
+		}
+		all.Wait()
+		g.RequireNoViolations(t)
+	})
+}
+
+var abandoned = flag.Int("abandoned", 20_000, "how many requests TestAbandonedRequestsLeaveNothing abandons")
+
+// TestAbandonedRequestsLeaveNothing: requests that their callers give up leave the heap as it was,
+// whether they were written or not.
+func TestAbandonedRequestsLeaveNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // not parallel: it measures the heap
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1), gatewaytest.WithMembers(10))
+		m := newManager(t, g, allMembers)
+		start(t, m)
+		g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpRequestGuildMembers }) // silence
+		abandon := func(n int) {
+			ctx, cancel := context.WithCancel(t.Context())
+			for range n / 500 {
+				var all sync.WaitGroup
+				batch, end := context.WithCancel(ctx)
+				for range 500 {
+					all.Go(func() {
+						_, err := events.RequestGuildMembers{GuildID: aGuild, UserIDs: []events.Snowflake{1}}.SendEvent(batch, m)
+						if !errors.Is(err, context.Canceled) {
+							t.Errorf("%v", err)
+						}
+					})
+				}
+				synctest.Wait()
+				end()
+				all.Wait()
+				pass(10 * time.Millisecond)
+			}
+			cancel()
+			pass(3 * time.Minute) // the session gives up what was written
+		}
+		heap := func() uint64 {
+			var stats runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&stats)
+			return stats.HeapAlloc
+		}
+		abandon(5000)
+		before := heap()
+		abandon(*abandoned)
+		after := heap()
+		t.Logf("%d requests abandoned: the heap went from %d to %d KiB", *abandoned, before>>10, after>>10)
+		if after > before+2<<20 {
+			t.Errorf("%d bytes more", after-before)
+		}
+	})
+}
+
+func TestIntentsFromHandlers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1))
+		m := newManager(t, g, shardmanager.WithIntents(0), shardmanager.WithIntentsFromHandlers())
+		shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) {})
+		shardmanager.On(m, func(context.Context, *events.GuildMemberAdd, events.Meta) {})
+		shardmanager.On(m, func(context.Context, *events.InteractionCreate, events.Meta) {})
+		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, shardmanager.WithTypes("THREAD_MEMBERS_UPDATE", "NEW_IN_2027"))
+		start(t, m)
+		want := events.IntentGuildMessages | events.IntentDirectMessages | events.IntentGuildMembers | events.IntentGuilds
+		for _, f := range g.Frames(0) {
+			if f.Op == events.OpIdentify && !jsonHas(t, f.Data, "intents", fmt.Sprint(int64(want))) {
+				t.Errorf("Identify: %s", f.Data)
+			}
+		}
+	})
+}
+
+func TestHandlerThatNoIntentFeeds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newManager(t, newGateway(t), shardmanager.WithIntents(events.IntentGuilds))
+		shardmanager.On(m, func(context.Context, *events.PresenceUpdate, events.Meta) {})
+		shardmanager.On(m, func(context.Context, *events.GuildMemberUpdate, events.Meta) {}) // comes for the bot itself
+		cancel := shardmanager.On(m, func(context.Context, *events.TypingStart, events.Meta) {})
+		cancel()
+		err := m.Start(t.Context())
+		var none *shardmanager.NoIntentError
+		if !errors.As(err, &none) || none.Event != events.TypePresenceUpdate || none.Gates != events.IntentGuildPresences || none.Intents != events.IntentGuilds {
+			t.Errorf("Start: %v", err)
+		}
+	})
+}
