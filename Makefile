@@ -34,3 +34,4 @@ fuzz: ## run each fuzz target for a minute
 
 bench: ## benchmarks of the ways through the house
 	go test -run '^$$' -bench . -benchmem ./events ./session ./ratelimit ./internal/... ./shardmanager
+	cd internal/bench && go test -run '^$$' -bench . -benchmem ./...
