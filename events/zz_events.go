@@ -186,7 +186,7 @@ func init() {
 	register(TypeGuildScheduledEventExceptionDelete, IntentGuildScheduledEvents, guildScheduledEventExceptionDeleteKey)
 }
 
-// ApplicationCommandPermissionsUpdate: who may use an application's commands has changed.
+// ApplicationCommandPermissionsUpdate says that who may use an application's commands has changed.
 //
 // Source: events/gateway-events#application-command-permissions-update
 type ApplicationCommandPermissionsUpdate struct {
@@ -201,7 +201,7 @@ func (*ApplicationCommandPermissionsUpdate) EventType() Type {
 	return TypeApplicationCommandPermissionsUpdate
 }
 
-// AutoModerationActionExecution is a rule of auto moderation was triggered, and one of its actions carried out.
+// AutoModerationActionExecution says that a rule of auto moderation was triggered, and one of its actions carried out.
 //
 // Source: events/gateway-events#auto-moderation-action-execution
 type AutoModerationActionExecution struct {
@@ -221,7 +221,7 @@ type AutoModerationActionExecution struct {
 // EventType is AUTO_MODERATION_ACTION_EXECUTION.
 func (*AutoModerationActionExecution) EventType() Type { return TypeAutoModerationActionExecution }
 
-// AutoModerationRuleCreate is a rule of auto moderation was made.
+// AutoModerationRuleCreate says that a rule of auto moderation was made.
 //
 // Source: events/gateway-events#auto-moderation-rule-create
 type AutoModerationRuleCreate struct {
@@ -231,7 +231,7 @@ type AutoModerationRuleCreate struct {
 // EventType is AUTO_MODERATION_RULE_CREATE.
 func (*AutoModerationRuleCreate) EventType() Type { return TypeAutoModerationRuleCreate }
 
-// AutoModerationRuleDelete is a rule of auto moderation was deleted.
+// AutoModerationRuleDelete says that a rule of auto moderation was deleted.
 //
 // Source: events/gateway-events#auto-moderation-rule-delete
 type AutoModerationRuleDelete struct {
@@ -241,7 +241,7 @@ type AutoModerationRuleDelete struct {
 // EventType is AUTO_MODERATION_RULE_DELETE.
 func (*AutoModerationRuleDelete) EventType() Type { return TypeAutoModerationRuleDelete }
 
-// AutoModerationRuleUpdate is a rule of auto moderation was changed.
+// AutoModerationRuleUpdate says that a rule of auto moderation was changed.
 //
 // Source: events/gateway-events#auto-moderation-rule-update
 type AutoModerationRuleUpdate struct {
@@ -251,7 +251,7 @@ type AutoModerationRuleUpdate struct {
 // EventType is AUTO_MODERATION_RULE_UPDATE.
 func (*AutoModerationRuleUpdate) EventType() Type { return TypeAutoModerationRuleUpdate }
 
-// ChannelCreate is a channel was made. One that the bot may not view is obfuscated: see ChannelFlagsChannelObfuscated.
+// ChannelCreate says that a channel was made. One that the bot may not view is obfuscated: see discord.ChannelFlagChannelObfuscated.
 //
 // Source: events/gateway-events#channel-create
 type ChannelCreate struct {
@@ -261,7 +261,7 @@ type ChannelCreate struct {
 // EventType is CHANNEL_CREATE.
 func (*ChannelCreate) EventType() Type { return TypeChannelCreate }
 
-// ChannelDelete is a channel was deleted.
+// ChannelDelete says that a channel was deleted.
 //
 // Source: events/gateway-events#channel-delete
 type ChannelDelete struct {
@@ -271,7 +271,7 @@ type ChannelDelete struct {
 // EventType is CHANNEL_DELETE.
 func (*ChannelDelete) EventType() Type { return TypeChannelDelete }
 
-// ChannelInfo is the answer to RequestChannelInfo.
+// ChannelInfo answers RequestChannelInfo.
 //
 // Source: events/gateway-events#channel-info
 type ChannelInfo struct {
@@ -283,7 +283,7 @@ type ChannelInfo struct {
 // EventType is CHANNEL_INFO.
 func (*ChannelInfo) EventType() Type { return TypeChannelInfo }
 
-// ChannelPinsUpdate is a message was pinned in a channel, or unpinned; not when a pinned message is deleted.
+// ChannelPinsUpdate says that a message was pinned in a channel, or unpinned; not when a pinned message is deleted.
 //
 // Source: events/gateway-events#channel-pins-update
 type ChannelPinsUpdate struct {
@@ -295,7 +295,7 @@ type ChannelPinsUpdate struct {
 // EventType is CHANNEL_PINS_UPDATE.
 func (*ChannelPinsUpdate) EventType() Type { return TypeChannelPinsUpdate }
 
-// ChannelUpdate is a channel was changed, or the bot gained or lost sight of it.
+// ChannelUpdate says that a channel was changed, or the bot gained or lost sight of it.
 //
 // Source: events/gateway-events#channel-update
 type ChannelUpdate struct {
@@ -305,7 +305,7 @@ type ChannelUpdate struct {
 // EventType is CHANNEL_UPDATE.
 func (*ChannelUpdate) EventType() Type { return TypeChannelUpdate }
 
-// EntitlementCreate is a user or a guild was entitled to something that the application offers. Arrives at shard 0.
+// EntitlementCreate says that a user or a guild was entitled to something that the application offers. Arrives at shard 0.
 //
 // Source: events/gateway-events#entitlement-create
 type EntitlementCreate struct {
@@ -315,7 +315,7 @@ type EntitlementCreate struct {
 // EventType is ENTITLEMENT_CREATE.
 func (*EntitlementCreate) EventType() Type { return TypeEntitlementCreate }
 
-// EntitlementDelete is an entitlement was taken back, by refund or by Discord; not because it ended. Arrives at shard 0.
+// EntitlementDelete says that an entitlement was taken back, by refund or by Discord; not because it ended. Arrives at shard 0.
 //
 // Source: events/gateway-events#entitlement-delete
 type EntitlementDelete struct {
@@ -325,7 +325,7 @@ type EntitlementDelete struct {
 // EventType is ENTITLEMENT_DELETE.
 func (*EntitlementDelete) EventType() Type { return TypeEntitlementDelete }
 
-// EntitlementUpdate is an entitlement was changed or has ended. Arrives at shard 0.
+// EntitlementUpdate says that an entitlement was changed or has ended. Arrives at shard 0.
 //
 // Source: events/gateway-events#entitlement-update
 type EntitlementUpdate struct {
@@ -335,7 +335,7 @@ type EntitlementUpdate struct {
 // EventType is ENTITLEMENT_UPDATE.
 func (*EntitlementUpdate) EventType() Type { return TypeEntitlementUpdate }
 
-// GuildAuditLogEntryCreate is an entry was added to a guild's audit log. The bot needs VIEW_AUDIT_LOG.
+// GuildAuditLogEntryCreate says that an entry was added to a guild's audit log. The bot needs VIEW_AUDIT_LOG.
 //
 // Source: events/gateway-events#guild-audit-log-entry-create
 type GuildAuditLogEntryCreate struct {
@@ -346,7 +346,7 @@ type GuildAuditLogEntryCreate struct {
 // EventType is GUILD_AUDIT_LOG_ENTRY_CREATE.
 func (*GuildAuditLogEntryCreate) EventType() Type { return TypeGuildAuditLogEntryCreate }
 
-// GuildBanAdd is a user was banned. The bot needs BAN_MEMBERS or VIEW_AUDIT_LOG.
+// GuildBanAdd says that a user was banned. The bot needs BAN_MEMBERS or VIEW_AUDIT_LOG.
 //
 // Source: events/gateway-events#guild-ban-add
 type GuildBanAdd struct {
@@ -357,7 +357,7 @@ type GuildBanAdd struct {
 // EventType is GUILD_BAN_ADD.
 func (*GuildBanAdd) EventType() Type { return TypeGuildBanAdd }
 
-// GuildBanRemove is a ban was lifted. The bot needs BAN_MEMBERS or VIEW_AUDIT_LOG.
+// GuildBanRemove says that a ban was lifted. The bot needs BAN_MEMBERS or VIEW_AUDIT_LOG.
 //
 // Source: events/gateway-events#guild-ban-remove
 type GuildBanRemove struct {
@@ -368,7 +368,7 @@ type GuildBanRemove struct {
 // EventType is GUILD_BAN_REMOVE.
 func (*GuildBanRemove) EventType() Type { return TypeGuildBanRemove }
 
-// GuildCreate is a guild became available: at the start of a session, after an outage, or because the bot has joined it.
+// GuildCreate says that a guild became available: at the start of a session, after an outage, or because the bot has joined it.
 // In an outage only ID and Unavailable are set.
 //
 // Source: events/gateway-events#guild-create
@@ -391,7 +391,7 @@ type GuildCreate struct {
 // EventType is GUILD_CREATE.
 func (*GuildCreate) EventType() Type { return TypeGuildCreate }
 
-// GuildDelete is a guild became unavailable (an outage), or the bot has left it.
+// GuildDelete says that a guild became unavailable (an outage), or the bot has left it.
 //
 // Source: events/gateway-events#guild-delete
 type GuildDelete struct {
@@ -402,7 +402,7 @@ type GuildDelete struct {
 // EventType is GUILD_DELETE.
 func (*GuildDelete) EventType() Type { return TypeGuildDelete }
 
-// GuildEmojisUpdate is a guild's emojis were changed; these are all of them.
+// GuildEmojisUpdate says that a guild's emojis were changed; these are all of them.
 //
 // Source: events/gateway-events#guild-emojis-update
 type GuildEmojisUpdate struct {
@@ -413,7 +413,7 @@ type GuildEmojisUpdate struct {
 // EventType is GUILD_EMOJIS_UPDATE.
 func (*GuildEmojisUpdate) EventType() Type { return TypeGuildEmojisUpdate }
 
-// GuildIntegrationsUpdate is a guild's integrations were changed.
+// GuildIntegrationsUpdate says that a guild's integrations were changed.
 //
 // Source: events/gateway-events#guild-integrations-update
 type GuildIntegrationsUpdate struct {
@@ -423,7 +423,7 @@ type GuildIntegrationsUpdate struct {
 // EventType is GUILD_INTEGRATIONS_UPDATE.
 func (*GuildIntegrationsUpdate) EventType() Type { return TypeGuildIntegrationsUpdate }
 
-// GuildMembersChunk is one part of the answer to RequestGuildMembers.
+// GuildMembersChunk answers RequestGuildMembers, with one part of the members.
 //
 // Source: events/gateway-events#guild-members-chunk
 type GuildMembersChunk struct {
@@ -439,7 +439,7 @@ type GuildMembersChunk struct {
 // EventType is GUILD_MEMBERS_CHUNK.
 func (*GuildMembersChunk) EventType() Type { return TypeGuildMembersChunk }
 
-// GuildMemberAdd is a user has joined a guild. May come for one who is a member already.
+// GuildMemberAdd says that a user has joined a guild. May come for one who is a member already.
 //
 // Source: events/gateway-events#guild-member-add
 type GuildMemberAdd struct {
@@ -450,7 +450,7 @@ type GuildMemberAdd struct {
 // EventType is GUILD_MEMBER_ADD.
 func (*GuildMemberAdd) EventType() Type { return TypeGuildMemberAdd }
 
-// GuildMemberRemove is a user has left a guild, or was removed.
+// GuildMemberRemove says that a user has left a guild, or was removed.
 //
 // Source: events/gateway-events#guild-member-remove
 type GuildMemberRemove struct {
@@ -461,7 +461,7 @@ type GuildMemberRemove struct {
 // EventType is GUILD_MEMBER_REMOVE.
 func (*GuildMemberRemove) EventType() Type { return TypeGuildMemberRemove }
 
-// GuildMemberUpdate is a member was changed. An absent field says nothing about its value. Sent for the bot itself without the intent.
+// GuildMemberUpdate says that a member was changed. An absent field says nothing about its value. Sent for the bot itself without the intent.
 //
 // Source: events/gateway-events#guild-member-update
 type GuildMemberUpdate struct {
@@ -485,7 +485,7 @@ type GuildMemberUpdate struct {
 // EventType is GUILD_MEMBER_UPDATE.
 func (*GuildMemberUpdate) EventType() Type { return TypeGuildMemberUpdate }
 
-// GuildRoleCreate is a role was made.
+// GuildRoleCreate says that a role was made.
 //
 // Source: events/gateway-events#guild-role-create
 type GuildRoleCreate struct {
@@ -496,7 +496,7 @@ type GuildRoleCreate struct {
 // EventType is GUILD_ROLE_CREATE.
 func (*GuildRoleCreate) EventType() Type { return TypeGuildRoleCreate }
 
-// GuildRoleDelete is a role was deleted.
+// GuildRoleDelete says that a role was deleted.
 //
 // Source: events/gateway-events#guild-role-delete
 type GuildRoleDelete struct {
@@ -507,7 +507,7 @@ type GuildRoleDelete struct {
 // EventType is GUILD_ROLE_DELETE.
 func (*GuildRoleDelete) EventType() Type { return TypeGuildRoleDelete }
 
-// GuildRoleUpdate is a role was changed.
+// GuildRoleUpdate says that a role was changed.
 //
 // Source: events/gateway-events#guild-role-update
 type GuildRoleUpdate struct {
@@ -518,7 +518,7 @@ type GuildRoleUpdate struct {
 // EventType is GUILD_ROLE_UPDATE.
 func (*GuildRoleUpdate) EventType() Type { return TypeGuildRoleUpdate }
 
-// GuildScheduledEventCreate is an event was scheduled.
+// GuildScheduledEventCreate says that an event was scheduled.
 //
 // Source: events/gateway-events#guild-scheduled-event-create
 type GuildScheduledEventCreate struct {
@@ -528,7 +528,7 @@ type GuildScheduledEventCreate struct {
 // EventType is GUILD_SCHEDULED_EVENT_CREATE.
 func (*GuildScheduledEventCreate) EventType() Type { return TypeGuildScheduledEventCreate }
 
-// GuildScheduledEventDelete is a scheduled event was deleted.
+// GuildScheduledEventDelete says that a scheduled event was deleted.
 //
 // Source: events/gateway-events#guild-scheduled-event-delete
 type GuildScheduledEventDelete struct {
@@ -538,7 +538,7 @@ type GuildScheduledEventDelete struct {
 // EventType is GUILD_SCHEDULED_EVENT_DELETE.
 func (*GuildScheduledEventDelete) EventType() Type { return TypeGuildScheduledEventDelete }
 
-// GuildScheduledEventUpdate is a scheduled event was changed.
+// GuildScheduledEventUpdate says that a scheduled event was changed.
 //
 // Source: events/gateway-events#guild-scheduled-event-update
 type GuildScheduledEventUpdate struct {
@@ -548,7 +548,7 @@ type GuildScheduledEventUpdate struct {
 // EventType is GUILD_SCHEDULED_EVENT_UPDATE.
 func (*GuildScheduledEventUpdate) EventType() Type { return TypeGuildScheduledEventUpdate }
 
-// GuildScheduledEventUserAdd is a user has subscribed to a scheduled event.
+// GuildScheduledEventUserAdd says that a user has subscribed to a scheduled event.
 //
 // Source: events/gateway-events#guild-scheduled-event-user-add
 type GuildScheduledEventUserAdd struct {
@@ -560,7 +560,7 @@ type GuildScheduledEventUserAdd struct {
 // EventType is GUILD_SCHEDULED_EVENT_USER_ADD.
 func (*GuildScheduledEventUserAdd) EventType() Type { return TypeGuildScheduledEventUserAdd }
 
-// GuildScheduledEventUserRemove is a user has unsubscribed from a scheduled event.
+// GuildScheduledEventUserRemove says that a user has unsubscribed from a scheduled event.
 //
 // Source: events/gateway-events#guild-scheduled-event-user-remove
 type GuildScheduledEventUserRemove struct {
@@ -572,7 +572,7 @@ type GuildScheduledEventUserRemove struct {
 // EventType is GUILD_SCHEDULED_EVENT_USER_REMOVE.
 func (*GuildScheduledEventUserRemove) EventType() Type { return TypeGuildScheduledEventUserRemove }
 
-// GuildSoundboardSoundsUpdate: several sounds of a guild were changed.
+// GuildSoundboardSoundsUpdate says that several sounds of a guild were changed.
 //
 // Source: events/gateway-events#guild-soundboard-sounds-update
 type GuildSoundboardSoundsUpdate struct {
@@ -583,7 +583,7 @@ type GuildSoundboardSoundsUpdate struct {
 // EventType is GUILD_SOUNDBOARD_SOUNDS_UPDATE.
 func (*GuildSoundboardSoundsUpdate) EventType() Type { return TypeGuildSoundboardSoundsUpdate }
 
-// GuildSoundboardSoundCreate is a sound was added to a guild's soundboard.
+// GuildSoundboardSoundCreate says that a sound was added to a guild's soundboard.
 //
 // Source: events/gateway-events#guild-soundboard-sound-create
 type GuildSoundboardSoundCreate struct {
@@ -593,7 +593,7 @@ type GuildSoundboardSoundCreate struct {
 // EventType is GUILD_SOUNDBOARD_SOUND_CREATE.
 func (*GuildSoundboardSoundCreate) EventType() Type { return TypeGuildSoundboardSoundCreate }
 
-// GuildSoundboardSoundDelete is a sound was taken from a guild's soundboard.
+// GuildSoundboardSoundDelete says that a sound was taken from a guild's soundboard.
 //
 // Source: events/gateway-events#guild-soundboard-sound-delete
 type GuildSoundboardSoundDelete struct {
@@ -604,7 +604,7 @@ type GuildSoundboardSoundDelete struct {
 // EventType is GUILD_SOUNDBOARD_SOUND_DELETE.
 func (*GuildSoundboardSoundDelete) EventType() Type { return TypeGuildSoundboardSoundDelete }
 
-// GuildSoundboardSoundUpdate is a sound of a guild was changed.
+// GuildSoundboardSoundUpdate says that a sound of a guild was changed.
 //
 // Source: events/gateway-events#guild-soundboard-sound-update
 type GuildSoundboardSoundUpdate struct {
@@ -614,7 +614,7 @@ type GuildSoundboardSoundUpdate struct {
 // EventType is GUILD_SOUNDBOARD_SOUND_UPDATE.
 func (*GuildSoundboardSoundUpdate) EventType() Type { return TypeGuildSoundboardSoundUpdate }
 
-// GuildStickersUpdate is a guild's stickers were changed; these are all of them.
+// GuildStickersUpdate says that a guild's stickers were changed; these are all of them.
 //
 // Source: events/gateway-events#guild-stickers-update
 type GuildStickersUpdate struct {
@@ -625,7 +625,7 @@ type GuildStickersUpdate struct {
 // EventType is GUILD_STICKERS_UPDATE.
 func (*GuildStickersUpdate) EventType() Type { return TypeGuildStickersUpdate }
 
-// GuildUpdate is a guild was changed.
+// GuildUpdate says that a guild was changed.
 //
 // Source: events/gateway-events#guild-update
 type GuildUpdate struct {
@@ -635,7 +635,7 @@ type GuildUpdate struct {
 // EventType is GUILD_UPDATE.
 func (*GuildUpdate) EventType() Type { return TypeGuildUpdate }
 
-// IntegrationCreate is an integration was added to a guild; it comes without its user.
+// IntegrationCreate says that an integration was added to a guild; it comes without its user.
 //
 // Source: events/gateway-events#integration-create
 type IntegrationCreate struct {
@@ -646,7 +646,7 @@ type IntegrationCreate struct {
 // EventType is INTEGRATION_CREATE.
 func (*IntegrationCreate) EventType() Type { return TypeIntegrationCreate }
 
-// IntegrationDelete is an integration was removed from a guild.
+// IntegrationDelete says that an integration was removed from a guild.
 //
 // Source: events/gateway-events#integration-delete
 type IntegrationDelete struct {
@@ -658,7 +658,7 @@ type IntegrationDelete struct {
 // EventType is INTEGRATION_DELETE.
 func (*IntegrationDelete) EventType() Type { return TypeIntegrationDelete }
 
-// IntegrationUpdate is an integration was changed; it comes without its user.
+// IntegrationUpdate says that an integration was changed; it comes without its user.
 //
 // Source: events/gateway-events#integration-update
 type IntegrationUpdate struct {
@@ -669,7 +669,7 @@ type IntegrationUpdate struct {
 // EventType is INTEGRATION_UPDATE.
 func (*IntegrationUpdate) EventType() Type { return TypeIntegrationUpdate }
 
-// InteractionCreate is a user has used a command, a component or a modal of the application. It must be answered within 3 s, over HTTP.
+// InteractionCreate says that a user has used a command, a component or a modal of the application. It must be answered within 3 s, over HTTP.
 //
 // Source: events/gateway-events#interaction-create
 type InteractionCreate struct {
@@ -679,7 +679,7 @@ type InteractionCreate struct {
 // EventType is INTERACTION_CREATE.
 func (*InteractionCreate) EventType() Type { return TypeInteractionCreate }
 
-// InviteCreate is an invite was made. The bot needs MANAGE_CHANNELS.
+// InviteCreate says that an invite was made. The bot needs MANAGE_CHANNELS.
 //
 // Source: events/gateway-events#invite-create
 type InviteCreate struct {
@@ -702,7 +702,7 @@ type InviteCreate struct {
 // EventType is INVITE_CREATE.
 func (*InviteCreate) EventType() Type { return TypeInviteCreate }
 
-// InviteDelete is an invite was deleted. The bot needs MANAGE_CHANNELS.
+// InviteDelete says that an invite was deleted. The bot needs MANAGE_CHANNELS.
 //
 // Source: events/gateway-events#invite-delete
 type InviteDelete struct {
@@ -714,7 +714,7 @@ type InviteDelete struct {
 // EventType is INVITE_DELETE.
 func (*InviteDelete) EventType() Type { return TypeInviteDelete }
 
-// MessageCreate is a message was posted. Without the intent MESSAGE_CONTENT its content, embeds, attachments, components and poll are empty,
+// MessageCreate says that a message was posted. Without the intent MESSAGE_CONTENT its content, embeds, attachments, components and poll are empty,
 // unless it is the bot's own, a direct message, or mentions the bot.
 //
 // Source: events/gateway-events#message-create
@@ -728,7 +728,7 @@ type MessageCreate struct {
 // EventType is MESSAGE_CREATE.
 func (*MessageCreate) EventType() Type { return TypeMessageCreate }
 
-// MessageDelete is a message was deleted.
+// MessageDelete says that a message was deleted.
 //
 // Source: events/gateway-events#message-delete
 type MessageDelete struct {
@@ -740,7 +740,7 @@ type MessageDelete struct {
 // EventType is MESSAGE_DELETE.
 func (*MessageDelete) EventType() Type { return TypeMessageDelete }
 
-// MessageDeleteBulk: several messages were deleted at once.
+// MessageDeleteBulk says that several messages were deleted at once.
 //
 // Source: events/gateway-events#message-delete-bulk
 type MessageDeleteBulk struct {
@@ -752,7 +752,7 @@ type MessageDeleteBulk struct {
 // EventType is MESSAGE_DELETE_BULK.
 func (*MessageDeleteBulk) EventType() Type { return TypeMessageDeleteBulk }
 
-// MessagePollVoteAdd is a user has voted in a poll. With several answers allowed, one event for each.
+// MessagePollVoteAdd says that a user has voted in a poll. With several answers allowed, one event for each.
 //
 // Source: events/gateway-events#message-poll-vote-add
 type MessagePollVoteAdd struct {
@@ -766,7 +766,7 @@ type MessagePollVoteAdd struct {
 // EventType is MESSAGE_POLL_VOTE_ADD.
 func (*MessagePollVoteAdd) EventType() Type { return TypeMessagePollVoteAdd }
 
-// MessagePollVoteRemove is a user has taken a vote back.
+// MessagePollVoteRemove says that a user has taken a vote back.
 //
 // Source: events/gateway-events#message-poll-vote-remove
 type MessagePollVoteRemove struct {
@@ -780,7 +780,7 @@ type MessagePollVoteRemove struct {
 // EventType is MESSAGE_POLL_VOTE_REMOVE.
 func (*MessagePollVoteRemove) EventType() Type { return TypeMessagePollVoteRemove }
 
-// MessageReactionAdd is a user has reacted to a message.
+// MessageReactionAdd says that a user has reacted to a message.
 //
 // Source: events/gateway-events#message-reaction-add
 type MessageReactionAdd struct {
@@ -799,7 +799,7 @@ type MessageReactionAdd struct {
 // EventType is MESSAGE_REACTION_ADD.
 func (*MessageReactionAdd) EventType() Type { return TypeMessageReactionAdd }
 
-// MessageReactionRemove is a user has taken a reaction back.
+// MessageReactionRemove says that a user has taken a reaction back.
 //
 // Source: events/gateway-events#message-reaction-remove
 type MessageReactionRemove struct {
@@ -815,7 +815,7 @@ type MessageReactionRemove struct {
 // EventType is MESSAGE_REACTION_REMOVE.
 func (*MessageReactionRemove) EventType() Type { return TypeMessageReactionRemove }
 
-// MessageReactionRemoveAll: all reactions were removed from a message.
+// MessageReactionRemoveAll says that all reactions were removed from a message.
 //
 // Source: events/gateway-events#message-reaction-remove-all
 type MessageReactionRemoveAll struct {
@@ -827,7 +827,7 @@ type MessageReactionRemoveAll struct {
 // EventType is MESSAGE_REACTION_REMOVE_ALL.
 func (*MessageReactionRemoveAll) EventType() Type { return TypeMessageReactionRemoveAll }
 
-// MessageReactionRemoveEmoji: all reactions with one emoji were removed from a message.
+// MessageReactionRemoveEmoji says that all reactions with one emoji were removed from a message.
 //
 // Source: events/gateway-events#message-reaction-remove-emoji
 type MessageReactionRemoveEmoji struct {
@@ -840,7 +840,7 @@ type MessageReactionRemoveEmoji struct {
 // EventType is MESSAGE_REACTION_REMOVE_EMOJI.
 func (*MessageReactionRemoveEmoji) EventType() Type { return TypeMessageReactionRemoveEmoji }
 
-// MessageUpdate is a message was changed; it comes whole, with TTS always false.
+// MessageUpdate says that a message was changed; it comes whole, with TTS always false.
 //
 // Source: events/gateway-events#message-update
 type MessageUpdate struct {
@@ -853,7 +853,7 @@ type MessageUpdate struct {
 // EventType is MESSAGE_UPDATE.
 func (*MessageUpdate) EventType() Type { return TypeMessageUpdate }
 
-// PresenceUpdate is a user's presence, or the user, has changed. Of the user only the id is sure, and Discord checks no other field.
+// PresenceUpdate says that a user's presence, or the user, has changed. Of the user only the id is sure, and Discord checks no other field.
 //
 // Source: events/gateway-events#presence-update
 type PresenceUpdate struct {
@@ -863,7 +863,7 @@ type PresenceUpdate struct {
 // EventType is PRESENCE_UPDATE.
 func (*PresenceUpdate) EventType() Type { return TypePresenceUpdate }
 
-// RateLimited is a send event was not carried out, since its own limit was reached.
+// RateLimited says that a send event was not carried out, since its own limit was reached.
 //
 // Source: events/gateway-events#rate-limited
 type RateLimited struct {
@@ -875,7 +875,7 @@ type RateLimited struct {
 // EventType is RATE_LIMITED.
 func (*RateLimited) EventType() Type { return TypeRateLimited }
 
-// Ready is a new session has started. SessionID and ResumeGatewayURL are secrets: with the token, they take the session over.
+// Ready says that a new session has started. SessionID and ResumeGatewayURL are secrets: with the token, they take the session over.
 //
 // Source: events/gateway-events#ready
 type Ready struct {
@@ -891,7 +891,7 @@ type Ready struct {
 // EventType is READY.
 func (*Ready) EventType() Type { return TypeReady }
 
-// Resumed: all events that were missed while the session was away have been sent again.
+// Resumed says that all events that were missed while the session was away have been sent again.
 //
 // Source: events/gateway-events#resumed
 type Resumed struct {
@@ -900,7 +900,7 @@ type Resumed struct {
 // EventType is RESUMED.
 func (*Resumed) EventType() Type { return TypeResumed }
 
-// SoundboardSounds is the answer to RequestSoundboardSounds for one guild.
+// SoundboardSounds answers RequestSoundboardSounds for one guild.
 //
 // Source: events/gateway-events#soundboard-sounds
 type SoundboardSounds struct {
@@ -911,7 +911,7 @@ type SoundboardSounds struct {
 // EventType is SOUNDBOARD_SOUNDS.
 func (*SoundboardSounds) EventType() Type { return TypeSoundboardSounds }
 
-// StageInstanceCreate is a stage became live.
+// StageInstanceCreate says that a stage became live.
 //
 // Source: events/gateway-events#stage-instance-create
 type StageInstanceCreate struct {
@@ -921,7 +921,7 @@ type StageInstanceCreate struct {
 // EventType is STAGE_INSTANCE_CREATE.
 func (*StageInstanceCreate) EventType() Type { return TypeStageInstanceCreate }
 
-// StageInstanceDelete is a stage was closed.
+// StageInstanceDelete says that a stage was closed.
 //
 // Source: events/gateway-events#stage-instance-delete
 type StageInstanceDelete struct {
@@ -931,7 +931,7 @@ type StageInstanceDelete struct {
 // EventType is STAGE_INSTANCE_DELETE.
 func (*StageInstanceDelete) EventType() Type { return TypeStageInstanceDelete }
 
-// StageInstanceUpdate is a stage was changed.
+// StageInstanceUpdate says that a stage was changed.
 //
 // Source: events/gateway-events#stage-instance-update
 type StageInstanceUpdate struct {
@@ -941,7 +941,7 @@ type StageInstanceUpdate struct {
 // EventType is STAGE_INSTANCE_UPDATE.
 func (*StageInstanceUpdate) EventType() Type { return TypeStageInstanceUpdate }
 
-// SubscriptionCreate is a premium app was subscribed to. Arrives at shard 0.
+// SubscriptionCreate says that a premium app was subscribed to. Arrives at shard 0.
 //
 // Source: events/gateway-events#subscription-create
 type SubscriptionCreate struct {
@@ -951,7 +951,7 @@ type SubscriptionCreate struct {
 // EventType is SUBSCRIPTION_CREATE.
 func (*SubscriptionCreate) EventType() Type { return TypeSubscriptionCreate }
 
-// SubscriptionDelete is a subscription was deleted. Arrives at shard 0.
+// SubscriptionDelete says that a subscription was deleted. Arrives at shard 0.
 //
 // Source: events/gateway-events#subscription-delete
 type SubscriptionDelete struct {
@@ -961,7 +961,7 @@ type SubscriptionDelete struct {
 // EventType is SUBSCRIPTION_DELETE.
 func (*SubscriptionDelete) EventType() Type { return TypeSubscriptionDelete }
 
-// SubscriptionUpdate is a subscription was changed, renewed or has ended. Arrives at shard 0.
+// SubscriptionUpdate says that a subscription was changed, renewed or has ended. Arrives at shard 0.
 //
 // Source: events/gateway-events#subscription-update
 type SubscriptionUpdate struct {
@@ -971,7 +971,7 @@ type SubscriptionUpdate struct {
 // EventType is SUBSCRIPTION_UPDATE.
 func (*SubscriptionUpdate) EventType() Type { return TypeSubscriptionUpdate }
 
-// ThreadCreate is a thread was made, or the bot was added to a private one.
+// ThreadCreate says that a thread was made, or the bot was added to a private one.
 //
 // Source: events/gateway-events#thread-create
 type ThreadCreate struct {
@@ -982,7 +982,7 @@ type ThreadCreate struct {
 // EventType is THREAD_CREATE.
 func (*ThreadCreate) EventType() Type { return TypeThreadCreate }
 
-// ThreadDelete is a thread was deleted.
+// ThreadDelete says that a thread was deleted.
 //
 // Source: events/gateway-events#thread-delete
 type ThreadDelete struct {
@@ -995,7 +995,7 @@ type ThreadDelete struct {
 // EventType is THREAD_DELETE.
 func (*ThreadDelete) EventType() Type { return TypeThreadDelete }
 
-// ThreadListSync is the bot gained sight of a channel: these are its active threads.
+// ThreadListSync says that the bot gained sight of a channel: these are its active threads.
 //
 // Source: events/gateway-events#thread-list-sync
 type ThreadListSync struct {
@@ -1008,7 +1008,7 @@ type ThreadListSync struct {
 // EventType is THREAD_LIST_SYNC.
 func (*ThreadListSync) EventType() Type { return TypeThreadListSync }
 
-// ThreadMembersUpdate: users were added to a thread or removed. Without the intent GUILD_MEMBERS only when the bot is among them.
+// ThreadMembersUpdate says that users were added to a thread or removed. Without the intent GUILD_MEMBERS only when the bot is among them.
 //
 // Source: events/gateway-events#thread-members-update
 type ThreadMembersUpdate struct {
@@ -1022,7 +1022,7 @@ type ThreadMembersUpdate struct {
 // EventType is THREAD_MEMBERS_UPDATE.
 func (*ThreadMembersUpdate) EventType() Type { return TypeThreadMembersUpdate }
 
-// ThreadMemberUpdate is the bot's own membership of a thread has changed.
+// ThreadMemberUpdate says that the bot's own membership of a thread has changed.
 //
 // Source: events/gateway-events#thread-member-update
 type ThreadMemberUpdate struct {
@@ -1033,7 +1033,7 @@ type ThreadMemberUpdate struct {
 // EventType is THREAD_MEMBER_UPDATE.
 func (*ThreadMemberUpdate) EventType() Type { return TypeThreadMemberUpdate }
 
-// ThreadUpdate is a thread was changed; not when its last message did.
+// ThreadUpdate says that a thread was changed; not when its last message did.
 //
 // Source: events/gateway-events#thread-update
 type ThreadUpdate struct {
@@ -1043,7 +1043,7 @@ type ThreadUpdate struct {
 // EventType is THREAD_UPDATE.
 func (*ThreadUpdate) EventType() Type { return TypeThreadUpdate }
 
-// TypingStart is a user has begun to type.
+// TypingStart says that a user has begun to type.
 //
 // Source: events/gateway-events#typing-start
 type TypingStart struct {
@@ -1057,7 +1057,7 @@ type TypingStart struct {
 // EventType is TYPING_START.
 func (*TypingStart) EventType() Type { return TypeTypingStart }
 
-// UserUpdate is the bot's own user has changed.
+// UserUpdate says that the bot's own user has changed.
 //
 // Source: events/gateway-events#user-update
 type UserUpdate struct {
@@ -1067,7 +1067,7 @@ type UserUpdate struct {
 // EventType is USER_UPDATE.
 func (*UserUpdate) EventType() Type { return TypeUserUpdate }
 
-// VoiceChannelEffectSend: somebody has sent an effect, such as an emoji or a sound, in the voice channel that the bot is in.
+// VoiceChannelEffectSend says that somebody has sent an effect, such as an emoji or a sound, in the voice channel that the bot is in.
 //
 // Source: events/gateway-events#voice-channel-effect-send
 type VoiceChannelEffectSend struct {
@@ -1084,7 +1084,7 @@ type VoiceChannelEffectSend struct {
 // EventType is VOICE_CHANNEL_EFFECT_SEND.
 func (*VoiceChannelEffectSend) EventType() Type { return TypeVoiceChannelEffectSend }
 
-// VoiceChannelStartTimeUpdate: when a voice channel's session began has changed.
+// VoiceChannelStartTimeUpdate says that when a voice channel's session began has changed.
 //
 // Source: events/gateway-events#voice-channel-start-time-update
 type VoiceChannelStartTimeUpdate struct {
@@ -1096,7 +1096,7 @@ type VoiceChannelStartTimeUpdate struct {
 // EventType is VOICE_CHANNEL_START_TIME_UPDATE.
 func (*VoiceChannelStartTimeUpdate) EventType() Type { return TypeVoiceChannelStartTimeUpdate }
 
-// VoiceChannelStatusUpdate is a voice channel's status text has changed.
+// VoiceChannelStatusUpdate says that a voice channel's status text has changed.
 //
 // Source: events/gateway-events#voice-channel-status-update
 type VoiceChannelStatusUpdate struct {
@@ -1108,7 +1108,7 @@ type VoiceChannelStatusUpdate struct {
 // EventType is VOICE_CHANNEL_STATUS_UPDATE.
 func (*VoiceChannelStatusUpdate) EventType() Type { return TypeVoiceChannelStatusUpdate }
 
-// VoiceServerUpdate is the voice server of a guild, for the bot to connect to. Token is a secret.
+// VoiceServerUpdate names the voice server of a guild, for the bot to connect to. Token is a secret.
 //
 // Source: events/gateway-events#voice-server-update
 type VoiceServerUpdate struct {
@@ -1120,7 +1120,7 @@ type VoiceServerUpdate struct {
 // EventType is VOICE_SERVER_UPDATE.
 func (*VoiceServerUpdate) EventType() Type { return TypeVoiceServerUpdate }
 
-// VoiceStateUpdate: somebody has joined, left, moved or changed in a voice channel.
+// VoiceStateUpdate says that somebody has joined, left, moved or changed in a voice channel.
 //
 // Source: events/gateway-events#voice-state-update
 type VoiceStateUpdate struct {
@@ -1130,7 +1130,7 @@ type VoiceStateUpdate struct {
 // EventType is VOICE_STATE_UPDATE.
 func (*VoiceStateUpdate) EventType() Type { return TypeVoiceStateUpdate }
 
-// WebhooksUpdate is a webhook of a channel was made, changed or deleted.
+// WebhooksUpdate says that a webhook of a channel was made, changed or deleted.
 //
 // Source: events/gateway-events#webhooks-update
 type WebhooksUpdate struct {
@@ -1141,7 +1141,7 @@ type WebhooksUpdate struct {
 // EventType is WEBHOOKS_UPDATE.
 func (*WebhooksUpdate) EventType() Type { return TypeWebhooksUpdate }
 
-// GuildJoinRequestCreate: somebody wants to join a guild, and answers its questions. Not yet documented.
+// GuildJoinRequestCreate says that somebody wants to join a guild, and answers its questions. Not yet documented.
 //
 // Source: events/gateway-events
 type GuildJoinRequestCreate struct {
@@ -1153,7 +1153,7 @@ type GuildJoinRequestCreate struct {
 // EventType is GUILD_JOIN_REQUEST_CREATE.
 func (*GuildJoinRequestCreate) EventType() Type { return TypeGuildJoinRequestCreate }
 
-// GuildJoinRequestUpdate is a request to join a guild was changed. Not yet documented.
+// GuildJoinRequestUpdate says that a request to join a guild was changed. Not yet documented.
 //
 // Source: events/gateway-events
 type GuildJoinRequestUpdate struct {
@@ -1165,7 +1165,7 @@ type GuildJoinRequestUpdate struct {
 // EventType is GUILD_JOIN_REQUEST_UPDATE.
 func (*GuildJoinRequestUpdate) EventType() Type { return TypeGuildJoinRequestUpdate }
 
-// GuildJoinRequestDelete is a request to join a guild was taken back or forgotten. Not yet documented; arrives without an intent as well.
+// GuildJoinRequestDelete says that a request to join a guild was taken back or forgotten. Not yet documented; arrives without an intent as well.
 //
 // Source: events/gateway-events
 type GuildJoinRequestDelete struct {
@@ -1177,7 +1177,7 @@ type GuildJoinRequestDelete struct {
 // EventType is GUILD_JOIN_REQUEST_DELETE.
 func (*GuildJoinRequestDelete) EventType() Type { return TypeGuildJoinRequestDelete }
 
-// GuildScheduledEventExceptionCreate is one date of a recurring event was changed. Not yet documented.
+// GuildScheduledEventExceptionCreate says that one date of a recurring event was changed. Not yet documented.
 //
 // Source: events/gateway-events
 type GuildScheduledEventExceptionCreate struct {
@@ -1189,7 +1189,7 @@ func (*GuildScheduledEventExceptionCreate) EventType() Type {
 	return TypeGuildScheduledEventExceptionCreate
 }
 
-// GuildScheduledEventExceptionUpdate is the change to one date of a recurring event was changed. Not yet documented.
+// GuildScheduledEventExceptionUpdate says that a change to one date of a recurring event was changed. Not yet documented.
 //
 // Source: events/gateway-events
 type GuildScheduledEventExceptionUpdate struct {
@@ -1201,7 +1201,7 @@ func (*GuildScheduledEventExceptionUpdate) EventType() Type {
 	return TypeGuildScheduledEventExceptionUpdate
 }
 
-// GuildScheduledEventExceptionDelete is the change to one date of a recurring event was taken back. Not yet documented.
+// GuildScheduledEventExceptionDelete says that a change to one date of a recurring event was taken back. Not yet documented.
 //
 // Source: events/gateway-events
 type GuildScheduledEventExceptionDelete struct {

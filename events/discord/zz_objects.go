@@ -308,7 +308,7 @@ type Channel struct {
 	Managed                       bool                       `json:"managed,omitzero"`
 }
 
-// ChannelInfo is the fields of a voice channel that the channel object lacks.
+// ChannelInfo is what the channel object lacks of a voice channel.
 //
 // Source: events/gateway-events#channel-info-channel-info-channel-structure
 type ChannelInfo struct {
@@ -1087,7 +1087,7 @@ type RecurrenceRuleNWeekday struct {
 	Day RecurrenceRuleWeekday `json:"day"`
 }
 
-// Resolved is the objects that the ids in an interaction or a message stand for.
+// Resolved is what the ids in an interaction or a message stand for.
 //
 // Source: interactions/receiving-and-responding#interaction-object-resolved-data-structure
 type Resolved struct {
@@ -1118,7 +1118,7 @@ type Role struct {
 	Flags        RoleFlags        `json:"flags"`
 }
 
-// RoleColors is the colours of a role, as RGB numbers.
+// RoleColors is what colours a role has, as RGB numbers.
 //
 // Source: topics/permissions#role-colors-object
 type RoleColors struct {
@@ -1298,7 +1298,7 @@ type Subscription struct {
 	Country            string             `json:"country,omitzero"`
 }
 
-// Team is the developers that share an application.
+// Team is a group of developers that share an application.
 //
 // Source: topics/teams#data-models-team-object
 type Team struct {

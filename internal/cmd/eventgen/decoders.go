@@ -124,5 +124,3 @@ func (g *generator) eventDecoders() string {
 	}
 	return file("events", b.Bytes())
 }
-
-func lower(name string) string { return strings.ToLower(name[:1]) + name[1:] }

@@ -49,4 +49,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("comment: %q, want %q", got, want)
 		}
 	}
+	if got, want := eventComment("X", "A thing was made.", "page"), "// X says that a thing was made.\n//\n// Source: page\n"; got != want {
+		t.Errorf("comment: %q, want %q", got, want)
+	}
 }

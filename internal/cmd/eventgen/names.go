@@ -32,23 +32,35 @@ func goField(f schema.Field) string {
 	return camel(f.Name)
 }
 
-// comment wraps a sentence about name into a Go comment: "Name is a thing." or "Name: how it is."
+// comment makes a Go comment of a sentence about name: "Name is a thing." or "Name: how it is."
 func comment(name, doc, page string) string {
-	first, _, _ := strings.Cut(doc, " ")
 	verb := ": "
-	if slices.Contains([]string{"A", "An", "The", "What", "One", "Rich", "Somebody's", "Whether"}, first) {
+	if first, _, _ := strings.Cut(doc, " "); slices.Contains([]string{"A", "An", "The", "What", "One", "Rich", "Somebody's", "Whether"}, first) {
 		verb = " is "
+	} else if first == name {
+		return text(doc, page)
 	}
-	if first == name {
-		name, verb = "", ""
-	} else if first != "Discord" {
-		doc = strings.ToLower(doc[:1]) + doc[1:]
+	return text(name+verb+lower(doc), page)
+}
+
+// eventComment is comment for an event: it says that something happened, or answers something.
+func eventComment(name, doc, page string) string {
+	if first, _, _ := strings.Cut(doc, " "); first == "Answers" || first == "Names" {
+		return text(name+" "+lower(doc), page)
 	}
-	text := "// " + strings.ReplaceAll(name+verb+doc, "\n", "\n// ") + "\n"
-	if page != "" {
-		text += "//\n// Source: " + page + "\n"
+	return text(name+" says that "+lower(doc), page)
+}
+
+func text(sentence, page string) string {
+	return "// " + strings.ReplaceAll(sentence, "\n", "\n// ") + "\n//\n// Source: " + page + "\n"
+}
+
+// lower begins a sentence, or a name, with a small letter, unless it begins with a name.
+func lower(sentence string) string {
+	if strings.HasPrefix(sentence, "Discord ") {
+		return sentence
 	}
-	return text
+	return strings.ToLower(sentence[:1]) + sentence[1:]
 }
 
 // generator knows how the types of the schema are called in the package that is written.

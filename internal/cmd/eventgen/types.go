@@ -151,7 +151,7 @@ func (g *generator) events() string {
 	}
 	b.WriteString("}\n\n")
 	for _, e := range g.schema.Events {
-		b.WriteString(comment(camel(e.Name), e.Doc, e.Page))
+		b.WriteString(eventComment(camel(e.Name), e.Doc, e.Page))
 		fmt.Fprintf(&b, "type %s %s", camel(e.Name), g.structBody(e))
 		fmt.Fprintf(&b, "// EventType is %s.\nfunc (*%s) EventType() Type { return Type%[2]s }\n\n", e.Name, camel(e.Name))
 	}
