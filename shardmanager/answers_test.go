@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
@@ -308,6 +310,42 @@ func TestHandlerThatNoIntentFeeds(t *testing.T) {
 		var none *shardmanager.NoIntentError
 		if !errors.As(err, &none) || none.Event != events.TypePresenceUpdate || none.Gates != events.IntentGuildPresences || none.Intents != events.IntentGuilds {
 			t.Errorf("Start: %v", err)
+		}
+	})
+}
+
+// TestDeadlineOfAnActorsSharedRequest: an actor that shares a request is told in time, and the
+// request goes on for the other.
+func TestDeadlineOfAnActorsSharedRequest(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g)
+		start(t, m)
+		g.Shard(0).Freeze(true)
+		begun := time.Now()
+		told := make(chan any, 2)
+		data := fmt.Appendf(nil, `{"guild_id":"%v","fields":["status"]}`, aGuild)
+		asker := m.System().Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			switch message := ctx.Message().(type) {
+			case *actor.Started:
+				ctx.Request(m.Supervisor(), actors.SendEvent{ID: 1, Op: events.OpRequestChannelInfo, Data: data, Deadline: begun.Add(2 * time.Second)})
+				ctx.Request(m.Supervisor(), actors.SendEvent{ID: 2, Op: events.OpRequestChannelInfo, Data: data})
+			case *actors.EventSent, *actors.SendFailed:
+				told <- message
+			}
+		}))
+		failed, ok := (<-told).(*actors.SendFailed)
+		if !ok || failed.ID != 1 || !errors.Is(failed.Err, context.DeadlineExceeded) || time.Since(begun) != 2*time.Second {
+			t.Errorf("after %v: %+v", time.Since(begun), failed)
+		}
+		g.Shard(0).Freeze(false)
+		if sent, ok := (<-told).(*actors.EventSent); !ok || sent.ID != 2 || len(sent.Answer) != 1 {
+			t.Errorf("the other: %+v", sent)
+		}
+		m.System().Root.Stop(asker)
+		pass(time.Second)
+		if n := counted(g, 0, events.OpRequestChannelInfo); n != 1 {
+			t.Errorf("the gateway was asked %d times", n)
 		}
 	})
 }
