@@ -32,7 +32,7 @@ const (
 	maxDepth   = 32      // Discord's own have 10 or so
 	memory     = 2       // bytes of the result, strings apart, for each byte of JSON: Discord's own take 1.5
 	memoryBase = 1 << 20 // bytes that any event may take besides
-	countDepth = 3       // arrays of the outer levels are counted before they are made
+	lookAhead  = 512     // bytes of an inner array that are counted before it is made
 )
 
 // Decoder reads one value. Its errors are kept to the end: see Finish.
@@ -115,7 +115,7 @@ func Slice[T any](d *Decoder, v *[]T, one func(*Decoder, *T)) {
 	}
 	d.Delim('[')
 	list, size := []T{}, unsafe.Sizeof(*new(T))
-	if d.depth <= countDepth && d.Ok() {
+	if d.Ok() {
 		if n := d.count(); n > 0 && d.spend(uintptr(n)*size) {
 			list = make([]T, 0, n)
 		}
@@ -136,23 +136,30 @@ func Slice[T any](d *Decoder, v *[]T, one func(*Decoder, *T)) {
 	*v = list
 }
 
-// count is how many elements the array has whose bracket was just read. It looks for no more
-// than commas on the array's own level.
+// count is how many elements the array has whose bracket was just read, so that it is made once.
+// Inside other arrays it looks only a little ahead, and counts what it sees.
 func (d *Decoder) count() int {
-	depth, commas, quoted, any := 0, 0, false, false
-	for i := d.GetPos(); i < len(d.Data); i++ {
-		c := d.Data[i]
-		if quoted {
-			if c == '\\' {
-				i++
-			} else if c == '"' {
-				quoted = false
-			}
-			continue
-		}
-		switch c {
+	rest := d.Data[d.GetPos():]
+	if d.depth > 1 && len(rest) > lookAhead {
+		rest = rest[:lookAhead]
+	}
+	depth, commas, any := 0, 0, false
+	for i := 0; i < len(rest); i++ {
+		switch rest[i] {
 		case '"':
-			quoted, any = true, true
+			any = true
+			for i++; ; i++ { // to the quote that no backslash precedes
+				quote := bytes.IndexByte(rest[min(i, len(rest)):], '"')
+				if quote < 0 {
+					return commas + 1
+				}
+				escape := bytes.IndexByte(rest[i:i+quote], '\\')
+				if escape < 0 {
+					i += quote
+					break
+				}
+				i += escape + 1 // and the loop goes past what is escaped
+			}
 		case '{', '[':
 			depth++
 			any = true
@@ -172,7 +179,7 @@ func (d *Decoder) count() int {
 			any = true
 		}
 	}
-	return 0 // it does not end: an error will say so
+	return commas + 1
 }
 
 // Pair reads an array of two.
