@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,15 +118,13 @@ func TestChannelInfoIsAskedOneByOne(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1))
 		m := newManager(t, g)
 		start(t, m)
-		busy, most := 0, 0
+		var busy, most atomic.Int32
 		g.OnFrame(func(f gatewaytest.Frame) bool {
 			if f.Op == events.OpRequestChannelInfo {
-				if busy++; busy > most {
-					most = busy
-				}
+				most.Store(max(busy.Add(1), most.Load()))
 				go func() {
 					time.Sleep(time.Second)
-					busy--
+					busy.Add(-1)
 					data := `{"guild_id":"%v","channels":[{"id":"1","status":"x"}]}`
 					if string(f.Data) != fmt.Sprintf(`{"guild_id":"%v","fields":["status"]}`, aGuild) {
 						data = `{"guild_id":"%v","channels":[{"id":"1","voice_start_time":5}]}`
@@ -151,8 +150,8 @@ func TestChannelInfoIsAskedOneByOne(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if n := counted(g, 0, events.OpRequestChannelInfo); most != 1 || n != 2 {
-			t.Errorf("%d requests, %d at once", n, most)
+		if n := counted(g, 0, events.OpRequestChannelInfo); most.Load() != 1 || n != 2 {
+			t.Errorf("%d requests, %d at once", n, most.Load())
 		}
 	})
 }

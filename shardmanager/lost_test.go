@@ -3,6 +3,7 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,20 +91,22 @@ func loseOne(t *testing.T, op events.Opcode, send func(context.Context, events.S
 	m := newManager(t, g, shardmanager.WithIntents(events.IntentsAll))
 	start(t, m)
 	pass(time.Second)
-	silent, asked := true, 0
+	var answers atomic.Bool
+	var asked atomic.Int32
 	g.OnFrame(func(f gatewaytest.Frame) bool {
-		if f.Op == op && silent {
-			asked++
+		silent := f.Op == op && !answers.Load()
+		if silent {
+			asked.Add(1)
 		}
-		return f.Op == op && silent
+		return silent
 	})
 	ctx, giveUp := context.WithCancel(t.Context())
 	defer giveUp()
 	ended := make(chan error, 1)
 	go func() { ended <- send(ctx, m) }()
 	synctest.Wait()
-	if asked != 1 {
-		t.Fatalf("the gateway was asked %d times before it happened", asked)
+	if n := asked.Load(); n != 1 {
+		t.Fatalf("the gateway was asked %d times before it happened", n)
 	}
 	happen(g, m, giveUp)
 	select {
@@ -118,7 +121,7 @@ func loseOne(t *testing.T, op events.Opcode, send func(context.Context, events.S
 	case <-time.After(5 * time.Minute):
 		t.Error("no outcome after five minutes")
 	}
-	silent = false
+	answers.Store(true)
 	if way == "the manager closes" {
 		return
 	}
