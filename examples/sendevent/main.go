@@ -53,7 +53,16 @@ func show(ctx context.Context, m *shardmanager.Manager, guild events.Snowflake) 
 	}
 	fmt.Printf("again:          retry after %v\n", limited.RetryAfter.Round(time.Second))
 
-	sounds, err := events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{guild, gatewaytest.GuildOf(events.ShardID{Index: 0, Total: 2}, 0)}}.SendEvent(ctx, m)
+	// A large list need not stand in memory whole: it can be had chunk by chunk.
+	other := gatewaytest.GuildOf(events.ShardID{Index: 0, Total: 2}, 0)
+	for chunk, err := range (events.RequestGuildMembers{GuildID: other, Query: events.Ptr(""), Limit: events.Ptr(0)}).Chunks(ctx, m) {
+		if err != nil {
+			return err
+		}
+		fmt.Printf("chunk %d of %d:   %d members\n", chunk.ChunkIndex+1, chunk.ChunkCount, len(chunk.Members))
+	}
+
+	sounds, err := events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{guild, other}}.SendEvent(ctx, m)
 	if err != nil {
 		return err
 	}
