@@ -232,7 +232,7 @@ func TestNobodyGetsAnothersAnswer(t *testing.T) {
 	})
 }
 
-var abandoned = flag.Int("abandoned", 20_000, "how many requests TestAbandonedRequestsLeaveNothing abandons")
+var abandoned = flag.Int("abandoned", 100_000, "how many requests TestAbandonedRequestsLeaveNothing abandons")
 
 // TestAbandonedRequestsLeaveNothing: requests that their callers give up leave the heap as it was,
 // whether they were written or not.
@@ -258,7 +258,7 @@ func TestAbandonedRequestsLeaveNothing(t *testing.T) {
 				synctest.Wait()
 				end()
 				all.Wait()
-				pass(10 * time.Millisecond)
+				pass(time.Minute) // of 500, the connection's limit lets 115 be written
 			}
 			cancel()
 			pass(3 * time.Minute) // the session gives up what was written
@@ -269,12 +269,12 @@ func TestAbandonedRequestsLeaveNothing(t *testing.T) {
 			runtime.ReadMemStats(&stats)
 			return stats.HeapAlloc
 		}
-		abandon(5000)
+		abandon(80_000) // by when the simulated gateway's log of frames has its full size
 		before := heap()
 		abandon(*abandoned)
 		after := heap()
 		t.Logf("%d requests abandoned: the heap went from %d to %d KiB", *abandoned, before>>10, after>>10)
-		if after > before+2<<20 {
+		if after > before+4<<20 { // that log goes up and down by 3 MiB; what was written leaves 10 if it stays
 			t.Errorf("%d bytes more", after-before)
 		}
 	})
