@@ -46,6 +46,9 @@ func (s *supervisor) Receive(ctx actor.Context) {
 	case *request:
 		s.admit(ctx, m)
 	case readmit:
+		if m.request.event.Full {
+			delete(s.full, m.request.event.Guild) // it was not asked for after all
+		}
 		s.forward(ctx, m.request)
 	case *EventSent:
 		s.settleShared(ctx, m.ID, events.Answer{Receipt: events.Receipt{Shard: m.Shard, Queued: m.Queued, RoundTrip: m.RoundTrip}, Events: m.Answer}, nil)

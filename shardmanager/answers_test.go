@@ -348,3 +348,21 @@ func TestDeadlineOfAnActorsSharedRequest(t *testing.T) {
 		}
 	})
 }
+
+// TestMemberListIsNotLimitedByAFrameThatNeverWent: a whole list that was admitted onto a
+// connection, and came back since that one had ended, is asked for on the next.
+func TestMemberListIsNotLimitedByAFrameThatNeverWent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(20), gatewaytest.WithMembers(3))
+		m := newManager(t, g, allMembers)
+		start(t, m)
+		for i := range 20 {
+			m.System().Root.Send(m.Supervisor(), actors.RestartShard{Shard: 0}) // and the request right behind it
+			guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, i)
+			if members, err := fullList(guild).SendEvent(t.Context(), m); err != nil || len(members.Members) != 3 {
+				t.Errorf("%d members, %v", len(members.Members), err)
+			}
+			pass(time.Minute)
+		}
+	})
+}
