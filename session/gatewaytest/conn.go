@@ -73,8 +73,8 @@ func newConn(s *Server, ws *websocket.Conn, compression events.Compression) *con
 // Source: events/gateway#hello-event
 func (c *conn) hello() {
 	c.srv.mu.Lock()
+	defer c.srv.mu.Unlock()
 	c.greet()
-	c.srv.mu.Unlock()
 	c.payload(events.OpHello, map[string]int64{"heartbeat_interval": c.srv.set.interval.Milliseconds()})
 }
 
@@ -88,6 +88,7 @@ func (c *conn) greet() {
 
 // payload sends one that is not a dispatch.
 func (c *conn) payload(op events.Opcode, d any) {
+	c.srv.note(c, Entry{Kind: Sent, Op: op, Data: encode(d)})
 	c.post(outgoing{payload: encode(map[string]any{"op": op, "d": d, "s": nil, "t": nil})})
 }
 
@@ -178,6 +179,7 @@ func (c *conn) cut() {
 func (c *conn) closeWith(code events.CloseCode) {
 	c.leave()
 	c.closing = true
+	c.srv.note(c, Entry{Kind: Closing, Code: code})
 	c.post(outgoing{close: code})
 }
 
@@ -222,6 +224,7 @@ func (c *conn) failed(err error) {
 	if c.closing || !errors.As(err, &closed) {
 		return // it has answered a close frame, or was lost without one
 	}
+	c.srv.note(c, Entry{Kind: Closed, Code: events.CloseCode(closed.Code)})
 	if closed.Code == websocket.CloseNormalClosure || closed.Code == websocket.CloseGoingAway {
 		c.srv.stats.Ended++
 		if c.session != nil {
@@ -235,6 +238,7 @@ func (c *conn) gone() {
 	c.srv.mu.Lock()
 	defer c.srv.mu.Unlock()
 	delete(c.srv.conns, c)
+	c.srv.note(c, Entry{Kind: Gone})
 	c.leave()
 	if c.watchdog != nil {
 		c.watchdog.Stop()

@@ -15,6 +15,7 @@ func (s *Server) gatewayBot(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.stats.Discoveries++
 	s.refill(time.Now())
+	s.note(nil, Entry{Kind: Discovered})
 	hook, remaining, wait := s.discovery, max(0, s.remaining), time.Until(s.resetAt)
 	accepted := isBot && s.accepts(token)
 	s.mu.Unlock()

@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"net"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -36,6 +37,8 @@ type settings struct {
 	resumeTimeout  time.Duration
 	replay         int
 	split          int
+	trace          func(Entry)
+	listener       net.Listener
 }
 
 func defaults() settings {
@@ -60,6 +63,7 @@ func (s *settings) check() error {
 		{s.intents&^allIntents != 0, "WithAllowedIntents", "there is no such intent: use the constants of package events"},
 		{s.resumeTimeout < 0, "WithResumeTimeout", "give 0 or more"},
 		{s.replay < 0, "WithReplayBuffer", "give 0 or more"},
+		{s.virtual && s.listener != nil, "WithListener", "leave out WithVirtualNetwork: the listener is the network"},
 		{s.split < 0, "WithSplitFrames", "give 0, for whole messages, or more"},
 	} {
 		if rule.broken {

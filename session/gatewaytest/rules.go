@@ -60,6 +60,7 @@ func (s *Server) frame(c *conn, text bool, data []byte) {
 		return
 	}
 	op, d := *envelope.Op, envelope.D
+	s.note(c, Entry{Kind: Received, Op: op, Data: d})
 	if c.greeted.IsZero() {
 		s.violate(c, "before Hello", "%v was sent", op)
 	}

@@ -148,10 +148,14 @@ func (c *conn) drop() {
 // raw sends a payload as it is. A Hello counts as the server's own.
 func (c *conn) raw(payload []byte) {
 	var envelope struct {
-		Op events.Opcode `json:"op"`
+		Op events.Opcode   `json:"op"`
+		D  json.RawMessage `json:"d"`
 	}
-	if json.Unmarshal(payload, &envelope) == nil && envelope.Op == events.OpHello {
-		c.greet()
+	if json.Unmarshal(payload, &envelope) == nil {
+		c.srv.note(c, Entry{Kind: Sent, Op: envelope.Op, Data: envelope.D})
+		if envelope.Op == events.OpHello {
+			c.greet()
+		}
 	}
 	c.post(outgoing{payload: payload})
 }

@@ -72,8 +72,8 @@ func Start(opts ...Option) (*Server, error) {
 	if err := set.check(); err != nil {
 		return nil, err
 	}
-	var tcp net.Listener
-	if !set.virtual {
+	tcp := set.listener
+	if !set.virtual && tcp == nil {
 		var err error
 		if tcp, err = net.Listen("tcp", set.addr); err != nil {
 			return nil, fmt.Errorf("gatewaytest: %w: give WithAddr a free address of this machine", err)
@@ -146,6 +146,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == resumePath {
 		s.stats.AtResumeURL++
 	}
+	s.note(c, Entry{Kind: Opened, Remote: r.RemoteAddr})
 	hello := s.hello
 	s.running.Add(1)
 	defer s.running.Done()

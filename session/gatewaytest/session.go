@@ -12,6 +12,7 @@ import (
 // sess is a session: it outlives its connections, and keeps what it has sent.
 type sess struct {
 	id      string
+	number  int // from 1
 	shard   events.ShardID
 	intents events.Intents
 	seq     int64
@@ -41,6 +42,7 @@ func (s *Server) dispatch(session *sess, t events.Type, d any) int64 {
 
 func (s *Server) dispatchEncoded(session *sess, t events.Type, d []byte) int64 {
 	session.seq++
+	s.note(session.conn, Entry{Kind: Dispatched, Shard: session.shard, Session: session.number, Type: t, Seq: session.seq, Data: d})
 	payload := fmt.Appendf(nil, `{"t":%q,"s":%d,"op":0,"d":%s}`, t, session.seq, d)
 	session.log = append(session.log, dispatch{session.seq, payload})
 	if len(session.log) > s.set.replay {
@@ -96,7 +98,9 @@ func (s *Server) identify(c *conn, v verdict, now time.Time) {
 	s.sessions[session.id] = session
 	s.newest[v.shard], s.latest[v.shard.Index] = session, session
 	s.stats.Identifies++
+	session.number = s.stats.Identifies
 	s.attach(c, session)
+	s.note(c, Entry{Kind: Began, Data: []byte(session.id)})
 	c.live = true
 	s.welcome(session, v.sharded)
 }
@@ -207,5 +211,6 @@ func (s *Server) resume(c *conn, d []byte, now time.Time) {
 	}
 	c.live = true
 	s.stats.Resumes++
+	s.note(c, Entry{Kind: Resumed, Seq: *ask.Seq})
 	s.dispatch(session, "RESUMED", map[string]any{})
 }

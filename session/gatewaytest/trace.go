@@ -1,0 +1,62 @@
+package gatewaytest
+
+import (
+	"net"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Entry is one thing that the server saw or did, for tests that judge a whole run. See WithTrace.
+type Entry struct {
+	At      time.Time
+	Kind    EntryKind
+	Conn    int            // number of the connection, from 1; 0: it is about none
+	Remote  string         // Opened: the address of the client's end
+	Shard   events.ShardID // zero before Identify or Resume
+	Session int            // number of the session, from 1; 0: there is none
+	Op      events.Opcode  // Received, Sent, Dispatched
+	Type    events.Type    // Dispatched
+	Seq     int64          // Dispatched: its sequence. Resumed: that of the Resume.
+	Code    events.CloseCode
+	Data    []byte // Received, Sent, Dispatched: the d field. Began: the session's id. Not to be changed.
+}
+
+// EntryKind is what an Entry is about.
+type EntryKind string
+
+// The kinds of entries. A payload counts as sent when it is queued for the connection.
+const (
+	Opened     EntryKind = "opened"     // a WebSocket connection
+	Received   EntryKind = "received"   // a payload of the client's was read
+	Sent       EntryKind = "sent"       // a payload that is no dispatch
+	Dispatched EntryKind = "dispatched" // an event was made, whether or not a client is there
+	Began      EntryKind = "began"      // a session, by an Identify
+	Resumed    EntryKind = "resumed"    // a session, after all that was missed
+	Closing    EntryKind = "closing"    // the server ends a connection, with Code
+	Closed     EntryKind = "closed"     // the client ended a connection, with Code
+	Gone       EntryKind = "gone"       // the connection has ended
+	Discovered EntryKind = "discovered" // GET /gateway/bot was answered
+)
+
+// WithTrace has f told everything as it happens, one call at a time. f must not call the server.
+func WithTrace(f func(Entry)) Option { return func(s *settings) { s.trace = f } }
+
+// WithListener makes a server that listens on l, and that is reached by whatever l listens to:
+// the server's DialContext and Client connect to l's address by TCP.
+func WithListener(l net.Listener) Option { return func(s *settings) { s.listener = l } }
+
+// note tells of an entry. The server's lock must be held.
+func (s *Server) note(c *conn, e Entry) {
+	if s.set.trace == nil {
+		return
+	}
+	e.At = time.Now()
+	if c != nil {
+		e.Conn, e.Shard = c.number, c.shard
+		if c.session != nil {
+			e.Session = c.session.number
+		}
+	}
+	s.set.trace(e)
+}
