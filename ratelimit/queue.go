@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,7 +13,8 @@ import (
 type Queue struct {
 	spacing time.Duration
 	hold    time.Duration
-	kept    *int // the reserve, if it was set
+	kept    *int   // the reserve, if it was set
+	ledger  Ledger // nil: there is none
 
 	mu          sync.Mutex
 	known       bool
@@ -24,7 +26,14 @@ type Queue struct {
 	out         map[*waiter]bool  // permits that are out
 	written     map[int]time.Time // shard → its last Identify, while that matters
 	timer       *time.Timer
-	wake        time.Time // when the timer fires; zero: it is not set
+	wake        time.Time   // when the timer fires; zero: it is not set
+	starts      map[int]int // shard → its Identifies in this period
+	latest      time.Time   // when the last permit was granted
+
+	read   bool         // the ledger was read
+	busy   bool         // the ledger is being read or written
+	retry  time.Time    // when to read it again
+	refuse *LedgerError // why it could not be read
 }
 
 type waiter struct {
@@ -53,12 +62,14 @@ const (
 	// gather is how long a waiter waits for lower shards to come, so that a fleet whose shards
 	// connect at once, in any order, starts in order.
 	gather = 100 * time.Millisecond
+	// freeStarts is how many Identifies of a shard in a period are never spread over the day.
+	freeStarts = 3
 )
 
 func newQueue(s settings) *Queue {
 	return &Queue{
-		spacing: IdentifyInterval + s.identifyMargin, hold: s.hold, kept: s.reserve, concurrency: 1,
-		out: make(map[*waiter]bool), written: make(map[int]time.Time),
+		spacing: IdentifyInterval + s.identifyMargin, hold: s.hold, kept: s.reserve, ledger: s.ledger, concurrency: 1,
+		out: make(map[*waiter]bool), written: make(map[int]time.Time), starts: make(map[int]int),
 	}
 }
 
@@ -123,6 +134,7 @@ func (q *Queue) refill(now time.Time) {
 	if q.known && !now.Before(q.resetAt) {
 		q.remaining = q.total
 		q.resetAt = now.Add(day)
+		clear(q.starts)
 	}
 }
 
@@ -131,11 +143,44 @@ func (q *Queue) run() {
 	q.mu.Lock()
 	now := time.Now()
 	q.wake = time.Time{}
+	if !q.readLedger(now) {
+		ready := q.refused()
+		q.mu.Unlock()
+		tell(ready)
+		return
+	}
+	if q.busy { // it looks again when it is done
+		q.mu.Unlock()
+		return
+	}
 	ready := q.grant(now)
+	q.busy = q.ledger != nil && slices.ContainsFunc(ready, func(w *waiter) bool { return w.permit.Err() == nil })
+	write := q.busy
 	q.mu.Unlock()
+	if write {
+		q.write(ready) // the timer's goroutine is ours to wait on
+		return
+	}
+	tell(ready)
+}
+
+func tell(ready []*waiter) {
 	for _, w := range ready {
 		w.granted(w.permit)
 	}
+}
+
+// refused takes all out of the queue who are told that the ledger cannot be read.
+func (q *Queue) refused() []*waiter {
+	if q.refuse == nil {
+		return nil
+	}
+	ready := q.waiting
+	q.waiting = nil
+	for _, w := range ready {
+		w.permit = Refused(q.refuse)
+	}
+	return ready
 }
 
 // grant takes from the queue all who get their answer now.
@@ -161,7 +206,8 @@ func (q *Queue) grant(now time.Time) (ready []*waiter) {
 		if left := q.remaining - len(q.out); left <= q.reserve() {
 			w.permit = Refused(&BudgetError{Remaining: left, Reserve: q.reserve(), Until: q.resetAt})
 		} else {
-			w.since = now
+			w.since, q.latest = now, now
+			q.starts[w.shard]++
 			q.out[w] = true
 			w.permit = NewPermit(func() { q.used(w) }, func() { q.released(w) })
 		}
@@ -186,8 +232,10 @@ func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
 	refused := q.remaining-len(q.out) <= q.reserve() && len(q.out) == 0
 	for _, w := range q.waiting {
 		until, taken := busy[w.shard%q.concurrency]
-		if gathered := w.asked.Add(gather); now.Before(gathered) && (!taken || until.Before(gathered)) {
-			until, taken = gathered, true
+		for _, wait := range [...]time.Time{w.asked.Add(gather), q.paced(now, w)} {
+			if now.Before(wait) && (!taken || until.Before(wait)) {
+				until, taken = wait, true
+			}
 		}
 		if taken && !refused {
 			if wake.IsZero() || until.Before(wake) {
@@ -198,6 +246,17 @@ func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
 		}
 	}
 	return first, wake
+}
+
+// paced is until when a shard waits that has had its share. When sessions keep failing, all day
+// long, the first half of the budget is spent as fast as they ask; what is left is spread over
+// the rest of the period, so that there is something left when the trouble ends.
+func (q *Queue) paced(now time.Time, w *waiter) time.Time {
+	spare, all := q.remaining-len(q.out)-q.reserve(), q.total-q.reserve()
+	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 {
+		return time.Time{}
+	}
+	return q.latest.Add(q.resetAt.Sub(now) / time.Duration(spare))
 }
 
 func latest(times map[int]time.Time, key int, at time.Time) {

@@ -115,16 +115,16 @@ func (e *BudgetError) Error() string {
 }
 
 // Reserve is how many of a connection's payloads the session needs for itself in any 60 s: its
-// periodic heartbeats, and three more for Identify or Resume and for heartbeats that the
-// gateway asks for. It is at least 4 and leaves at least 1. An interval that is not positive
-// counts as the one that Discord uses.
+// periodic heartbeats, of which one more may arrive when the interval divides a minute, and three
+// more for Identify or Resume and for heartbeats that the gateway asks for. It is at least 4 and
+// leaves at least 1. An interval that is not positive counts as the one that Discord uses.
 func Reserve(heartbeat time.Duration) int {
 	const own, usual = 3, 41250 * time.Millisecond
 	if heartbeat <= 0 {
 		heartbeat = usual
 	}
-	beats := int((ConnectionPeriod + heartbeat - 1) / heartbeat)
-	return min(max(beats, 1)+own, ConnectionLimit-1)
+	beats := int(ConnectionPeriod/heartbeat) + 1
+	return min(beats+own, ConnectionLimit-1)
 }
 
 // Option changes one setting of Local.
@@ -135,6 +135,7 @@ type settings struct {
 	identifyMargin   time.Duration
 	connectionMargin time.Duration
 	hold             time.Duration
+	ledger           Ledger
 }
 
 // WithReserve sets how many Identifies of the day's budget are never spent. The default is a

@@ -69,8 +69,8 @@ func TestReserve(t *testing.T) {
 		heartbeat time.Duration
 		want      int
 	}{
-		{41250 * time.Millisecond, 5}, {45 * time.Second, 5}, {60 * time.Second, 4}, {10 * time.Minute, 4},
-		{30 * time.Second, 5}, {time.Second, 63}, {time.Millisecond, 119}, {0, 5}, {-1, 5},
+		{41250 * time.Millisecond, 5}, {45 * time.Second, 5}, {60 * time.Second, 5}, {10 * time.Minute, 4},
+		{30 * time.Second, 6}, {5 * time.Second, 16}, {time.Second, 64}, {time.Millisecond, 119}, {0, 5}, {-1, 5},
 	} {
 		if got := ratelimit.Reserve(test.heartbeat); got != test.want {
 			t.Errorf("Reserve(%v) = %d, want %d", test.heartbeat, got, test.want)
