@@ -155,5 +155,8 @@ func (m *Machine) acknowledged() {
 	}
 	took := m.now.Sub(m.beat.sent)
 	m.beat.sent = time.Time{}
+	if m.state == Ready {
+		m.cursor.Restored = false // the gateway answers in order: nothing old comes after it
+	}
 	m.host.Latency(took)
 }

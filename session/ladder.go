@@ -23,24 +23,22 @@ var (
 const closeToResume = events.CloseUnknownError
 
 const (
-	maxResumes   = 3 // failed in a row, then the session is given up
-	maxURLDials  = 2 // failed in a row to the resume URL, then the gateway's own URL is dialled
-	healthy      = time.Minute
-	backoffBase  = 2 * time.Second
-	backoffCap   = 30 * time.Second
-	identifyCap  = 10 * time.Minute // once Identifies are spent without a healthy minute
-	identifyFree = 2                // Identifies after which that cap applies
+	dialGrace   = time.Second // for a dial that does not end by its time
+	maxResumes  = 3           // failed in a row, then the session is given up
+	maxURLDials = 2           // failed in a row to the resume URL, then the gateway's own URL is dialled
+	healthy     = time.Minute
+	backoffBase = 2 * time.Second
+	backoffCap  = 30 * time.Second
 )
 
 // ladder remembers what failed, to choose the next step down: the resume URL, then the
 // gateway's own URL with the same session, then a new session.
 type ladder struct {
-	attempts   int       // connections in a row without a healthy minute
-	resumes    int       // failed Resumes of this session in a row
-	dials      int       // connections to the resume URL in a row that came to no Hello
-	identifies int       // written since the last healthy minute
-	reached    int64     // the sequence when Resume was written, to see progress
-	ready      time.Time // since when the session is Ready; zero: it is not
+	attempts int       // connections in a row without a healthy minute
+	resumes  int       // failed Resumes of this session in a row
+	dials    int       // connections to the resume URL in a row that came to no Hello
+	reached  int64     // the sequence when Resume was written, to see progress
+	ready    time.Time // since when the session is Ready; zero: it is not
 }
 
 // url is where to dial: the resume URL only for a session that it belongs to, else empty.
@@ -55,7 +53,7 @@ func (m *Machine) connect(cause error) {
 	m.conn++
 	m.open = true
 	m.beat = heartbeat{}
-	m.become(Connecting, m.now.Add(DialTimeout), Change{Cause: cause})
+	m.become(Connecting, m.now.Add(DialTimeout+dialGrace), Change{Cause: cause})
 	m.host.Connect(m.conn, m.url())
 }
 
@@ -119,13 +117,10 @@ func (m *Machine) hasSession() bool { return m.cursor.Resumable() || m.state == 
 var errSessionGone = errors.New("the session is gone")
 
 // backoff is full jitter below a bound that doubles: it spreads a fleet that lost its
-// connections at one instant. The bound falls back only after a healthy minute.
+// connections at one instant. The bound falls back only after a healthy minute. That Identifies
+// which keep failing do not use up the day's budget is the identify queue's concern.
 func (m *Machine) backoff() time.Duration {
-	limit := backoffCap
-	if m.ladder.identifies > identifyFree {
-		limit = identifyCap
-	}
-	bound := min(backoffBase<<min(m.ladder.attempts, 20), limit)
+	bound := min(backoffBase<<min(m.ladder.attempts, 20), backoffCap)
 	m.ladder.attempts++
 	return jitter(m.cfg.Rand, bound)
 }

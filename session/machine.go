@@ -19,7 +19,7 @@ type Config struct {
 
 // The time that each phase may take.
 const (
-	DialTimeout  = 10 * time.Second // to a WebSocket connection, with DNS, TCP, TLS and upgrade
+	DialTimeout  = 10 * time.Second // to a WebSocket connection, with DNS, TCP, TLS and upgrade; the Host keeps it
 	HelloTimeout = 10 * time.Second // from the connection to Hello
 	ReadyTimeout = 30 * time.Second // from Identify to READY; from Resume, or the last event that it sent again, to RESUMED
 )

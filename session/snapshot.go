@@ -16,6 +16,7 @@ type Cursor struct {
 	Seq       int64            // the last sequence handed to Host.Deliver
 	Session   uint64           // counts the sessions of the shard: see events.Meta
 	User      events.Snowflake // the bot itself
+	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
 }
 
 // Resumable reports whether there is a session to resume.
@@ -23,7 +24,7 @@ func (c *Cursor) Resumable() bool { return c.SessionID != "" }
 
 // clear forgets the session, but not how many there were.
 func (c *Cursor) clear() {
-	c.SessionID, c.ResumeURL, c.Seq = "", "", 0
+	c.SessionID, c.ResumeURL, c.Seq, c.Restored = "", "", 0, false
 }
 
 // Snapshot is a session at rest: with the token, all that is needed to resume it, in this
@@ -33,8 +34,17 @@ type Snapshot struct {
 	Shard     events.ShardID
 	SessionID string
 	ResumeURL string
-	Seq       int64     // every event up to it has been handled
-	SavedAt   time.Time // when Seq was true
+	Seq       int64            // every event up to it has been handled
+	Exact     bool             // and none after it was begun: nothing can come twice
+	Bot       events.Snowflake // whose session it is; 0: not known
+	SavedAt   time.Time        // when Seq was true
+}
+
+// Cursor is where a session continues that was at rest.
+func (s Snapshot) Cursor() Cursor {
+	return Cursor{
+		SessionID: events.Secret(s.SessionID), ResumeURL: events.Secret(s.ResumeURL), Seq: s.Seq, User: s.Bot, Restored: !s.Exact,
+	}
 }
 
 // Format prints the snapshot without its secrets, whatever the verb.

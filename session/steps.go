@@ -65,6 +65,9 @@ func (m *Machine) stepResuming(in Input) {
 			if raw.Type == events.TypeResumed {
 				m.ladder.resumes, m.ladder.dials, m.ladder.ready = 0, 0, m.now
 				m.become(Ready, time.Time{}, Change{})
+				if m.cursor.Restored && m.beat.spare(m.now, 0) {
+					m.writeHeartbeat() // its ACK ends the replay: this RESUMED may itself be one that came again
+				}
 				return
 			}
 			m.deadline = m.now.Add(ReadyTimeout)
@@ -158,7 +161,6 @@ func (m *Machine) identify() {
 		return
 	}
 	m.beat.spare(m.now, 0)
-	m.ladder.identifies++
 	m.become(Identifying, m.now.Add(ReadyTimeout), Change{})
 	m.host.Write(m.conn, events.OpIdentify, payload)
 }
@@ -216,6 +218,7 @@ func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
 	}
 	m.host.Deliver(raw, events.Meta{
 		Shard: m.cfg.Shard, Session: m.cursor.Session, Seq: raw.Seq, Received: at, Replayed: replayed,
+		Redelivered: m.cursor.Restored,
 	})
 	m.cursor.Seq = max(m.cursor.Seq, raw.Seq)
 }

@@ -43,13 +43,16 @@ func (s *memoryStore) Format(f fmt.State, _ rune) {
 }
 
 func (s *memoryStore) Load(ctx context.Context, shard events.ShardID) (Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return Snapshot{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	snapshot, ok := s.snapshots[shard]
 	if !ok {
 		return Snapshot{}, ErrNoSnapshot
 	}
-	return snapshot, ctx.Err()
+	return snapshot, nil
 }
 
 func (s *memoryStore) Save(ctx context.Context, snapshots ...Snapshot) error {
@@ -65,8 +68,11 @@ func (s *memoryStore) Save(ctx context.Context, snapshots ...Snapshot) error {
 }
 
 func (s *memoryStore) Delete(ctx context.Context, shard events.ShardID) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.snapshots, shard)
-	return ctx.Err()
+	return nil
 }
