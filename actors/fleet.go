@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
@@ -38,6 +39,10 @@ type SupervisorConfig struct {
 	// Changed is told every change of state, on the shard's actor: it must not block.
 	Changed func(events.ShardID, session.Change)
 	Logger  *zap.Logger // nil: silent
+	// ShardProps are further props of a shard's actor: middleware, a dispatcher. nil: none.
+	ShardProps func(shard int) []actor.PropsOption
+	// Seed makes the jitter of heartbeats and reconnects repeatable, for tests. 0: it is random.
+	Seed uint64
 }
 
 const defaultQueueLimit = 1024
@@ -94,6 +99,8 @@ type ShardStatus struct {
 	Resumes     int // sessions continued
 	Crashes     int // of the shard's actor
 	Quarantined bool
+
+	beat time.Duration // in Ready: the heartbeat interval
 }
 
 // Status answers GetStatus: all shards, by index.
@@ -190,11 +197,17 @@ func (f *Fleet) Shard(index int) (ShardStatus, bool) {
 // Restore gives a shard the session to begin with. It must come before StartShards.
 func (f *Fleet) Restore(snapshot session.Snapshot) {
 	r := f.ensure(snapshot.Shard)
-	r.cursor = session.Cursor{
-		SessionID: events.Secret(snapshot.SessionID), ResumeURL: events.Secret(snapshot.ResumeURL), Seq: snapshot.Seq,
-	}
+	r.cursor = snapshot.Cursor()
 	r.seq.Store(snapshot.Seq)
 	r.keep()
+}
+
+// random is where a shard's jitter comes from; which tells apart those who draw. nil: the system.
+func (f *Fleet) random(shard int, which uint64) *rand.Rand {
+	if f.cfg.Seed == 0 {
+		return nil
+	}
+	return rand.New(rand.NewPCG(f.cfg.Seed, uint64(shard)<<32|which))
 }
 
 // Drained lets a shard read again after Deliver reported that it is full.
@@ -283,7 +296,7 @@ func (f *Fleet) wanted(index int) bool {
 // changed makes a move of a shard's session known. crashed: its actor has crashed.
 func (f *Fleet) changed(r *record, c session.Change, crashed bool) {
 	r.update(func(s *ShardStatus) {
-		s.State, s.Since, s.Conn, s.Session, s.Retry = c.To, c.At, c.Conn, c.Session, c.Retry
+		s.State, s.Since, s.Conn, s.Session, s.Retry, s.beat = c.To, c.At, c.Conn, c.Session, c.Retry, c.Beat
 		if c.Cause != nil || c.To == session.Closed {
 			s.Cause = c.Cause
 		}
@@ -304,7 +317,7 @@ func (f *Fleet) changed(r *record, c session.Change, crashed bool) {
 
 // Session is what the shard's session is known by, for a store, and its number (see
 // events.Meta); false if there is none. Its Seq is that of the latest event; whether it was
-// handled, the subscribers know.
+// handled, the subscribers know. It is not Exact while what comes may have come before.
 func (f *Fleet) Session(index int) (snapshot session.Snapshot, number uint64, ok bool) {
 	r := f.record(index)
 	if r == nil {
@@ -314,6 +327,7 @@ func (f *Fleet) Session(index int) (snapshot session.Snapshot, number uint64, ok
 	defer r.mu.Unlock()
 	return session.Snapshot{
 		Shard: r.id, SessionID: r.kept.SessionID.Reveal(), ResumeURL: r.kept.ResumeURL.Reveal(), Seq: r.seq.Load(),
+		Bot: r.kept.User, Exact: !r.kept.Restored,
 	}, r.kept.Session, r.kept.Resumable()
 }
 

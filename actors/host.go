@@ -20,7 +20,7 @@ type host struct{ *shard }
 func (h host) Connect(conn uint64, url events.Secret) {
 	s := h.shard
 	s.owed, s.full = nil, false
-	l := newLink(conn, s.system, s.self)
+	l := newLink(s.record.id, conn, s.system, s.self)
 	s.link = l
 	s.record.link.Store(l)
 	if url == "" {
@@ -83,6 +83,7 @@ func (h host) Deliver(raw events.Raw, meta events.Meta) {
 
 func (h host) Latency(d time.Duration) {
 	s, now := h.shard, time.Now()
+	s.record.keep() // an ACK may end what comes again
 	s.record.update(func(status *ShardStatus) { status.Latency, status.LatencyAt = d, now })
 	s.settle(s.replies.Acknowledged(now))
 }
@@ -104,9 +105,8 @@ func (h host) Changed(c session.Change) {
 		s.log.Info("shard ready", fields...)
 		s.system.Root.Send(s.supervisor, shardUp{index, c.Conn, c.Beat})
 	case c.To == session.Closed:
-		final := ErrClosed
+		final := closedBy(c.Cause)
 		if c.Cause != nil && !errors.Is(c.Cause, ErrClosed) {
-			final = errors.Join(ErrClosed, c.Cause)
 			s.log.Error("shard closed", fields...)
 		} else {
 			s.log.Info("shard closed", fields...)
@@ -138,8 +138,12 @@ func (h host) Odd(err error) { h.log.Warn("odd gateway", zap.Error(err)) }
 // refusedUntil is when a refused permit may be asked for again.
 func refusedUntil(err error) time.Time {
 	var budget *ratelimit.BudgetError
-	if errors.As(err, &budget) {
+	var ledger *ratelimit.LedgerError
+	switch {
+	case errors.As(err, &budget):
 		return budget.Until
+	case errors.As(err, &ledger):
+		return ledger.Until
 	}
 	return time.Time{}
 }

@@ -32,10 +32,25 @@ type link struct {
 	closed bool
 }
 
-func newLink(conn uint64, system *actor.ActorSystem, shard *actor.PID) *link {
+func newLink(id events.ShardID, conn uint64, system *actor.ActorSystem, shard *actor.PID) *link {
 	l := &link{conn: conn, system: system, shard: shard, credit: make(chan struct{}, credit)}
-	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.ctx, l.cancel = context.WithCancel(context.WithValue(context.Background(), dialKey{}, Dial{id, conn}))
 	return l
+}
+
+type dialKey struct{}
+
+// Dial says what a dial is for.
+type Dial struct {
+	Shard events.ShardID
+	Conn  uint64 // the number of the shard's connection, as in its status
+}
+
+// DialOf tells what a dial is for, inside of NetDial: to choose an address to dial from, for
+// one. false: ctx is of no such dial.
+func DialOf(ctx context.Context) (Dial, bool) {
+	d, ok := ctx.Value(dialKey{}).(Dial)
+	return d, ok
 }
 
 // run dials and reads until the connection ends.

@@ -106,7 +106,7 @@ func (s *shard) start(ctx actor.Context) {
 	identify := s.fleet.cfg.Identify
 	machine, err := session.NewMachine(session.Config{
 		Shard: s.record.id, Identify: identify, Cursor: &s.record.cursor,
-		Conn: s.record.now().Conn,
+		Conn: s.record.now().Conn, Rand: s.fleet.random(s.record.id.Index, s.record.now().Conn),
 	}, host{s})
 	if err != nil {
 		s.fleet.changed(s.record, session.Change{At: time.Now(), To: session.Closed, Cause: err}, false)

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -54,7 +55,12 @@ func (s *supervisor) HandleFailure(system *actor.ActorSystem, parent actor.Super
 		return
 	}
 	delay := restartBase << (len(c.crashes) - 1)
-	delay += rand.N((restartSpread - 1) * delay)
+	spread := (restartSpread - 1) * delay
+	if random := s.fleet.random(index, uint64(1)<<31|uint64(len(c.crashes))); random != nil {
+		delay += time.Duration(random.Int64N(int64(spread)))
+	} else {
+		delay += rand.N(spread)
+	}
 	log.Error("shard actor crashed: it restarts and resumes", zap.Duration("delay", delay))
 	s.fleet.changed(record, session.Change{
 		At: now, From: record.now().State, To: session.Backoff, Conn: record.now().Conn,
@@ -102,8 +108,8 @@ func cut(text string) string {
 	return text
 }
 
-// guardian is the strategy for a supervisor. What it keeps of a message that it crashed on is
-// that message alone, so it goes on with the next one: its shards never notice.
+// guardian is the strategy for a supervisor. What it loses in a crash is the message that it
+// crashed on, so it goes on with the next one: its shards never notice.
 type guardian struct{}
 
 // Guardian returns the strategy under which a supervisor survives a crash: the asker is
@@ -114,14 +120,68 @@ func Guardian() actor.SupervisorStrategy { return guardian{} }
 // HandleFailure implements actor.SupervisorStrategy.
 func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
 	answerCrashed(message)
-	if envelope, ok := message.(*actor.MessageEnvelope); ok && envelope.Sender != nil {
-		switch m := envelope.Message.(type) {
-		case SendEvent:
-			system.Root.Send(envelope.Sender, &SendFailed{ID: m.ID, Err: &SendError{m.Shard, m.Op, Queued, ErrCrashed}})
-		case *SendEvent:
-			system.Root.Send(envelope.Sender, &SendFailed{ID: m.ID, Err: &SendError{m.Shard, m.Op, Queued, ErrCrashed}})
+	lost := recovered{}
+	if envelope, ok := message.(*actor.MessageEnvelope); ok {
+		message = envelope.Message
+		if answer := crashAnswer(message); answer != nil && envelope.Sender != nil {
+			system.Root.Send(envelope.Sender, answer)
 		}
+	}
+	switch m := message.(type) {
+	case *EventSent:
+		lost.request = m.ID
+	case *SendFailed:
+		lost.request = m.ID
 	}
 	system.Logger().LogAttrs(context.Background(), 8, "supervisor crashed: it goes on")
 	parent.ResumeChildren(who)
+	system.Root.Send(who, lost)
+}
+
+// crashAnswer is what whoever asked the supervisor by a message is told, or nil.
+func crashAnswer(message any) any {
+	switch m := message.(type) {
+	case SendEvent:
+		return &SendFailed{ID: m.ID, Err: &SendError{m.Shard, m.Op, Queued, ErrCrashed}}
+	case *SendEvent:
+		return &SendFailed{ID: m.ID, Err: &SendError{m.Shard, m.Op, Queued, ErrCrashed}}
+	case StartShards, *StartShards:
+		return ShardsStarted{Err: ErrCrashed}
+	}
+	return nil
+}
+
+// recovered follows a crash of the supervisor: what the message that it crashed on would have
+// told it, it finds out by itself. Guardian → supervisor.
+type recovered struct {
+	request uint64 // one that the supervisor made, and whose outcome is lost; 0: none
+}
+
+// catchUp brings the supervisor up to date with its shards.
+func (s *supervisor) catchUp(ctx actor.Context, m recovered) {
+	if m.request != 0 {
+		s.settleShared(ctx, m.request, events.Answer{}, &SendError{Stage: Written, Err: ErrCrashed})
+	}
+	s.armed = time.Time{} // the tick may be what was lost
+	for index, c := range s.shards {
+		status := s.fleet.record(index).now()
+		switch {
+		case c.final != nil:
+		case status.State == session.Closed:
+			s.down(shardDown{shard: index, final: closedBy(status.Cause)})
+		case status.State != session.Ready:
+			c.admission.shut()
+		case c.admission.conn != status.Conn || c.admission.bucket == nil:
+			s.up(ctx, shardUp{index, status.Conn, status.beat})
+		}
+		s.drain(ctx, c)
+	}
+}
+
+// closedBy is what send events of a closed shard end in.
+func closedBy(cause error) error {
+	if cause == nil || errors.Is(cause, ErrClosed) {
+		return ErrClosed
+	}
+	return errors.Join(ErrClosed, cause)
 }

@@ -58,6 +58,8 @@ func (s *supervisor) Receive(ctx actor.Context) {
 		s.ask(ctx, m)
 	case *SendEvent:
 		s.ask(ctx, *m)
+	case recovered:
+		s.catchUp(ctx, m)
 	case admitTick:
 		s.armed = time.Time{}
 		s.admitDue(ctx)
@@ -240,7 +242,11 @@ func (s *supervisor) spawn(ctx actor.Context, id events.ShardID) error {
 		return nil
 	}
 	record := s.fleet.ensure(id)
-	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.fleet, record, ctx.Self()) })
+	var opts []actor.PropsOption
+	if s.fleet.cfg.ShardProps != nil {
+		opts = s.fleet.cfg.ShardProps(id.Index)
+	}
+	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.fleet, record, ctx.Self()) }, opts...)
 	pid, err := ctx.SpawnNamed(props, fmt.Sprintf("shard-%d-%d", id.Total, id.Index))
 	if err != nil {
 		return fmt.Errorf("actors: shard %v: %w", id, err)
