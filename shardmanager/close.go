@@ -68,9 +68,11 @@ func (m *Manager) end(cause error, code events.CloseCode) {
 	if cause != nil {
 		m.log.Error("manager ends", zap.Error(cause))
 	}
-	if before != phaseStarting { // Start sees to it when it comes back
-		go m.shutdown(code)
+	if before == phaseStarting {
+		m.abort(ErrClosed) // Start sees to the rest when it comes back
+		return
 	}
+	go m.shutdown(code)
 }
 
 // shutdown ends everything, from the sockets up. Each step is bounded, the sum below 5 s.
@@ -88,11 +90,12 @@ func (m *Manager) shutdown(code events.CloseCode) {
 	}
 	drained, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	if err := m.bus.Close(drained); err != nil {
-		m.log.Warn("handlers did not finish in time", zap.Error(err))
+	undone := m.bus.Close(drained)
+	if undone != nil {
+		m.log.Warn("handlers did not finish in time", zap.Error(undone))
 	}
 	if saver != nil {
-		saver.close()
+		saver.close(undone == nil)
 	}
 	if supervisor != nil {
 		if err := system.Root.StopFuture(supervisor).Wait(); err != nil {

@@ -77,6 +77,10 @@ func (g gateway) sessionStart() ratelimit.SessionStart {
 
 // discover asks until it has an answer, ctx ends, or asking again would be useless.
 func (m *Manager) discover(ctx context.Context) (gateway, error) {
+	jitter := rand.Int64N
+	if m.cfg.seed != 0 {
+		jitter = rand.New(rand.NewPCG(m.cfg.seed, 0)).Int64N
+	}
 	for attempt := 0; ; attempt++ {
 		found, err := m.askGateway(ctx)
 		if err == nil {
@@ -87,7 +91,7 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 			return gateway{}, err
 		}
 		bound := min(discoveryBase<<min(attempt, 16), discoveryCap)
-		wait := time.Duration(rand.Int64N(int64(bound)))
+		wait := time.Duration(jitter(int64(bound)))
 		if !failed.Until.IsZero() {
 			wait = time.Until(failed.Until)
 		} else if failed.Status >= 400 && failed.Status < 500 {

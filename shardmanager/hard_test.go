@@ -86,6 +86,7 @@ func (s *slowStore) Save(ctx context.Context, all ...session.Snapshot) error {
 func TestSlowStoreDelaysNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
+		t.Cleanup(func() { pass(10 * time.Second) }) // Close leaves the store behind
 		store := &slowStore{Store: session.NewMemoryStore()}
 		m := newManager(t, g, shardmanager.WithSessionStore(store))
 		var n, disorder int

@@ -39,8 +39,9 @@ type Manager struct {
 
 	mu         sync.Mutex
 	phase      phase
-	cause      error // why it ends; nil: it was asked to
-	own        bool  // the actor system is ours to shut down
+	cause      error                   // why it ends; nil: it was asked to
+	abort      context.CancelCauseFunc // of Start
+	own        bool                    // the actor system is ours to shut down
 	system     *actor.ActorSystem
 	fleet      *actors.Fleet
 	supervisor *actor.PID
@@ -89,7 +90,9 @@ func (m *Manager) Start(ctx context.Context) error {
 		}
 		return ErrStarted
 	}
-	m.phase = phaseStarting
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	m.phase, m.abort = phaseStarting, abort
 	m.mu.Unlock()
 
 	err := m.start(ctx)
@@ -124,6 +127,9 @@ func (m *Manager) start(ctx context.Context) error {
 		if m.cfg.reserve != nil {
 			opts = append(opts, ratelimit.WithReserve(*m.cfg.reserve))
 		}
+		if ledger, ok := m.cfg.store.(ratelimit.Ledger); ok {
+			opts = append(opts, ratelimit.WithLedger(ledger))
+		}
 		limiter = ratelimit.Local(found.sessionStart(), opts...)
 	} else {
 		limiter.Identify().Update(found.sessionStart())
@@ -135,7 +141,7 @@ func (m *Manager) start(ctx context.Context) error {
 	fleet, err := actors.NewFleet(actors.SupervisorConfig{
 		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, Compression: m.cfg.compression,
 		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
-		Deliver: m.deliver, Changed: m.changed, Logger: m.log,
+		Deliver: m.deliver, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
 	})
 	if err != nil {
 		return err
@@ -157,7 +163,11 @@ func (m *Manager) start(ctx context.Context) error {
 	if own {
 		system = newSystem(m.log)
 	}
-	supervisor := system.Root.SpawnPrefix(fleet.Props(actor.WithGuardian(actors.Guardian())), "signalbox-")
+	opts := []actor.PropsOption{actor.WithGuardian(actors.Guardian())}
+	if m.cfg.props != nil {
+		opts = append(opts, m.cfg.props(-1)...)
+	}
+	supervisor := system.Root.SpawnPrefix(fleet.Props(opts...), "signalbox-")
 	m.mu.Lock()
 	m.system, m.own, m.fleet, m.supervisor = system, own, fleet, supervisor
 	if m.cfg.store != nil {
@@ -165,12 +175,18 @@ func (m *Manager) start(ctx context.Context) error {
 	}
 	m.refresher = newRefresher(m, fleet, limiter.Identify(), total)
 	m.mu.Unlock()
-	answer, err := system.Root.RequestFuture(supervisor, actors.StartShards{Total: total, IDs: ids}, 10*time.Second).Result()
-	if err != nil {
-		return fmt.Errorf("shardmanager: the supervisor does not answer: %w", err)
+	for attempt := 1; ; attempt++ {
+		answer, err := system.Root.RequestFuture(supervisor, actors.StartShards{Total: total, IDs: ids}, startTimeout).Result()
+		if err != nil {
+			return fmt.Errorf("shardmanager: the supervisor does not answer: %w", err)
+		}
+		if err = answer.(actors.ShardsStarted).Err; !errors.Is(err, actors.ErrCrashed) || attempt == 3 {
+			return err
+		}
 	}
-	return answer.(actors.ShardsStarted).Err
 }
+
+const startTimeout = 10 * time.Second // for the supervisor to start its shards' actors
 
 const deadLetterPause = 5 * time.Millisecond
 
@@ -183,27 +199,6 @@ func newSystem(log *zap.Logger) *actor.ActorSystem {
 		actor.WithDeadLetterThrottleInterval(deadLetterPause),
 		actor.WithDeadLetterRequestLogging(false),
 	)
-}
-
-// restore loads the sessions to begin with. Of a store that fails nothing is known, and to
-// identify all shards for that could cost the day's budget: it is an error.
-func (m *Manager) restore(ctx context.Context, fleet *actors.Fleet, ids []int, total int) (map[int]session.Snapshot, error) {
-	stored := make(map[int]session.Snapshot)
-	for _, index := range ids {
-		id := events.ShardID{Index: index, Total: total}
-		snapshot, err := m.cfg.store.Load(ctx, id)
-		switch {
-		case errors.Is(err, session.ErrNoSnapshot):
-		case err != nil:
-			return nil, fmt.Errorf("shardmanager: session store: shard %v: %w", id, err)
-		case snapshot.Shard != id || snapshot.SessionID == "" || snapshot.Seq < 0:
-			m.log.Warn("stored session discarded: it is not this shard's", zap.Stringer("shard", id))
-		default:
-			fleet.Restore(snapshot)
-			stored[index] = snapshot
-		}
-	}
-	return stored, nil
 }
 
 // WaitReady waits until every shard is Ready. It returns early, with the reason, when that

@@ -47,6 +47,9 @@ type config struct {
 	queueLimit  int
 	hooks       []Hook
 
+	props func(shard int) []actor.PropsOption
+	seed  uint64
+
 	intentsFromHandlers bool
 }
 
@@ -102,7 +105,8 @@ func WithIdentifyReserve(identifies int) Option {
 }
 
 // WithSessionStore sets where sessions are kept beyond the process, so that it resumes them
-// when it starts again. The default is nowhere.
+// when it starts again. A store that is a ratelimit.Ledger as well, such as boltstore's, keeps the
+// Identifies that were spent too, unless there is a WithRateLimiter. The default is nowhere.
 func WithSessionStore(store session.Store) Option { return func(c *config) { c.store = store } }
 
 // WithCompression sets how the gateway compresses. The default is zstd-stream.
@@ -111,6 +115,7 @@ func WithCompression(compression events.Compression) Option {
 }
 
 // WithNetDial sets how connections to the gateway are made. The default is the net package's.
+// actors.DialOf tells from ctx for which shard.
 func WithNetDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) Option {
 	return func(c *config) { c.netDial = dial }
 }
@@ -134,6 +139,16 @@ func WithGatewayHosts(hosts ...string) Option {
 // WithQueueLimit sets how many send events may wait for one shard. The default is 1024. One
 // more is refused with actors.ErrQueueFull.
 func WithQueueLimit(sends int) Option { return func(c *config) { c.queueLimit = sends } }
+
+// WithActorProps adds props, such as middleware or a dispatcher, to the actors: to the shards' by
+// index, and to the supervisor's, which is -1. The default is none.
+func WithActorProps(props func(shard int) []actor.PropsOption) Option {
+	return func(c *config) { c.props = props }
+}
+
+// WithSeed makes the jitter of heartbeats and reconnects repeatable, for tests. The default, 0,
+// is random: a fleet that was cut off at one instant must not come back at one.
+func WithSeed(seed uint64) Option { return func(c *config) { c.seed = seed } }
 
 // WithHooks adds hooks: see Hook.
 func WithHooks(hooks ...Hook) Option { return func(c *config) { c.hooks = append(c.hooks, hooks...) } }
