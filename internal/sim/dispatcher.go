@@ -1,0 +1,87 @@
+package sim
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// dispatcher runs the actors of a process one at a time, in an order that the seed decides.
+// Before each turn it lets everything else come to rest, so that what is ready to run does not
+// depend on how goroutines are scheduled.
+type dispatcher struct {
+	mu     sync.Mutex
+	ready  []turn
+	random *rand.Rand
+	wake   chan struct{}
+	stop   chan struct{}
+}
+
+type turn struct {
+	actor int // index of the shard, or -1
+	run   func()
+}
+
+func newDispatcher(seed uint64, process int) *dispatcher {
+	d := &dispatcher{
+		random: rand.New(rand.NewPCG(seed^0x61637472, uint64(process))), wake: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+	go d.loop()
+	return d
+}
+
+// of is the dispatcher for one actor.
+func (d *dispatcher) of(index int) actor.Dispatcher { return dispatcherOf{d, index} }
+
+type dispatcherOf struct {
+	*dispatcher
+	index int
+}
+
+// Schedule implements actor.Dispatcher.
+func (d dispatcherOf) Schedule(run func()) {
+	d.mu.Lock()
+	d.ready = append(d.ready, turn{d.index, run})
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Throughput implements actor.Dispatcher.
+func (dispatcherOf) Throughput() int { return 300 }
+
+func (d *dispatcher) loop() {
+	for {
+		select {
+		case <-d.wake:
+		case <-d.stop:
+			return
+		}
+		for d.turn() {
+		}
+	}
+}
+
+func (d *dispatcher) turn() bool {
+	time.Sleep(1) // a nanosecond passes when all else rests
+	d.mu.Lock()
+	if len(d.ready) == 0 {
+		d.mu.Unlock()
+		return false
+	}
+	slices.SortStableFunc(d.ready, func(a, b turn) int { return cmp.Compare(a.actor, b.actor) })
+	i := d.random.IntN(len(d.ready))
+	next := d.ready[i]
+	d.ready = slices.Delete(d.ready, i, i+1)
+	d.mu.Unlock()
+	next.run()
+	return true
+}
+
+func (d *dispatcher) close() { close(d.stop) }

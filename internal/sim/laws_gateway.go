@@ -1,0 +1,291 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// all are the payloads of an opcode that the gateway has read, in order.
+func (c *check) all(op events.Opcode) (found []Record) {
+	for _, r := range c.trace {
+		if r.Witness == Gateway && r.What == "received" && r.Op == op {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// spacing: I-1. Identifies of one key are 5 s apart, and no 5 s hold more than there are keys.
+func (c *check) spacing() {
+	identifies := c.all(events.OpIdentify)
+	last := make(map[int]time.Duration)
+	for i, r := range identifies {
+		key := r.Shard % c.plan.Concurrency
+		if before, ok := last[key]; ok && r.At-before < 5*time.Second {
+			c.fail("I-1 identify spacing", r.At, "shard %d identifies %v after another of key %d", r.Shard, r.At-before, key)
+		}
+		last[key] = r.At
+		if n := c.plan.Concurrency; i >= n && r.At-identifies[i-n].At < 5*time.Second {
+			c.fail("I-1 identify spacing", r.At, "%d identifies within %v", n+1, r.At-identifies[i-n].At)
+		}
+	}
+}
+
+// sendLimits: I-2 and I-3. No 60 s of a connection hold more than 120 payloads, and no 20 s
+// more than 5 presences.
+func (c *check) sendLimits() {
+	for _, l := range c.order {
+		if c.disturbed(l.shard, l.dialled, l.end(c.over()), "freeze") {
+			continue // what was held back is read at once
+		}
+		var presences []Record
+		for i, r := range l.received {
+			if i >= 120 && r.At-l.received[i-120].At < time.Minute {
+				c.fail("I-2 send limit", r.At, "121 payloads within %v on connection %d of shard %d", r.At-l.received[i-120].At, l.nth, l.shard)
+				break
+			}
+			if r.Op == events.OpPresenceUpdate {
+				presences = append(presences, r)
+			}
+		}
+		for i := 5; i < len(presences); i++ {
+			if d := presences[i].At - presences[i-5].At; d < 20*time.Second {
+				c.fail("I-3 presences", presences[i].At, "6 presences within %v on shard %d", d, l.shard)
+				break
+			}
+		}
+	}
+}
+
+// budget: I-4. Identifies of the budget's first period leave its reserve untouched.
+func (c *check) budget() {
+	n := 0
+	for _, r := range c.all(events.OpIdentify) {
+		if r.At < c.plan.Period {
+			n++
+		}
+	}
+	if most := c.plan.Budget - c.plan.Reserve; n > most {
+		c.fail("I-4 budget", c.plan.Period, "%d identifies: %d of %d were to be kept", n, c.plan.Reserve, c.plan.Budget)
+	}
+}
+
+// known is what a process knows of a shard's session at some time: the latest that it has
+// seen begin, or loaded.
+type known struct {
+	session int
+	at      time.Duration // since when it is established
+	tries   int           // connections since, that got to Hello
+	gone    bool          // the gateway has said that there is no such session any more
+	heard   bool          // and nothing kept that from arriving
+}
+
+// gone are the codes after which a session cannot be resumed.
+var gone = []events.CloseCode{4005, 4006, 4007, 4009}
+
+// follow walks through the life of each shard in each process, and calls f at each Identify
+// and Resume that the gateway read, with what the process knew.
+func (c *check) follow(f func(r Record, k known, seen bool)) {
+	knows := make(map[[2]int]known)
+	entered := make(map[[3]int]bool) // READY was handed to the handler, by process, shard and session
+	for _, r := range c.trace {
+		id := [2]int{r.Process, r.Shard}
+		k := knows[id]
+		switch {
+		case r.Witness == Handler && r.What == "enter" && r.Type == events.TypeReady:
+			entered[[3]int{r.Process, r.Shard, r.Session}] = true
+		case r.Witness == Process && r.What == "loaded":
+			entered[[3]int{r.Process, r.Shard, r.Session}] = true
+			knows[id] = known{session: r.Session, at: r.At}
+		case r.Witness != Gateway || r.Link == 0:
+		case r.What == "began" || r.What == "resumed":
+			knows[id] = known{session: r.Session, at: r.At}
+		case r.What == "sent" && r.Op == events.OpHello:
+			k.tries++
+			knows[id] = k
+		case r.What == "sent" && r.Op == events.OpInvalidSession && strings.HasPrefix(r.Text, "false"),
+			r.What == "closing" && slices.Contains(gone, r.Code):
+			k.gone = true
+			k.heard = k.heard || !c.disturbed(r.Shard, c.links[linkID{r.Process, r.Shard, r.Link}].dialled, r.At+2*time.Second, sharp...)
+			knows[id] = k
+		case r.What == "received" && (r.Op == events.OpIdentify || r.Op == events.OpResume):
+			f(r, k, entered[[3]int{r.Process, r.Shard, k.session}])
+		}
+	}
+}
+
+// resumeFirst: I-5. Nobody identifies who has a session to resume.
+func (c *check) resumeFirst() {
+	c.follow(func(r Record, k known, seen bool) {
+		if r.Op != events.OpIdentify || k.session == 0 || !seen || k.gone {
+			return
+		}
+		if k.tries-1 >= 3 { // this connection is one of them
+			return
+		}
+		c.fail("I-5 resume first", r.At, "shard %d identifies, though session %d is alive after %d connections", r.Shard, k.session, k.tries-1)
+	})
+	c.restarts()
+}
+
+// restarts is the part of I-5 that is about processes: one that was closed in order leaves its
+// sessions to the next.
+func (c *check) restarts() {
+	closed := make(map[int]Record) // by process
+	for _, r := range c.trace {
+		if r.Witness == Process && r.What == "closing" {
+			closed[r.Process] = r
+		}
+	}
+	identified := make(map[[2]int]bool)
+	loaded := make(map[[2]int]bool)
+	live := make(map[int]known)   // by shard
+	settled := make(map[int]bool) // sessions of which something was handled
+	for _, r := range c.trace {
+		id := [2]int{r.Process, r.Shard}
+		switch {
+		case r.Witness == Process && r.What == "loaded":
+			loaded[id] = true
+		case r.Witness == Handler && r.What == "exit":
+			settled[r.Session] = true
+		case r.Witness == Gateway && r.What == "received" && r.Op == events.OpIdentify:
+			before, inOrder := closed[r.Process-1]
+			if k := live[r.Shard]; inOrder && c.plan.Store && !identified[id] && !loaded[id] && settled[k.session] && !k.gone &&
+				k.at < before.At-time.Second && !c.disturbed(-1, 0, r.At, "store-slow", "store-fails") && !c.storeSick(before.At) {
+				c.fail("I-5 resume first", r.At, "shard %d identifies after a restart in order, session %d was not kept", r.Shard, k.session)
+			}
+			identified[id] = true
+		case r.Witness == Gateway && (r.What == "began" || r.What == "resumed"):
+			live[r.Shard] = known{session: r.Session, at: r.At}
+		case r.Witness == Gateway && r.What == "gone":
+			if k := live[r.Shard]; k.at < r.At {
+				k.gone = k.gone || !strings.Contains(r.Text, "live")
+			}
+		case r.Witness == Gateway && (r.What == "sent" && r.Op == events.OpInvalidSession || r.What == "closing"):
+			k := live[r.Shard]
+			k.gone = true
+			live[r.Shard] = k
+		}
+	}
+}
+
+func (c *check) storeSick(at time.Duration) bool {
+	for _, f := range c.faults {
+		if strings.HasPrefix(f.What, "inject store-") && f.At <= at+5*time.Second && f.At+f.For >= at-10*time.Second {
+			return true
+		}
+	}
+	return false
+}
+
+// resumeTruth: I-8. A Resume names the latest session, and no sequence that was passed before.
+func (c *check) resumeTruth() {
+	reached := make(map[[2]int]int64) // by process and session
+	c.follow(func(r Record, k known, seen bool) {
+		if r.Op == events.OpIdentify {
+			if want := fmt.Sprintf("identify %d/%d", r.Shard, c.plan.Shards); r.Text != want {
+				c.fail("I-8 resume truth", r.At, "shard %d sent %q", r.Shard, r.Text)
+			}
+			return
+		}
+		var session int
+		var seq int64
+		if _, err := fmt.Sscanf(r.Text, "resume %d after %d", &session, &seq); err != nil {
+			c.fail("I-8 resume truth", r.At, "shard %d sent %q", r.Shard, r.Text)
+			return
+		}
+		if k.heard && session == k.session {
+			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d, which the gateway has said is gone", r.Shard, session)
+		}
+		if seen && session != k.session {
+			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d, but its latest is %d", r.Shard, session, k.session)
+		}
+		id := [2]int{r.Process, session}
+		if seq < reached[id] {
+			c.fail("I-8 resume truth", r.At, "shard %d resumes after %d, but was at %d before", r.Shard, seq, reached[id])
+		}
+		if s := c.sessions[session]; s == nil || seq > s.last {
+			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d after %d, which was never sent", r.Shard, session, seq)
+		}
+		reached[id] = max(reached[id], seq)
+	})
+}
+
+// oneConnection: I-9 and I-10. A connection is given up before the next is dialled.
+func (c *check) oneConnection() {
+	latest := make(map[[2]int]*link)
+	for _, l := range c.order {
+		id := [2]int{l.process, l.shard}
+		if before := latest[id]; before != nil {
+			over := before.end(c.over())
+			if over > l.dialled+1100*time.Millisecond {
+				c.fail("I-9 one connection", l.dialled, "shard %d dials connection %d while %d goes on until %v", l.shard, l.nth, before.nth, over)
+			}
+			if before.nth == l.nth {
+				c.fail("I-9 one connection", l.dialled, "shard %d dials connection %d twice", l.shard, l.nth)
+			}
+			if wrote := over - before.wrote; before.wrote > 0 && wrote > l.dialled+time.Second {
+				c.fail("I-10 isolation", wrote, "shard %d writes on connection %d after %d was dialled", l.shard, before.nth, l.nth)
+			}
+			for _, r := range before.received {
+				if r.At > l.dialled+time.Second+Slack && !c.disturbed(l.shard, before.dialled, r.At, "freeze") {
+					c.fail("I-10 isolation", r.At, "%v of connection %d comes after %d was dialled", r.Op, before.nth, l.nth)
+				}
+			}
+		}
+		latest[id] = l
+	}
+}
+
+// afterTheEnd: I-13. What was closed dials and writes no more.
+func (c *check) afterTheEnd() {
+	closed := make(map[int]time.Duration)
+	for _, r := range c.trace {
+		at, over := closed[r.Process]
+		switch {
+		case r.Witness == Process && r.What == "closed":
+			closed[r.Process] = r.At
+			if r.Text != "" || r.For > 5*time.Second {
+				c.fail("T-5 bounded calls", r.At, "Close took %v: %s", r.For, r.Text)
+			}
+		case over && r.Witness == Network && r.What == "dial":
+			c.fail("I-13 nothing after the end", r.At, "process %d dials for shard %d, closed since %v", r.Process, r.Shard, r.At-at)
+		case over && r.Witness == Gateway && r.What == "received" && r.At > at+Slack && !c.disturbed(r.Shard, 0, r.At, "freeze"):
+			c.fail("I-13 nothing after the end", r.At, "process %d sends %v, closed since %v", r.Process, r.Op, r.At-at)
+		}
+	}
+}
+
+// codes: I-18 and I-19. What we close can be resumed, and after a fatal code there is no dial.
+func (c *check) codes() {
+	for _, r := range c.trace {
+		if r.Witness == Gateway && r.What == "closed" && (r.Code == 1000 || r.Code == 1001) {
+			c.fail("I-18 close code", r.At, "shard %d closed with %d", r.Shard, r.Code)
+		}
+	}
+	for _, l := range c.order {
+		if l.closing == never || !slices.Contains(final, l.code) || c.disturbed(l.shard, l.closing-time.Second, l.closing+time.Second, sharp...) || l.live == never {
+			continue
+		}
+		alone := l.code == 4010 || l.code == 4011
+		for _, other := range c.order {
+			if other.process == l.process && other.dialled > l.closing+Slack+time.Second && (!alone || other.shard == l.shard) {
+				c.fail("I-19 fatal codes", other.dialled, "shard %d dials %v after code %d on shard %d", other.shard, other.dialled-l.closing, l.code, l.shard)
+				break
+			}
+		}
+		if !alone && !slices.ContainsFunc(c.trace, func(r Record) bool {
+			return r.Witness == Process && r.Process == l.process && (r.What == "done" && r.At < l.closing+6*time.Second || r.What == "closing" || r.What == "killed")
+		}) {
+			c.fail("L-4 the end is visible", l.closing, "code %d on shard %d, and the Manager is not done", l.code, l.shard)
+		}
+	}
+}
+
+// sharp are the faults that may keep a close frame from arriving.
+var sharp = []string{"drop", "reset-all", "cut", "hole", "stall", "outage", "freeze", "op7", "close", "kill", "restart", "block", "blocked", "op9-true", "op9-false", "crash", "restart-shard",
+	"forget", "no-hello", "bad-hello", "op7-first", "op9-first", "close-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume"}

@@ -1,0 +1,147 @@
+package sim
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Plan is a whole run: what there is, what it does, and what goes wrong. It is made by a seed,
+// and can be written down as JSON.
+type Plan struct {
+	Seed        uint64
+	Shards      int
+	Concurrency int
+	Budget      int           // Identifies in a period
+	Reserve     int           // of them, never to be spent
+	Period      time.Duration // of the budget
+	Compression events.Compression
+	Interval    time.Duration // of heartbeats
+	Pieces      int           // into how many pieces the network breaks what the gateway writes
+	Guilds      int           // of each shard
+	Store       bool          // sessions outlive a process
+	Length      time.Duration // while there are faults; then all is healed
+	Events      time.Duration // mean time between events of a shard
+	Calls       time.Duration // mean time between send events of a caller
+	Callers     int           // for each shard
+	Slow        time.Duration // the longest that a handler takes
+	Panics      int           // a handler panics at one event in so many; 0: never
+	Faults      []Injection
+}
+
+// Injection is one fault.
+type Injection struct {
+	At    time.Duration
+	Kind  string
+	Shard int
+	For   time.Duration
+	N     int
+}
+
+// String is the plan as JSON, for -sim.plan.
+func (p Plan) String() string {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err.Error() // it has nothing that cannot be written
+	}
+	return string(text)
+}
+
+// profile is a mixture of faults.
+type profile struct {
+	name  string
+	kinds []string // a kind that is named twice comes twice as often
+}
+
+// profiles are chosen by the seed. Some kinds of faults hide others, so not all are mixed.
+var profiles = []profile{
+	{"calm", nil},
+	{"network", []string{"drop", "drop", "cut", "cut", "hole", "stall", "outage", "hang", "dns", "reset-all", "freeze"}},
+	{"gateway", []string{"op7", "op7", "op9-true", "op9-false", "close", "close", "mute", "op1", "op1-flood", "garbage", "unknown-op",
+		"unknown-type", "wrong-types", "twice", "ack", "hello", "event-burst"}},
+	{"start", []string{"drop", "close", "no-hello", "bad-hello", "op7-first", "op9-first", "close-first", "no-ready", "no-resumed", "op9-resume",
+		"close-resume", "forget", "two-hellos"}},
+	{"load", []string{"drop", "block", "block", "burst", "burst", "event-burst", "event-burst", "panic", "presences", "op1-flood"}},
+	{"crash", []string{"crash", "crash", "crash-supervisor", "drop", "burst", "restart-shard", "op7"}},
+	{"process", []string{"kill", "kill", "restart", "drop", "store-slow", "store-fails", "burst", "event-burst"}},
+	{"discovery", []string{"api-500", "api-429", "api-garbage", "remaining", "drop", "outage", "op9-false", "forget"}},
+	{"all", []string{"drop", "cut", "hole", "stall", "outage", "hang", "dns", "reset-all", "freeze", "op7", "op9-true", "op9-false", "close", "mute",
+		"op1", "op1-flood", "garbage", "unknown-op", "unknown-type", "wrong-types", "twice", "ack", "event-burst", "no-hello", "bad-hello", "op7-first",
+		"op9-first", "close-first", "no-ready", "no-resumed", "op9-resume", "close-resume", "forget", "two-hellos", "block", "burst", "panic",
+		"presences", "crash", "crash-supervisor", "restart-shard", "kill", "restart", "store-slow", "store-fails", "api-500", "api-429"}},
+	{"fatal", []string{"drop", "op7", "burst", "fatal"}},
+}
+
+// NewPlan makes the plan of a seed. The seed 0 is not used: to the Manager it means random.
+func NewPlan(seed uint64) Plan {
+	random := rand.New(rand.NewPCG(seed, 0x706c616e))
+	pick := func(d ...time.Duration) time.Duration { return d[random.IntN(len(d))] }
+	p := Plan{
+		Seed: max(seed, 1), Shards: []int{1, 1, 2, 3, 4, 6}[random.IntN(6)], Concurrency: []int{1, 1, 2, 16}[random.IntN(4)],
+		Budget: 1000, Period: 24 * time.Hour,
+		Compression: []events.Compression{events.CompressionNone, events.CompressionPayload, events.CompressionZlib, events.CompressionZstd}[random.IntN(4)],
+		Interval:    pick(41250*time.Millisecond, 41250*time.Millisecond, 10*time.Second, 30*time.Second, 5*time.Second),
+		Pieces:      1 + random.IntN(4), Guilds: random.IntN(4), Store: random.IntN(3) > 0,
+		Length: time.Duration(2+random.IntN(12)) * time.Minute,
+		Events: pick(200*time.Millisecond, time.Second, 5*time.Second, 30*time.Second),
+		Calls:  pick(300*time.Millisecond, 2*time.Second, 10*time.Second, time.Minute), Callers: random.IntN(3),
+		Slow: pick(0, 0, time.Millisecond, 300*time.Millisecond),
+	}
+	if random.IntN(6) == 0 {
+		p.Panics = 20
+	}
+	chosen := profiles[random.IntN(len(profiles))]
+	if chosen.name == "discovery" || random.IntN(10) == 0 {
+		p.Budget, p.Period = 40+8*p.Shards+random.IntN(40), time.Duration(10+random.IntN(20))*time.Minute
+	}
+	p.Reserve = (p.Budget + 9) / 10
+	p.inject(chosen, random)
+	return p
+}
+
+// Lasting is the plan for another length, with faults as dense as before.
+func Lasting(seed uint64, length time.Duration) Plan {
+	p := NewPlan(seed)
+	random := rand.New(rand.NewPCG(seed, 0x6c617374))
+	p.Length, p.Events, p.Calls = length, max(p.Events, 30*time.Second), max(p.Calls, time.Minute)
+	p.Shards = max(p.Shards, 4)
+	p.Faults = nil
+	p.inject(profiles[1+random.IntN(len(profiles)-2)], random)
+	return p
+}
+
+func (p *Plan) inject(chosen profile, random *rand.Rand) {
+	if len(chosen.kinds) == 0 {
+		return
+	}
+	every := time.Duration(5+random.IntN(25)) * time.Second
+	for at := time.Duration(0); ; {
+		at += time.Duration(random.ExpFloat64() * float64(every))
+		if at >= p.Length {
+			break
+		}
+		f := Injection{
+			At: at, Kind: chosen.kinds[random.IntN(len(chosen.kinds))], Shard: random.IntN(p.Shards),
+			For: time.Duration(random.ExpFloat64() * float64(20*time.Second)), N: random.IntN(1000),
+		}
+		if f.Kind == "fatal" && random.IntN(4) > 0 {
+			f.Kind = "drop"
+		}
+		p.Faults = append(p.Faults, f)
+	}
+	slices.SortStableFunc(p.Faults, func(a, b Injection) int { return cmp.Compare(a.At, b.At) })
+}
+
+// ParsePlan reads what String writes.
+func ParsePlan(text string) (Plan, error) {
+	var p Plan
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return Plan{}, fmt.Errorf("sim: plan: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,139 @@
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/internal/sim"
+)
+
+var (
+	seeds = flag.Uint64("sim.seeds", 40, "how many seeds to run")
+	first = flag.Uint64("sim.seed", 1, "the first seed")
+	text  = flag.String("sim.plan", "", "run this plan, as a failing seed prints it")
+	last  = flag.Duration("sim.for", 0, "how long the faults of each seed last; 0: as the seed says")
+	dump  = flag.Bool("sim.trace", false, "print the trace")
+)
+
+// tally counts what the runs of a test were made of.
+type tally struct {
+	mu       sync.Mutex
+	seeds    int
+	shards   time.Duration // shards × virtual time
+	faults   int
+	records  int
+	kinds    map[string]int
+	outcomes map[string]int
+}
+
+func (a *tally) add(plan sim.Plan, trace sim.Trace) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seeds++
+	a.records += len(trace)
+	if len(trace) > 0 {
+		a.shards += trace[len(trace)-1].At * time.Duration(plan.Shards)
+	}
+	for _, r := range trace {
+		switch {
+		case r.Witness == sim.Fault && !strings.HasPrefix(r.What, "end ") && r.What != "healed":
+			a.faults++
+			a.kinds[strings.TrimPrefix(r.What, "inject ")]++
+		case r.Witness == sim.Caller && r.What == "return":
+			stage, _, _ := strings.Cut(r.Text, ":")
+			a.outcomes[stage]++
+		case r.Witness == sim.Gateway && (r.What == "began" || r.What == "resumed" || r.What == "dispatched"), r.Witness == sim.Handler && r.What == "exit", r.Text == "redelivered":
+			a.outcomes[r.What]++
+		}
+	}
+}
+
+func (a *tally) String() string {
+	return fmt.Sprintf("%d seeds, %.1f shard-days, %d faults, %d records\nfaults: %v\noutcomes: %v", a.seeds, a.shards.Hours()/24, a.faults, a.records, a.kinds, a.outcomes)
+}
+
+func newTally() *tally { return &tally{kinds: make(map[string]int), outcomes: make(map[string]int)} }
+
+func planOf(seed uint64) sim.Plan {
+	if *last > 0 {
+		return sim.Lasting(seed, *last)
+	}
+	return sim.NewPlan(seed)
+}
+
+// TestSeeds runs plans that seeds make, and holds their traces against the laws.
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	if *text != "" {
+		plan, err := sim.ParsePlan(*text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge(t, plan, sim.Run(t, plan))
+		return
+	}
+	all := newTally()
+	t.Cleanup(func() { t.Logf("%v", all) })
+	for seed := *first; seed < *first+*seeds; seed++ {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
+			plan := planOf(seed)
+			trace := sim.Run(t, plan)
+			all.add(plan, trace)
+			judge(t, plan, trace)
+		})
+	}
+}
+
+func judge(t *testing.T, plan sim.Plan, trace sim.Trace) {
+	t.Helper()
+	if *dump {
+		for _, r := range trace {
+			fmt.Fprintln(os.Stdout, r)
+		}
+	}
+	found := sim.Check(plan, trace)
+	for i, v := range found {
+		if i == 10 {
+			t.Errorf("and %d more", len(found)-i)
+			break
+		}
+		t.Error(v)
+	}
+	if len(found) > 0 {
+		t.Logf("again: go test ./internal/sim -run TestSeeds -sim.seed %d -sim.seeds 1 -sim.for %v -sim.trace", plan.Seed, *last)
+	}
+}
+
+// TestReplay runs plans twice: the traces must be the same.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	for seed := *first; seed < *first+*seeds; seed++ {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
+			plan := planOf(seed)
+			one, two := sim.Run(t, plan), sim.Run(t, plan)
+			if one.Hash() == two.Hash() {
+				return
+			}
+			for i := range min(len(one), len(two)) {
+				if one[i].String() != two[i].String() {
+					for _, r := range one[max(0, i-5):i] {
+						t.Logf("both:  %v", r)
+					}
+					for j := i; j < min(i+3, len(one), len(two)); j++ {
+						t.Logf("one: %v", one[j])
+						t.Logf("two: %v", two[j])
+					}
+					t.Fatalf("record %d of %d and %d differs", i, len(one), len(two))
+				}
+			}
+			t.Fatalf("%d records, and %d", len(one), len(two))
+		})
+	}
+}

@@ -1,0 +1,130 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// makeEvents makes events on all shards until the run is over.
+func (w *world) makeEvents() {
+	for n := 1; ; n++ {
+		select {
+		case <-w.over:
+			return
+		case <-time.After(time.Duration(w.random.ExpFloat64()*float64(w.plan.Events)/float64(w.plan.Shards)) + 1):
+		}
+		w.makeEvent(w.random.IntN(w.plan.Shards), w.random)
+	}
+}
+
+// makeEvent makes one event, of which no two are alike.
+func (w *world) makeEvent(shard int, random *rand.Rand) {
+	content := strconv.FormatUint(random.Uint64(), 36)
+	if random.IntN(20) == 0 {
+		content += string(make([]byte, random.IntN(6000)))
+	}
+	switch random.IntN(4) {
+	case 0:
+		w.server.Shard(shard).Dispatch("TYPING_START", map[string]any{"channel_id": "1", "user_id": "2", "timestamp": random.IntN(1 << 30)})
+	case 1:
+		w.server.Shard(shard).Dispatch("A_NEW_EVENT", map[string]any{"x": content, "deep": map[string]any{"a": []any{1, nil, "}]"}}})
+	default:
+		w.server.Shard(shard).Dispatch("MESSAGE_CREATE", map[string]any{
+			"id": strconv.FormatUint(random.Uint64()>>1, 10), "channel_id": "1", "content": content, "author": map[string]any{"id": "7", "username": "u"},
+		})
+	}
+}
+
+// call sends events, one after another, until the run is over.
+func (w *world) call(shard, caller int) {
+	random := rand.New(rand.NewPCG(w.plan.Seed^0x63616c6c, uint64(shard)<<16|uint64(caller)))
+	for n := 1; ; n++ {
+		select {
+		case <-w.over:
+			return
+		case <-time.After(time.Duration(random.ExpFloat64()*float64(w.plan.Calls)) + 1):
+		}
+		timeout := []time.Duration{50 * time.Millisecond, time.Second, 10 * time.Second, time.Minute, 5 * time.Minute}[random.IntN(5)]
+		w.send(shard, random.IntN(7), number(shard, caller, n), timeout)
+	}
+}
+
+// number is a caller's call, which no other has.
+func number(shard, caller, n int) int { return (shard+1)*1e12 + (caller+1)*1e7 + n }
+
+// send makes one call and notes its outcome.
+func (w *world) send(shard, kind, call int, timeout time.Duration) {
+	w.mu.Lock()
+	p := w.process
+	w.mu.Unlock()
+	id := events.Snowflake(call)
+	guild := gatewaytest.GuildOf(events.ShardID{Index: shard, Total: w.plan.Shards}, call%max(w.plan.Guilds, 1))
+	var op events.Opcode
+	var do func(context.Context, *shardmanager.Shard) (wrong string, err error)
+	switch kind {
+	case 0:
+		op = events.OpVoiceStateUpdate
+		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+			got, err := events.UpdateVoiceState{GuildID: guild, ChannelID: events.Ptr(id)}.SendEvent(ctx, s)
+			if err == nil && (got.State == nil || got.State.ChannelID == nil || *got.State.ChannelID != id) {
+				return "another's channel", nil
+			}
+			return "", err
+		}
+	case 1:
+		op = events.OpPresenceUpdate
+		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+			_, err := events.UpdatePresence{Status: "online", Activities: []events.Activity{{Name: id.String()}}}.SendEvent(ctx, s)
+			return "", err
+		}
+	case 2:
+		op = events.OpRequestSoundboardSounds
+		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+			_, err := events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{guild}}.SendEvent(ctx, s)
+			return "", err
+		}
+	case 3:
+		op = events.OpHeartbeat
+		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+			_, err := events.Heartbeat{}.SendEvent(ctx, s)
+			return "", err
+		}
+	default:
+		op = events.OpRequestGuildMembers
+		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+			got, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{id}}.SendEvent(ctx, s)
+			if err == nil && !slices.Equal(got.NotFound, []events.Snowflake{id}) {
+				return fmt.Sprintf("another's members: %d, not found %v", len(got.Members), got.NotFound), nil
+			}
+			return "", err
+		}
+	}
+	text := ""
+	if op == events.OpVoiceStateUpdate || op == events.OpPresenceUpdate || op == events.OpRequestGuildMembers {
+		text = id.String()
+	}
+	w.record(Record{Witness: Caller, What: "call", Process: p.number, Shard: shard, Op: op, Call: call, For: timeout, Text: text})
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	begin := time.Now()
+	wrong, err := do(ctx, p.m.Shard(shard))
+	if p.dead.Load() {
+		w.record(Record{Witness: Caller, What: "died", Process: p.number, Shard: shard, Op: op, Call: call})
+		return
+	}
+	r := Record{Witness: Caller, What: "return", Process: p.number, Shard: shard, Op: op, Call: call, For: time.Since(begin), Text: outcome(err)}
+	if wrong != "" {
+		r.Text = "wrong: " + wrong
+	} else if err != nil {
+		r.Text += ": " + err.Error()
+	}
+	w.record(r)
+}
