@@ -109,11 +109,28 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: fmt.Errorf("%v", r)}
 		}
 	}()
-	dialer := websocket.Dialer{NetDialContext: cfg.NetDial, TLSClientConfig: cfg.TLS}
-	if cfg.NetDial == nil {
+	dialer := websocket.Dialer{TLSClientConfig: cfg.TLS}
+	netDial := cfg.NetDial
+	if netDial == nil {
 		dialer.Proxy = http.ProxyFromEnvironment
+		netDial = new(net.Dialer).DialContext
+	}
+	// The library heeds ctx's deadline during the upgrade, but not that ctx is cancelled.
+	stop := func() bool { return true }
+	dialer.NetDialContext = func(dialCtx context.Context, network, addr string) (net.Conn, error) {
+		raw, err := netDial(dialCtx, network, addr)
+		if err == nil {
+			stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
+		}
+		return raw, err
 	}
 	ws, response, err := dialer.DialContext(ctx, u.String(), http.Header{"User-Agent": {UserAgent}})
+	if !stop() { // ctx has ended, and the connection with it
+		if err == nil {
+			_ = ws.Close()
+		}
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, dialError(err, response)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -292,6 +294,27 @@ func TestDialErrors(t *testing.T) {
 	if _, err = transport.Dial(t.Context(), "ws://127.0.0.1:1", transport.Config{NetDial: panics}); !errors.As(err, &failed) {
 		t.Errorf("a dial that panics: %v", err)
 	}
+}
+
+// TestDialEndsWithItsContext: a server that takes the connection and then says nothing cannot hold
+// a dial that nobody wants any more.
+//
+// Failures: F12, F25.
+func TestDialEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ours, theirs := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, theirs) }() // until ours is closed
+		time.AfterFunc(time.Second, cancel)
+		begin := time.Now()
+		_, err := transport.Dial(ctx, "ws://127.0.0.1", transport.Config{
+			NetDial: func(context.Context, string, string) (net.Conn, error) { return ours, nil },
+		})
+		if took := time.Since(begin); !errors.Is(err, context.Canceled) || took != time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
 }
 
 func TestQueryAndCloseFrame(t *testing.T) {
