@@ -152,11 +152,14 @@ func (c *check) atGateway(l *link, r Record) {
 	}
 }
 
+// everywhere are the faults that are not one shard's.
+var everywhere = []string{"outage", "hang", "dns", "reset-all", "kill", "restart"}
+
 // disturbed reports whether a fault was done to the shard, or to all, within a time.
 func (c *check) disturbed(shard int, from, to time.Duration, kinds ...string) bool {
 	for _, f := range c.faults {
 		kind := strings.TrimPrefix(f.What, "inject ")
-		if (f.Shard == shard || f.Shard < 0) && f.At >= from && f.At <= to && (len(kinds) == 0 || slices.Contains(kinds, kind)) {
+		if (f.Shard == shard || f.Shard < 0 || slices.Contains(everywhere, kind)) && f.At >= from && f.At <= to && (len(kinds) == 0 || slices.Contains(kinds, kind)) {
 			return true
 		}
 	}

@@ -151,7 +151,9 @@ func (c *check) restarts() {
 		case r.Witness == Process && r.What == "loaded":
 			loaded[id] = true
 		case r.Witness == Handler && r.What == "exit":
-			settled[r.Session] = true
+			if end, over := closed[r.Process]; !over || r.At < end.At {
+				settled[r.Session] = true
+			}
 		case r.Witness == Gateway && r.What == "received" && r.Op == events.OpIdentify:
 			before, inOrder := closed[r.Process-1]
 			if k := live[r.Shard]; inOrder && c.plan.Store && !identified[id] && !loaded[id] && settled[k.session] && !k.gone &&

@@ -69,7 +69,8 @@ var profiles = []profile{
 	{"load", []string{"drop", "block", "block", "burst", "burst", "event-burst", "event-burst", "panic", "presences", "op1-flood"}},
 	{"crash", []string{"crash", "crash", "crash-supervisor", "drop", "burst", "restart-shard", "op7"}},
 	{"process", []string{"kill", "kill", "restart", "drop", "store-slow", "store-fails", "burst", "event-burst"}},
-	{"discovery", []string{"api-500", "api-429", "api-garbage", "remaining", "drop", "outage", "op9-false", "forget"}},
+	{"discovery", []string{"api-500", "api-429", "api-garbage", "drop", "outage", "op9-false", "forget"}},
+	{"shared", []string{"remaining", "drop", "outage", "op9-false", "forget"}}, // what nobody can be told of, nobody can heed
 	{"all", []string{"drop", "cut", "hole", "stall", "outage", "hang", "dns", "reset-all", "freeze", "op7", "op9-true", "op9-false", "close", "mute",
 		"op1", "op1-flood", "garbage", "unknown-op", "unknown-type", "wrong-types", "twice", "ack", "event-burst", "no-hello", "bad-hello", "op7-first",
 		"op9-first", "close-first", "no-ready", "no-resumed", "op9-resume", "close-resume", "forget", "two-hellos", "block", "burst", "panic",
@@ -96,7 +97,7 @@ func NewPlan(seed uint64) Plan {
 		p.Panics = 20
 	}
 	chosen := profiles[random.IntN(len(profiles))]
-	if chosen.name == "discovery" || random.IntN(10) == 0 {
+	if chosen.name == "discovery" || chosen.name == "shared" || random.IntN(10) == 0 {
 		p.Budget, p.Period = 40+8*p.Shards+random.IntN(40), time.Duration(10+random.IntN(20))*time.Minute
 	}
 	p.Reserve = (p.Budget + 9) / 10

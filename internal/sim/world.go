@@ -147,10 +147,8 @@ func (w *world) alive() bool {
 	default:
 	}
 	for shard := range w.plan.Shards {
-		if status, ok := p.m.Shard(shard).Status(); !ok || status.State == session.Closed {
-			continue
-		}
-		if !w.server.Shard(shard).Live() {
+		status, started := p.m.Shard(shard).Status()
+		if !started || status.State != session.Closed && !w.server.Shard(shard).Live() {
 			return false
 		}
 	}
