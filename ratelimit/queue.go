@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Queue is the identify queue of one process. Each key, shard % max_concurrency, has a lane: in
-// it the lowest shard goes first, one permit is out at a time, and the next follows an interval
-// after the last Identify was written. A waiter that is cancelled costs nothing. Safe for
-// concurrent use. Local makes one.
+// Queue is the identify queue of one process. Each key, shard % max_concurrency, has a lane: the
+// shard that had the fewest Identifies goes first, and of those the lowest; one permit is out at a
+// time, and the next follows an interval after the last Identify was written. A waiter that is
+// cancelled costs nothing. Safe for concurrent use. Local makes one.
 type Queue struct {
 	spacing time.Duration
 	hold    time.Duration
@@ -215,7 +215,16 @@ func (q *Queue) grant(now time.Time) (ready []*waiter) {
 	}
 }
 
-// next is the lowest shard whose key is free, or when the first key becomes free. When the
+// before orders those who wait: who had fewer Identifies goes first, so that shards which keep failing
+// hold nobody back; then the lower shard, as the gateway wants it of a fleet that starts.
+func (q *Queue) before(a, b *waiter) bool {
+	if q.starts[a.shard] != q.starts[b.shard] {
+		return q.starts[a.shard] < q.starts[b.shard]
+	}
+	return a.shard < b.shard
+}
+
+// next is the first whose key is free, or when the first key becomes free. When the
 // budget refuses, every waiter is next: a refusal needs no turn.
 func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
 	busy := make(map[int]time.Time) // key → until when; for permits that are out, their hold
@@ -241,7 +250,7 @@ func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
 			if wake.IsZero() || until.Before(wake) {
 				wake = until
 			}
-		} else if first == nil || w.shard < first.shard {
+		} else if first == nil || q.before(w, first) {
 			first = w
 		}
 	}
