@@ -19,7 +19,7 @@ lint: ## formatting, vet, staticcheck
 
 gen: ## write the generated code, pages and transcripts anew
 	go run ./internal/cmd/eventgen
-	go test ./session ./events -update
+	go test ./session ./events ./internal/reliability -update
 
 drift: ## compare the vocabulary with the newest discord-api-types (needs Node.js and npm)
 	go run ./internal/cmd/drift

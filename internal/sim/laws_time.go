@@ -76,7 +76,7 @@ func (c *check) forced(l *link, until time.Duration) {
 		}
 		quiet := last == never || r.At-last > 61*time.Second
 		last = r.At
-		if !quiet || r.At+2*Slack+beatTolerance > until || c.disturbed(l.shard, r.At-time.Minute, r.At+time.Second, sharp...) || c.disturbed(l.shard, l.dialled, r.At, "stall", "blocked") {
+		if !quiet || r.At+2*Slack+beatTolerance > until || c.disturbed(l.shard, r.At-2*time.Second, r.At+time.Second, sharp...) || c.disturbed(l.shard, l.dialled, r.At, "stall", "blocked") {
 			continue
 		}
 		if !slices.ContainsFunc(l.received, func(b Record) bool {

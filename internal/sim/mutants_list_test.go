@@ -7,7 +7,7 @@ var mutants = []mutant{
 	{"a beat is skipped now and then", "T-1", []patch{{"session/heartbeat.go", "	h.next = h.next.Add(h.interval)\n", "	h.next = h.next.Add(h.interval)\n	if h.next.UnixNano()%5 == 0 {\n		return false\n	}\n"}}},
 	{"a second Hello starts the rhythm anew", "T-1", []patch{{"session/steps.go", "		if m.state == AwaitingHello {", "		if m.state != AwaitingHello {\n			m.beat.start(m.now, m.beat.interval+1, m.cfg.Rand)\n		} else {"}}},
 	{"handlers run on the actor", "T-1|T-5|panic", []patch{{"internal/bus/bus.go", "	go l.run(b)", "	l.run(b)"}}},
-	{"beats that are asked for are ignored", "T-2", []patch{{"session/heartbeat.go", "if m.beat.interval != 0 && m.beat.spare(m.now, keep) {", "if m.beat.interval < 0 {"}}},
+	{"beats that are asked for are ignored", "T-2", []patch{{"session/heartbeat.go", "if m.beat.interval != 0 && m.beat.spare(m.now, keep) {", "if m.beat.interval < 0 && keep == 0 {"}}},
 	{"a flood of op 1 is answered in full", "I-2", []patch{{"session/heartbeat.go", "if m.beat.interval != 0 && m.beat.spare(m.now, keep) {", "if keep >= 0 {"}}},
 	{"beats name a sequence ahead", "gateway's rules", []patch{{"session/heartbeat.go", "d = fmt.Append(nil, m.cursor.Seq)", "d = fmt.Append(nil, m.cursor.Seq+1)"}}},
 	{"a dead connection is never found", "T-3|L-1", []patch{{"session/heartbeat.go", "	return h.interval != 0 && !h.stalled && !now.Before(h.dead())", "	return false"}}},
@@ -65,6 +65,12 @@ var mutants = []mutant{
 	{"keys are ignored", "I-1", []patch{{"ratelimit/queue.go", "	for _, w := range q.waiting {\n		until, taken := busy[w.shard%q.concurrency]", "	for _, w := range q.waiting {\n		until, taken := busy[-w.shard-1]"}}},
 	{"four seconds between Identifies", "I-1", []patch{{"ratelimit/ratelimit.go", "IdentifyInterval = 5 * time.Second ", "IdentifyInterval = 4 * time.Second "}}},
 	{"the reserve is spent", "I-4|gateway's rules", []patch{{"ratelimit/queue.go", "	if q.kept != nil {\n		return *q.kept\n	}", "	if q.kept == nil {\n		return 0\n	}"}}},
+
+	{"the lowest shard always goes first", "L-5", []patch{{"ratelimit/queue.go", "	if q.starts[a.shard] != q.starts[b.shard] {", "	if a.shard < 0 {"}}},
+	{"sends are held back for a while", "T-6", []patch{{"actors/admission.go", "	if head != nil && a.bucket != nil && a.take(now) {", "	if head != nil && now.Sub(head.asked) < time.Second {\n		a.wakeBy(head.asked.Add(time.Second))\n	} else if head != nil && a.bucket != nil && a.take(now) {"}}},
+	{"sends go out before the session is live", "I-14", []patch{{"actors/shard.go", "	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready {", "	if m.conn != s.machine.Conn() {"}, {"actors/host.go", "	default:\n		s.log.Debug(", "	case c.To == session.Resuming:\n		s.system.Root.Send(s.supervisor, shardUp{index, c.Conn, time.Minute})\n	default:\n		s.log.Debug("}}},
+	{"what waits goes out in any order", "I-17", []patch{{"actors/admission.go", "	return q[i].serial < q[j].serial", "	return q[i].serial%3 < q[j].serial%3"}}},
+	{"a lost connection takes the next shard's along", "I-25", []patch{{"actors/supervisor.go", "func (s *supervisor) down(m shardDown) {\n", "func (s *supervisor) down(m shardDown) {\n	if next := s.shards[m.shard+1]; next != nil && m.final == nil {\n		defer s.tellNext(next)\n	}\n"}, {"actors/supervisor.go", "func respond(", "func (s *supervisor) tellNext(c *child) {\n	if l := s.fleet.record(c.index).link.Load(); l != nil {\n		l.close(4000, &s.fleet.links)\n		l.system.Root.Send(c.pid, restartShard{})\n	}\n}\n\nfunc respond("}}},
 
 	// The end, and secrets.
 	{"Close waits for handlers", "T-5|panic", []patch{{"shardmanager/close.go", "drainTimeout = 2 * time.Second ", "drainTimeout = 2 * time.Hour "}}},

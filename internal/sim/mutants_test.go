@@ -18,7 +18,7 @@ import (
 
 var (
 	mutate = flag.String("sim.mutants", "", "break the product in known ways and require that the laws notice: all, or a part of a mutant's name")
-	tries  = flag.Int("sim.tries", 300, "how many seeds a mutant may survive")
+	tries  = flag.Int("sim.tries", 500, "how many seeds a mutant may survive")
 )
 
 // mutant is a way to break the product that a peer, or an earlier version of this one, has shown.
@@ -119,9 +119,9 @@ func (m mutant) kill(t *testing.T, root string) string {
 }
 
 func (m mutant) run(t *testing.T, binary string, first int) (string, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, binary, "-test.run", "TestSeeds", "-sim.seed", fmt.Sprint(first), "-sim.seeds", "25", "-test.timeout", "100s")
+	command := exec.CommandContext(ctx, binary, "-test.run", "TestSeeds", "-sim.seed", fmt.Sprint(first), "-sim.seeds", "25", "-sim.shrink", "0", "-test.timeout", "50s")
 	out, err := command.CombinedOutput()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return string(out) + "\npanic: it never ends", err

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ var (
 	first = flag.Uint64("sim.seed", 1, "the first seed")
 	text  = flag.String("sim.plan", "", "run this plan, as a failing seed prints it")
 	last  = flag.Duration("sim.for", 0, "how long the faults of each seed last; 0: as the seed says")
+	least = flag.Int("sim.shrink", 100, "how many runs may be spent on a smaller plan for a seed that fails")
 	dump  = flag.Bool("sim.trace", false, "print the trace")
 )
 
@@ -105,8 +107,39 @@ func judge(t *testing.T, plan sim.Plan, trace sim.Trace) {
 		}
 		t.Error(v)
 	}
-	if len(found) > 0 {
-		t.Logf("again: go test ./internal/sim -run TestSeeds -sim.seed %d -sim.seeds 1 -sim.for %v -sim.trace", plan.Seed, *last)
+	if len(found) == 0 {
+		return
+	}
+	t.Logf("again: go test ./internal/sim -run TestSeeds -sim.seed %d -sim.seeds 1 -sim.for %v -sim.trace", plan.Seed, *last)
+	law := found[0].Law
+	small := sim.Shrink(plan, *least, func(p sim.Plan) bool {
+		return slices.ContainsFunc(sim.Check(p, sim.Run(t, p)), func(v sim.Violation) bool { return v.Law == law })
+	})
+	t.Logf("%s, with %d faults in place of %d: go test ./internal/sim -run TestSeeds -sim.trace -sim.plan '%v'", law, len(small.Faults), len(plan.Faults), small)
+}
+
+// TestShrink: of many faults those remain that are needed.
+func TestShrink(t *testing.T) {
+	t.Parallel()
+	plan := sim.NewPlan(3)
+	plan.Faults = nil
+	for i := range 100 {
+		plan.Faults = append(plan.Faults, sim.Injection{At: time.Duration(i) * time.Second, N: i})
+	}
+	tries := 0
+	small := sim.Shrink(plan, 100, func(p sim.Plan) bool {
+		tries++
+		has := func(n int) bool {
+			return slices.ContainsFunc(p.Faults, func(f sim.Injection) bool { return f.N == n })
+		}
+		return has(17) && has(81)
+	})
+	if len(small.Faults) != 2 || small.Callers != 0 || tries > 100 {
+		t.Errorf("%d faults and %d callers are left after %d runs", len(small.Faults), small.Callers, tries)
+	}
+	again, err := sim.ParsePlan(small.String())
+	if err != nil || again.String() != small.String() {
+		t.Errorf("a plan does not come back: %v, %v", again, err)
 	}
 }
 

@@ -57,8 +57,15 @@ func (w *world) call(shard, caller int) {
 	}
 }
 
+const (
+	callsOfCaller  = 1e6
+	callersOfShard = 1e8
+)
+
 // number is a caller's call, which no other has.
-func number(shard, caller, n int) int { return (shard+1)*1e12 + (caller+1)*1e7 + n }
+func number(shard, caller, n int) int {
+	return ((shard+1)*callersOfShard+caller+1)*callsOfCaller + n
+}
 
 // send makes one call and notes its outcome.
 func (w *world) send(shard, kind, call int, timeout time.Duration) {

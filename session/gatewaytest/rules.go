@@ -48,7 +48,13 @@ func (s *Server) frame(c *conn, text bool, data []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Frames++
-	if c.closing || !s.counted(c, now) {
+	if c.closing {
+		return
+	}
+	if err == nil && envelope.Op != nil {
+		s.note(c, Entry{Kind: Received, Op: *envelope.Op, Data: envelope.D})
+	}
+	if !s.counted(c, now) {
 		return
 	}
 	if len(data) > maxSize {
@@ -60,7 +66,6 @@ func (s *Server) frame(c *conn, text bool, data []byte) {
 		return
 	}
 	op, d := *envelope.Op, envelope.D
-	s.note(c, Entry{Kind: Received, Op: op, Data: d})
 	if c.greeted.IsZero() {
 		s.violate(c, "before Hello", "%v was sent", op)
 	}
