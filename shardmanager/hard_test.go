@@ -3,8 +3,11 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -209,11 +212,16 @@ func TestSlowHandlerStopsTheReaderAndNotTheHeart(t *testing.T) {
 	})
 }
 
+var cutFrames = flag.Int("cut.frames", 6, "how many events the stream has that is cut at each of its bytes")
+
+// TestCutAtEveryByteLosesNothing: wherever in a stream of events the connection ends, each event is delivered once, in order.
+//
+// Failures: F27, F77, F78, F80, F96, F102.
 func TestCutAtEveryByteLosesNothing(t *testing.T) {
 	for _, compression := range []events.Compression{events.CompressionNone, events.CompressionPayload, events.CompressionZlib, events.CompressionZstd} {
 		t.Run(string(compression), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				g := newGateway(t, gatewaytest.WithResumeTimeout(time.Hour))
+				g := newGateway(t, gatewaytest.WithResumeTimeout(time.Hour), gatewaytest.WithReplayBuffer(1000))
 				m := newManager(t, g, shardmanager.WithCompression(compression))
 				var last, n int64
 				var disorder int
@@ -225,19 +233,26 @@ func TestCutAtEveryByteLosesNothing(t *testing.T) {
 					n++
 				})
 				start(t, m)
-				for cut := int64(1); cut < 400; cut++ {
+				random, cuts := rand.New(rand.NewPCG(1, 2)), 0
+				for cut := int64(1); ; cut++ {
+					before := g.Stats().Connections
 					g.Shard(0).CutAt(cut)
-					for range 10 {
-						g.Shard(0).Dispatch("X", strings.Repeat("x", 20))
+					for range *cutFrames {
+						g.Shard(0).Dispatch("X", strconv.FormatUint(random.Uint64(), 36))
 					}
+					pass(time.Second) // it is over before a heartbeat could be what is cut
+					if g.Stats().Connections == before && g.Shard(0).Live() {
+						break
+					}
+					cuts++
 					pass(time.Minute)
 				}
-				pass(time.Minute)
+				t.Logf("%s: %d events, cut at each of %d bytes: %d delivered", compression, *cutFrames, cuts, n)
 				if seq := g.Shard(0).Seq(); disorder != 0 || n != seq {
 					t.Errorf("%d of %d events, %d out of order", n, seq, disorder)
 				}
-				if s := g.Stats(); s.Identifies != 1 || s.Resumes < 150 {
-					t.Errorf("identifies %d, resumes %d", s.Identifies, s.Resumes)
+				if s := g.Stats(); s.Identifies != 1 || s.Resumes != cuts || cuts < 15**cutFrames {
+					t.Errorf("identifies %d, resumes %d, cuts %d", s.Identifies, s.Resumes, cuts)
 				}
 				g.RequireNoViolations(t)
 			})

@@ -10,7 +10,7 @@ var mutants = []mutant{
 	{"beats that are asked for are ignored", "T-2", []patch{{"session/heartbeat.go", "if m.beat.interval != 0 && m.beat.spare(m.now, keep) {", "if m.beat.interval < 0 && keep == 0 {"}}},
 	{"a flood of op 1 is answered in full", "I-2", []patch{{"session/heartbeat.go", "if m.beat.interval != 0 && m.beat.spare(m.now, keep) {", "if keep >= 0 {"}}},
 	{"beats name a sequence ahead", "gateway's rules", []patch{{"session/heartbeat.go", "d = fmt.Append(nil, m.cursor.Seq)", "d = fmt.Append(nil, m.cursor.Seq+1)"}}},
-	{"a dead connection is never found", "T-3|L-1", []patch{{"session/heartbeat.go", "	return h.interval != 0 && !h.stalled && !now.Before(h.dead())", "	return false"}}},
+	{"a dead connection is never found", "T-3|L-1", []patch{{"session/heartbeat.go", "	return h.life.Add(h.interval + min(h.interval, maxSilence))", "	return h.life.Add(1000 * time.Hour)"}}},
 	{"silence counts after five intervals", "T-3", []patch{{"session/heartbeat.go", "	return h.life.Add(h.interval + min(h.interval, maxSilence))", "	return h.life.Add(5 * h.interval)"}}},
 	{"only a Hello is a sign of life", "T-3|L-3", []patch{{"session/heartbeat.go", "	if at.After(h.life) {", "	if at.IsZero() {"}}},
 
