@@ -108,7 +108,8 @@ func (c *check) admission() {
 			continue
 		}
 		for _, l := range c.order {
-			if l.shard != call.Shard || l.process != call.Process || l.live == never || call.At < l.live+time.Second || call.At+time.Second > l.end(c.over()) {
+			if l.shard != call.Shard || l.process != call.Process || l.live == never || call.At < l.live+time.Second || call.At+time.Second > l.end(c.over()) ||
+				c.disturbed(l.shard, l.dialled, call.At, "hole", "stall", "freeze") {
 				continue
 			}
 			recent := 0

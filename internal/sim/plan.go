@@ -101,26 +101,26 @@ func NewPlan(seed uint64) Plan {
 		p.Budget, p.Period = 40+8*p.Shards+random.IntN(40), time.Duration(10+random.IntN(20))*time.Minute
 	}
 	p.Reserve = (p.Budget + 9) / 10
-	p.inject(chosen, random)
+	p.inject(chosen, random, time.Duration(5+random.IntN(25))*time.Second)
 	return p
 }
 
-// Lasting is the plan for another length, with faults as dense as before.
+// Lasting is the plan for another length, such as a day, with everything less dense, so that many days can be had.
 func Lasting(seed uint64, length time.Duration) Plan {
 	p := NewPlan(seed)
 	random := rand.New(rand.NewPCG(seed, 0x6c617374))
-	p.Length, p.Events, p.Calls = length, max(p.Events, 30*time.Second), max(p.Calls, time.Minute)
-	p.Shards = max(p.Shards, 4)
+	p.Length, p.Events, p.Calls = length, 10*time.Minute, 10*time.Minute
+	p.Interval = []time.Duration{41250 * time.Millisecond, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}[random.IntN(4)]
+	p.Shards, p.Budget, p.Period, p.Reserve = max(p.Shards, 4), 1000, 24*time.Hour, 100
 	p.Faults = nil
-	p.inject(profiles[1+random.IntN(len(profiles)-2)], random)
+	p.inject(profiles[1+random.IntN(len(profiles)-2)], random, time.Duration(120+random.IntN(600))*time.Second)
 	return p
 }
 
-func (p *Plan) inject(chosen profile, random *rand.Rand) {
+func (p *Plan) inject(chosen profile, random *rand.Rand, every time.Duration) {
 	if len(chosen.kinds) == 0 {
 		return
 	}
-	every := time.Duration(5+random.IntN(25)) * time.Second
 	for at := time.Duration(0); ; {
 		at += time.Duration(random.ExpFloat64() * float64(every))
 		if at >= p.Length {
