@@ -17,6 +17,7 @@ type dispatcher struct {
 	mu     sync.Mutex
 	ready  []turn
 	random *rand.Rand
+	rest   func() // returns when all else waits
 	wake   chan struct{}
 	stop   chan struct{}
 }
@@ -26,8 +27,9 @@ type turn struct {
 	run   func()
 }
 
-func newDispatcher(seed uint64, process int) *dispatcher {
+func newDispatcher(seed uint64, process int, rest func()) *dispatcher {
 	d := &dispatcher{
+		rest:   rest,
 		random: rand.New(rand.NewPCG(seed^0x61637472, uint64(process))), wake: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	go d.loop()
@@ -69,7 +71,8 @@ func (d *dispatcher) loop() {
 }
 
 func (d *dispatcher) turn() bool {
-	time.Sleep(1) // a nanosecond passes when all else rests
+	time.Sleep(1) // a nanosecond passes when all else rests,
+	d.rest()      // and what begins with it comes to rest as well
 	d.mu.Lock()
 	if len(d.ready) == 0 {
 		d.mu.Unlock()

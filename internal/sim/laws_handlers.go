@@ -203,7 +203,7 @@ func (c *check) served(call, got Record) {
 		return
 	}
 	for _, l := range c.order { // a dead connection that nobody has noticed yet
-		if l.shard == call.Shard && l.dialled > call.At && l.dialled < got.At+time.Second {
+		if l.shard == call.Shard && l.dialled > call.At && l.dialled < got.At+time.Second+c.slowBeat() {
 			return
 		}
 	}

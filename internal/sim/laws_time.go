@@ -202,10 +202,19 @@ func (c *check) storm(shard int) {
 	}
 }
 
+// slowBeat is the interval of heartbeats, where that is more than the minute that else counts.
+func (c *check) slowBeat() time.Duration {
+	if c.plan.Interval <= time.Minute {
+		return 0
+	}
+	return c.plan.Interval
+}
+
 // patience is how long a shard may take to come back: a minute, and its turn to identify. A
-// budget of which half is spent is spread over the rest of its period.
+// budget of which half is spent is spread over the rest of its period. A connection that a fault has
+// swallowed is found after an interval.
 func (c *check) patience() time.Duration {
-	wait := 60*time.Second + time.Duration((c.plan.Shards+c.plan.Concurrency-1)/c.plan.Concurrency)*5250*time.Millisecond
+	wait := c.slowBeat() + 60*time.Second + time.Duration((c.plan.Shards+c.plan.Concurrency-1)/c.plan.Concurrency)*5250*time.Millisecond
 	spent := 0
 	for _, r := range c.all(events.OpIdentify) {
 		if r.At < c.healed {

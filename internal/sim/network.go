@@ -81,7 +81,7 @@ func (n *network) dialer(process int) func(ctx context.Context, kind, address st
 		n.record(Record{Witness: Network, What: "dial", Process: process, Shard: shard, Link: p.nth, Text: address})
 		var err error
 		select {
-		case <-time.After(time.Until(arrival(time.Now().Add(p.delay(false)), time.Time{}))):
+		case <-time.After(time.Until(arrival(time.Now().Add(p.delay(&p.up)), time.Time{}))):
 		case <-ctx.Done():
 			err = ctx.Err()
 		}

@@ -23,7 +23,6 @@ type pair struct {
 	client       end
 	server       end
 	mu           sync.Mutex
-	random       *rand.Rand
 	up, down     half // to the server, to the client
 	ended        bool // the client's end is closed, or the connection was reset
 	lastWrite    time.Time
@@ -37,8 +36,8 @@ type pair struct {
 
 // half is one direction.
 type half struct {
+	random   *rand.Rand
 	segments []segment
-	size     int
 	last     time.Time // when the latest segment arrives
 	closed   bool      // nothing follows the segments
 	changed  chan struct{}
@@ -49,18 +48,23 @@ type segment struct {
 	at   time.Time
 }
 
-const window = 256 << 10 // bytes under way in one direction, beyond which a write waits
+// window is how many segments may be under way in one direction, beyond which a write waits. Bytes do
+// not count: nonces are random, and so is what a compressed payload with one is long.
+const window = 1024
 
 func newPair(n *network, process, shard, nth int) *pair {
-	random := rand.New(rand.NewPCG(n.plan.Seed^0x6e6574, uint64(process)<<48|uint64(uint16(shard))<<32|uint64(nth)))
+	name := uint64(process)<<48 | uint64(uint16(shard))<<32 | uint64(nth)
+	random := rand.New(rand.NewPCG(n.plan.Seed^0x6e6574, name))
 	p := &pair{
 		net: n, name: fmt.Sprintf("p%d.s%d.n%d", process, shard, nth), process: process, shard: shard, nth: nth,
-		random: random, base: time.Duration(random.Int64N(int64(60 * time.Millisecond))), cutIn: -1, opened: time.Now(),
+		base: time.Duration(random.Int64N(int64(60 * time.Millisecond))), cutIn: -1, opened: time.Now(),
 		pieces: 1,
 	}
 	if n.plan.Pieces > 1 {
 		p.pieces = 1 + random.IntN(n.plan.Pieces)
 	}
+	// Both ends may write in one instant, so each direction draws for itself.
+	p.up.random, p.down.random = rand.New(rand.NewPCG(n.plan.Seed^0x7570, name)), random
 	p.up.changed, p.down.changed = make(chan struct{}), make(chan struct{})
 	p.client = end{pair: p, in: &p.down, out: &p.up, client: true, changed: make(chan struct{})}
 	p.server = end{pair: p, in: &p.up, out: &p.down, changed: make(chan struct{})}
@@ -68,9 +72,9 @@ func newPair(n *network, process, shard, nth int) *pair {
 }
 
 // delay is how long the next segment takes.
-func (p *pair) delay(down bool) time.Duration {
-	d := p.base + time.Duration(p.random.Int64N(int64(20*time.Millisecond))) + 50*time.Microsecond
-	if down {
+func (p *pair) delay(h *half) time.Duration {
+	d := p.base + time.Duration(h.random.Int64N(int64(20*time.Millisecond))) + 50*time.Microsecond
+	if h == &p.down {
 		d += p.extra
 	}
 	return d
@@ -145,13 +149,15 @@ func (e *end) Read(b []byte) (int, error) {
 			n := copy(b, s.data)
 			if s.data = s.data[n:]; len(s.data) == 0 {
 				e.in.segments = e.in.segments[1:]
+				e.in.change()
 			}
-			e.in.size -= n
-			e.in.change()
-			if e.client {
+			if n > 0 && e.client {
 				p.lastRead = now
 			}
 			p.mu.Unlock()
+			if n == 0 && len(b) > 0 {
+				continue // an empty piece
+			}
 			return n, nil
 		case len(e.in.segments) > 0:
 			wake = e.in.segments[0].at
@@ -201,7 +207,7 @@ func (e *end) Write(b []byte) (int, error) {
 		case !e.writeBy.IsZero() && !now.Before(e.writeBy):
 			p.mu.Unlock()
 			return 0, os.ErrDeadlineExceeded
-		case e.out.size < window:
+		case len(e.out.segments) < window:
 			e.send(now, b)
 			cut := !e.client && p.cutIn == 0
 			p.mu.Unlock()
@@ -228,7 +234,7 @@ func (e *end) send(now time.Time, b []byte) {
 	if !e.client {
 		if p.cutIn > 0 {
 			if p.cutIn--; p.cutIn == 0 {
-				b = b[:int(p.random.Float64()*float64(len(b)+1))]
+				b = b[:int(e.out.random.Float64()*float64(len(b)+1))]
 			}
 		}
 		pieces = p.pieces
@@ -236,13 +242,11 @@ func (e *end) send(now time.Time, b []byte) {
 	for left := pieces; left > 0; left-- { // as many as planned, even if nothing is left: the delays must not depend on lengths
 		n := len(b)
 		if left > 1 {
-			n = int(p.random.Float64() * float64(len(b)))
+			n = int(e.out.random.Float64() * float64(len(b)))
 		}
-		at := arrival(now.Add(p.delay(!e.client)), e.out.last)
-		if e.out.last = at; n > 0 {
-			e.out.segments = append(e.out.segments, segment{append([]byte(nil), b[:n]...), at})
-			e.out.size += n
-		}
+		at := arrival(now.Add(p.delay(e.out)), e.out.last)
+		e.out.last = at
+		e.out.segments = append(e.out.segments, segment{append([]byte(nil), b[:n]...), at})
 		b = b[n:]
 	}
 	e.out.change()
@@ -270,7 +274,7 @@ func (e *end) Close() error {
 	e.changed = make(chan struct{})
 	if !e.out.closed { // it was not reset
 		e.out.closed = true
-		e.out.last = arrival(time.Now().Add(p.delay(!e.client)), e.out.last)
+		e.out.last = arrival(time.Now().Add(p.delay(e.out)), e.out.last)
 	}
 	e.out.change()
 	if e.client {

@@ -49,7 +49,7 @@ func (w *world) start() {
 	}
 	p := &process{w: w, number: number, started: make(chan struct{}), sessions: make(map[[2]uint64]int)}
 	w.mu.Unlock()
-	p.dispatch = newDispatcher(w.plan.Seed, number)
+	p.dispatch = newDispatcher(w.plan.Seed, number, w.rest)
 	dial := w.net.dialer(number)
 	opts := []shardmanager.Option{
 		shardmanager.WithIntents(events.IntentsAll), shardmanager.WithAPIURL("http://" + gatewayHost + "/api/v10"),
@@ -209,6 +209,7 @@ func (p *process) saboteur(index int) actor.ReceiverMiddleware {
 				}
 			}
 			next(ctx, envelope)
+			p.w.rest() // so that what this message has set going cannot overtake the next
 		}
 	}
 }

@@ -35,6 +35,7 @@ type world struct {
 	random *rand.Rand    // of the workload, for the one goroutine that makes events
 	work   sync.WaitGroup
 	healed atomic.Bool
+	asleep chan struct{} // who holds it may wait for all others
 
 	mu       sync.Mutex
 	trace    Trace
@@ -64,7 +65,7 @@ func Run(t *testing.T, plan Plan) Trace {
 
 func run(t *testing.T, plan Plan) Trace {
 	w := &world{
-		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), over: make(chan struct{}),
+		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), over: make(chan struct{}), asleep: make(chan struct{}, 1),
 		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int),
 		moods: make(map[string]map[int]int),
 	}
@@ -90,7 +91,7 @@ func run(t *testing.T, plan Plan) Trace {
 	}
 	for _, f := range plan.Faults {
 		time.Sleep(time.Until(w.begin.Add(f.At)))
-		synctest.Wait()
+		w.rest()
 		w.inject(f)
 	}
 	time.Sleep(time.Until(w.begin.Add(plan.Length)))
@@ -100,7 +101,7 @@ func run(t *testing.T, plan Plan) Trace {
 	server.Close()
 	w.net.each((*pair).reset)
 	time.Sleep(time.Minute)
-	synctest.Wait()
+	w.rest()
 	for _, v := range server.Violations() {
 		w.record(Record{Witness: Gateway, What: "violation", Shard: v.Shard.Index, Text: v.String()})
 	}
@@ -110,21 +111,28 @@ func run(t *testing.T, plan Plan) Trace {
 	return w.trace
 }
 
+// rest returns when all else waits for time to pass.
+func (w *world) rest() {
+	w.asleep <- struct{}{}
+	synctest.Wait()
+	<-w.asleep
+}
+
 // settle gives the healed world time to come back to life, and waits until every handler is
 // done and every caller has heard.
 func (w *world) settle() {
 	limit := time.Now().Add(w.recovery())
 	for time.Now().Before(limit) && !w.alive() {
 		time.Sleep(time.Second)
-		synctest.Wait()
+		w.rest()
 	}
 	w.record(Record{Witness: Process, What: "settled", Shard: -1, Text: fmt.Sprint(w.alive())})
 	time.Sleep(3*w.plan.Interval + 90*time.Second) // so that silence and beats can be judged
-	synctest.Wait()
+	w.rest()
 	close(w.over)
 	w.work.Wait()
 	time.Sleep(5 * time.Second) // answers, and the events of the last moment
-	synctest.Wait()
+	w.rest()
 }
 
 // recovery is how long everything may take to be well again: a budget of which much is spent is
