@@ -74,6 +74,8 @@ type record struct {
 	link   atomic.Pointer[link]
 	pid    atomic.Pointer[actor.PID]
 	seq    atomic.Int64
+	heard  atomic.Int64 // when the latest event came, in Unix nanoseconds; 0: none has
+	odd    atomic.Int64
 	status atomic.Pointer[ShardStatus]
 	waits  atomic.Int64   // send events that wait for a permit
 	wanted atomic.Bool    // it was started and not stopped
@@ -93,6 +95,8 @@ type ShardStatus struct {
 	Latency   time.Duration
 	LatencyAt time.Time // when Latency was measured; zero: never
 	Seq       int64     // of the latest event
+	LastEvent time.Time // when the latest event came; zero: none has
+	Odd       int       // what the gateway should not have sent, such as a sequence twice, or one too high; each is logged
 	Waiting   int       // send events that wait for a permit
 
 	Identifies  int // sessions asked for
@@ -269,7 +273,10 @@ func (f *Fleet) plan(start StartShards) ([]int, error) {
 // now is the status with its moving parts.
 func (r *record) now() ShardStatus {
 	status := *r.status.Load()
-	status.Seq, status.Waiting = r.seq.Load(), int(r.waits.Load())
+	status.Seq, status.Waiting, status.Odd = r.seq.Load(), int(r.waits.Load()), int(r.odd.Load())
+	if at := r.heard.Load(); at != 0 {
+		status.LastEvent = time.Unix(0, at)
+	}
 	return status
 }
 

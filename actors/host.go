@@ -79,6 +79,7 @@ func (h host) Deliver(raw events.Raw, meta events.Meta) {
 		}
 	}
 	s.record.seq.Store(raw.Seq)
+	s.record.heard.Store(meta.Received.UnixNano())
 }
 
 func (h host) Latency(d time.Duration) {
@@ -133,7 +134,10 @@ func (h host) Changed(c session.Change) {
 	s.fleet.changed(s.record, c, false)
 }
 
-func (h host) Odd(err error) { h.log.Warn("odd gateway", zap.Error(err)) }
+func (h host) Odd(err error) {
+	h.record.odd.Add(1)
+	h.log.Warn("odd gateway", zap.Error(err))
+}
 
 // refusedUntil is when a refused permit may be asked for again.
 func refusedUntil(err error) time.Time {

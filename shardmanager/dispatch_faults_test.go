@@ -1,0 +1,396 @@
+package shardmanager_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestF65SequenceTwice: live, and where a replay begins too early.
+// Failures: F65.
+func TestF65SequenceTwice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		var got seen
+		shardmanager.OnRaw(m, got.handle)
+		start(t, m)
+		for range 4 { // 2 to 5
+			g.Shard(0).Dispatch("X", 1)
+		}
+		again := func(conn int) {
+			for seq := 2; seq <= 5; seq++ {
+				g.SendTo(conn, fmt.Appendf(nil, `{"op":0,"t":"X","s":%d,"d":1}`, seq))
+			}
+		}
+		again(1)
+		pass(time.Second)
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op == events.OpResume {
+				again(f.Conn)
+			}
+			return false
+		})
+		g.Shard(0).Drop()
+		g.Shard(0).Dispatch("X", 1) // 6
+		pass(time.Minute)
+		if want := []int64{1, 2, 3, 4, 5, 6, 7}; !slices.Equal(got.seqs, want) {
+			t.Errorf("handled %v", got.seqs)
+		}
+		if status, _ := m.Shard(0).Status(); status.Odd != 8 {
+			t.Errorf("%d oddities were counted, want 8", status.Odd)
+		}
+		wantResumed(t, g, m, 1)
+	})
+}
+
+// TestF66Gap: what comes after a gap is delivered, in order; the gap is counted and logged.
+// Failures: F66.
+func TestF66Gap(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log syncBuffer
+		core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), &log, zap.WarnLevel)
+		g := newGateway(t)
+		m := newManager(t, g, shardmanager.WithLogger(zap.New(core)))
+		var got seen
+		shardmanager.OnRaw(m, got.handle)
+		start(t, m)
+		for _, seq := range []int{2, 5, 6} {
+			g.Shard(0).SendRaw(fmt.Appendf(nil, `{"op":0,"t":"X","s":%d,"d":1}`, seq))
+		}
+		pass(time.Second)
+		if want := []int64{1, 2, 5, 6}; !slices.Equal(got.seqs, want) {
+			t.Errorf("handled %v", got.seqs)
+		}
+		status, _ := m.Shard(0).Status()
+		if status.Odd != 1 || !strings.Contains(log.String(), "sequence 5 follows 2") || g.Stats().Connections != 1 {
+			t.Errorf("%d oddities were counted; logged: %s", status.Odd, log.String())
+		}
+	})
+}
+
+// TestF67LongReplay: 100,000 events were missed. They come in order, each once, no more of them
+// than the queue holds wait for a slow handler, and the heart beats.
+// Failures: F67.
+func TestF67LongReplay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const missed = 100_000
+		g := newGateway(t)
+		m := newManager(t, g)
+		var last, disorder atomic.Int64
+		shardmanager.OnRaw(m, func(_ context.Context, _ events.Raw, at events.Meta) {
+			if last.Swap(at.Seq) != at.Seq-1 {
+				disorder.Add(1)
+			}
+			if at.Seq%10 == 0 {
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+		start(t, m)
+		g.Shard(0).Drop()
+		for i := range missed {
+			g.Shard(0).Dispatch("X", i)
+		}
+		most := int64(0)
+		for range 300 {
+			pass(time.Second)
+			status, _ := m.Shard(0).Status()
+			most = max(most, status.Seq-last.Load())
+		}
+		if last.Load() != missed+2 || disorder.Load() != 0 || most > 4096+200 {
+			t.Errorf("up to %d, %d out of order, at most %d waited", last.Load(), disorder.Load(), most)
+		}
+		if s := g.Stats(); s.Connections != 2 || s.Lateness > 0 {
+			t.Errorf("connections %d, lateness %v", s.Connections, s.Lateness)
+		}
+		wantResumed(t, g, m, 1)
+	})
+}
+
+// undecodable keeps what the decode hook is given.
+type undecodable struct{ seqs []int64 }
+
+func (u *undecodable) OnDecodeError(raw events.Raw, at events.Meta, _ error) {
+	if len(raw.Data) == 0 {
+		at.Seq = -at.Seq
+	}
+	u.seqs = append(u.seqs, at.Seq)
+}
+
+// TestF68EventsThatCannotBeRead cost themselves and nothing else.
+// Failures: F68.
+func TestF68EventsThatCannotBeRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		var bad undecodable
+		m := newManager(t, g, shardmanager.WithHooks(&bad))
+		var all seen
+		var typed []int64
+		shardmanager.OnRaw(m, all.handle)
+		shardmanager.On(m, func(_ context.Context, _ *events.MessageCreate, at events.Meta) { typed = append(typed, at.Seq) })
+		start(t, m)
+		good := `{"content":"x","timestamp":"2026-01-01T00:00:00Z"}`
+		for _, e := range []struct{ name, d string }{ // from sequence 2
+			{"MESSAGE_CREATE", good}, {"MESSAGE_CREATE", `{"content":5}`}, {"MESSAGE_CREATE", `[]`}, {"MESSAGE_CREATE", `7`},
+			{"MESSAGE_CREATE", `{"timestamp":"yesterday"}`}, {"NEW_IN_2027", `{"any":[1]}`}, {"RESUMED", `null`},
+			{"MESSAGE_CREATE", `{"author":{"id":{}}}`}, {"MESSAGE_CREATE", good},
+		} {
+			g.Shard(0).Dispatch(events.Type(e.name), json.RawMessage(e.d))
+		}
+		pass(time.Second)
+		if want := []int64{3, 4, 5, 6, 9}; !slices.Equal(bad.seqs, want) {
+			t.Errorf("undecodable: %v, want %v", bad.seqs, want)
+		}
+		if !slices.Equal(typed, []int64{2, 10}) || len(all.seqs) != 10 || !slices.IsSorted(all.seqs) {
+			t.Errorf("typed %v, raw %v", typed, all.seqs)
+		}
+		if status, _ := m.Shard(0).Status(); status.Seq != 10 || g.Stats().Connections != 1 {
+			t.Errorf("sequence %d, %d connections", status.Seq, g.Stats().Connections)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestF69UnreadableEnvelopes: an opcode that nobody knows is nothing; what is no envelope ends the
+// connection, and not the session.
+// Failures: F69.
+func TestF69UnreadableEnvelopes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var codes []events.CloseCode
+		g := newGateway(t, gatewaytest.WithTrace(func(e gatewaytest.Entry) {
+			if e.Kind == gatewaytest.Closed {
+				codes = append(codes, e.Code)
+			}
+		}))
+		m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone))
+		var got seen
+		shardmanager.OnRaw(m, got.handle)
+		start(t, m)
+		for _, known := range []string{`{"op":99,"d":{}}`, `{"op":-1}`, `{"op":11,"d":{"x":1},"t":null,"s":null}`} {
+			g.Shard(0).SendRaw([]byte(known))
+		}
+		pass(time.Second)
+		if n := g.Stats().Connections; n != 1 {
+			t.Fatalf("%d connections after opcodes that nobody knows", n)
+		}
+		broken := []string{`not JSON`, ``, `{"d":{}}`, `{"op":"0"}`, `{"op":0,"t":"X","s":"7","d":1}`, `[]`, `{"op":0,"t":"X","s":2,"d":{`}
+		for _, each := range broken {
+			g.Shard(0).SendRaw([]byte(each))
+			g.Shard(0).Dispatch("X", 1)
+			pass(2 * time.Minute)
+		}
+		if seq := g.Shard(0).Seq(); int64(len(got.seqs)) != seq || !slices.IsSorted(got.seqs) {
+			t.Errorf("handled %v of %d", got.seqs, seq)
+		}
+		if len(codes) != len(broken) || slices.ContainsFunc(codes, func(c events.CloseCode) bool { return c != events.CloseUnknownError }) {
+			t.Errorf("closed with %v", codes)
+		}
+		wantResumed(t, g, m, len(broken))
+	})
+}
+
+// TestF70PoisonInAReplay: the bytes that cannot be read come again with each Resume. After three
+// the session is given up, and who watches sees it.
+// Failures: F70.
+func TestF70PoisonInAReplay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone))
+		var lost []shardmanager.Change
+		changes := m.Watch(t.Context())
+		go func() {
+			for c := range changes {
+				if c.Lost {
+					lost = append(lost, c)
+				}
+			}
+		}()
+		start(t, m)
+		var asked atomic.Int64
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op != events.OpResume {
+				return false
+			}
+			asked.Add(1)
+			g.SendTo(f.Conn, []byte(`{"op":0,"t":"X","s":2,"d":1}`))
+			g.SendTo(f.Conn, []byte(`{"op":0,"t":"X","s":3,"d":{`))
+			return true
+		})
+		g.Shard(0).Drop()
+		pass(24 * time.Hour)
+		if s := g.Stats(); asked.Load() != 3 || s.Identifies != 2 || s.Connections != 5 || m.Status().Ready() != 1 {
+			t.Errorf("%d resumes, %d identifies, %d connections", asked.Load(), s.Identifies, s.Connections)
+		}
+		if len(lost) != 1 || !errors.Is(lost[0].Cause, session.ErrBadFrame) {
+			t.Errorf("sessions lost: %+v", lost)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// panics keeps what the panic hook is given.
+type panics struct{ all []shardmanager.HandlerPanic }
+
+func (p *panics) OnHandlerPanic(h shardmanager.HandlerPanic) { p.all = append(p.all, h) }
+
+// TestF71HandlerPanics: it is reported with the shard, type and sequence, and without the payload.
+// Failures: F71.
+func TestF71HandlerPanics(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log syncBuffer
+		core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), &log, zap.DebugLevel)
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+		var told panics
+		m := newManager(t, g, shardmanager.WithHooks(&told), shardmanager.WithLogger(zap.New(core)))
+		var other, same seen
+		shardmanager.OnRaw(m, func(ctx context.Context, raw events.Raw, at events.Meta) {
+			if at.Shard.Index == 1 {
+				other.handle(ctx, raw, at)
+			} else if same.handle(ctx, raw, at); at.Seq == 3 {
+				panic("boom")
+			}
+		})
+		start(t, m)
+		for range 3 {
+			for shard := range 2 {
+				g.Shard(shard).Dispatch("X", "private words")
+			}
+		}
+		pass(time.Second)
+		want := []int64{1, 2, 3, 4}
+		if !slices.Equal(same.seqs, want) || !slices.Equal(other.seqs, want) || g.Stats().Connections != 2 {
+			t.Errorf("handled %v and %v, %d connections", same.seqs, other.seqs, g.Stats().Connections)
+		}
+		if len(told.all) != 1 || told.all[0].Type != "X" || told.all[0].Meta.Seq != 3 || told.all[0].Meta.Shard.Index != 0 || told.all[0].Value != "boom" {
+			t.Errorf("reported: %+v", told.all)
+		}
+		if text := log.String(); !strings.Contains(text, `"type":"\"X\"","seq":3`) || strings.Contains(text, "boom") || strings.Contains(text, "private words") {
+			t.Errorf("logged: %s", text)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestF72HandlerAsksItsManager: status, a send with its answer, a restart, and in the end Close.
+// Failures: F72.
+func TestF72HandlerAsksItsManager(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g)
+		took := make(map[string]time.Duration)
+		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, _ events.Meta) {
+			begun := time.Now()
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			var err error
+			switch raw.Type {
+			case "STATUS":
+				m.Status()
+			case "SEND":
+				_, err = events.RequestGuildMembers{GuildID: aGuild, UserIDs: []events.Snowflake{1}}.SendEvent(ctx, m)
+			case "RESTART":
+				err = m.Restart(ctx, 0)
+			case "CLOSE":
+				err = m.Close(ctx)
+			}
+			if took[string(raw.Type)] = time.Since(begun); err != nil {
+				t.Errorf("%s: %v", raw.Type, err)
+			}
+		}, shardmanager.WithTypes("STATUS", "SEND", "RESTART", "CLOSE"))
+		start(t, m)
+		for _, each := range []events.Type{"STATUS", "SEND", "RESTART", "SEND", "CLOSE"} {
+			g.Shard(0).Dispatch(each, 1)
+			pass(time.Minute)
+			most := time.Second
+			if each == "CLOSE" {
+				most = 2100 * time.Millisecond // it gives handlers their time, of which this is one
+			}
+			if d, done := took[string(each)]; !done || d > most {
+				t.Errorf("%s: done %v, after %v", each, done, d)
+			}
+		}
+		<-m.Done()
+	})
+}
+
+// TestF75SilentShard: heartbeats are answered, and nothing else comes. The status tells since
+// when, and whether the latency that it shows is of today.
+// Failures: F75.
+func TestF75SilentShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := m.Shard(0).Status(); !status.LastEvent.IsZero() {
+			t.Errorf("before the first: %v", status.LastEvent)
+		}
+		pass(time.Minute)
+		g.Shard(0).Dispatch("X", 1)
+		pass(time.Hour)
+		status, _ := m.Shard(0).Status()
+		if silent := time.Since(status.LastEvent); silent != time.Hour || time.Since(status.LatencyAt) > 42*time.Second {
+			t.Errorf("silent for %v, latency measured %v ago", silent, time.Since(status.LatencyAt))
+		}
+		g.Outage(true)
+		pass(10 * time.Minute)
+		if status, _ = m.Shard(0).Status(); time.Since(status.LatencyAt) < 10*time.Minute || time.Since(status.LastEvent) != 70*time.Minute {
+			t.Errorf("in an outage: latency of %v, event of %v", status.LatencyAt, status.LastEvent)
+		}
+		g.Outage(false)
+	})
+}
+
+// TestF77InflatersOfTheirOwn: connections are cut within messages, and no bytes of one come to the
+// inflater of the next.
+// Failures: F77.
+func TestF77InflatersOfTheirOwn(t *testing.T) {
+	for _, compression := range []events.Compression{events.CompressionZlib, events.CompressionZstd} {
+		t.Run(string(compression), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithResumeTimeout(time.Hour))
+				m := newManager(t, g, shardmanager.WithCompression(compression))
+				var got seen
+				var broken atomic.Int64
+				shardmanager.OnRaw(m, got.handle)
+				changes := m.Watch(t.Context())
+				go func() {
+					for c := range changes {
+						if c.Cause != nil && (strings.Contains(c.Cause.Error(), "broken") || errors.Is(c.Cause, session.ErrBadFrame)) {
+							broken.Add(1)
+						}
+					}
+				}()
+				start(t, m)
+				for cut := range 300 {
+					g.Shard(0).CutAt(int64(1 + cut%97))
+					for range 4 {
+						g.Shard(0).Dispatch("X", fmt.Sprint(cut, strings.Repeat("y", cut)))
+					}
+					pass(90 * time.Second)
+				}
+				if seq := g.Shard(0).Seq(); int64(len(got.seqs)) != seq || !slices.IsSorted(got.seqs) || broken.Load() != 0 {
+					t.Errorf("%d of %d events, %d broken streams", len(got.seqs), seq, broken.Load())
+				}
+				if s := g.Stats(); s.Identifies != 1 || s.Resumes < 200 {
+					t.Errorf("identifies %d, resumes %d", s.Identifies, s.Resumes)
+				}
+			})
+		})
+	}
+}
