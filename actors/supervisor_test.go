@@ -109,6 +109,7 @@ func TestSupervisorByMessages(t *testing.T) {
 	})
 }
 
+// Failures: F81, F86.
 func TestPriorityAndQueueLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

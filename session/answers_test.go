@@ -95,6 +95,7 @@ func TestAnswerOfAMove(t *testing.T) {
 }
 
 // TestAnswersDoNotCross: two askers, the same guild; each gets its own.
+// Failures: F74, F83.
 func TestAnswersDoNotCross(t *testing.T) {
 	t.Parallel()
 	var r session.Replies
@@ -116,6 +117,7 @@ func TestAnswersDoNotCross(t *testing.T) {
 }
 
 // TestAnswersWithARateLimit: the wait is a duration that can be waited, whatever number came.
+// Failures: F87.
 func TestAnswersWithARateLimit(t *testing.T) {
 	t.Parallel()
 	for number, want := range map[string]time.Duration{
@@ -137,6 +139,7 @@ func TestAnswersWithARateLimit(t *testing.T) {
 }
 
 // TestAnswersThatNobodyWaitsFor counts the bytes that abandoned requests leave behind.
+// Failures: F84.
 func TestAnswersThatNobodyWaitsFor(t *testing.T) {
 	heap := func() uint64 {
 		runtime.GC()

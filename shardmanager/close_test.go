@@ -116,6 +116,7 @@ func TestCloseLeavesNoActorBehind(t *testing.T) {
 	})
 }
 
+// Failures: F108.
 func TestCloseKeepsSessionsAndLogoutEndsThem(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(3), gatewaytest.WithMaxConcurrency(3))
@@ -151,6 +152,7 @@ func TestCloseKeepsSessionsAndLogoutEndsThem(t *testing.T) {
 	})
 }
 
+// Failures: F111.
 func TestCloseAnswersWhatWaits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
@@ -182,6 +184,7 @@ func TestCloseAnswersWhatWaits(t *testing.T) {
 	})
 }
 
+// Failures: F72.
 func TestCloseFromAHandlerAndTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -207,6 +210,7 @@ func TestCloseFromAHandlerAndTwice(t *testing.T) {
 	})
 }
 
+// Failures: F68, F71.
 func TestHandlerPanicCostsOneEvent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)

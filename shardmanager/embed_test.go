@@ -111,6 +111,7 @@ func TestActorsOfTheUsersOwnSystem(t *testing.T) {
 	})
 }
 
+// Failures: F89.
 func TestPresences(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(3), gatewaytest.WithMaxConcurrency(3))
@@ -155,6 +156,7 @@ func TestPresences(t *testing.T) {
 	})
 }
 
+// Failures: F87.
 func TestWholeMemberListIsLimitedBeforeItIsAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1), gatewaytest.WithMembers(2500))

@@ -271,6 +271,7 @@ func TestUsersRateLimiterSurvivesReconnects(t *testing.T) {
 	})
 }
 
+// Failures: F86.
 func TestEverySendInAnOutageEndsInOneOutcome(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1), gatewaytest.WithResumeTimeout(time.Hour))

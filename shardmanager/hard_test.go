@@ -23,6 +23,7 @@ import (
 
 // TestBurstAcrossAWindowsBoundary sends 260 commands late in the first minute: limiters whose
 // window restarts at its own boundary let nearly twice the limit through.
+// Failures: F81.
 func TestBurstAcrossAWindowsBoundary(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
@@ -54,6 +55,7 @@ func TestBurstAcrossAWindowsBoundary(t *testing.T) {
 }
 
 // TestSendWhileResumingGoesOutAfterwards: it waits for RESUMED, and not for a READY that does not come.
+// Failures: F103.
 func TestSendWhileResumingGoesOutAfterwards(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
@@ -86,6 +88,7 @@ func (s *slowStore) Save(ctx context.Context, all ...session.Snapshot) error {
 	return s.Store.Save(context.WithoutCancel(ctx), all...)
 }
 
+// Failures: F107.
 func TestSlowStoreDelaysNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -119,6 +122,7 @@ func TestSlowStoreDelaysNothing(t *testing.T) {
 }
 
 // TestWatermarkWaitsForHandlers: what was not handled when the process ended comes again.
+// Failures: F104.
 func TestWatermarkWaitsForHandlers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -291,6 +295,7 @@ func TestHostileResumeURLGetsNothing(t *testing.T) {
 }
 
 // TestPanicWhileAnsweringAnswersTheAsker: the supervisor crashes on a message, answers, and goes on.
+// Failures: F94.
 func TestSupervisorGoesOnAfterACrash(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))

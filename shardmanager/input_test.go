@@ -49,6 +49,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 	}
 }
 
+// Failures: F88, F90.
 func TestSendRefusesBadEventsBeforeAPermit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
@@ -100,6 +101,7 @@ func TestSendRefusesBadEventsBeforeAPermit(t *testing.T) {
 	})
 }
 
+// Failures: F82.
 func TestContextThatEndsNeverLeavesAGhost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))

@@ -73,6 +73,7 @@ var losses = map[string]struct {
 
 // TestEachWayToLoseAnAnswer: every send event, lost in every way, ends once, with the reason,
 // and with the word that it may have been carried out; and the same call succeeds afterwards.
+// Failures: F85.
 func TestEachWayToLoseAnAnswer(t *testing.T) {
 	t.Parallel()
 	for name, ask := range asks {
@@ -132,6 +133,7 @@ func loseOne(t *testing.T, op events.Opcode, send func(context.Context, events.S
 }
 
 // TestRefusals: what can be known beforehand costs no permit and no frame.
+// Failures: F88, F90.
 func TestRefusals(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuildsPerShard(1))

@@ -86,6 +86,7 @@ func (s *seen) span() (first, last int64, n, flagged int) {
 
 // TestKilledProcess: what the store did not know of comes again, and says so. What comes after
 // that does not.
+// Failures: F104.
 func TestKilledProcess(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -124,6 +125,7 @@ func TestKilledProcess(t *testing.T) {
 }
 
 // TestProcessThatEndedInOrder: nothing comes twice, and nothing says that it might.
+// Failures: F109.
 func TestProcessThatEndedInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2))
@@ -177,6 +179,7 @@ func TestAnswersAfterARestart(t *testing.T) {
 }
 
 // TestForeignSnapshots: what is not this bot's, or not this shard's, is not resumed.
+// Failures: F105.
 func TestForeignSnapshots(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*session.Snapshot){
@@ -227,6 +230,7 @@ func (s *stuck) Save(context.Context, ...session.Snapshot) error {
 	return errDisk
 }
 
+// Failures: F107.
 func TestStoreThatNeverComesBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -255,6 +259,7 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 	})
 }
 
+// Failures: F107.
 func TestPersistenceTells(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)

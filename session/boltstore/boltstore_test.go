@@ -122,6 +122,7 @@ func TestShortKeyIsRefused(t *testing.T) {
 }
 
 // TestOtherKeys: what was stored under another key, or none, is not there, and is said so.
+// Failures: F105.
 func TestOtherKeys(t *testing.T) {
 	t.Parallel()
 	none, other := []boltstore.Option{}, []boltstore.Option{boltstore.WithKey([]byte("another key of many bytes"))}
@@ -142,6 +143,7 @@ func TestOtherKeys(t *testing.T) {
 
 // TestDamage damages the file at every place, one byte at a time, and cuts it: it opens all the
 // same, and gives back what was saved or nothing.
+// Failures: F105.
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	path := file(t)
