@@ -78,7 +78,7 @@ func (h host) Deliver(raw events.Raw, meta events.Meta) {
 			s.system.Root.Send(sub.pid, &Dispatch{Raw: raw, Meta: meta})
 		}
 	}
-	s.record.seq.Store(raw.Seq)
+	s.record.seq.Store(max(raw.Seq, s.record.cursor.Seq)) // there are events without one
 	s.record.heard.Store(meta.Received.UnixNano())
 }
 

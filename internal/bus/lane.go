@@ -150,10 +150,17 @@ func (s *shard) skip(meta events.Meta) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.pending) == 0 {
-		s.session, s.seq = meta.Session, meta.Seq
+		s.reach(meta)
 		return
 	}
 	s.pending = append(s.pending, &item{meta: meta})
+}
+
+// reach moves on to an event. One that came without a sequence leaves it as it was.
+func (s *shard) reach(meta events.Meta) {
+	if meta.Seq > 0 || meta.Session != s.session {
+		s.session, s.seq = meta.Session, meta.Seq
+	}
 }
 
 // settle counts that one lane is done with the item, and moves on over all that are settled.
@@ -164,7 +171,7 @@ func (s *shard) settle(it *item, b *Bus) {
 	s.mu.Lock()
 	n := 0
 	for n < len(s.pending) && s.pending[n].left.Load() <= 0 {
-		s.session, s.seq = s.pending[n].meta.Session, s.pending[n].meta.Seq
+		s.reach(s.pending[n].meta)
 		n++
 	}
 	clear(s.pending[:n])
