@@ -1,0 +1,111 @@
+package session_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// TestF73StrayChunks: what nobody asked for ends nothing, and nothing found is an answer.
+// Failures: F73.
+func TestF73StrayChunks(t *testing.T) {
+	t.Parallel()
+	var r session.Replies
+	r.Add(noon, 1, request(t, members(5, "a")), noon.Add(time.Second))
+	r.Add(noon, 2, request(t, members(5, "b")), time.Time{})
+	for _, nonce := range []string{"", "A", "aa", "another"} {
+		if ended := r.Observe(noon, chunk(nonce, 5, 0, 1), bot); len(ended) != 0 {
+			t.Errorf("nonce %q ends %+v", nonce, ended)
+		}
+	}
+	ended := r.Observe(noon, chunk("b", 5, 0, 1), bot) // without members
+	if len(ended) != 1 || ended[0].ID != 2 || ended[0].Err != nil || len(ended[0].Events) != 1 {
+		t.Errorf("nothing was found: %+v", ended)
+	}
+	if ended = r.Expire(noon.Add(time.Second)); len(ended) != 1 || ended[0].ID != 1 || !errors.Is(ended[0].Err, session.ErrNoAnswer) {
+		t.Errorf("at the deadline: %+v", ended)
+	}
+}
+
+// TestF74ChunkThatIsMissing: an answer is whole with each of its chunks, in any order and however
+// often, and ends at the deadline without one of them.
+// Failures: F74.
+func TestF74ChunkThatIsMissing(t *testing.T) {
+	t.Parallel()
+	const chunks = 5
+	for missing := range chunks {
+		var r session.Replies
+		r.Add(noon, 1, request(t, members(5, "a")), noon.Add(time.Minute))
+		for range 3 {
+			for i := chunks - 1; i >= 0; i-- {
+				if i == missing {
+					continue
+				}
+				if ended := r.Observe(noon, chunk("a", 5, i, chunks), bot); len(ended) != 0 {
+					t.Fatalf("whole without chunk %d: %+v", missing, ended)
+				}
+			}
+		}
+		if missing%2 == 0 {
+			if ended := r.Expire(noon.Add(time.Minute)); len(ended) != 1 || !errors.Is(ended[0].Err, session.ErrNoAnswer) || len(ended[0].Events) != chunks-1 {
+				t.Errorf("at the deadline, without chunk %d: %+v", missing, ended)
+			}
+		} else if ended := r.Observe(noon, chunk("a", 5, missing, chunks), bot); len(ended) != 1 || ended[0].Err != nil || len(ended[0].Events) != chunks {
+			t.Errorf("with chunk %d at last: %+v", missing, ended)
+		}
+		if r.Len() != 0 {
+			t.Errorf("%d wait", r.Len())
+		}
+	}
+}
+
+// TestF99CloseOnResume closes the connection with every code in answer to a Resume: what follows
+// is another Resume, of which three fail at the most, a new session at once, or the end.
+// Failures: F98, F99, F112.
+func TestF99CloseOnResume(t *testing.T) {
+	t.Parallel()
+	codes := []events.CloseCode{0}
+	for code := events.CloseCode(1000); code <= 1015; code++ {
+		codes = append(codes, code)
+	}
+	for code := events.CloseCode(3000); code <= 4999; code++ {
+		codes = append(codes, code)
+	}
+	fatal := map[events.CloseCode]bool{4004: true, 4010: true, 4011: true, 4012: true, 4013: true, 4014: true}
+	fresh := map[events.CloseCode]bool{4005: true, 4006: true, 4007: true, 4009: true}
+	for _, code := range codes {
+		want, state := 3, session.Queued
+		switch {
+		case fatal[code]:
+			want, state = 1, session.Closed
+		case fresh[code]:
+			want = 1
+		}
+		c := newChat(t, new(sync.Map))
+		c.do("resumable")
+		c.do("start")
+		failed := 0
+		for ; failed < 10; failed++ {
+			c.do("connected")
+			c.do("hello")
+			if c.machine.State() != session.Resuming {
+				break
+			}
+			var err error = &session.CloseError{Code: code}
+			if code == events.CloseNone {
+				err = errors.New("connection reset")
+			}
+			c.step(session.Input{Kind: session.Lost, Err: err})
+			if c.machine.State() == session.Backoff {
+				c.do("wait")
+			}
+		}
+		if failed != want || c.machine.State() != state || c.cursor.Resumable() {
+			t.Errorf("%v: %d resumes, then %v", code, failed, c.machine.State())
+		}
+	}
+}
