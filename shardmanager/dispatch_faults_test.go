@@ -96,8 +96,8 @@ func TestF67LongReplay(t *testing.T) {
 			if last.Swap(at.Seq) != at.Seq-1 {
 				disorder.Add(1)
 			}
-			if at.Seq%10 == 0 {
-				time.Sleep(10 * time.Millisecond)
+			if at.Seq%100 == 0 {
+				time.Sleep(100 * time.Millisecond)
 			}
 		})
 		start(t, m)
