@@ -20,6 +20,7 @@ const (
 	stopTimeout  = 1500 * time.Millisecond // for the shards to say goodbye
 	drainTimeout = 2 * time.Second         // for handlers to finish what they have
 	saveTimeout  = time.Second             // for the session store
+	logTimeout   = 250 * time.Millisecond  // for the log's writer
 )
 
 // Close ends the Manager and keeps its sessions resumable: events wait with Discord until a
@@ -78,6 +79,7 @@ func (m *Manager) end(cause error, code events.CloseCode) {
 // shutdown ends everything, from the sockets up. Each step is bounded, the sum below 5 s.
 func (m *Manager) shutdown(code events.CloseCode) {
 	defer close(m.done)
+	defer m.logs.Flush(logTimeout)
 	m.mu.Lock()
 	system, supervisor, fleet, own, saver, refresher := m.system, m.supervisor, m.fleet, m.own, m.saver, m.refresher
 	m.mu.Unlock()

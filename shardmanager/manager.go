@@ -32,7 +32,8 @@ var (
 // concurrent use.
 type Manager struct {
 	cfg      config
-	log      *zap.Logger
+	log      *zap.Logger // through logs
+	logs     *zaplog.Async
 	bus      *bus.Bus
 	watchers *watchers
 	done     chan struct{} // closed when everything has ended
@@ -72,7 +73,7 @@ func New(token string, opts ...Option) (*Manager, error) {
 	if err := m.cfg.check(); err != nil {
 		return nil, err
 	}
-	m.log = m.cfg.log
+	m.log, m.logs = zaplog.Wrap(m.cfg.log)
 	m.bus = m.newBus()
 	return m, nil
 }

@@ -83,7 +83,8 @@ func WithCapabilities(bits int64) Option {
 }
 
 // WithLogger sets where to log. The default is nowhere. Neither the token nor a session id is
-// ever logged.
+// ever logged. A writer that blocks delays nothing: entries wait in a queue, and those that do not
+// fit, or repeat more than ten times in a second for a shard, are left out and counted.
 func WithLogger(log *zap.Logger) Option { return func(c *config) { c.log = log } }
 
 // WithActorSystem sets the actor system in which supervisor and shards live, and which the

@@ -57,8 +57,14 @@ func (h handler) WithGroup(name string) slog.Handler {
 // names are the keys under which the library logs actors' names.
 var names = map[string]bool{"self": true, "pid": true, "actor": true, "sender": true, "who": true, "child": true}
 
+// reasons are the keys under which the library logs what an actor panicked with.
+var reasons = map[string]bool{"reason": true, "exception": true}
+
 func (h handler) field(attr slog.Attr) zap.Field {
 	key, value := h.group+attr.Key, attr.Value.Resolve()
+	if reasons[attr.Key] {
+		return zap.String(key, fmt.Sprintf("%T", value.Any()))
+	}
 	switch value.Kind() {
 	case slog.KindString:
 		return zap.String(key, value.String())

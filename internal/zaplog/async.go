@@ -1,0 +1,162 @@
+package zaplog
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+const (
+	backlog = 1024 // entries that may wait for a writer that is slow
+	repeats = 10   // entries of one message and shard in a second: the rest of a loop is left out
+)
+
+// Async is a queue in front of a core, so that a writer that blocks delays nobody who logs, and a
+// loop that logs does not flood it. Entries that do not fit are left out and counted, and the
+// count is logged. It has a goroutine only while entries wait.
+type Async struct {
+	mu      sync.Mutex
+	waiting []entry
+	writing bool
+	idle    chan struct{} // closed when writing ends
+	second  time.Time     // the one that seen counts
+	seen    map[source]int
+	left    int // out, and not told yet
+	root    zapcore.Core
+}
+
+// source is what the entries of a loop have in common.
+type source struct {
+	message string
+	shard   int64
+}
+
+type entry struct {
+	zapcore.Entry
+	core   zapcore.Core
+	fields []zap.Field
+}
+
+// Wrap returns log with a queue in front of its core, and the queue.
+func Wrap(log *zap.Logger) (*zap.Logger, *Async) {
+	a := &Async{seen: make(map[source]int)}
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		a.root = core
+		return asyncCore{core, a, -1}
+	})), a
+}
+
+// Flush waits until everything is written, but not for longer than timeout.
+func (a *Async) Flush(timeout time.Duration) {
+	a.mu.Lock()
+	a.report(time.Now())
+	idle := a.idle
+	writing := a.writing
+	a.mu.Unlock()
+	if !writing {
+		return
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-idle:
+	case <-timer.C:
+	}
+}
+
+// add queues an entry, or leaves it out.
+func (a *Async) add(e entry, shard int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if second := e.Time.Truncate(time.Second); !second.Equal(a.second) {
+		a.second = second
+		clear(a.seen)
+		a.report(e.Time)
+	}
+	from := source{e.Message, shard}
+	if a.seen[from]++; a.seen[from] > repeats || len(a.waiting) >= backlog {
+		a.left++
+		return
+	}
+	a.push(e)
+}
+
+// report tells how many entries were left out, once there is room.
+func (a *Async) report(now time.Time) {
+	if a.left == 0 || len(a.waiting) >= backlog {
+		return
+	}
+	n := a.left
+	a.left = 0
+	a.push(entry{
+		zapcore.Entry{Level: zap.WarnLevel, Time: now, Message: "log entries left out: there were too many, or the log's writer is slow"},
+		a.root, []zap.Field{zap.Int("entries", n)},
+	})
+}
+
+func (a *Async) push(e entry) {
+	a.waiting = append(a.waiting, e)
+	if !a.writing {
+		a.writing, a.idle = true, make(chan struct{})
+		go a.write()
+	}
+}
+
+// write writes what waits, and ends.
+func (a *Async) write() {
+	for {
+		a.mu.Lock()
+		batch := a.waiting
+		a.waiting = nil
+		if len(batch) == 0 {
+			a.writing = false
+			close(a.idle)
+			a.mu.Unlock()
+			return
+		}
+		a.mu.Unlock()
+		for _, e := range batch {
+			if checked := e.core.Check(e.Entry, nil); checked != nil {
+				checked.Write(e.fields...)
+			}
+		}
+	}
+}
+
+// asyncCore is a core whose entries go through a queue.
+type asyncCore struct {
+	zapcore.Core
+	queue *Async
+	shard int64 // that the entries are about; -1: none
+}
+
+func (c asyncCore) With(fields []zap.Field) zapcore.Core {
+	return asyncCore{c.Core.With(fields), c.queue, shardOf(fields, c.shard)}
+}
+
+func (c asyncCore) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(e.Level) {
+		return checked.AddCore(e, c)
+	}
+	return checked
+}
+
+func (c asyncCore) Write(e zapcore.Entry, fields []zap.Field) error {
+	c.queue.add(entry{e, c.Core, slices.Clone(fields)}, shardOf(fields, c.shard))
+	return nil
+}
+
+// Sync is not passed on: it may block as a write does. Flush is for the owner.
+func (c asyncCore) Sync() error { return nil }
+
+func shardOf(fields []zap.Field, or int64) int64 {
+	for _, field := range fields {
+		if field.Key == "shard" && field.Type == zapcore.Int64Type {
+			return field.Integer
+		}
+	}
+	return or
+}
