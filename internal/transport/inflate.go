@@ -43,14 +43,41 @@ func (p plain) message(binary bool, frame []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errInflate, err)
 	}
-	payload, err := io.ReadAll(io.LimitReader(reader, p.limit+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errInflate, err)
-	case int64(len(payload)) > p.limit:
-		return nil, fmt.Errorf("%w: over %d bytes inflated", ErrMessageTooLarge, p.limit)
+	payload := make([]byte, 0, leastRead)
+	for {
+		payload = grow(payload, p.limit)
+		n, err := reader.Read(payload[len(payload):cap(payload)])
+		payload = payload[:len(payload)+n]
+		switch {
+		case int64(len(payload)) > p.limit:
+			return nil, fmt.Errorf("%w: over %d bytes inflated", ErrMessageTooLarge, p.limit)
+		case err == io.EOF:
+			return fit(payload), nil
+		case err != nil:
+			return nil, fmt.Errorf("%w: %w", errInflate, err)
+		}
 	}
-	return payload, nil
+}
+
+// grow makes room. Doubling to the end would hold three times the limit for a moment, so what
+// grows large gets all that it may have at once.
+func grow(payload []byte, limit int64) []byte {
+	size := int64(cap(payload))
+	switch {
+	case len(payload) < cap(payload):
+		return payload
+	case size >= limit/8 && size <= limit:
+		return slices.Grow(payload, int(limit+1)-len(payload))
+	}
+	return slices.Grow(payload, cap(payload))
+}
+
+// fit gives back the room that a large payload did not need.
+func fit(payload []byte) []byte {
+	if cap(payload) > largeRoom && cap(payload) > 2*len(payload) {
+		return slices.Clone(payload)
+	}
+	return payload
 }
 
 // zlibStream is zlib-stream: one zlib stream for the connection, and a message wherever it is
@@ -66,8 +93,8 @@ var flushed = []byte{0, 0, 0xff, 0xff}
 
 func (z *zlibStream) message(_ bool, frame []byte) ([]byte, error) {
 	if len(z.pending) > 0 || !bytes.HasSuffix(frame, flushed) {
-		if int64(len(z.pending)+len(frame)) > z.limit {
-			return nil, fmt.Errorf("%w: over %d bytes without a flush", ErrMessageTooLarge, z.limit)
+		if most := z.limit / 2; int64(len(z.pending)+len(frame)) > most { // what is compressed is smaller
+			return nil, fmt.Errorf("%w: over %d bytes without a flush", ErrMessageTooLarge, most)
 		}
 		z.pending = append(z.pending, frame...)
 		if !bytes.HasSuffix(z.pending, flushed) {
@@ -108,6 +135,7 @@ const (
 	leastRead = 512
 	mostLeft  = 1 << 10 // compressed bytes that may follow an object: the end of a block, an empty one
 	mostHint  = 64 << 10
+	largeRoom = 1 << 20
 )
 
 func (s *stream) object(frame []byte, limit int64, open func(io.Reader) (io.Reader, error)) ([]byte, error) {
@@ -127,9 +155,7 @@ func (s *stream) object(frame []byte, limit int64, open func(io.Reader) (io.Read
 	payload := make([]byte, 0, min(max(s.size, leastRead), mostHint))
 	var end ender
 	for {
-		if len(payload) == cap(payload) {
-			payload = slices.Grow(payload, cap(payload))
-		}
+		payload = grow(payload, limit)
 		n, err := s.decoder.Read(payload[len(payload):cap(payload)])
 		fresh := payload[len(payload) : len(payload)+n]
 		payload = payload[:len(payload)+n]
@@ -144,7 +170,7 @@ func (s *stream) object(frame []byte, limit int64, open func(io.Reader) (io.Read
 			return nil, fmt.Errorf("%w: more than one message in a frame", errInflate)
 		case whole:
 			s.size = len(payload)
-			return payload, nil
+			return fit(payload), nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errInflate, err)
 		}
