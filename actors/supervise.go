@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -88,14 +90,16 @@ func answerCrashed(message any) {
 	}
 }
 
-// panicText is a panic's text without what may be secret: only errors and strings of ours and of
-// the runtime come through, others by type.
+// panicText is a panic's text without what may be secret, such as a token that an error of the
+// user's code quotes: only the runtime's errors and our own strings come through, others by type.
 func panicText(reason any) string {
 	switch r := reason.(type) {
-	case error:
+	case runtime.Error:
 		return cut(r.Error())
 	case string:
-		return cut(r)
+		if strings.HasPrefix(r, "actors: ") {
+			return cut(r)
+		}
 	}
 	return fmt.Sprintf("%T", reason)
 }

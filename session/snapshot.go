@@ -52,3 +52,10 @@ func (s Snapshot) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "{shard %v session %v seq %d saved %v}",
 		s.Shard, events.Secret(s.SessionID), s.Seq, s.SavedAt.Format(time.RFC3339))
 }
+
+// Format prints the cursor as fmt would with %v, whatever the verb: of a value that does not fit
+// its verb fmt shows what is inside, secrets too.
+func (c Cursor) Format(f fmt.State, _ rune) {
+	type plain Cursor
+	fmt.Fprintf(f, fmt.FormatString(f, 'v'), plain(c))
+}

@@ -3,11 +3,9 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
@@ -250,26 +248,3 @@ func (h *panicHook) OnHandlerPanic(p shardmanager.HandlerPanic) {
 }
 
 func (h *panicHook) OnDecodeError(events.Raw, events.Meta, error) { h.bad++ }
-
-// TestReconnectsLeakNothing is not parallel: it counts the goroutines of the process.
-func TestReconnectsLeakNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, gatewaytest.WithResumeTimeout(time.Hour))
-		m := newManager(t, g)
-		start(t, m)
-		pass(time.Minute)
-		before := runtime.NumGoroutine()
-		for range 1000 {
-			g.Shard(0).Drop()
-			pass(90 * time.Second)
-		}
-		// A few come and go with the runtime and with mailboxes that have work at this very moment.
-		if after := runtime.NumGoroutine(); after > before+5 {
-			t.Errorf("goroutines: %d before, %d after", before, after)
-		}
-		if s := g.Stats(); s.Resumes != 1000 || s.Identifies != 1 || s.Live != 1 {
-			t.Errorf("resumes %d, identifies %d, live %d", s.Resumes, s.Identifies, s.Live)
-		}
-		g.RequireNoViolations(t)
-	})
-}

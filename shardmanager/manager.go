@@ -308,3 +308,10 @@ func (m *Manager) allClosed() bool {
 	}
 	return true
 }
+
+// Format prints no secret, whatever the verb: fmt looks into unexported fields, but calls no
+// methods there.
+func (m *Manager) Format(s fmt.State, _ rune) {
+	status := m.Status()
+	fmt.Fprintf(s, "{manager of %d shards, %d ready}", len(status.Shards), status.Ready())
+}
