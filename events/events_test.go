@@ -168,6 +168,7 @@ func TestIntents(t *testing.T) {
 	}
 }
 
+// Failures: F160.
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret-s3cret-s3cret"

@@ -46,6 +46,8 @@ func decode(name events.Type, data string) error {
 }
 
 // TestHostileInput: deep, dense, broken and doubled input ends in an error or in a value.
+//
+// Failures: F154.
 func TestHostileInput(t *testing.T) {
 	t.Parallel()
 	const n = 1 << 20
@@ -83,6 +85,8 @@ func TestHostileInput(t *testing.T) {
 }
 
 // TestMemoryOfHostileInput: decoding takes at most three times the input, and a constant.
+//
+// Failures: F154.
 func TestMemoryOfHostileInput(t *testing.T) { // not parallel: it measures the heap
 	const n = 1 << 20
 	for name, data := range map[string]string{

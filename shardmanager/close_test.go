@@ -17,6 +17,8 @@ import (
 
 // TestCloseInEveryState closes a manager in each state of its shard. A goroutine or an actor
 // that stayed would keep the bubble from ending, and fail the test.
+//
+// Failures: F118.
 func TestCloseInEveryState(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -82,6 +84,8 @@ func TestCloseInEveryState(t *testing.T) {
 }
 
 // TestCloseLeavesNoActorBehind counts the actors of a user's own system.
+//
+// Failures: F118.
 func TestCloseLeavesNoActorBehind(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(50), gatewaytest.WithMaxConcurrency(50))
@@ -150,7 +154,7 @@ func TestCloseKeepsSessionsAndLogoutEndsThem(t *testing.T) {
 	})
 }
 
-// Failures: F111.
+// Failures: F111, F120.
 func TestCloseAnswersWhatWaits(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
@@ -182,7 +186,7 @@ func TestCloseAnswersWhatWaits(t *testing.T) {
 	})
 }
 
-// Failures: F72.
+// Failures: F72, F119.
 func TestCloseFromAHandlerAndTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)

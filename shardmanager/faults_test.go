@@ -211,6 +211,7 @@ func TestDeadResumeURLFallsBack(t *testing.T) {
 	})
 }
 
+// Failures: F122.
 func TestRejectedTokenStopsEverything(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(4), gatewaytest.WithMaxConcurrency(4))

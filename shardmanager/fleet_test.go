@@ -180,6 +180,7 @@ func TestCrashedActorResumesAndTouchesNoOther(t *testing.T) {
 	})
 }
 
+// Failures: F142.
 func TestCrashLoopIsQuarantined(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(3), gatewaytest.WithMaxConcurrency(3), gatewaytest.WithGuildsPerShard(1))

@@ -122,7 +122,7 @@ func TestSlowStoreDelaysNothing(t *testing.T) {
 }
 
 // TestWatermarkWaitsForHandlers: what was not handled when the process ended comes again.
-// Failures: F104.
+// Failures: F104, F121.
 func TestWatermarkWaitsForHandlers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -264,6 +264,7 @@ func TestCutAtEveryByteLosesNothing(t *testing.T) {
 	}
 }
 
+// Failures: F148.
 func TestHostileResumeURLGetsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)

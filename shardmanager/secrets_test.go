@@ -116,10 +116,10 @@ func TestF149PanicsDoNotShowSecrets(t *testing.T) {
 				core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), &log, zap.DebugLevel)
 				g := newGateway(t)
 				var armed atomic.Bool
-				m := newManager(t, g, shardmanager.WithLogger(zap.New(core)), shardmanager.WithActorProps(func(int) []actor.PropsOption {
+				m := newManager(t, g, shardmanager.WithLogger(zap.New(core)), shardmanager.WithActorProps(func(shard int) []actor.PropsOption {
 					return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 						return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
-							if armed.Swap(false) {
+							if shard >= 0 && armed.Swap(false) {
 								panic(value)
 							}
 							next(ctx, envelope)

@@ -28,6 +28,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// Failures: F148.
 func TestCheckURL(t *testing.T) {
 	t.Parallel()
 	cfg := transport.Config{Hosts: []string{"proxy.example", "10.1.2.3:8080"}}
@@ -195,7 +196,7 @@ func TestZlibSplitAtEveryByte(t *testing.T) {
 	}
 }
 
-// Failures: F79, F116.
+// Failures: F79, F116, F151, F152.
 func TestReadErrors(t *testing.T) {
 	t.Parallel()
 	bomb := func(kind events.Compression) func(*websocket.Conn, *http.Request) {

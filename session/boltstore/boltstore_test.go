@@ -95,6 +95,7 @@ func TestOneProcess(t *testing.T) {
 	open(t, path)
 }
 
+// Failures: F158.
 func TestOthersCannotRead(t *testing.T) {
 	t.Parallel()
 	path := file(t)
@@ -122,7 +123,7 @@ func TestShortKeyIsRefused(t *testing.T) {
 }
 
 // TestOtherKeys: what was stored under another key, or none, is not there, and is said so.
-// Failures: F105.
+// Failures: F105, F158.
 func TestOtherKeys(t *testing.T) {
 	t.Parallel()
 	none, other := []boltstore.Option{}, []boltstore.Option{boltstore.WithKey([]byte("another key of many bytes"))}
@@ -143,7 +144,7 @@ func TestOtherKeys(t *testing.T) {
 
 // TestDamage damages the file at every place, one byte at a time, and cuts it: it opens all the
 // same, and gives back what was saved or nothing.
-// Failures: F105.
+// Failures: F105, F158.
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	path := file(t)

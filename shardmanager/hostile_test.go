@@ -1,0 +1,107 @@
+package shardmanager_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestF119CloseByManyAtOnce: all of them get the same result, and the sockets close once.
+//
+// Failures: F119.
+func TestF119CloseByManyAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		var all sync.WaitGroup
+		began := time.Now()
+		for range 20 {
+			all.Go(func() {
+				if err := m.Close(t.Context()); err != nil || time.Since(began) > 5*time.Second {
+					t.Errorf("after %v: %v", time.Since(began), err)
+				}
+			})
+		}
+		all.Wait()
+		if m.Err() != nil || g.Stats().Connections != 1 {
+			t.Errorf("%v, %+v", m.Err(), g.Stats())
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// drip is a connection that, once armed, gives a byte every 30 seconds.
+type drip struct {
+	net.Conn
+	armed *atomic.Bool
+}
+
+func (d drip) Read(p []byte) (int, error) {
+	if d.armed.Load() && len(p) > 0 {
+		time.Sleep(30 * time.Second)
+		p = p[:1]
+	}
+	return d.Conn.Read(p)
+}
+
+// TestF153DrippedFrameIsNoLife: a frame that comes byte by byte keeps no connection alive.
+//
+// Failures: F153.
+func TestF153DrippedFrameIsNoLife(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		var first, armed, never atomic.Bool
+		first.Store(true)
+		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := g.DialContext(ctx, network, addr)
+			if err == nil && first.Swap(false) {
+				return drip{c, &armed}, nil
+			}
+			return drip{c, &never}, err
+		}))
+		start(t, m)
+		armed.Store(true)
+		pass(3*time.Minute + 30*time.Second)
+		wantResumed(t, g, m, 1)
+	})
+}
+
+// TestF156HostileNamesAreQuotedAndCut: what the gateway names goes into the log as one short line.
+//
+// Failures: F156.
+func TestF156HostileNamesAreQuotedAndCut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log syncBuffer
+		cfg := zap.NewDevelopmentEncoderConfig()
+		cfg.StacktraceKey = zapcore.OmitKey
+		g := newGateway(t)
+		m := newManager(t, g, shardmanager.WithLogger(zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(cfg), &log, zap.DebugLevel))))
+		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, _ events.Meta) {
+			if strings.HasPrefix(string(raw.Type), "X") {
+				panic(fmt.Sprint(raw.Type))
+			}
+		})
+		start(t, m)
+		g.Shard(0).Dispatch(events.Type("X\n\x1b[31mfatal: "+strings.Repeat("A", 1<<20)), 1)
+		pass(time.Second)
+		said := log.String()
+		if !strings.Contains(said, "handler panicked") {
+			t.Fatal("nothing was logged: the test looks at nothing")
+		}
+		if strings.Contains(said, "\x1b") || strings.Contains(said, "\n[31m") || strings.Contains(said, strings.Repeat("A", 256)) {
+			t.Errorf("%.2000s", said)
+		}
+	})
+}
