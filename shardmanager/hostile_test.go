@@ -13,7 +13,10 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -94,14 +97,35 @@ func TestF156HostileNamesAreQuotedAndCut(t *testing.T) {
 			}
 		})
 		start(t, m)
-		g.Shard(0).Dispatch(events.Type("X\n\x1b[31mfatal: "+strings.Repeat("A", 1<<20)), 1)
+		g.Shard(0).Dispatch(events.Type("X\n\x1b[31mfatal: "+strings.Repeat("A", 90)), 1)
 		pass(time.Second)
 		said := log.String()
 		if !strings.Contains(said, "handler panicked") {
-			t.Fatal("nothing was logged: the test looks at nothing")
+			t.Fatalf("the test looks at nothing: %.1500s", said)
 		}
-		if strings.Contains(said, "\x1b") || strings.Contains(said, "\n[31m") || strings.Contains(said, strings.Repeat("A", 256)) {
+		if strings.Contains(said, "\x1b") || strings.Contains(said, "\n[31m") || strings.Contains(said, strings.Repeat("A", 65)) {
 			t.Errorf("%.2000s", said)
 		}
+	})
+}
+
+// TestF123StoppedStaysStopped: a shard that somebody stopped is not started by anything else.
+//
+// Failures: F123.
+func TestF123StoppedStaysStopped(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+		m := newManager(t, g)
+		start(t, m)
+		m.System().Root.Send(m.Supervisor(), actors.StopShards{IDs: []int{1}})
+		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Shard: 1}) // a crash on its way out
+		pass(24 * time.Hour)
+		g.Shard(0).Drop()
+		pass(time.Minute)
+		status := m.Status()
+		if status.Shards[1].State != session.Closed || status.Shards[0].State != session.Ready || g.Stats().Connections != 3 {
+			t.Errorf("%+v, %d connections", status, g.Stats().Connections)
+		}
+		g.RequireNoViolations(t)
 	})
 }
