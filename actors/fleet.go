@@ -45,7 +45,8 @@ type SupervisorConfig struct {
 	Seed uint64
 }
 
-const defaultQueueLimit = 1024
+// DefaultQueueLimit is the default of SupervisorConfig.QueueLimit.
+const DefaultQueueLimit = 1024
 
 // Fleet is what the actors of one application share, and what outlives their crashes. Its
 // methods are safe for concurrent use and ask no actor.
@@ -139,7 +140,7 @@ func NewFleet(cfg SupervisorConfig) (*Fleet, error) {
 		return nil, errors.New("actors: SupervisorConfig.Limiter is nil: use ratelimit.Local with what GET /gateway/bot says")
 	}
 	if cfg.QueueLimit <= 0 {
-		cfg.QueueLimit = defaultQueueLimit
+		cfg.QueueLimit = DefaultQueueLimit
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()

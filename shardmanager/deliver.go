@@ -31,7 +31,7 @@ func WithTypes(types ...events.Type) SubOption {
 // On calls h for every event of type E, such as events.MessageCreate, in the order in which
 // each shard received them; events of different shards may come at the same time. h may take
 // its time and may call anything of the Manager: a shard whose handlers are far behind is not
-// read any further until they catch up. A panic of h is reported and costs it that one event.
+// read any further until they catch up, unless WithOverflow says otherwise. A panic of h is reported and costs it that one event.
 // The event is decoded once and shared by all its handlers: it is read-only. ctx ends when the
 // Manager closes.
 //
@@ -70,6 +70,12 @@ func (m *Manager) subscribe(s bus.Subscription, opts []SubOption) (cancel func()
 	for _, opt := range opts {
 		opt(&s)
 	}
+	if s.Name == "" {
+		s.Name = "raw"
+		if s.Key != nil {
+			s.Name = string(s.Types[0])
+		}
+	}
 	m.warnUnfed(s.Types)
 	return m.bus.Subscribe(s)
 }
@@ -95,6 +101,7 @@ func (m *Manager) newBus() *bus.Bus {
 				zap.Int64("seq", meta.Seq), zap.Error(err))
 			callHooks(m, func(h HookDecodeError) { h.OnDecodeError(*raw, meta, err) })
 		},
+		Shed: m.shed,
 	})
 }
 

@@ -3,7 +3,7 @@ package shardmanager
 import "github.com/signalbox-go/signalbox/events"
 
 // Hook is told of occurrences. A hook implements any of the interfaces HookChange,
-// HookHandlerPanic and HookDecodeError; more may come. Hooks are called on the goroutines of
+// HookHandlerPanic, HookDecodeError and HookShed; more may come. Hooks are called on the goroutines of
 // the Manager, several at a time: they must be quick, must not block, and are not called
 // again while one call lasts only if they see to it themselves.
 type Hook any

@@ -16,7 +16,9 @@ import (
 // Config has what the bus tells. All functions must be set; they are called on the bus's
 // goroutines, several at a time.
 type Config struct {
-	HighWater int // events of one shard that are not handled: from here on it is full
+	// HighWater: so many events of one shard wait for subscribers that block, or are being
+	// handled by them: from here on it is full.
+	HighWater int
 	LowWater  int // and from here down it is not any more
 	// Drained: the shard was full and is not any more.
 	Drained func(shard int)
@@ -24,6 +26,9 @@ type Config struct {
 	Panicked func(raw *events.Raw, meta events.Meta, value any)
 	// Failed: the event could not be decoded for those who want it so; it is settled for them.
 	Failed func(raw *events.Raw, meta events.Meta, err error)
+	// Shed: events were not handled, as their subscriber's policy wants it; they are settled for
+	// it. Publishing waits for it at times. nil: nobody is told.
+	Shed func(Shed)
 }
 
 // Subscription says who wants what, and how.
@@ -35,6 +40,13 @@ type Subscription struct {
 	Decode func(*events.Raw) (any, error)
 	// Handle is called with what Decode returned, or with the *events.Raw.
 	Handle func(ctx context.Context, event any, meta events.Meta)
+
+	Name     string // for gauges and reports
+	Overflow Overflow
+	// KeyOf is asked by Coalesce, on the publisher's goroutine. "" or a panic: the event has no key.
+	KeyOf func(events.Raw) string
+	// Queue is how many events of one shard may wait. 0: the bus's HighWater.
+	Queue int
 }
 
 // Bus is safe for concurrent use, but events of one shard are published by one goroutine.
@@ -104,15 +116,20 @@ func (b *Bus) Publish(raw events.Raw, meta events.Meta) (full bool) {
 	}
 	if len(wanted) == 0 {
 		sh.skip(meta)
-		return false
+		return false // whoever waits for Drained still does
 	}
 	it := &item{raw: raw, meta: meta}
 	it.left.Store(int32(len(wanted)))
-	full = sh.add(it, b.cfg.HighWater)
+	for _, s := range wanted {
+		if s.Overflow == Block {
+			it.blocks++
+		}
+	}
+	sh.add(it, b.cfg.HighWater)
 	for _, s := range wanted {
 		s.lane(b, sh).push(it)
 	}
-	return full
+	return sh.full.Load()
 }
 
 // Settled is how far handlers have come with a shard: all events of the session up to seq are
@@ -124,9 +141,7 @@ func (b *Bus) Settled(index int) (session uint64, seq int64) {
 	if sh == nil {
 		return 0, 0
 	}
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return sh.session, sh.seq
+	return sh.settled()
 }
 
 // Close takes no more events, and waits for those it has to be handled. When ctx ends first, or

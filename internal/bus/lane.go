@@ -15,6 +15,14 @@ type subscriber struct {
 	lanes     map[int]*lane
 }
 
+// limit is how many may wait in a lane.
+func (s *subscriber) limit(b *Bus) int {
+	if s.Queue > 0 {
+		return s.Queue
+	}
+	return b.cfg.HighWater
+}
+
 func (s *subscriber) lane(b *Bus, sh *shard) *lane {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,41 +42,85 @@ type lane struct {
 	shard *shard
 
 	mu    sync.Mutex
-	queue []*item
+	queue []slot
+	head  int // where the queue begins
 	busy  bool
+	full  bool            // it holds the shard up
+	keys  map[string]keys // of those that wait, for Coalesce
+	high  int             // the most that ever waited
+	total int64           // shed so far
+	shed  Shed            // and not reported yet
 }
 
 func (l *lane) push(it *item) {
+	key := l.sub.key(&it.raw)
 	l.mu.Lock()
-	l.queue = append(l.queue, it)
+	dropped, report := l.shedFor(it, key)
+	l.queue = append(l.queue, slot{it, key})
+	l.remember(it, key)
+	depth := len(l.queue) - l.head
+	l.high = max(l.high, depth)
+	fill := !l.full && l.holds(depth)
+	l.full = l.full || fill
 	begin := !l.busy
 	l.busy = true
+	if fill {
+		l.shard.fill()
+	}
 	l.mu.Unlock()
 	if begin {
 		l.bus.begin(l)
 	}
+	if dropped != nil {
+		l.shard.settle(dropped, false, l.bus)
+	}
+	l.bus.report(report)
+}
+
+// pop takes the next event. nil: there is none, and the lane's goroutine ends. It brings what was
+// shed before that event.
+func (l *lane) pop() (it *item, shed Shed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	shed, l.shed = l.shed, Shed{}
+	if l.head == len(l.queue) {
+		l.busy, l.queue, l.head = false, nil, 0
+		return nil, shed
+	}
+	next := l.queue[l.head]
+	l.queue[l.head] = slot{}
+	l.head++
+	if l.head == len(l.queue) {
+		l.head, l.queue = 0, l.queue[:0]
+	} else if l.head >= 64 && l.head*2 >= len(l.queue) { // so that the queue does not creep through memory
+		rest := copy(l.queue, l.queue[l.head:])
+		clear(l.queue[rest:])
+		l.queue, l.head = l.queue[:rest], 0
+	}
+	l.forget(next.it, next.key)
+	if l.full && len(l.queue)-l.head <= l.sub.limit(l.bus)/2 {
+		l.full = false
+		if l.shard.drain(l.bus.cfg.LowWater) {
+			defer l.bus.cfg.Drained(l.shard.index)
+		}
+	}
+	return next.it, shed
 }
 
 func (l *lane) run(b *Bus) {
 	defer b.end()
 	for {
-		l.mu.Lock()
-		batch := l.queue
-		l.queue = nil
-		if len(batch) == 0 {
-			l.busy = false
-			l.mu.Unlock()
+		it, shed := l.pop()
+		b.report(shed)
+		if it == nil {
 			return
 		}
-		l.mu.Unlock()
-		for _, it := range batch {
-			// What was not handled because the bus ended stays unsettled: it will be asked for again.
-			if b.ctx.Err() != nil {
-				continue
-			}
-			l.handle(b, it)
-			l.shard.settle(it, b)
+		// What was not handled because the bus ended stays unsettled: it will be asked for again.
+		if b.ctx.Err() != nil {
+			continue
 		}
+		l.handle(b, it)
+		l.shard.settle(it, l.sub.Overflow == Block, b)
 	}
 }
 
@@ -101,6 +153,11 @@ type item struct {
 	meta events.Meta
 	left atomic.Int32 // lanes that have not settled it
 
+	// Guarded by the shard.
+	blocks     int   // lanes of those that block which have not settled it
+	prev, next *item // among those that are not settled
+	before     mark  // how far the shard was before it
+
 	mu      sync.Mutex
 	decoded map[any]decoded
 }
@@ -123,65 +180,4 @@ func (it *item) decode(key any, how func(*events.Raw) (any, error)) (event any, 
 		it.decoded[key] = d
 	}
 	return d.event, !ok, d.err
-}
-
-// shard keeps the events of one shard that are not settled, in order.
-type shard struct {
-	index int
-
-	mu      sync.Mutex
-	pending []*item
-	full    bool
-	session uint64 // how far all handlers have come
-	seq     int64
-}
-
-// add reports whether the shard is full now.
-func (s *shard) add(it *item, highWater int) (full bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pending = append(s.pending, it)
-	s.full = s.full || len(s.pending) >= highWater
-	return s.full
-}
-
-// skip takes an event that nobody wants.
-func (s *shard) skip(meta events.Meta) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.pending) == 0 {
-		s.reach(meta)
-		return
-	}
-	s.pending = append(s.pending, &item{meta: meta})
-}
-
-// reach moves on to an event. One that came without a sequence leaves it as it was.
-func (s *shard) reach(meta events.Meta) {
-	if meta.Seq > 0 || meta.Session != s.session {
-		s.session, s.seq = meta.Session, meta.Seq
-	}
-}
-
-// settle counts that one lane is done with the item, and moves on over all that are settled.
-func (s *shard) settle(it *item, b *Bus) {
-	if it.left.Add(-1) > 0 {
-		return
-	}
-	s.mu.Lock()
-	n := 0
-	for n < len(s.pending) && s.pending[n].left.Load() <= 0 {
-		s.reach(s.pending[n].meta)
-		n++
-	}
-	clear(s.pending[:n])
-	s.pending = s.pending[n:]
-	drained := s.full && len(s.pending) <= b.cfg.LowWater
-	if drained {
-		s.full = false
-	}
-	s.mu.Unlock()
-	if drained {
-		b.cfg.Drained(s.index)
-	}
 }

@@ -1,0 +1,175 @@
+package bus
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Overflow is what happens when a subscriber is behind. Whatever it is, what is handled is
+// handled in order, and READY and RESUMED are never shed: a queue that is full of nothing else
+// blocks.
+type Overflow int
+
+const (
+	Block      Overflow = iota // nothing is lost: the shard is full
+	DropOldest                 // what has waited longest is shed
+	// Coalesce sheds what is neither the first nor the newest that waits of its key, so that a
+	// key that never rests gets its turn all the same. Beyond the queue's limit it is DropOldest.
+	Coalesce
+)
+
+// Shed says what a subscriber did not get.
+type Shed struct {
+	Shard       events.ShardID
+	Session     uint64
+	Name        string // of the subscription
+	First, Last int64  // sequence numbers of the lowest and the highest
+	Count       int    // of events; between First and Last others may have been handled
+}
+
+// Queue is how one queue stands.
+type Queue struct {
+	Name  string
+	Shard int
+	Depth int   // what waits
+	High  int   // the most that ever waited
+	Limit int   // of Depth
+	Shed  int64 // so far
+}
+
+type slot struct {
+	it  *item
+	key string
+}
+
+// keys are what waits of one key.
+type keys struct{ first, newest *item }
+
+func keeps(t events.Type) bool { return t == events.TypeReady || t == events.TypeResumed }
+
+// key is the key of an event; "": it has none. It is somebody else's function that is asked, on
+// the goroutine of the shard.
+func (s *subscriber) key(raw *events.Raw) (key string) {
+	if s.Overflow != Coalesce || s.KeyOf == nil || keeps(raw.Type) {
+		return ""
+	}
+	defer func() {
+		if recover() != nil {
+			key = ""
+		}
+	}()
+	return s.KeyOf(*raw)
+}
+
+// shedFor makes room for an event, and returns the one that it takes the place of, if any, and
+// what is to be reported now.
+func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
+	if l.sub.Overflow == Block {
+		return nil, Shed{}
+	}
+	waiting := l.queue[l.head:]
+	at := -1
+	if k := l.keys[key]; key != "" && k.newest != nil {
+		at = slices.IndexFunc(waiting, func(s slot) bool { return s.it == k.newest })
+		k.newest = nil
+		l.keys[key] = k
+	} else if len(waiting) >= l.sub.limit(l.bus) {
+		at = slices.IndexFunc(waiting, func(s slot) bool { return !keeps(s.it.raw.Type) })
+		if at >= 0 {
+			l.forget(waiting[at].it, waiting[at].key)
+		}
+	}
+	if at < 0 {
+		return nil, Shed{}
+	}
+	dropped = waiting[at].it
+	copy(waiting[1:], waiting[:at]) // most are shed near the front
+	waiting[0] = slot{}
+	l.head++
+	if l.head >= len(waiting) { // nothing pops while the handler is stuck
+		rest := copy(l.queue, l.queue[l.head:])
+		clear(l.queue[rest:])
+		l.queue, l.head = l.queue[:rest], 0
+	}
+	return dropped, l.note(dropped)
+}
+
+// note adds to what will be reported before the next call of the handler. A handler that is
+// stuck must not keep it to itself: each time as many as fit into the queue are reported at once.
+func (l *lane) note(it *item) (report Shed) {
+	seq := it.meta.Seq
+	if l.shed.Count > 0 && (l.shed.Session != it.meta.Session || l.shed.Count >= l.sub.limit(l.bus)) {
+		report, l.shed = l.shed, Shed{}
+	}
+	if l.shed.Count == 0 {
+		l.shed = Shed{Shard: it.meta.Shard, Session: it.meta.Session, Name: l.sub.Name, First: seq, Last: seq}
+	}
+	l.shed.First, l.shed.Last = min(l.shed.First, seq), max(l.shed.Last, seq)
+	l.shed.Count++
+	l.total++
+	return report
+}
+
+// remember notes what waits of a key.
+func (l *lane) remember(it *item, key string) {
+	if key == "" {
+		return
+	}
+	if l.keys == nil {
+		l.keys = make(map[string]keys)
+	}
+	k := l.keys[key]
+	if k.first == nil {
+		k.first = it
+	} else {
+		k.newest = it
+	}
+	l.keys[key] = k
+}
+
+// forget notes that the first that waits of a key does not any more.
+func (l *lane) forget(it *item, key string) {
+	if key == "" {
+		return
+	}
+	if k := l.keys[key]; k.newest != nil && k.first == it {
+		l.keys[key] = keys{first: k.newest}
+	} else {
+		delete(l.keys, key)
+	}
+}
+
+// holds reports whether a lane of that depth holds up its shard by itself.
+func (l *lane) holds(depth int) bool {
+	if l.sub.Overflow == Block {
+		return l.sub.Queue > 0 && depth >= l.sub.Queue
+	}
+	return depth > l.sub.limit(l.bus) // of what is never shed
+}
+
+func (b *Bus) report(shed Shed) {
+	if shed.Count > 0 && b.cfg.Shed != nil {
+		b.cfg.Shed(shed)
+	}
+}
+
+// Queues are how all lanes stand, by name and shard. A shard has one for each subscriber that it
+// has sent something.
+func (b *Bus) Queues() []Queue {
+	var queues []Queue
+	for _, s := range *b.subs.Load() {
+		s.mu.Lock()
+		for index, l := range s.lanes {
+			l.mu.Lock()
+			queues = append(queues, Queue{s.Name, index, len(l.queue) - l.head, l.high, s.limit(b), l.total})
+			l.mu.Unlock()
+		}
+		s.mu.Unlock()
+	}
+	slices.SortStableFunc(queues, func(x, y Queue) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Shard, y.Shard))
+	})
+	return queues
+}

@@ -1,0 +1,133 @@
+package bus
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// mark is a place in the events of a shard.
+type mark struct {
+	session uint64
+	seq     int64
+}
+
+// reach moves on to an event. One that came without a sequence leaves it as it was.
+func (m mark) reach(meta events.Meta) mark {
+	if meta.Seq > 0 || meta.Session != m.session {
+		return mark{meta.Session, meta.Seq}
+	}
+	return m
+}
+
+// shard keeps the events of one shard that are not settled, in order. One that is stuck does not
+// keep those after it in memory.
+type shard struct {
+	index int
+	full  atomic.Bool // changed under mu
+
+	mu          sync.Mutex
+	first, last *item // not settled
+	latest      mark  // that was published
+	held        int   // not settled by those that block
+	lanes       int   // that are full by themselves
+}
+
+// add takes an event that somebody wants.
+func (s *shard) add(it *item, highWater int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	it.before, s.latest = s.latest, s.latest.reach(it.meta)
+	if it.prev = s.last; s.last == nil {
+		s.first = it
+	} else {
+		s.last.next = it
+	}
+	s.last = it
+	if it.blocks > 0 {
+		s.held++
+		if s.held >= highWater {
+			s.full.Store(true)
+		}
+	}
+}
+
+// skip takes an event that nobody wants.
+func (s *shard) skip(meta events.Meta) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latest = s.latest.reach(meta)
+}
+
+// settled is the last event before the first that is not settled.
+func (s *shard) settled() (session uint64, seq int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.latest
+	if s.first != nil {
+		at = s.first.before
+	}
+	return at.session, at.seq
+}
+
+// settle counts that one lane is done with the item. blocking: the lane of one that blocks.
+func (s *shard) settle(it *item, blocking bool, b *Bus) {
+	done := it.left.Add(-1) == 0
+	if !done && !blocking {
+		return
+	}
+	s.mu.Lock()
+	drained := false
+	if blocking {
+		if it.blocks--; it.blocks == 0 {
+			s.held--
+			drained = s.flows(b.cfg.LowWater)
+		}
+	}
+	if done {
+		s.remove(it)
+	}
+	s.mu.Unlock()
+	if drained {
+		b.cfg.Drained(s.index)
+	}
+}
+
+func (s *shard) remove(it *item) {
+	if it.prev == nil {
+		s.first = it.next
+	} else {
+		it.prev.next = it.next
+	}
+	if it.next == nil {
+		s.last = it.prev
+	} else {
+		it.next.prev = it.prev
+	}
+	it.prev, it.next = nil, nil
+}
+
+// fill notes that a lane is full by itself.
+func (s *shard) fill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lanes++
+	s.full.Store(true)
+}
+
+// drain notes that a lane is not full any more, and reports whether the shard was until now.
+func (s *shard) drain(lowWater int) (drained bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lanes--
+	return s.flows(lowWater)
+}
+
+func (s *shard) flows(lowWater int) (drained bool) {
+	if !s.full.Load() || s.lanes > 0 || s.held > lowWater {
+		return false
+	}
+	s.full.Store(false)
+	return true
+}

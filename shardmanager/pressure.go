@@ -1,0 +1,77 @@
+package shardmanager
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+)
+
+// Overflow is what happens when a handler is behind: Block, DropOldest or CoalesceBy. Whatever
+// it is, what is handled is handled in order, and READY and RESUMED are never shed.
+type Overflow struct {
+	policy bus.Overflow
+	key    func(events.Raw) string
+}
+
+// Block loses nothing: the shard is not read until the handler catches up. It is the default.
+var Block = Overflow{}
+
+// DropOldest sheds what has waited longest when the queue is full.
+var DropOldest = Overflow{policy: bus.DropOldest}
+
+// CoalesceBy keeps, of the events with the same key that wait, the first and the newest, and
+// sheds those between; when the queue is full all the same it does as DropOldest. An event whose
+// key is "" has none. key is called on the shard's actor: it must be quick and must not block; if
+// it panics, the event has no key.
+func CoalesceBy(key func(events.Raw) string) Overflow {
+	return Overflow{bus.Coalesce, key}
+}
+
+// WithOverflow sets what happens when the handler is behind. The default is Block.
+func WithOverflow(o Overflow) SubOption {
+	return func(s *bus.Subscription) { s.Overflow, s.KeyOf = o.policy, o.key }
+}
+
+// WithQueue sets how many events of one shard may wait for the handler. The default, 0, is
+// 4096. With Block, 4096 events of a shard, of all handlers together, are the limit in any case.
+func WithQueue(events int) SubOption {
+	return func(s *bus.Subscription) { s.Queue = max(events, 0) }
+}
+
+// WithName names the handler in Queues and in reports. The default is the type of On's event, or
+// "raw".
+func WithName(name string) SubOption { return func(s *bus.Subscription) { s.Name = name } }
+
+// Shed says which events a handler did not get, by its policy. A session store takes them for
+// handled.
+type Shed = bus.Shed
+
+// HookShed is told what was shed: before the handler's next call, and of a handler that is stuck
+// each time that a queue's length was shed.
+type HookShed interface{ OnShed(Shed) }
+
+// Queue is how one queue stood.
+type Queue = bus.Queue
+
+// Queues are how the queues stand that the gateway and callers feed: one for each handler and
+// shard that has sent it something, and "sends" of each shard, whose High is not kept (0). It is a
+// copy, made without asking an actor.
+func (m *Manager) Queues() []Queue {
+	queues := m.bus.Queues()
+	limit := m.cfg.queueLimit
+	if limit == 0 {
+		limit = actors.DefaultQueueLimit
+	}
+	for _, shard := range m.Status().Shards {
+		queues = append(queues, Queue{Name: "sends", Shard: shard.Shard.Index, Depth: shard.Waiting, Limit: limit})
+	}
+	return queues
+}
+
+func (m *Manager) shed(shed Shed) {
+	m.log.Warn("events shed: a handler is behind", zap.Int("shard", shed.Shard.Index), zap.String("handler", shed.Name),
+		zap.Int64("first", shed.First), zap.Int64("last", shed.Last), zap.Int("count", shed.Count))
+	callHooks(m, func(h HookShed) { h.OnShed(shed) })
+}
