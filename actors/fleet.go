@@ -43,6 +43,8 @@ type SupervisorConfig struct {
 	ShardProps func(shard int) []actor.PropsOption
 	// Seed makes the jitter of heartbeats and reconnects repeatable, for tests. 0: it is random.
 	Seed uint64
+	// DialRate is how many dials may begin in a second, of all shards together; 0: 250.
+	DialRate int
 }
 
 // DefaultQueueLimit is the default of SupervisorConfig.QueueLimit.
@@ -57,6 +59,7 @@ type Fleet struct {
 	links   sync.WaitGroup // the goroutines that dial and read
 	hub     atomic.Pointer[[]subscriber]
 	url     atomic.Pointer[string]
+	pacer   *pacer
 	mu      sync.RWMutex
 	total   int
 	shards  map[int]*record
@@ -146,7 +149,7 @@ func NewFleet(cfg SupervisorConfig) (*Fleet, error) {
 		cfg.Logger = zap.NewNop()
 	}
 	cfg.Identify.Compress = cfg.Compression == events.CompressionPayload
-	f := &Fleet{cfg: cfg, log: cfg.Logger, shards: make(map[int]*record)}
+	f := &Fleet{cfg: cfg, log: cfg.Logger, pacer: newPacer(cfg.DialRate), shards: make(map[int]*record)}
 	f.hub.Store(new([]subscriber))
 	f.SetURL(cfg.URL)
 	return f, nil

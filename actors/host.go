@@ -29,7 +29,12 @@ func (h host) Connect(conn uint64, url events.Secret) {
 	cfg := transport.Config{
 		Compression: s.fleet.cfg.Compression, NetDial: s.fleet.cfg.NetDial, Hosts: s.fleet.cfg.GatewayHosts,
 	}
-	s.fleet.links.Go(func() { l.run(url, cfg) })
+	now := time.Now()
+	turn := s.fleet.pacer.turn(now)
+	if turn.After(now) {
+		s.system.Root.Send(s.self, paced{l, turn})
+	}
+	s.fleet.links.Go(func() { l.run(turn, url, cfg) })
 }
 
 func (h host) Write(conn uint64, op events.Opcode, payload []byte) {

@@ -53,9 +53,12 @@ func DialOf(ctx context.Context) (Dial, bool) {
 	return d, ok
 }
 
-// run dials and reads until the connection ends.
-func (l *link) run(url events.Secret, cfg transport.Config) {
+// run dials when its turn has come, and reads until the connection ends.
+func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
 	defer l.cancel()
+	if !l.await(turn) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout)
 	socket, err := transport.Dial(ctx, url.Reveal(), cfg)
 	cancel()
@@ -82,6 +85,22 @@ func (l *link) run(url events.Secret, cfg transport.Config) {
 			return
 		}
 		l.tell(&frame{l, data, at})
+	}
+}
+
+// await reports whether the connection is still wanted when its turn has come.
+func (l *link) await(turn time.Time) bool {
+	wait := time.Until(turn)
+	if wait <= 0 {
+		return true
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.ctx.Done():
+		return false
 	}
 }
 

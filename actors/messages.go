@@ -154,6 +154,11 @@ type (
 		data []byte
 		at   time.Time
 	}
+	// paced: the dial begins when its turn comes. Shard → itself.
+	paced struct {
+		*link
+		turn time.Time
+	}
 	// lost: the dial or the connection failed. Link → shard.
 	lost struct {
 		*link

@@ -71,6 +71,8 @@ func (s *shard) Receive(ctx actor.Context) {
 		s.frame(m)
 	case connected:
 		s.step(session.Input{Kind: session.Connected, Conn: m.conn})
+	case paced:
+		s.step(session.Input{Kind: session.Waiting, Conn: m.conn, At: m.turn})
 	case lost:
 		s.step(session.Input{Kind: session.Lost, Conn: m.conn, Err: m.err})
 	case granted:

@@ -82,6 +82,7 @@ const (
 	Flowing                    // they are read again
 	Restart                    // give up the connection, keep the session
 	Stop                       // end for good, keeping the session unless Code ends it
+	Waiting                    // the dial begins at At, not yet: other shards have their turn before
 )
 
 // Input is something that happened.
@@ -90,7 +91,7 @@ type Input struct {
 	Conn uint64           // the connection it belongs to; 0: to the session, whatever the connection
 	Data []byte           // Frame
 	Err  error            // Lost, Refused, Restart
-	At   time.Time        // Frame: when it was read. Refused: when to ask again.
+	At   time.Time        // Frame: when it was read. Refused: when to ask again. Waiting: when the dial begins.
 	Code events.CloseCode // Stop
 }
 

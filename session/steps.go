@@ -19,6 +19,8 @@ func (m *Machine) stepConnecting(in Input) {
 	switch in.Kind {
 	case Connected:
 		m.become(AwaitingHello, m.now.Add(HelloTimeout), Change{})
+	case Waiting:
+		m.deadline = in.At.Add(DialTimeout + dialGrace)
 	case Tick:
 		m.expire("no connection")
 	}

@@ -36,6 +36,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"presence too long", "t", "WithPresence", []shardmanager.Option{shardmanager.WithPresence(long)}},
 		{"status", "t", "WithPresence or WithLargeThreshold", []shardmanager.Option{shardmanager.WithPresence(events.UpdatePresence{Status: "away"})}},
 		{"large threshold", "t", "WithPresence or WithLargeThreshold", []shardmanager.Option{shardmanager.WithLargeThreshold(10)}},
+		{"dial rate", "t", "WithDialRate", []shardmanager.Option{shardmanager.WithDialRate(-1)}},
 		{"reserve", "t", "WithIdentifyReserve", []shardmanager.Option{shardmanager.WithIdentifyReserve(-1)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

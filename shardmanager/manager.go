@@ -143,6 +143,7 @@ func (m *Manager) start(ctx context.Context) error {
 		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, Compression: m.cfg.compression,
 		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
 		Deliver: m.deliver, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
+		DialRate: m.cfg.dialRate,
 	})
 	if err != nil {
 		return err

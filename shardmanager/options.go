@@ -45,6 +45,7 @@ type config struct {
 	system      *actor.ActorSystem
 	log         *zap.Logger
 	queueLimit  int
+	dialRate    int
 	hooks       []Hook
 
 	props func(shard int) []actor.PropsOption
@@ -141,6 +142,11 @@ func WithGatewayHosts(hosts ...string) Option {
 // more is refused with actors.ErrQueueFull.
 func WithQueueLimit(sends int) Option { return func(c *config) { c.queueLimit = sends } }
 
+// WithDialRate sets how many connections all shards together may begin to make in a second. The
+// default is 250: ten thousand shards that were cut off at one instant are back within a minute,
+// and do not all knock at once. Those that wait are Connecting, first come, first served.
+func WithDialRate(perSecond int) Option { return func(c *config) { c.dialRate = perSecond } }
+
 // WithActorProps adds props, such as middleware or a dispatcher, to the actors: to the shards' by
 // index, and to the supervisor's, which is -1. The default is none.
 func WithActorProps(props func(shard int) []actor.PropsOption) Option {
@@ -199,6 +205,9 @@ func (c *config) check() error {
 	}
 	if c.queueLimit < 0 {
 		bad("WithQueueLimit", "%d: use 1 or more, or 0 for the default", c.queueLimit)
+	}
+	if c.dialRate < 0 {
+		bad("WithDialRate", "%d: use 1 or more, or 0 for the default", c.dialRate)
 	}
 	if request, err := c.identify.Request(); err != nil {
 		bad("WithPresence or WithLargeThreshold", "%v", err)
