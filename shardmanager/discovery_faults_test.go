@@ -1,0 +1,278 @@
+package shardmanager_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// answer is what GET /gateway/bot answers, with one part of it replaced.
+func answer(g *gatewaytest.Server, key string, value any) []byte {
+	limit := map[string]any{"total": 1000, "remaining": 1000, "reset_after": 1000, "max_concurrency": 1}
+	all := map[string]any{"url": g.URL, "shards": 1, "session_start_limit": limit}
+	part := all
+	if _, nested := limit[key]; nested {
+		part = limit
+	}
+	if part[key] = value; value == nil {
+		delete(part, key)
+	}
+	text, _ := json.Marshal(all)
+	return text
+}
+
+// TestF1HugeRetryAfter: for 23 hours discovery is not asked, and those with a session resume.
+//
+// Failures: F1.
+func TestF1HugeRetryAfter(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		g.OnDiscovery(func(w http.ResponseWriter) bool {
+			w.Header().Set("Retry-After", "82800")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		})
+		g.Outage(true)
+		pass(90 * time.Second) // dials fail: discovery is asked
+		g.Outage(false)
+		pass(time.Minute)
+		wantResumed(t, g, m, 1)
+		for range 4 {
+			pass(5 * time.Hour)
+			g.Outage(true)
+			pass(90 * time.Second)
+			g.Outage(false)
+		}
+		pass(time.Minute)
+		if s := g.Stats(); s.Discoveries != 2 || m.Status().Ready() != 1 || s.Resumes != 5 {
+			t.Errorf("%d questions, want 2; %d resumes; ready %d", s.Discoveries, s.Resumes, m.Status().Ready())
+		}
+	})
+}
+
+// TestF2BrokenAnswers: whatever the answer is, it is asked for again, a bounded part of it is
+// read, and nothing of it is shown.
+//
+// Failures: F2, F5.
+func TestF2BrokenAnswers(t *testing.T) {
+	for name, body := range map[string]func(g *gatewaytest.Server) string{
+		"empty":                func(*gatewaytest.Server) string { return "" },
+		"HTML":                 func(*gatewaytest.Server) string { return "<html>s3cret</html>" },
+		"cut off":              func(g *gatewaytest.Server) string { return string(answer(g, "shards", 1)[:40]) },
+		"a megabyte":           func(*gatewaytest.Server) string { return `{"s3cret":"` + strings.Repeat("x", 1<<20) + `"}` },
+		"reset_after a string": func(g *gatewaytest.Server) string { return string(answer(g, "reset_after", "s3cret")) },
+		"no shards":            func(g *gatewaytest.Server) string { return string(answer(g, "shards", nil)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnDiscovery(func(w http.ResponseWriter) bool { _, _ = w.Write([]byte(body(g))); return true })
+				m := newManager(t, g)
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				err := m.Start(ctx)
+				var failed *shardmanager.DiscoveryError
+				if !errors.As(err, &failed) || failed.Status != http.StatusOK || strings.Contains(err.Error(), "s3cret") {
+					t.Errorf("Start: %v", err)
+				}
+				if n := g.Stats().Discoveries; n < 5 || n > 60 {
+					t.Errorf("asked %d times in 5 minutes", n)
+				}
+			})
+		})
+	}
+}
+
+// TestF3RejectedToken: one question, no dial, and all who wait are told.
+//
+// Failures: F3.
+func TestF3RejectedToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithToken("right"))
+		m := newManager(t, g)
+		if err := m.Start(t.Context()); !errors.Is(err, shardmanager.ErrAuthentication) {
+			t.Errorf("Start: %v", err)
+		}
+		if err := m.WaitReady(t.Context()); !errors.Is(err, shardmanager.ErrAuthentication) {
+			t.Errorf("WaitReady: %v", err)
+		}
+		if !errors.Is(m.Err(), shardmanager.ErrAuthentication) {
+			t.Errorf("Err: %v", m.Err())
+		}
+		pass(24 * time.Hour)
+		if s := g.Stats(); s.Discoveries != 1 || s.Connections != 0 || s.Identifies != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestF4NothingLeftOfTheDay: no Identify until the reset; who has a session resumes; the rest say why not.
+//
+// Failures: F4, F6.
+func TestF4NothingLeftOfTheDay(t *testing.T) {
+	for _, left := range []int{0, 102} { // 100 are kept in reserve
+		t.Run(fmt.Sprint(left), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(6), gatewaytest.WithMaxConcurrency(6), gatewaytest.WithResumeTimeout(time.Hour))
+				store := session.NewMemoryStore()
+				first := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithShards(6, 5))
+				start(t, first)
+				closeNow(t, first)
+				resets := time.Now().Add(24 * time.Hour)
+				g.SetSessionStarts(left)
+				m := newManager(t, g, shardmanager.WithSessionStore(store))
+				if err := m.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Until(resets) - time.Minute)
+				want := max(0, left-100)
+				if s := g.Stats(); s.Identifies != 1+want || s.Resumes != 1 || s.Connections > 1+6+want {
+					t.Errorf("before the reset: %d identifies, %d resumes, %d connections", s.Identifies, s.Resumes, s.Connections)
+				}
+				for i, shard := range m.Status().Shards {
+					if ready := i < want || i == 5; ready != (shard.State == session.Ready) {
+						t.Errorf("shard %d is %v", i, shard.State)
+					} else if !ready && (shard.State != session.Backoff || time.Until(shard.Retry) <= 0 || shard.Cause == nil) {
+						t.Errorf("shard %d does not say for how long it waits: %+v", i, shard)
+					}
+				}
+				pass(10 * time.Minute)
+				if m.Status().Ready() != 6 {
+					t.Errorf("after the reset %d are ready", m.Status().Ready())
+				}
+				g.RequireNoViolations(t)
+			})
+		})
+	}
+}
+
+// TestF5ResetAfter: it is milliseconds, and no wait is longer than a day, or negative.
+//
+// Failures: F5.
+func TestF5ResetAfter(t *testing.T) {
+	for reset, want := range map[int64]time.Duration{71114761: 71114761 * time.Millisecond, 0: 0, -1: 0, 1 << 53: 24 * time.Hour} {
+		t.Run(fmt.Sprint(reset), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnDiscovery(func(w http.ResponseWriter) bool {
+					text := strings.Replace(string(answer(g, "reset_after", reset)), `"remaining":1000`, `"remaining":0`, 1)
+					_, _ = w.Write([]byte(text))
+					return true
+				})
+				m := newManager(t, g)
+				began := time.Now()
+				if err := m.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(want - time.Since(began) - time.Minute)
+				if want > 0 && g.Stats().Identifies != 0 {
+					t.Error("identified before the reset")
+				}
+				pass(5 * time.Minute)
+				if g.Stats().Identifies != 1 {
+					t.Errorf("not identified %v after the start: %+v", time.Since(began), m.Status().Shards)
+				}
+			})
+		})
+	}
+}
+
+// TestF7MaxConcurrency: what makes no sense counts as 1.
+//
+// Failures: F7.
+func TestF7MaxConcurrency(t *testing.T) {
+	for _, value := range []any{0, -4, nil} {
+		t.Run(fmt.Sprint(value), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnDiscovery(func(w http.ResponseWriter) bool { _, _ = w.Write(answer(g, "max_concurrency", value)); return true })
+				m := newManager(t, g, shardmanager.WithShards(4))
+				began := time.Now()
+				start(t, m)
+				if took := time.Since(began); took < 15*time.Second || took > 20*time.Second {
+					t.Errorf("four shards were ready after %v", took)
+				}
+				g.RequireNoViolations(t) // of at most one in 5 s
+			})
+		})
+	}
+}
+
+// TestF8HostileGatewayURL: the token goes nowhere.
+//
+// Failures: F8.
+func TestF8HostileGatewayURL(t *testing.T) {
+	for _, bad := range []string{
+		"http://gateway.discord.gg", "wss://evil.example", "wss://gateway.discord.gg@evil.example", "wss://u:p@gateway.discord.gg",
+		"wss://gateway.discord.gg:22", "wss://203.0.113.7", "ws://gateway.discord.gg", "wss:gateway.discord.gg",
+	} {
+		t.Run(strings.NewReplacer("/", "", ":", "").Replace(bad), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnDiscovery(func(w http.ResponseWriter) bool { _, _ = w.Write(answer(g, "url", bad)); return true })
+				log := &dialLog{g: g}
+				m := newManager(t, g, shardmanager.WithNetDial(log.dial))
+				if err := m.Start(t.Context()); err == nil || strings.Contains(err.Error(), "evil") {
+					t.Errorf("Start: %v", err)
+				}
+				pass(time.Hour)
+				if n := len(log.take()); n != 0 {
+					t.Errorf("%d dials", n)
+				}
+			})
+		})
+	}
+}
+
+// TestF10NoDNS: five minutes without names, at the start and in between, cost no Identify more.
+//
+// Failures: F10.
+func TestF10NoDNS(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(7), gatewaytest.WithMaxConcurrency(7), gatewaytest.WithResumeTimeout(time.Hour))
+		var down atomic.Bool
+		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if down.Load() {
+				return nil, &net.DNSError{Err: "server misbehaving", Name: addr, IsTemporary: true}
+			}
+			return g.DialContext(ctx, network, addr)
+		}
+		m := newManager(t, g, shardmanager.WithNetDial(dial),
+			shardmanager.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}))
+		down.Store(true)
+		time.AfterFunc(5*time.Minute, func() { down.Store(false) })
+		began := time.Now()
+		start(t, m)
+		if took := time.Since(began); took > 6*time.Minute {
+			t.Errorf("ready %v after the names were back", took-5*time.Minute)
+		}
+		pass(time.Minute)
+		down.Store(true)
+		g.DropAll()
+		pass(5 * time.Minute)
+		down.Store(false)
+		pass(time.Minute)
+		wantResumed(t, g, m, 7)
+		for i := range 7 {
+			for _, f := range g.Frames(i)[1:] {
+				if f.Op == events.OpIdentify {
+					t.Errorf("shard %d identified again", i)
+				}
+			}
+		}
+	})
+}
