@@ -144,6 +144,15 @@ func (h host) Odd(err error) {
 	h.log.Warn("odd gateway", zap.Error(err))
 }
 
+// dialAgain is when the server that refused a dial wants to be dialled again; zero: it did not say.
+func dialAgain(err error) time.Time {
+	var refused *transport.DialError
+	if errors.As(err, &refused) && refused.RetryAfter > 0 {
+		return time.Now().Add(refused.RetryAfter)
+	}
+	return time.Time{}
+}
+
 // refusedUntil is when a refused permit may be asked for again.
 func refusedUntil(err error) time.Time {
 	var budget *ratelimit.BudgetError

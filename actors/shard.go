@@ -74,7 +74,7 @@ func (s *shard) Receive(ctx actor.Context) {
 	case paced:
 		s.step(session.Input{Kind: session.Waiting, Conn: m.conn, At: m.turn})
 	case lost:
-		s.step(session.Input{Kind: session.Lost, Conn: m.conn, Err: m.err})
+		s.step(session.Input{Kind: session.Lost, Conn: m.conn, Err: m.err, At: dialAgain(m.err)})
 	case granted:
 		s.granted(m)
 	case tick:

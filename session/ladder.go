@@ -29,6 +29,8 @@ const (
 	healthy     = time.Minute
 	backoffBase = 2 * time.Second
 	backoffCap  = 30 * time.Second
+
+	maxRetryAfter = time.Hour // a longer wish of a server's is not believed
 )
 
 // ladder remembers what failed, to choose the next step down: the resume URL, then the
@@ -139,7 +141,11 @@ func (m *Machine) lost(in Input) {
 		m.fail(in.Err)
 		return
 	}
-	m.reconnect(in.Err, events.CloseNone)
+	least := time.Duration(0)
+	if !in.At.IsZero() {
+		least = min(in.At.Sub(m.now), maxRetryAfter) + jitter(m.cfg.Rand, backoffBase)
+	}
+	m.retreat(in.Err, events.CloseNone, least)
 }
 
 // expire takes the end of a phase that had a deadline.

@@ -88,10 +88,11 @@ const (
 // Input is something that happened.
 type Input struct {
 	Kind InputKind
-	Conn uint64           // the connection it belongs to; 0: to the session, whatever the connection
-	Data []byte           // Frame
-	Err  error            // Lost, Refused, Restart
-	At   time.Time        // Frame: when it was read. Refused: when to ask again. Waiting: when the dial begins.
+	Conn uint64    // the connection it belongs to; 0: to the session, whatever the connection
+	Data []byte    // Frame
+	Err  error     // Lost, Refused, Restart
+	At   time.Time // Frame: when it was read. Refused: when to ask again. Waiting: when the dial begins.
+	// Lost: zero, or before when the server asked not to be dialled again.
 	Code events.CloseCode // Stop
 }
 

@@ -1,13 +1,18 @@
 package shardmanager_test
 
 import (
+	"bufio"
 	"context"
 	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -83,6 +88,303 @@ func TestF22WholeFleetDroppedAtOnce(t *testing.T) {
 		pass(2 * time.Second)
 		if at := log.take(); len(at) != 1 || at[0].Sub(began) > 2*time.Second {
 			t.Errorf("one shard alone: dials %v after %v", at, began)
+		}
+	})
+}
+
+// TestF11BlackHole: a dial that nobody answers ends after 10 s; other shards do not feel it.
+//
+// Failures: F11, F12.
+func TestF11BlackHole(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2), gatewaytest.WithHeartbeatInterval(5*time.Second), gatewaytest.WithResumeTimeout(time.Hour))
+		var hole atomic.Bool
+		var slowest atomic.Int64
+		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if d, ok := actors.DialOf(ctx); ok && d.Shard.Index == 1 && hole.Load() {
+				began := time.Now()
+				<-ctx.Done()
+				slowest.Store(max(slowest.Load(), int64(time.Since(began))))
+				return nil, ctx.Err()
+			}
+			return g.DialContext(ctx, network, addr)
+		}))
+		start(t, m)
+		hole.Store(true)
+		g.Shard(1).Drop()
+		for range 300 {
+			pass(time.Second)
+			began := time.Now()
+			if m.Status(); time.Since(began) > 0 {
+				t.Error("Status waits")
+			}
+		}
+		if d := time.Duration(slowest.Load()); d != 10*time.Second {
+			t.Errorf("a dial took %v", d)
+		}
+		if s := g.Stats(); s.Lateness > 0 || m.Status().Ready() != 1 {
+			t.Errorf("lateness %v, ready %d", s.Lateness, m.Status().Ready())
+		}
+		hole.Store(false)
+		pass(time.Minute)
+		wantResumed(t, g, m, 1)
+		// A server that takes connections and says nothing is no better.
+		g.Hang(true)
+		g.Shard(1).Drop()
+		pass(5 * time.Minute)
+		if s := g.Stats(); s.Lateness > 0 {
+			t.Errorf("lateness %v", s.Lateness)
+		}
+		g.Hang(false)
+		pass(time.Minute)
+		wantResumed(t, g, m, 2)
+	})
+}
+
+// TestF14RefusedUpgrade: it is not asked again before it may, and the session stays.
+//
+// Failures: F14.
+func TestF14RefusedUpgrade(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithResumeTimeout(time.Hour))
+		var refuse atomic.Bool
+		log := &dialLog{g: g}
+		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if !refuse.Load() {
+				return log.dial(ctx, network, addr)
+			}
+			_, _ = log.dial(ctx, "none", addr)
+			client, server := net.Pipe()
+			go func() {
+				defer server.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(server)); err == nil {
+					_, _ = server.Write([]byte("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\nContent-Length: 6\r\n\r\n<html>"))
+				}
+			}()
+			return client, nil
+		}))
+		start(t, m)
+		pass(time.Minute)
+		log.take()
+		refuse.Store(true)
+		g.Shard(0).Drop()
+		pass(119 * time.Second)
+		if n := len(log.take()); n != 1 {
+			t.Errorf("%d dials before the server's Retry-After was over, want 1", n)
+		}
+		refuse.Store(false)
+		pass(10 * time.Second)
+		wantResumed(t, g, m, 1)
+	})
+}
+
+// TestF16HelloNeverComes: the connection is given up after 10 s, at no cost.
+//
+// Failures: F16.
+func TestF16HelloNeverComes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var gone []time.Duration
+		opened := make(map[int]time.Time)
+		g := newGateway(t, gatewaytest.WithTrace(func(e gatewaytest.Entry) {
+			switch e.Kind {
+			case gatewaytest.Opened:
+				opened[e.Conn] = e.At
+			case gatewaytest.Gone:
+				gone = append(gone, e.At.Sub(opened[e.Conn]))
+			}
+		}))
+		g.OnConnect(func(conn int) bool { return conn <= 5 })
+		m := newManager(t, g)
+		start(t, m)
+		if s := g.Stats(); len(gone) != 5 || s.Connections != 6 || s.Identifies != 1 {
+			t.Errorf("%d connections given up; %+v", len(gone), s)
+		}
+		for _, after := range gone {
+			if after < 9*time.Second || after > 11*time.Second {
+				t.Errorf("given up after %v", after)
+			}
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestF18FirstFrames: whatever comes before Hello, nothing is written before it, and the session stays.
+//
+// Failures: F17, F18.
+func TestF18FirstFrames(t *testing.T) {
+	for name, first := range map[string]func(*gatewaytest.Server, int){
+		"op 7": func(g *gatewaytest.Server, conn int) { g.SendTo(conn, []byte(`{"op":7,"d":null}`)) },
+		"op 7 and Hello": func(g *gatewaytest.Server, conn int) {
+			g.SendTo(conn, []byte(`{"op":7,"d":null}`))
+			g.SendTo(conn, hello("41250"))
+		},
+		"op 9, resumable":     func(g *gatewaytest.Server, conn int) { g.SendTo(conn, []byte(`{"op":9,"d":true}`)) },
+		"an event":            func(g *gatewaytest.Server, conn int) { g.SendTo(conn, []byte(`{"op":0,"t":"X","s":99,"d":{}}`)) },
+		"no JSON":             func(g *gatewaytest.Server, conn int) { g.SendTo(conn, []byte(`hello`)) },
+		"an ACK from nowhere": func(g *gatewaytest.Server, conn int) { g.SendTo(conn, []byte(`{"op":11}`)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				m := newManager(t, g)
+				start(t, m)
+				g.OnConnect(func(conn int) bool {
+					if conn == 2 {
+						first(g, conn)
+					}
+					return conn == 2
+				})
+				g.Shard(0).Drop()
+				pass(time.Minute)
+				wantResumed(t, g, m, 1) // nothing before Hello is a violation
+			})
+		})
+	}
+}
+
+func hello(interval string) []byte {
+	return []byte(`{"op":10,"d":{"heartbeat_interval":` + interval + `}}`)
+}
+
+// TestF19StrangeIntervals: the connection is given up, and no flood of heartbeats comes of it.
+//
+// Failures: F19.
+func TestF19StrangeIntervals(t *testing.T) {
+	for _, interval := range []string{"0", "-1", "1", "999", "600001", "9223372036854775807", "9223372036854775808", "1e300", `"41250"`, "null", "{}"} {
+		t.Run(interval, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				m := newManager(t, g)
+				start(t, m)
+				g.OnConnect(func(conn int) bool {
+					if conn == 2 {
+						g.SendTo(conn, hello(interval))
+					}
+					return conn == 2
+				})
+				before := g.Stats().Heartbeats
+				g.Shard(0).Drop()
+				pass(10 * time.Second)
+				if s := g.Stats(); s.Heartbeats > before+1 || s.Connections != 3 {
+					t.Errorf("%d heartbeats, %d connections", s.Heartbeats-before, s.Connections)
+				}
+				pass(time.Minute)
+				wantResumed(t, g, m, 1)
+			})
+		})
+	}
+}
+
+// TestF20TwoHellos: there is one heartbeat all the same.
+//
+// Failures: F20.
+func TestF20TwoHellos(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		pass(time.Minute)
+		before := g.Stats().Heartbeats
+		for range 5 {
+			g.Shard(0).SendRaw(hello("1000"))
+		}
+		const beats = 20
+		pass(beats * 41250 * time.Millisecond)
+		if n := g.Stats().Heartbeats - before; n < beats-1 || n > beats+1 || g.Stats().Connections != 1 {
+			t.Errorf("%d heartbeats in %d intervals, %d connections", n, beats, g.Stats().Connections)
+		}
+	})
+}
+
+// TestF23Flapping: connections that die at once, a thousand times, cost neither Identifies nor a storm.
+//
+// Failures: F23.
+func TestF23Flapping(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const times = 1000
+		g := newGateway(t)
+		log := &dialLog{g: g}
+		m := newManager(t, g, shardmanager.WithNetDial(log.dial))
+		start(t, m)
+		log.take()
+		began, n := time.Now(), 0
+		for ; n < times && time.Since(began) < 24*time.Hour; n++ {
+			g.Shard(0).Drop()
+			for pass(time.Second); m.Status().Ready() == 0; {
+				pass(time.Second)
+			}
+		}
+		took := time.Since(began)
+		if at := log.take(); took < times*12*time.Second || busiest(at, time.Minute) > 20 || g.Stats().Identifies != 1 {
+			t.Errorf("%d times in %v, at most %d dials in a minute, %d identifies", n, took, busiest(at, time.Minute), g.Stats().Identifies)
+		}
+	})
+}
+
+// stubborn is a connection whose Read does not learn of Close for five minutes.
+type stubborn struct{ net.Conn }
+
+func (s stubborn) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if err != nil {
+		time.Sleep(5 * time.Minute)
+	}
+	return n, err
+}
+
+// TestF26DeadSocketIsNotHeard: what the old connection still has to say means nothing to the new one.
+//
+// Failures: F26.
+func TestF26DeadSocketIsNotHeard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		t.Cleanup(func() { pass(10 * time.Minute) }) // the stubborn reads end
+		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := g.DialContext(ctx, network, addr)
+			if d, ok := actors.DialOf(ctx); ok && d.Conn == 1 && err == nil {
+				c = stubborn{c}
+			}
+			return c, err
+		}))
+		start(t, m)
+		if err := m.Restart(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		before, _ := m.Shard(0).Status()
+		pass(20 * time.Minute)
+		after, _ := m.Shard(0).Status()
+		if s := g.Stats(); before.Conn != after.Conn || after.State != session.Ready || s.Lateness > 0 || s.Connections != 2 {
+			t.Errorf("%+v, then %+v; %+v", before, after, s)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestF25CloseWhileDialling: it does not wait, neither for a dial nor for one's turn, and what
+// comes of the dial later is closed unread.
+//
+// Failures: F25.
+func TestF25CloseWhileDialling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(20))
+		t.Cleanup(func() { pass(time.Minute) })
+		m := newManager(t, g, shardmanager.WithDialRate(1), shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			<-ctx.Done()
+			return g.DialContext(context.WithoutCancel(ctx), network, addr)
+		}))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(3500 * time.Millisecond) // four dial, sixteen wait
+		began := time.Now()
+		closeNow(t, m)
+		if took := time.Since(began); took > 100*time.Millisecond {
+			t.Errorf("Close took %v", took)
+		}
+		pass(time.Hour)
+		if s := g.Stats(); s.Live != 0 || s.Frames != 0 || m.Status().Ready() != 0 {
+			t.Errorf("after Close: %+v", s)
 		}
 	})
 }
