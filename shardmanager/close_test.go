@@ -18,7 +18,7 @@ import (
 // TestCloseInEveryState closes a manager in each state of its shard. A goroutine or an actor
 // that stayed would keep the bubble from ending, and fail the test.
 //
-// Failures: F118.
+// Failures: F25, F118.
 func TestCloseInEveryState(t *testing.T) {
 	for _, test := range []struct {
 		name  string

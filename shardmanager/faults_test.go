@@ -29,6 +29,9 @@ func TestOp7Reconnects(t *testing.T) {
 	})
 }
 
+// TestOp7InPlaceOfHelloReconnects: the session is kept.
+//
+// Failures: F17.
 func TestOp7InPlaceOfHelloReconnects(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -175,6 +178,9 @@ func TestShardsOfOneKeyIdentifyApart(t *testing.T) {
 	})
 }
 
+// TestDeadResumeURLFallsBack: the session is resumed at the URL of discovery.
+//
+// Failures: F21.
 func TestDeadResumeURLFallsBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
