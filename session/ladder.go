@@ -142,7 +142,7 @@ func (m *Machine) lost(in Input) {
 		return
 	}
 	least := time.Duration(0)
-	if !in.At.IsZero() {
+	if in.At.After(m.now) {
 		least = min(in.At.Sub(m.now), maxRetryAfter) + jitter(m.cfg.Rand, backoffBase)
 	}
 	m.retreat(in.Err, events.CloseNone, least)
