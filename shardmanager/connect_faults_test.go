@@ -321,10 +321,10 @@ func TestF23Flapping(t *testing.T) {
 	})
 }
 
-// stubborn is a connection whose Read does not learn of Close for five minutes.
-type stubborn struct{ net.Conn }
+// lingering is a connection whose Read does not learn of Close for five minutes.
+type lingering struct{ net.Conn }
 
-func (s stubborn) Read(b []byte) (int, error) {
+func (s lingering) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
 	if err != nil {
 		time.Sleep(5 * time.Minute)
@@ -338,11 +338,11 @@ func (s stubborn) Read(b []byte) (int, error) {
 func TestF26DeadSocketIsNotHeard(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
-		t.Cleanup(func() { pass(10 * time.Minute) }) // the stubborn reads end
+		t.Cleanup(func() { pass(10 * time.Minute) }) // the lingering reads end
 		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := g.DialContext(ctx, network, addr)
 			if d, ok := actors.DialOf(ctx); ok && d.Conn == 1 && err == nil {
-				c = stubborn{c}
+				c = lingering{c}
 			}
 			return c, err
 		}))
