@@ -1,4 +1,4 @@
-.PHONY: help check test race lint gen drift fuzz bench
+.PHONY: help check test race lint gen drift fuzz bench gauntlet
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -36,3 +36,6 @@ fuzz: ## run each fuzz target for a minute
 bench: ## benchmarks of the ways through the house
 	go test -run '^$$' -bench . -benchmem ./events ./session ./ratelimit ./internal/... ./shardmanager
 	cd internal/bench && go test -run '^$$' -bench . -benchmem ./...
+
+gauntlet: ## this library and its peers through failures on a socket, as a table (docs/gauntlet.md)
+	cd internal/bench && go run ./gauntlet
