@@ -22,7 +22,7 @@ import (
 type client interface {
 	open(ctx context.Context) error // until it is connected, or as long as the library takes
 	close(ctx context.Context)
-	ask(ctx context.Context, guild events.Snowflake) error // one Request Guild Members
+	ask(ctx context.Context, guild events.Snowflake) error // one Update Voice State: to join a channel
 }
 
 // setting is all that a client is told. Everything else is its library's default.
@@ -74,7 +74,7 @@ func (c signalbox) open(ctx context.Context) error {
 func (c signalbox) close(ctx context.Context) { _ = c.m.Close(ctx) }
 
 func (c signalbox) ask(ctx context.Context, guild events.Snowflake) error {
-	_, err := events.RequestGuildMembers{GuildID: guild, Query: events.Ptr("m"), Limit: events.Ptr(1)}.SendEvent(ctx, c.m)
+	_, err := events.UpdateVoiceState{GuildID: guild, ChannelID: events.Ptr(events.Snowflake(7))}.SendEvent(ctx, c.m)
 	return err
 }
 
@@ -98,7 +98,7 @@ func (c discordgoBot) open(context.Context) error { return c.s.Open() }
 func (c discordgoBot) close(context.Context)      { _ = c.s.Close() }
 
 func (c discordgoBot) ask(_ context.Context, guild events.Snowflake) error {
-	return c.s.RequestGuildMembers(guild.String(), "m", 1, guild.String(), false)
+	return c.s.ChannelVoiceJoinManual(guild.String(), "7", false, false)
 }
 
 type disgoBot struct{ c *bot.Client }
@@ -122,7 +122,8 @@ func (c disgoBot) open(ctx context.Context) error { return c.c.OpenGateway(ctx) 
 func (c disgoBot) close(ctx context.Context)      { c.c.Close(ctx) }
 
 func (c disgoBot) ask(ctx context.Context, guild events.Snowflake) error {
-	return c.c.RequestMembersWithQuery(ctx, snowflake.ID(guild), false, guild.String(), "m", 1)
+	channel := snowflake.ID(7)
+	return c.c.UpdateVoiceState(ctx, snowflake.ID(guild), &channel, false, false)
 }
 
 // dialer is websocket.DefaultDialer, which both libraries use, with another network.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -56,7 +57,8 @@ type cell struct {
 
 // options are how a scenario differs from most.
 type options struct {
-	instant  bool // ACKs take no time
+	instant  bool          // ACKs take no time
+	interval time.Duration // of heartbeats; 0: interval
 	listener net.Listener
 	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	handler  func(content string)
@@ -66,7 +68,7 @@ type options struct {
 
 // begin starts a server and a bot, and waits until the bot is ready.
 func begin(lib library, o options) (*cell, error) {
-	opts := []gatewaytest.Option{gatewaytest.WithHeartbeatInterval(interval), gatewaytest.WithGuildsPerShard(1)}
+	opts := []gatewaytest.Option{gatewaytest.WithHeartbeatInterval(cmp.Or(o.interval, interval)), gatewaytest.WithGuildsPerShard(1)}
 	if o.listener != nil {
 		opts = append(opts, gatewaytest.WithListener(o.listener))
 	}
