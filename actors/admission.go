@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	presenceLimit  = 5                                     // updates of the presence in one session
-	presencePeriod = 20*time.Second + 100*time.Millisecond // the gateway counts arrivals
-	fullListPeriod = 30 * time.Second                      // between two whole member lists of one guild
+	presenceLimit  = 5                // updates of the presence in one session
+	presencePeriod = 21 * time.Second // of 20: the gateway counts arrivals, and a busy machine writes late
+	fullListPeriod = 30 * time.Second // between two whole member lists of one guild
 )
 
 // admission decides when the send events of one shard may go: it holds the bucket of the

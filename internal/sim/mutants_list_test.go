@@ -53,7 +53,7 @@ var mutants = []mutant{
 	{"no room is kept for heartbeats", "I-2", []patch{{"ratelimit/ratelimit.go", "	return min(beats+own, ConnectionLimit-1)", "	return min(beats-beats+own-own, ConnectionLimit-1)"}}},
 	{"room for beats that divide a minute is one short", "I-2", []patch{{"ratelimit/ratelimit.go", "	beats := int(ConnectionPeriod/heartbeat) + 1", "	beats := int((ConnectionPeriod + heartbeat - 1) / heartbeat)"}}},
 	{"presences have no limit of their own", "I-3", []patch{{"actors/admission.go", "		if a.presence.Remaining(now) > 0 {", "		if a.presence != nil {"}}},
-	{"presences count without a margin", "I-3", []patch{{"actors/admission.go", "20*time.Second + 100*time.Millisecond", "20 * time.Second"}}},
+	{"presences count without a margin", "I-3", []patch{{"actors/admission.go", "21 * time.Second", "20 * time.Second"}}},
 	{"a crash of the supervisor loses a shard", "L-2", []patch{{"actors/supervise.go", "	system.Root.Send(who, lost)\n", "	_ = lost\n"}}},
 
 	{"a restored bot does not know itself", "L-2", []patch{{"session/snapshot.go", "Seq: s.Seq, User: s.Bot,", "Seq: s.Seq,"}}},
