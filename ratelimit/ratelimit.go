@@ -144,7 +144,7 @@ func WithReserve(identifies int) Option { return func(s *settings) { s.reserve =
 
 // WithMargins sets what is added to Discord's periods, since Discord counts arrivals and we
 // count departures: to the 5 s between Identifies, and to the 60 s of a connection. The defaults are
-// 250 ms and 100 ms.
+// 250 ms and 500 ms: a busy machine writes later than it was permitted.
 func WithMargins(identify, connection time.Duration) Option {
 	return func(s *settings) { s.identifyMargin, s.connectionMargin = identify, connection }
 }
@@ -155,7 +155,7 @@ func WithHold(hold time.Duration) Option { return func(s *settings) { s.hold = h
 
 // Local is a RateLimiter for one process: it knows of no other that uses the same token.
 func Local(start SessionStart, opts ...Option) RateLimiter {
-	s := settings{identifyMargin: 250 * time.Millisecond, connectionMargin: 100 * time.Millisecond, hold: 30 * time.Second}
+	s := settings{identifyMargin: 250 * time.Millisecond, connectionMargin: 500 * time.Millisecond, hold: 30 * time.Second}
 	for _, opt := range opts {
 		opt(&s)
 	}
