@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -107,5 +108,47 @@ func TestF99CloseOnResume(t *testing.T) {
 		if failed != want || c.machine.State() != state || c.cursor.Resumable() {
 			t.Errorf("%v: %d resumes, then %v", code, failed, c.machine.State())
 		}
+	}
+}
+
+// TestF49GiantReady: a READY that is too large to be read costs two Identifies, and not all of them: then the shard ends, and says
+// why. An event that is too large costs Resumes alone.
+//
+// Failures: F49.
+func TestF49GiantReady(t *testing.T) {
+	t.Parallel()
+	c := newChat(t, new(sync.Map))
+	c.do("start")
+	giant := fmt.Errorf("transport: %w: over 64 MiB", session.ErrTooLarge)
+	for identifies := 1; identifies <= 2; identifies++ {
+		c.do("connected")
+		c.do("hello")
+		c.do("granted")
+		if c.machine.State() != session.Identifying {
+			t.Fatalf("%v before the READY", c.machine.State())
+		}
+		c.step(session.Input{Kind: session.Lost, Err: giant})
+		if c.machine.State() == session.Backoff {
+			c.do("wait")
+		}
+	}
+	if err := c.machine.Err(); c.machine.State() != session.Closed || !errors.Is(err, session.ErrTooLarge) {
+		t.Errorf("%v: %v", c.machine.State(), err)
+	}
+
+	c = newChat(t, new(sync.Map))
+	c.do("resumable")
+	c.do("start")
+	for range 3 {
+		c.do("connected")
+		c.do("hello")
+		if c.machine.State() != session.Resuming {
+			t.Fatalf("%v before the event", c.machine.State())
+		}
+		c.step(session.Input{Kind: session.Lost, Err: giant})
+		c.do("wait")
+	}
+	if c.cursor.Resumable() || c.machine.State() == session.Closed {
+		t.Errorf("after three Resumes: %v", c.machine.State())
 	}
 }

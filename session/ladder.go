@@ -16,6 +16,7 @@ var (
 	ErrReconnect      = errors.New("session: the gateway asked to reconnect (op 7)")
 	ErrInvalidSession = errors.New("session: the gateway declared the session invalid (op 9)")
 	ErrBadFrame       = errors.New("session: unreadable frame")
+	ErrTooLarge       = errors.New("session: message too large") // as Err of a Lost input: what was to be read exceeds a limit
 )
 
 // closeToResume is sent when a connection is given up and its session is not: any code but
@@ -24,6 +25,7 @@ const closeToResume = events.CloseUnknownError
 
 const (
 	dialGrace   = time.Second // for a dial that does not end by its time
+	maxTooLarge = 2           // READYs in a row that are too large to be read, then the shard ends
 	maxResumes  = 3           // failed in a row, then the session is given up
 	maxURLDials = 2           // failed in a row to the resume URL, then the gateway's own URL is dialled
 	healthy     = time.Minute
@@ -39,6 +41,7 @@ type ladder struct {
 	attempts int       // connections in a row without a healthy minute
 	resumes  int       // failed Resumes of this session in a row
 	dials    int       // connections to the resume URL in a row that came to no Hello
+	tooLarge int       // READYs in a row that could not be read
 	reached  int64     // the sequence when Resume was written, to see progress
 	ready    time.Time // since when the session is Ready; zero: it is not
 }
@@ -140,6 +143,12 @@ func (m *Machine) lost(in Input) {
 	if errors.As(in.Err, &closed) && closed.Fatal() {
 		m.fail(in.Err)
 		return
+	}
+	if m.state == Identifying && errors.Is(in.Err, ErrTooLarge) {
+		if m.ladder.tooLarge++; m.ladder.tooLarge >= maxTooLarge { // each has cost an Identify, and the next would as well
+			m.fail(fmt.Errorf("session: READY cannot be read, of %d Identifies: use more shards: %w", m.ladder.tooLarge, in.Err))
+			return
+		}
 	}
 	least := time.Duration(0)
 	if in.At.After(m.now) {

@@ -203,7 +203,7 @@ func (m *Machine) ready(raw events.Raw) {
 	m.cursor.SessionID, m.cursor.ResumeURL = ready.SessionID, ready.ResumeURL
 	m.cursor.User = ready.User.ID
 	m.cursor.Session++
-	m.ladder.resumes, m.ladder.dials, m.ladder.ready = 0, 0, m.now
+	m.ladder.resumes, m.ladder.dials, m.ladder.tooLarge, m.ladder.ready = 0, 0, 0, m.now
 	m.become(Ready, time.Time{}, Change{})
 	m.deliver(raw, m.now, false)
 }

@@ -221,7 +221,7 @@ func (c *chat) do(line string) {
 	}
 }
 
-// Failures: F97, F98, F101, F102.
+// Failures: F16, F17, F18, F20, F43, F45, F46, F59, F61, F97, F98, F101, F102.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")

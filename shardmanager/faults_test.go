@@ -128,6 +128,7 @@ func TestOrderOfTwoThousandEvents(t *testing.T) {
 	})
 }
 
+// Failures: F59.
 func TestRequestedHeartbeatIsAnswered(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -154,6 +155,7 @@ func TestRequestedHeartbeatIsAnswered(t *testing.T) {
 	})
 }
 
+// Failures: F28.
 func TestShardsOfOneKeyIdentifyApart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(32), gatewaytest.WithMaxConcurrency(16))
@@ -217,7 +219,7 @@ func TestDeadResumeURLFallsBack(t *testing.T) {
 	})
 }
 
-// Failures: F122.
+// Failures: F35, F122.
 func TestRejectedTokenStopsEverything(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(4), gatewaytest.WithMaxConcurrency(4))

@@ -49,6 +49,8 @@ func TestTheGatewayMoves(t *testing.T) {
 }
 
 // TestBudgetSpentElsewhere: before the sessions are made anew, what is left of the day is known.
+//
+// Failures: F37.
 func TestBudgetSpentElsewhere(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(8), gatewaytest.WithMaxConcurrency(8))

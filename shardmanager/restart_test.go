@@ -282,6 +282,8 @@ func TestPersistenceTells(t *testing.T) {
 
 // TestCrashLoopKeepsItsDistance: a process that dies two seconds after each Identify, and is
 // started again at once, keeps the spacing of Identifies and the day's reserve.
+//
+// Failures: F33.
 func TestCrashLoopKeepsItsDistance(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithSessionStarts(50, 50, 24*time.Hour))
@@ -316,6 +318,8 @@ func TestCrashLoopKeepsItsDistance(t *testing.T) {
 }
 
 // TestLedgerThatFails: without it nothing is spent; resumes go on.
+//
+// Failures: F38.
 func TestLedgerThatFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)

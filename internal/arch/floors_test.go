@@ -42,6 +42,7 @@ var floors = map[string]floor{
 	"internal/transport": {[]string{"events", "session"}, []string{"github.com/gorilla/websocket", "github.com/klauspost/compress"},
 		"the one place that knows the WebSocket library"},
 	"internal/reliability": {nil, nil, "it reads what tests say"},
+	"internal/soak":        {nil, nil, "it has tests alone"},
 	"internal/sim": {[]string{"actors", "events", "ratelimit", "session", "session/boltstore", "session/gatewaytest", "shardmanager"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "it runs whole bots"},
 	"internal/bus":    {[]string{"events"}, nil, "it delivers, and decides nothing"},

@@ -48,7 +48,7 @@ const (
 const UserAgent = "DiscordBot (https://github.com/signalbox-go/signalbox, 0.1)"
 
 // ErrMessageTooLarge is what Read ends in when a message exceeds a limit of Config.
-var ErrMessageTooLarge = errors.New("transport: message too large")
+var ErrMessageTooLarge = fmt.Errorf("transport: %w", session.ErrTooLarge)
 
 // DialError says in which way a connection could not be made. It shows no address.
 type DialError struct {

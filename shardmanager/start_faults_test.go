@@ -1,0 +1,290 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestF32RefusedIdentifies: op 9 in answer to Identify costs a start of the day, a pause, and another turn.
+//
+// Failures: F32.
+func TestF32RefusedIdentifies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		var at []time.Time
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op != events.OpIdentify {
+				return false
+			}
+			if at = append(at, f.At); len(at) > 3 {
+				return false
+			}
+			g.SendTo(f.Conn, []byte(`{"op":9,"d":false}`))
+			return true
+		})
+		m := newManager(t, g)
+		start(t, m)
+		for i := 1; i < len(at); i++ {
+			if pause := at[i].Sub(at[i-1]); pause < 5*time.Second || pause > time.Minute {
+				t.Errorf("identify %d comes %v after the one before", i+1, pause)
+			}
+		}
+		if status, _ := m.Shard(0).Status(); len(at) != 4 || status.Identifies != 4 {
+			t.Errorf("%d identifies, the status counts %d", len(at), status.Identifies)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestF36FatalCodes: a configuration that cannot work is not tried again, and says what is wrong.
+//
+// Failures: F36.
+func TestF36FatalCodes(t *testing.T) {
+	for _, code := range []events.CloseCode{4010, 4011, 4012, 4013, 4014} {
+		t.Run(fmt.Sprint(int(code)), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+				m := newManager(t, g)
+				start(t, m)
+				g.Shard(1).Close(code)
+				pass(time.Minute)
+				before := g.Stats()
+				pass(24 * time.Hour)
+				after := g.Stats()
+				alone := code == events.CloseInvalidShard || code == events.CloseShardingRequired
+				status, _ := m.Shard(1).Status()
+				var closed *session.CloseError
+				if !errors.As(status.Cause, &closed) || closed.Code != code || status.State != session.Closed {
+					t.Errorf("%v: %v", status.State, status.Cause)
+				}
+				if after.Connections != before.Connections || (m.Err() == nil) != alone || g.Shard(0).Live() != alone {
+					t.Errorf("connections %d → %d, %v, the other is live: %v", before.Connections, after.Connections, m.Err(), g.Shard(0).Live())
+				}
+			})
+		})
+	}
+}
+
+// TestF44LateReady: a READY that comes when nobody waits for it any more begins no session, and holds up no other shard.
+//
+// Failures: F43, F44.
+func TestF44LateReady(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(3))
+		late := 0
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op != events.OpIdentify || f.Shard.Index != 0 || late == 2 {
+				return false
+			}
+			late++
+			time.AfterFunc(29999*time.Millisecond, func() {
+				g.SendTo(f.Conn, []byte(`{"op":0,"t":"NONE","s":1,"d":{}}`))
+			})
+			time.AfterFunc(30001*time.Millisecond, func() {
+				g.SendTo(f.Conn, []byte(`{"op":0,"t":"READY","s":1,"d":{"session_id":"late","user":{"id":"1"}}}`))
+			})
+			return true
+		})
+		m := newManager(t, g)
+		var readies atomic.Int64
+		shardmanager.OnRaw(m, func(_ context.Context, _ events.Raw, at events.Meta) {
+			if at.Shard.Index == 0 {
+				readies.Add(1)
+			}
+		}, shardmanager.WithTypes(events.TypeReady))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(13 * time.Second)
+		if !g.Shard(1).Live() || !g.Shard(2).Live() {
+			t.Error("shards 1 and 2 wait for shard 0")
+		}
+		pass(5 * time.Minute)
+		if status, _ := m.Shard(0).Status(); readies.Load() != 1 || status.Session != 1 || !g.Shard(0).Live() {
+			t.Errorf("%d READYs, session %d", readies.Load(), status.Session)
+		}
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestF48NewSession: before the first event of a session that takes another's place, the loss is told; and its handlers see READY first,
+// and what comes right behind it in order.
+//
+// Failures: F48, F50.
+func TestF48NewSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(50))
+		var told atomic.Bool
+		hook := changes(func(c shardmanager.Change) {
+			if c.Lost {
+				told.Store(true)
+			}
+		})
+		m := newManager(t, g, shardmanager.WithHooks(hook))
+		var seqs []int64
+		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, at events.Meta) {
+			if at.Session != 2 {
+				return
+			}
+			if !told.Load() {
+				t.Errorf("%s of the new session, and nobody was told", raw.Type)
+			}
+			if len(seqs) == 0 && raw.Type != events.TypeReady {
+				t.Errorf("%s comes first", raw.Type)
+			}
+			seqs = append(seqs, raw.Seq)
+		})
+		start(t, m)
+		g.Shard(0).InvalidSession(false)
+		pass(time.Minute)
+		for i, seq := range seqs {
+			if seq != int64(i+1) {
+				t.Fatalf("events come as %v", seqs)
+			}
+		}
+		if len(seqs) != 51 {
+			t.Errorf("%d events", len(seqs))
+		}
+	})
+}
+
+type changes func(shardmanager.Change)
+
+func (f changes) OnChange(c shardmanager.Change) { f(c) }
+
+// TestF52AckBehindAFlood: an ACK that does not come is no sign of death while events come.
+//
+// Failures: F52.
+func TestF52AckBehindAFlood(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		g.Shard(0).MuteAcks(true)
+		for range 600 {
+			g.Shard(0).Dispatch("X", 1)
+			pass(time.Second)
+		}
+		if s := g.Stats(); s.Connections != 1 {
+			t.Errorf("%d connections", s.Connections)
+		}
+	})
+}
+
+// TestF55WriteThatBlocks: a peer that does not read ends in a new connection, and holds nothing else up.
+//
+// Failures: F55.
+func TestF55WriteThatBlocks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+		m := newManager(t, g)
+		start(t, m)
+		g.Shard(0).Freeze(true)
+		pass(2 * time.Minute)
+		wantResumed(t, g, m, 1)
+		if s := g.Stats(); s.Lateness > 0 || s.Connections != 3 {
+			t.Errorf("lateness %v, %d connections", s.Lateness, s.Connections)
+		}
+		began := time.Now()
+		if m.Status(); time.Since(began) > 0 {
+			t.Error("Status waits")
+		}
+	})
+}
+
+// TestF57FreshHeartbeats: each connection begins anew: an ACK that the last one did not get means nothing to it, and its first beat comes
+// within an interval.
+//
+// Failures: F57, F63.
+func TestF57FreshHeartbeats(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		for range 50 {
+			g.Shard(0).Dispatch("X", 1)
+			g.Shard(0).MuteAcks(true)
+			pass(42 * time.Second) // a beat that has no ACK
+			g.Shard(0).Dispatch("X", 1)
+			g.Shard(0).SendRaw([]byte(`{"op":11,"s":null,"t":null,"d":null}`))
+			g.Shard(0).RequestHeartbeat()
+			pass(time.Second)
+			g.Shard(0).Drop()
+			pass(3 * time.Minute)
+		}
+		if s := g.Stats(); s.Connections != 51 || s.Lateness > 0 {
+			t.Errorf("%d connections, lateness %v", s.Connections, s.Lateness)
+		}
+		g.RequireNoViolations(t) // which judges the sequence of each heartbeat
+	})
+}
+
+// gauge is how full a mailbox was at the most.
+type gauge struct{ depth, most atomic.Int64 }
+
+func (g *gauge) MailboxStarted()     {}
+func (g *gauge) MessageReceived(any) { g.depth.Add(-1) }
+func (g *gauge) MailboxEmpty()       {}
+func (g *gauge) MessagePosted(any) {
+	if d := g.depth.Add(1); d > g.most.Load() {
+		g.most.Store(d)
+	}
+}
+
+// TestF140Mailboxes: a flood of events and of sends leaves the actors' mailboxes short: the reader has credit for 64 frames, and of
+// sends no more wait than have callers.
+//
+// Failures: F54, F140.
+func TestF140Mailboxes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
+		var shard, supervisor gauge
+		m := newManager(t, g, shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+			if index < 0 {
+				return []actor.PropsOption{actor.WithMailbox(actor.Unbounded(&supervisor))}
+			}
+			return []actor.PropsOption{actor.WithMailbox(actor.Unbounded(&shard))}
+		}))
+		stuck, release := context.WithCancel(context.Background())
+		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) { <-stuck.Done() })
+		start(t, m)
+		const callers = 300
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		for range callers {
+			go func() {
+				for ctx.Err() == nil {
+					// It fails in the end: the bucket is empty.
+					_, _ = events.RequestGuildMembers{GuildID: gatewaytest.GuildOf(events.ShardID{Total: 1}, 0), UserIDs: []events.Snowflake{1}}.SendEvent(ctx, m)
+				}
+			}()
+		}
+		for range 20_000 {
+			g.Shard(0).Dispatch("X", strings.Repeat("x", 50))
+		}
+		pass(6 * time.Minute)
+		if most := shard.most.Load(); most > 64+130 {
+			t.Errorf("the shard's mailbox held %d messages", most)
+		}
+		if most := supervisor.most.Load(); most > callers+64 {
+			t.Errorf("the supervisor's mailbox held %d messages", most)
+		}
+		if s := g.Stats(); s.Lateness > 0 || s.Connections != 1 {
+			t.Errorf("lateness %v, %d connections", s.Lateness, s.Connections)
+		}
+		release()
+		pass(time.Second)
+	})
+}
