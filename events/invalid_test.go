@@ -66,6 +66,7 @@ func TestInvalidSendEvents(t *testing.T) {
 	}
 }
 
+// Failures: F39, F90.
 func TestPayloadsAreLimited(t *testing.T) {
 	t.Parallel()
 	guilds := make([]events.Snowflake, 200)

@@ -3,7 +3,7 @@ package shardmanager
 import "github.com/signalbox-go/signalbox/events"
 
 // Hook is told of occurrences. A hook implements any of the interfaces HookChange,
-// HookHandlerPanic, HookDecodeError and HookShed; more may come. Hooks are called on the goroutines of
+// HookHandlerPanic, HookDecodeError, HookShed and HookForeignIdentifies; more may come. Hooks are called on the goroutines of
 // the Manager, several at a time: they must be quick, must not block, and are not called
 // again while one call lasts only if they see to it themselves.
 type Hook any
@@ -35,3 +35,8 @@ func callHooks[H any](m *Manager, call func(H)) {
 		}
 	}
 }
+
+// HookForeignIdentifies is told when the daily budget of Identifies has shrunk by more than this Manager
+// has spent: another process uses the token, and each may spend what the other counts on. n is how
+// many it has spent since GET /gateway/bot was asked before.
+type HookForeignIdentifies interface{ OnForeignIdentifies(n int) }

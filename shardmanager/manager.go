@@ -175,7 +175,7 @@ func (m *Manager) start(ctx context.Context) error {
 	if m.cfg.store != nil {
 		m.saver = newSaver(m, ids, stored)
 	}
-	m.refresher = newRefresher(m, fleet, limiter.Identify(), total)
+	m.refresher = newRefresher(m, fleet, limiter.Identify(), total, found.Limit.Remaining)
 	m.mu.Unlock()
 	for attempt := 1; ; attempt++ {
 		answer, err := system.Root.RequestFuture(supervisor, actors.StartShards{Total: total, IDs: ids}, startTimeout).Result()

@@ -28,12 +28,15 @@ type refresher struct {
 	wake  chan struct{}
 	stop  context.CancelFunc
 	over  chan struct{}
+
+	left   int // of the budget, by the latest answer
+	counts int // Identifies of ours until then
 }
 
-func newRefresher(m *Manager, fleet *actors.Fleet, queue ratelimit.IdentifyQueue, total int) *refresher {
+func newRefresher(m *Manager, fleet *actors.Fleet, queue ratelimit.IdentifyQueue, total, left int) *refresher {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &refresher{
-		m: m, fleet: fleet, queue: queue, total: total,
+		m: m, fleet: fleet, queue: queue, total: total, left: left,
 		wake: make(chan struct{}, 1), stop: cancel, over: make(chan struct{}),
 	}
 	go r.run(ctx)
@@ -92,10 +95,26 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 	default:
 		r.fleet.SetURL(found.URL)
 		r.queue.Update(found.sessionStart())
+		r.account(found.Limit.Remaining)
 		if found.Shards > r.total {
 			r.m.log.Warn("Discord recommends more shards: past 2,500 guilds in one it refuses to identify",
 				zap.Int("shards", r.total), zap.Int("recommended", found.Shards))
 		}
 	}
 	return time.Time{}
+}
+
+// account notices what others have spent. When the budget was filled meanwhile it notices nothing.
+func (r *refresher) account(left int) {
+	counts := 0
+	for _, shard := range r.fleet.Status().Shards {
+		counts += shard.Identifies
+	}
+	foreign := r.left - (counts - r.counts) - left
+	r.left, r.counts = left, counts
+	if foreign <= 0 {
+		return
+	}
+	r.m.log.Error("another process identifies with this token: beyond the daily budget Discord resets it", zap.Int("identifies", foreign), zap.Int("remaining", left))
+	callHooks(r.m, func(h HookForeignIdentifies) { h.OnForeignIdentifies(foreign) })
 }

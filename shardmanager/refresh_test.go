@@ -102,3 +102,56 @@ func TestDiscoveryIsNotStormed(t *testing.T) {
 		}
 	})
 }
+
+type foreign struct{ told atomic.Int64 }
+
+func (f *foreign) OnForeignIdentifies(n int) { f.told.Add(int64(n)) }
+
+// TestF37ForeignIdentifies: what another process spends of the budget is noticed, what this one spends is not mistaken for it.
+//
+// Failures: F37.
+func TestF37ForeignIdentifies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(4), gatewaytest.WithMaxConcurrency(4))
+		var hook foreign
+		m := newManager(t, g, shardmanager.WithHooks(&hook))
+		start(t, m)
+		g.ForgetSessions()
+		g.DropAll()
+		pass(10 * time.Minute)
+		if g.Stats().Identifies != 8 || g.Stats().Discoveries < 2 || hook.told.Load() != 0 {
+			t.Fatalf("%+v, %d foreign", g.Stats(), hook.told.Load())
+		}
+		g.SetSessionStarts(900) // 992 are left
+		g.ForgetSessions()
+		g.DropAll()
+		pass(10 * time.Minute)
+		if told := hook.told.Load(); told != 92 {
+			t.Errorf("%d foreign Identifies, want 92", told)
+		}
+	})
+}
+
+// TestF37SharedLimiter: two processes that share a limiter keep the spacing and the budget together.
+//
+// Failures: F37.
+func TestF37SharedLimiter(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(8), gatewaytest.WithSessionStarts(1000, 110, 24*time.Hour))
+		shared := ratelimit.Local(ratelimit.SessionStart{Total: 1000, Remaining: 110, ResetAfter: 24 * time.Hour, MaxConcurrency: 1})
+		for _, ids := range [][]int{{0, 2, 4, 6}, {1, 3, 5, 7}} {
+			m := newManager(t, g, shardmanager.WithShards(8, ids...), shardmanager.WithRateLimiter(shared))
+			if err := m.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(2 * time.Minute)
+		g.ForgetSessions()
+		g.DropAll()
+		pass(time.Hour)
+		if n := g.Stats().Identifies; n != 10 {
+			t.Errorf("%d Identifies, want 10: 100 are kept", n)
+		}
+		g.RequireNoViolations(t)
+	})
+}

@@ -288,3 +288,50 @@ func TestF140Mailboxes(t *testing.T) {
 		pass(time.Second)
 	})
 }
+
+// TestF56InstantAcks: an ACK that is there before the write has returned ends no connection.
+//
+// Failures: F56.
+func TestF56InstantAcks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithHeartbeatInterval(time.Second)) // whose network takes no time
+		m := newManager(t, g)
+		start(t, m)
+		pass(10_000 * time.Second)
+		if s := g.Stats(); s.Heartbeats < 9_999 || s.Connections != 1 || s.Lateness > 0 {
+			t.Errorf("%d heartbeats, %d connections, lateness %v", s.Heartbeats, s.Connections, s.Lateness)
+		}
+		if status, _ := m.Shard(0).Status(); status.Latency < 0 {
+			t.Errorf("latency %v", status.Latency)
+		}
+	})
+}
+
+// TestF60FirstBeats: the first beats of a fleet are spread over the interval, evenly.
+//
+// Failures: F60.
+func TestF60FirstBeats(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const shards, interval = 400, 40 * time.Second
+		var tenths [10]int
+		hello := make(map[int]time.Time)
+		g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards), gatewaytest.WithHeartbeatInterval(interval),
+			gatewaytest.WithTrace(func(e gatewaytest.Entry) {
+				switch {
+				case e.Kind == gatewaytest.Sent && e.Op == events.OpHello:
+					hello[e.Conn] = e.At
+				case e.Kind == gatewaytest.Received && e.Op == events.OpHeartbeat && !hello[e.Conn].IsZero():
+					tenths[e.At.Sub(hello[e.Conn])*10/interval]++
+					hello[e.Conn] = time.Time{}
+				}
+			}))
+		m := newManager(t, g, shardmanager.WithSeed(1))
+		start(t, m)
+		pass(2 * interval)
+		for i, n := range tenths { // 40 on average, with a deviation of 6
+			if n < 16 || n > 64 {
+				t.Errorf("%d of %d first beats come in tenth %d: %v", n, shards, i, tenths)
+			}
+		}
+	})
+}
