@@ -82,6 +82,7 @@ type record struct {
 	odd    atomic.Int64
 	status atomic.Pointer[ShardStatus]
 	waits  atomic.Int64   // send events that wait for a permit
+	joined atomic.Int64   // send events that wait for an answer which they share
 	wanted atomic.Bool    // it was started and not stopped
 	mu     sync.Mutex     // guards kept, and orders the writers of status
 	kept   session.Cursor // a copy of cursor for other goroutines; its Seq is not kept up
@@ -102,6 +103,8 @@ type ShardStatus struct {
 	LastEvent time.Time // when the latest event came; zero: none has
 	Odd       int       // what the gateway should not have sent, such as a sequence twice, or one too high; each is logged
 	Waiting   int       // send events that wait for a permit
+	Sharing   int       // send events that wait for an answer which they share
+	Frames    int       // read, and not yet dealt with: CreditLimit at the most
 
 	Identifies  int // sessions asked for
 	Resumes     int // sessions continued
@@ -277,6 +280,10 @@ func (f *Fleet) plan(start StartShards) ([]int, error) {
 // now is the status with its moving parts.
 func (r *record) now() ShardStatus {
 	status := *r.status.Load()
+	status.Sharing = int(r.joined.Load())
+	if l := r.link.Load(); l != nil {
+		status.Frames = len(l.credit)
+	}
 	status.Seq, status.Waiting, status.Odd = r.seq.Load(), int(r.waits.Load()), int(r.odd.Load())
 	if at := r.heard.Load(); at != 0 {
 		status.LastEvent = time.Unix(0, at)
@@ -355,4 +362,15 @@ func (f *Fleet) Format(s fmt.State, _ rune) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	fmt.Fprintf(s, "{fleet of %d, %d shards here}", f.total, len(f.shards))
+}
+
+// nobody counts for shards that do not run here.
+var nobody atomic.Int64
+
+// joined counts the send events of a shard that share an answer.
+func (f *Fleet) joined(shard int) *atomic.Int64 {
+	if r := f.record(shard); r != nil {
+		return &r.joined
+	}
+	return &nobody
 }

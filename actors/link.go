@@ -13,9 +13,9 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-// credit is how many frames of one shard may be under way between its reader and its actor.
+// CreditLimit is how many frames of one shard may be under way between its reader and its actor.
 // The reader stops when they are used up, and so, in the end, does the gateway.
-const credit = 64
+const CreditLimit = 64
 
 // link is one connection of a shard, from the dial to the end, with the one goroutine that
 // dials and reads. It tells the shard's actor what happens, in order.
@@ -33,7 +33,7 @@ type link struct {
 }
 
 func newLink(id events.ShardID, conn uint64, system *actor.ActorSystem, shard *actor.PID) *link {
-	l := &link{conn: conn, system: system, shard: shard, credit: make(chan struct{}, credit)}
+	l := &link{conn: conn, system: system, shard: shard, credit: make(chan struct{}, CreditLimit)}
 	l.ctx, l.cancel = context.WithCancel(context.WithValue(context.Background(), dialKey{}, Dial{id, conn}))
 	return l
 }

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -47,7 +48,14 @@ func (s *supervisor) join(ctx actor.Context, r *request) bool {
 	}
 	key := shareKey{r.Op, r.event.Guild}
 	f := s.shared[key]
+	joined := s.fleet.joined(r.Shard)
+	if int(joined.Load()) >= s.fleet.cfg.QueueLimit {
+		s.purgeShared(r.Shard)
+	}
 	switch {
+	case int(joined.Load()) >= s.fleet.cfg.QueueLimit:
+		r.fail(Refused, ErrQueueFull, events.Answer{})
+		return true
 	case f == nil:
 		id := s.fleet.serial.Add(1)
 		carrier := &request{SendEvent: r.SendEvent, event: r.event, payload: r.payload, asked: r.asked, serial: id, system: ctx.ActorSystem(), asker: ctx.Self()}
@@ -65,8 +73,22 @@ func (s *supervisor) join(ctx actor.Context, r *request) bool {
 	default:
 		f.next = append(f.next, r)
 	}
+	joined.Add(1)
 	s.arm(ctx, r.Deadline)
 	return true
+}
+
+// purgeShared forgets those who have left.
+func (s *supervisor) purgeShared(shard int) {
+	for _, f := range s.shared {
+		if f.carrier.Shard != shard {
+			continue
+		}
+		before := len(f.waiters) + len(f.next)
+		f.waiters = slices.DeleteFunc(f.waiters, (*request).over)
+		f.next = slices.DeleteFunc(f.next, (*request).over)
+		s.fleet.joined(shard).Add(int64(len(f.waiters) + len(f.next) - before))
+	}
 }
 
 // wanted is asked right before a request goes out. It is false for a shared one that nobody
@@ -95,6 +117,7 @@ func (s *supervisor) settleShared(ctx actor.Context, id uint64, answer events.An
 	}
 	delete(s.carried, id)
 	delete(s.shared, f.key)
+	s.fleet.joined(f.carrier.Shard).Add(-int64(len(f.waiters) + len(f.next)))
 	var failure *SendError
 	errors.As(err, &failure)
 	for _, w := range f.waiters {
@@ -124,6 +147,7 @@ func (s *supervisor) expireShared(ctx actor.Context, now time.Time) {
 // closeShared ends all waiting, since this supervisor ends.
 func (s *supervisor) closeShared() {
 	for _, f := range s.shared {
+		s.fleet.joined(f.carrier.Shard).Store(0)
 		stage := Queued
 		if f.sent {
 			stage = Written

@@ -56,8 +56,9 @@ type HookShed interface{ OnShed(Shed) }
 type Queue = bus.Queue
 
 // Queues are how the queues stand that the gateway and callers feed: one for each handler and
-// shard that has sent it something, and "sends" of each shard, whose High is not kept (0). It is a
-// copy, made without asking an actor.
+// shard that has sent it something, and three of each shard, whose High is not kept (0): "sends" that wait
+// for a permit, "shared" ones that wait for an answer which another has asked for, and "frames" that were
+// read and not yet dealt with. It is a copy, made without asking an actor.
 func (m *Manager) Queues() []Queue {
 	queues := m.bus.Queues()
 	limit := m.cfg.queueLimit
@@ -65,7 +66,10 @@ func (m *Manager) Queues() []Queue {
 		limit = actors.DefaultQueueLimit
 	}
 	for _, shard := range m.Status().Shards {
-		queues = append(queues, Queue{Name: "sends", Shard: shard.Shard.Index, Depth: shard.Waiting, Limit: limit})
+		index := shard.Shard.Index
+		queues = append(queues, Queue{Name: "sends", Shard: index, Depth: shard.Waiting, Limit: limit},
+			Queue{Name: "shared", Shard: index, Depth: shard.Sharing, Limit: limit},
+			Queue{Name: "frames", Shard: index, Depth: shard.Frames, Limit: actors.CreditLimit})
 	}
 	return queues
 }

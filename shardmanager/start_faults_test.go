@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
@@ -332,6 +333,52 @@ func TestF60FirstBeats(t *testing.T) {
 			if n < 16 || n > 64 {
 				t.Errorf("%d of %d first beats come in tenth %d: %v", n, shards, i, tenths)
 			}
+		}
+	})
+}
+
+// TestF140SharedRequests: those who wait for an answer that they share are bounded as well, and seen.
+//
+// Failures: F140.
+func TestF140SharedRequests(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpRequestChannelInfo }) // nobody answers
+		m := newManager(t, g, shardmanager.WithQueueLimit(100))
+		start(t, m)
+		depth := func() (depth int) {
+			for _, q := range m.Queues() {
+				if q.Name == "shared" {
+					depth += q.Depth
+				}
+			}
+			return depth
+		}
+		ask := func(ctx context.Context, n int) *atomic.Int64 {
+			var full atomic.Int64
+			for range n {
+				go func() {
+					_, err := events.RequestChannelInfo{GuildID: 1 << 22, Fields: []string{"status"}}.SendEvent(ctx, m)
+					if errors.Is(err, actors.ErrQueueFull) {
+						full.Add(1)
+					}
+				}()
+			}
+			pass(time.Millisecond)
+			return &full
+		}
+		first, leave := context.WithCancel(t.Context())
+		if full := ask(first, 130); full.Load() != 30 || depth() != 100 {
+			t.Errorf("%d refused, %d wait", full.Load(), depth())
+		}
+		leave()
+		pass(time.Millisecond)
+		if full := ask(t.Context(), 50); full.Load() != 0 || depth() != 50 {
+			t.Errorf("when the first have left: %d refused, %d wait", full.Load(), depth())
+		}
+		pass(2 * time.Minute) // a request that nobody answers ends
+		if depth() != 0 {
+			t.Errorf("%d wait in the end", depth())
 		}
 	})
 }
