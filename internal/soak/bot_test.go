@@ -86,9 +86,10 @@ func bot() error {
 		if err := m.WaitReady(ctx); err != nil {
 			return err
 		}
-		for index := range m.Status().Total {
+		total := m.Status().Total
+		for index := range total {
 			for range 3 {
-				go sender(ctx, m, index)
+				go sender(ctx, m, index, total)
 			}
 		}
 	}
@@ -116,9 +117,9 @@ func record(m *shardmanager.Manager, name string) error {
 }
 
 // sender keeps the bucket of a shard empty.
-func sender(ctx context.Context, m *shardmanager.Manager, index int) {
+func sender(ctx context.Context, m *shardmanager.Manager, index, total int) {
 	shard := m.Shard(index)
-	guild := events.Snowflake(index) << 22
+	guild := events.Snowflake(index+total) << 22
 	for ctx.Err() == nil {
 		once, cancel := context.WithTimeout(ctx, time.Minute)
 		// It fails where nobody reads the answer: the handler blocks.
