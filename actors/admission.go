@@ -24,14 +24,24 @@ type admission struct {
 	presence *ratelimit.Window // the presence's own limit, on top of the bucket
 	queue    queue
 	newest   *request  // the presence that waits; a newer one takes its place
+	held     time.Time // what the shard has sent back is not admitted before
+	round    int       // counts how often it has begun to send back
 	soonest  time.Time // no deadline of those that wait is earlier; zero: none has one
 	wake     time.Time
 }
 
 // open begins with a fresh connection, which has a fresh bucket.
 func (a *admission) open(conn uint64, bucket ratelimit.Bucket) {
-	a.conn, a.bucket = conn, bucket
+	a.conn, a.bucket, a.held, a.round = conn, bucket, time.Time{}, 0
 	a.presence = ratelimit.NewWindow(presenceLimit, presencePeriod)
+}
+
+// hold takes note of a request that the shard has sent back, since it would have been written too early.
+func (a *admission) hold(until time.Time, round int) {
+	if until.After(a.held) {
+		a.held = until
+	}
+	a.round = max(a.round, round)
 }
 
 // shut holds everything back until there is a new connection.
@@ -95,6 +105,13 @@ func (a *admission) next(now time.Time) *request {
 	}
 	if a.newest != nil && a.newest.over() {
 		a.newest = nil
+	}
+	if now.Before(a.held) && a.depth() > 0 {
+		a.wakeBy(a.held)
+		if !a.soonest.IsZero() {
+			a.wakeBy(a.soonest)
+		}
+		return nil
 	}
 	var head *request
 	if len(a.queue) > 0 {

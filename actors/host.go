@@ -19,7 +19,7 @@ type host struct{ *shard }
 
 func (h host) Connect(conn uint64, url events.Secret) {
 	s := h.shard
-	s.owed, s.full = nil, false
+	s.owed, s.full, s.pace = nil, false, pace{}
 	l := newLink(s.record.id, conn, s.system, s.self)
 	s.link = l
 	s.record.link.Store(l)

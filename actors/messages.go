@@ -130,10 +130,18 @@ type (
 	// admitted carries a request that has a permit for this connection. Supervisor → shard.
 	admitted struct {
 		*request
-		conn uint64
+		conn  uint64
+		limit int // of the connection's bucket
+		round int // see pace
 	}
-	// readmit brings back a request whose connection ended before the write. Shard → supervisor.
-	readmit struct{ *request }
+	// readmit brings back a request whose connection ended before the write, or which would have been
+	// written too early: then at is when it may be. Shard → supervisor.
+	readmit struct {
+		*request
+		conn  uint64
+		at    time.Time
+		round int
+	}
 	// admitTick: somebody's permit is due. Timer → supervisor.
 	admitTick struct{}
 	// stopShard ends the session. Supervisor → shard.

@@ -32,6 +32,7 @@ type shard struct {
 	armed   time.Time
 	wake    time.Time // of the machine
 
+	pace     pace
 	withdraw func() // takes back what the identify queue was asked for
 	permit   ratelimit.Permit
 }
@@ -203,10 +204,17 @@ func (s *shard) granted(m granted) {
 func (s *shard) send(m admitted) {
 	r, now := m.request, time.Now()
 	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready {
-		s.system.Root.Send(s.supervisor, readmit{r})
+		s.system.Root.Send(s.supervisor, readmit{request: r})
 		return
 	}
-	if r.expired(now, Admitted) || !r.claim() {
+	if r.expired(now, Admitted) {
+		return
+	}
+	if at, early := s.pace.early(now, m); early {
+		s.system.Root.Send(s.supervisor, readmit{r, m.conn, at, s.pace.round})
+		return
+	}
+	if !r.claim() {
 		return
 	}
 	r.written = now

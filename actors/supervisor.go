@@ -49,6 +49,9 @@ func (s *supervisor) Receive(ctx actor.Context) {
 		if m.request.event.Full {
 			delete(s.full, m.request.event.Guild) // it was not asked for after all
 		}
+		if c := s.shards[m.request.Shard]; c != nil && m.conn == c.admission.conn {
+			c.admission.hold(m.at, m.round)
+		}
 		s.forward(ctx, m.request)
 	case *EventSent:
 		s.settleShared(ctx, m.ID, events.Answer{Receipt: events.Receipt{Shard: m.Shard, Queued: m.Queued, RoundTrip: m.RoundTrip}, Events: m.Answer}, nil)
@@ -144,7 +147,7 @@ func (s *supervisor) drain(ctx actor.Context, c *child) {
 		if !s.wanted(r) || s.limited(now, r) {
 			continue
 		}
-		ctx.Send(c.pid, admitted{r, c.admission.conn})
+		ctx.Send(c.pid, admitted{r, c.admission.conn, c.admission.bucket.Limit(), c.admission.round})
 	}
 	s.fleet.record(c.index).waits.Store(int64(c.admission.depth()))
 	s.arm(ctx, c.admission.wake)

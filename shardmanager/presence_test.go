@@ -1,6 +1,7 @@
 package shardmanager_test
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -39,6 +41,58 @@ func TestPresenceOfASlowShard(t *testing.T) {
 			}
 		}
 		pass(time.Second)
+		g.RequireNoViolations(t)
+	})
+}
+
+// TestLateWritesKeepTheLimit: a shard that writes seconds late, once, does not make the next minute's come too early after that; and
+// what a caller asks for still goes out in its order.
+//
+// Failures: F81.
+func TestLateWritesKeepTheLimit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
+		var late atomic.Int64 // messages that still take long
+		m := newManager(t, g, shardmanager.WithActorProps(func(shard int) []actor.PropsOption {
+			if shard < 0 {
+				return nil
+			}
+			return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+				return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+					if late.Add(-1) > 0 {
+						time.Sleep(50 * time.Millisecond)
+					}
+					next(ctx, e)
+				}
+			})}
+		}))
+		start(t, m)
+		pass(2 * time.Minute)
+		late.Store(150) // so that the first 115 are written within 7 s
+		const sends = 400
+		for n := range sends {
+			go func() {
+				time.Sleep(time.Duration(n) * time.Microsecond)
+				_, err := events.RequestGuildMembers{
+					GuildID: gatewaytest.GuildOf(events.ShardID{Total: 1}, 0), UserIDs: []events.Snowflake{events.Snowflake(n + 1)},
+				}.SendEvent(t.Context(), m)
+				if err != nil {
+					t.Errorf("send %d: %v", n, err)
+				}
+			}()
+		}
+		pass(6 * time.Minute)
+		n := 0
+		for _, f := range g.Frames(0) {
+			if f.Op == events.OpRequestGuildMembers {
+				if n++; !jsonHas(t, f.Data, "user_ids", fmt.Sprintf(`["%d"]`, n)) {
+					t.Fatalf("frame %d is %s", n, f.Data)
+				}
+			}
+		}
+		if s := g.Stats(); n != sends || s.Connections != 1 {
+			t.Errorf("%d sends, %d connections", n, s.Connections)
+		}
 		g.RequireNoViolations(t)
 	})
 }

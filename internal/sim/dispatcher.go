@@ -71,8 +71,8 @@ func (d *dispatcher) loop() {
 }
 
 func (d *dispatcher) turn() bool {
-	time.Sleep(1) // a nanosecond passes when all else rests,
-	d.rest()      // and what begins with it comes to rest as well
+	time.Sleep(time.Nanosecond) // it passes when all else rests,
+	d.rest()                    // and what begins with it comes to rest as well
 	d.mu.Lock()
 	if len(d.ready) == 0 {
 		d.mu.Unlock()
