@@ -88,3 +88,19 @@ func (d *dispatcher) turn() bool {
 }
 
 func (d *dispatcher) close() { close(d.stop) }
+
+// mailbox lets everything come to rest after each message, so that what a message has set going
+// cannot overtake the next.
+type mailbox struct{ w *world }
+
+// MailboxStarted implements actor.MailboxMiddleware.
+func (mailbox) MailboxStarted() {}
+
+// MessagePosted implements actor.MailboxMiddleware.
+func (mailbox) MessagePosted(any) {}
+
+// MessageReceived implements actor.MailboxMiddleware. It is called after the message was handled.
+func (m mailbox) MessageReceived(any) { m.w.rest() }
+
+// MailboxEmpty implements actor.MailboxMiddleware.
+func (mailbox) MailboxEmpty() {}

@@ -57,7 +57,9 @@ func (w *world) start() {
 		shardmanager.WithNetDial(dial), shardmanager.WithCompression(w.plan.Compression), shardmanager.WithSeed(w.plan.Seed + uint64(number)),
 		shardmanager.WithShards(w.plan.Shards), shardmanager.WithHooks(p), shardmanager.WithLogger(w.logger(p)),
 		shardmanager.WithActorProps(func(index int) []actor.PropsOption {
-			return []actor.PropsOption{actor.WithDispatcher(p.dispatch.of(index)), actor.WithReceiverMiddleware(p.saboteur(index))}
+			return []actor.PropsOption{
+				actor.WithDispatcher(p.dispatch.of(index)), actor.WithReceiverMiddleware(p.saboteur(index)), actor.WithMailbox(actor.Unbounded(mailbox{w})),
+			}
 		}),
 	}
 	if w.plan.Store {
@@ -209,7 +211,6 @@ func (p *process) saboteur(index int) actor.ReceiverMiddleware {
 				}
 			}
 			next(ctx, envelope)
-			p.w.rest() // so that what this message has set going cannot overtake the next
 		}
 	}
 }
