@@ -110,7 +110,9 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.What == "sent" && r.Op == events.OpInvalidSession && strings.HasPrefix(r.Text, "false"),
 			r.What == "closing" && slices.Contains(gone, r.Code):
 			k.gone = true
-			k.heard = k.heard || !c.disturbed(r.Shard, c.links[linkID{r.Process, r.Shard, r.Link}].dialled, r.At+2*time.Second, sharp...)
+			dialled := c.links[linkID{r.Process, r.Shard, r.Link}].dialled
+			k.heard = k.heard || !c.disturbed(r.Shard, r.At+1, r.At+2*time.Second, sharp...) &&
+				!c.disturbed(r.Shard, dialled, r.At, "hole", "stall", "freeze", "cut", "block", "blocked", "crash", "restart-shard", "op7")
 			knows[id] = k
 		case r.What == "received" && (r.Op == events.OpIdentify || r.Op == events.OpResume):
 			f(r, k, entered[[3]int{r.Process, r.Shard, k.session}])

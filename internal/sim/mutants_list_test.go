@@ -17,7 +17,7 @@ var mutants = []mutant{
 	// Phases and the ladder.
 	{"no end to waiting for Hello", "T-4", []patch{{"session/machine.go", "HelloTimeout = 10 * time.Second", "HelloTimeout = 10 * time.Hour"}}},
 	{"no end to waiting for READY", "T-4", []patch{{"session/machine.go", "ReadyTimeout = 30 * time.Second", "ReadyTimeout = 30 * time.Hour"}}},
-	{"no end to a dial", "T-4", []patch{{"session/machine.go", "DialTimeout  = 10 * time.Second", "DialTimeout  = 10 * time.Hour"}}},
+	{"no end to a dial", "T-4", []patch{{"session/machine.go", "DialTimeout  = 10 * time.Second", "DialTimeout  = 10 * time.Hour"}, {"internal/transport/conn.go", "	dialTimeout  = 10 * time.Second", "	dialTimeout  = 10 * time.Hour"}}},
 	{"every reconnect identifies", "I-5", []patch{{"session/ladder.go", "	gone := !m.cursor.Resumable() ||", "	gone := m.cursor != nil || !m.cursor.Resumable() ||"}}},
 	{"one failed Resume and the session is given up", "I-5", []patch{{"session/ladder.go", "maxResumes  = 3 ", "maxResumes  = 1 "}}},
 	{"op 9 true gives the session up", "I-5", []patch{{"session/steps.go", `if string(raw.Data) != "true" {`, `if string(raw.Data) != "x" {`}}},
