@@ -239,22 +239,30 @@ func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
 		}
 	}
 	refused := q.remaining-len(q.out) <= q.reserve() && len(q.out) == 0
+	ripe := refused
 	for _, w := range q.waiting {
-		until, taken := busy[w.shard%q.concurrency]
-		for _, wait := range [...]time.Time{w.asked.Add(gather), q.paced(now, w)} {
-			if now.Before(wait) && (!taken || until.Before(wait)) {
-				until, taken = wait, true
+		until := w.asked.Add(gather)
+		for _, wait := range [...]time.Time{busy[w.shard%q.concurrency], q.paced(now, w)} {
+			if wait.After(until) {
+				until = wait
 			}
 		}
-		if taken && !refused {
-			if wake.IsZero() || until.Before(wake) {
-				wake = until
-			}
-		} else if first == nil || q.before(w, first) {
+		if ripe = ripe || !now.Before(until); ripe {
+			break
+		}
+		if wake.IsZero() || until.Before(wake) {
+			wake = until
+		}
+	}
+	if !ripe {
+		return nil, wake
+	}
+	for _, w := range q.waiting { // who has just come may be lower than who has gathered
+		if free := !now.Before(busy[w.shard%q.concurrency]) && !now.Before(q.paced(now, w)); (free || refused) && (first == nil || q.before(w, first)) {
 			first = w
 		}
 	}
-	return first, wake
+	return first, time.Time{}
 }
 
 // paced is until when a shard waits that has had its share. When sessions keep failing, all day
