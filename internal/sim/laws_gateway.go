@@ -215,8 +215,24 @@ func (c *check) resumeTruth() {
 		if s := c.sessions[session]; s == nil || seq > s.last {
 			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d after %d, which was never sent", r.Shard, session, seq)
 		}
+		if entered := c.entered(r.Process, session, r.At-time.Second); seq < entered {
+			c.fail("I-8 resume truth", r.At, "shard %d resumes after %d, but its handler has seen %d", r.Shard, seq, entered)
+		}
 		reached[id] = max(reached[id], seq)
 	})
+}
+
+// entered is the latest event of a session that a process had handed to its handler.
+func (c *check) entered(process, session int, before time.Duration) (seq int64) {
+	for _, r := range c.trace {
+		if r.At > before {
+			break
+		}
+		if r.Witness == Handler && r.What == "enter" && r.Process == process && r.Session == session {
+			seq = max(seq, r.Seq)
+		}
+	}
+	return seq
 }
 
 // oneConnection: I-9 and I-10. A connection is given up before the next is dialled.
