@@ -364,13 +364,10 @@ func (f *Fleet) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "{fleet of %d, %d shards here}", f.total, len(f.shards))
 }
 
-// nobody counts for shards that do not run here.
-var nobody atomic.Int64
-
 // joined counts the send events of a shard that share an answer.
 func (f *Fleet) joined(shard int) *atomic.Int64 {
 	if r := f.record(shard); r != nil {
 		return &r.joined
 	}
-	return &nobody
+	return new(atomic.Int64) // of a shard that does not run here
 }
