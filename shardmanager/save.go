@@ -126,6 +126,9 @@ func (s *saver) run() {
 	for {
 		select {
 		case <-ticker.C:
+			if len(s.stop) > 0 { // the last save is due as well, and does for both
+				continue
+			}
 			s.save(false)
 		case exact := <-s.stop:
 			s.save(exact)
