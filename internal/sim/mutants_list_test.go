@@ -45,11 +45,11 @@ var mutants = []mutant{
 	{"a crashed actor is not started again", "L-1", []patch{{"actors/supervise.go", "	time.AfterFunc(delay, func() { parent.RestartChildren(who) })", "	_ = delay"}}},
 
 	// Sends.
-	{"a withdrawn send is written", "I-16", []patch{{"actors/shard.go", "	if r.expired(now, Admitted) || !r.claim() {", "	if r.expired(now, Admitted); !r.claim() && m.conn == 0 {"}}},
+	{"a withdrawn send is written", "I-16", []patch{{"actors/request.go", "return r.state.Load() == ended", "return r == nil"}, {"actors/request.go", "return r.state.CompareAndSwap(waiting, claimed)", "return r.state.Swap(claimed) >= waiting"}}},
 	{"a caller's context is not heeded", "T-5|panic", []patch{{"actors/client.go", "	case <-ctx.Done():\n		return c.giveUp(ctx, r)\n	}", "	case <-time.After(20 * time.Minute):\n		return c.giveUp(ctx, r)\n	}"}}},
 	{"chunks go to whoever waits first", "I-15", []patch{{"session/replies.go", "|| p.request.Nonce != part.Nonce || p.request.Guild != part.GuildID {\n				return false", "{\n				return false"}}},
 	{"a send is written twice", "I-16", []patch{{"actors/shard.go", "	} else if err := s.link.write(r.payload); err != nil {", "	} else if err := errors.Join(s.link.write(r.payload), s.link.write(r.payload)); err != nil {"}, {"actors/shard.go", "import (\n", "import (\n	\"errors\"\n"}}},
-	{"the limit is a fixed window", "I-2", []patch{{"ratelimit/window.go", "	return taken.IsZero() || now.Sub(taken) >= w.period", "	return taken.IsZero() || now.Unix()/60 != taken.Unix()/60"}}},
+	{"the limit is a fixed window", "I-2", []patch{{"ratelimit/window.go", "	return taken.IsZero() || now.Sub(taken) >= w.period", "	return taken.IsZero() || now.Sub(taken) >= w.period || w.period > time.Minute && now.Unix()/60 != taken.Unix()/60"}}},
 	{"no room is kept for heartbeats", "I-2", []patch{{"ratelimit/ratelimit.go", "	return min(beats+own, ConnectionLimit-1)", "	return min(beats-beats+own-own, ConnectionLimit-1)"}}},
 	{"room for beats that divide a minute is one short", "I-2", []patch{{"ratelimit/ratelimit.go", "	beats := int(ConnectionPeriod/heartbeat) + 1", "	beats := int((ConnectionPeriod + heartbeat - 1) / heartbeat)"}}},
 	{"presences have no limit of their own", "I-3", []patch{{"actors/admission.go", "		if a.presence.Remaining(now) > 0 {", "		if a.presence != nil {"}}},
@@ -62,7 +62,7 @@ var mutants = []mutant{
 
 	// Identifies.
 	{"restarts forget when the last Identify was", "I-1", []patch{{"ratelimit/ledger.go", "		q.written[shard] = at\n", "		_, _ = shard, at\n"}}},
-	{"keys are ignored", "I-1", []patch{{"ratelimit/queue.go", "	for _, w := range q.waiting {\n		until, taken := busy[w.shard%q.concurrency]", "	for _, w := range q.waiting {\n		until, taken := busy[-w.shard-1]"}}},
+	{"keys are ignored", "I-1", []patch{{"ratelimit/queue.go", "			latest(busy, shard%q.concurrency, free)", "			latest(busy, -1-shard, free)"}}},
 	{"four seconds between Identifies", "I-1", []patch{{"ratelimit/ratelimit.go", "IdentifyInterval = 5 * time.Second ", "IdentifyInterval = 4 * time.Second "}}},
 	{"the reserve is spent", "I-4|gateway's rules", []patch{{"ratelimit/queue.go", "	if q.kept != nil {\n		return *q.kept\n	}", "	if q.kept == nil {\n		return 0\n	}"}}},
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,45 @@ func TestMutants(t *testing.T) {
 	t.Logf("%d mutants killed, of %d", killed, len(mutants))
 }
 
+// TestMutantsFit: each is a change of the code as it is.
+func TestMutantsFit(t *testing.T) {
+	t.Parallel()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutants {
+		m.broken(t, root)
+	}
+}
+
+type source struct {
+	path string
+	text []byte
+}
+
+// broken are the files that the mutant changes.
+func (m mutant) broken(t *testing.T, root string) (files []source) {
+	t.Helper()
+	for _, p := range m.patches {
+		path := filepath.Join(root, p.file)
+		at := slices.IndexFunc(files, func(f source) bool { return f.path == path })
+		if at < 0 {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, files = len(files), append(files, source{path, text})
+		}
+		text := files[at].text
+		if n := bytes.Count(text, []byte(p.old)); n != 1 {
+			t.Errorf("%s: %s has %d times %q: the mutant does not fit the code any more", m.name, p.file, n, p.old)
+		}
+		files[at].text = bytes.Replace(text, []byte(p.old), []byte(p.new), 1)
+	}
+	return files
+}
+
 // violation is how the simulation prints one.
 var violation = regexp.MustCompile(`sim_test\.go:\d+: ([A-Z]-\d+ [^@]*?|gateway's rules) at [^ ]+: (.*)`)
 
@@ -62,24 +102,12 @@ var violation = regexp.MustCompile(`sim_test\.go:\d+: ([A-Z]-\d+ [^@]*?|gateway'
 func (m mutant) kill(t *testing.T, root string) string {
 	dir := t.TempDir()
 	overlay := map[string]map[string]string{"Replace": {}}
-	for i, p := range m.patches {
-		path := filepath.Join(root, p.file)
-		from := path
-		if patched, again := overlay["Replace"][path]; again {
-			from = patched
-		}
-		source, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := bytes.Count(source, []byte(p.old)); n != 1 {
-			t.Fatalf("%s has %d times %q: the mutant does not fit the code any more", p.file, n, p.old)
-		}
+	for i, source := range m.broken(t, root) {
 		to := filepath.Join(dir, fmt.Sprintf("%d.go", i))
-		if err := os.WriteFile(to, bytes.Replace(source, []byte(p.old), []byte(p.new), 1), 0o600); err != nil {
+		if err := os.WriteFile(to, source.text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		overlay["Replace"][path] = to
+		overlay["Replace"][source.path] = to
 	}
 	text, err := json.Marshal(overlay)
 	if err != nil {
