@@ -299,7 +299,7 @@ func (c *check) codes() {
 			}
 		}
 		if !alone && !slices.ContainsFunc(c.trace, func(r Record) bool {
-			return r.Witness == Process && r.Process == l.process && (r.What == "done" && r.At < l.closing+6*time.Second || r.What == "closing" || r.What == "killed")
+			return r.Witness == Process && r.Process == l.process && r.At < l.closing+6*time.Second && (r.What == "done" || r.What == "closing" || r.What == "killed")
 		}) {
 			c.fail("L-4 the end is visible", l.closing, "code %d on shard %d, and the Manager is not done", l.code, l.shard)
 		}

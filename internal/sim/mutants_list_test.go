@@ -30,7 +30,7 @@ var mutants = []mutant{
 	{"the Manager outlives a fatal code", "L-4", []patch{{"shardmanager/manager.go", "	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() {", "	if errors.As(c.Cause, &closed) && closed.Code == 1 && !invalid {"}}},
 	{"no pause between attempts", "L-3|panic", []patch{{"session/ladder.go", "	bound := min(backoffBase<<min(m.ladder.attempts, 20), backoffCap)\n", "	bound := min(backoffBase<<min(m.ladder.attempts, 20), backoffCap, time.Millisecond)\n"}}},
 	{"the pause grows without end", "L-1", []patch{{"session/ladder.go", "backoffCap  = 30 * time.Second", "backoffCap  = 30 * time.Hour"}}},
-	{"what an old connection says counts", "I-9|I-10|I-5|L-|T-|panic", []patch{{"session/machine.go", "	if in.Conn != 0 && (in.Conn != m.conn || !m.open) {", "	if in.Conn > 1<<60 {"}, {"actors/link.go", "	if l.ctx.Err() == nil {\n", "	{\n"}}},
+	{"what an old connection says counts", "I-9|I-10|I-5|L-|T-|panic", []patch{{"session/machine.go", "	if in.Conn != 0 && (in.Conn != m.conn || !m.open) {", "	if in.Conn > 1<<60 {"}, {"actors/link.go", "	l.cancel()\n	if !before && socket != nil {\n		links.Go(func() { socket", "	if !before && socket != nil {\n		links.Go(func() { time.Sleep(3 * time.Second); l.cancel(); socket"}}},
 	{"nobody is told that a session is lost", "I-7", []patch{{"session/ladder.go", "Change{Cause: cause, Lost: lost, Retry: at}", "Change{Cause: cause, Lost: lost && m.conn == 0, Retry: at}"}}},
 
 	// Delivery.
@@ -52,8 +52,8 @@ var mutants = []mutant{
 	{"the limit is a fixed window", "I-2", []patch{{"ratelimit/window.go", "	return taken.IsZero() || now.Sub(taken) >= w.period", "	return taken.IsZero() || now.Sub(taken) >= w.period || w.period > time.Minute && now.Unix()/60 != taken.Unix()/60"}}},
 	{"no room is kept for heartbeats", "I-2", []patch{{"ratelimit/ratelimit.go", "	return min(beats+own, ConnectionLimit-1)", "	return min(beats-beats+own-own, ConnectionLimit-1)"}}},
 	{"room for beats that divide a minute is one short", "I-2", []patch{{"ratelimit/ratelimit.go", "	beats := int(ConnectionPeriod/heartbeat) + 1", "	beats := int((ConnectionPeriod + heartbeat - 1) / heartbeat)"}}},
-	{"presences have no limit of their own", "I-3", []patch{{"actors/admission.go", "		if a.presence.Remaining(now) > 0 {", "		if a.presence != nil {"}}},
-	{"presences count without a margin", "I-3", []patch{{"actors/admission.go", "21 * time.Second", "20 * time.Second"}}},
+	{"presences have no limit of their own", "I-3", []patch{{"actors/admission.go", "		if a.presence.Remaining(now) > 0 {", "		if a.presence != nil {"}, {"actors/pace.go", "	if ok && m.request.Op == events.OpPresenceUpdate {", "	if ok && m.request.Op == events.OpHello {"}}},
+	{"presences count without a margin", "I-3", []patch{{"actors/admission.go", "21 * time.Second", "20 * time.Second"}, {"actors/pace.go", "20*time.Second+writeMargin", "20*time.Second"}}},
 	{"a crash of the supervisor loses a shard", "L-2", []patch{{"actors/supervise.go", "	system.Root.Send(who, lost)\n", "	_ = lost\n"}}},
 
 	{"a restored bot does not know itself", "L-2", []patch{{"session/snapshot.go", "Seq: s.Seq, User: s.Bot,", "Seq: s.Seq,"}}},
