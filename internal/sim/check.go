@@ -154,7 +154,7 @@ func (c *check) atGateway(l *link, r Record) {
 }
 
 // everywhere are the faults that are not one shard's.
-var everywhere = []string{"outage", "hang", "dns", "reset-all", "kill", "restart"}
+var everywhere = []string{"outage", "hang", "dns", "reset-all", "kill", "restart", "reject"}
 
 // disturbed reports whether a fault was done to the shard, or to all, within a time.
 func (c *check) disturbed(shard int, from, to time.Duration, kinds ...string) bool {

@@ -148,6 +148,12 @@ func (w *world) inject(f Injection) {
 		if p := w.net.latest(f.Shard); p != nil {
 			p.reset()
 		}
+	case "reject": // no session lives, and none begins
+		for shard := range w.plan.Shards {
+			w.plot("reject", shard, 1000)
+		}
+		w.server.ForgetSessions()
+		w.net.each((*pair).reset)
 	case "store-slow", "store-fails":
 		w.sick.mu.Lock()
 		if kind == "store-slow" {

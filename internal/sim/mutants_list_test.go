@@ -64,7 +64,7 @@ var mutants = []mutant{
 	{"restarts forget when the last Identify was", "I-1", []patch{{"ratelimit/ledger.go", "		q.written[shard] = at\n", "		_, _ = shard, at\n"}}},
 	{"keys are ignored", "I-1", []patch{{"ratelimit/queue.go", "			latest(busy, shard%q.concurrency, free)", "			latest(busy, -1-shard, free)"}}},
 	{"four seconds between Identifies", "I-1", []patch{{"ratelimit/ratelimit.go", "IdentifyInterval = 5 * time.Second ", "IdentifyInterval = 4 * time.Second "}}},
-	{"the reserve is spent", "I-4|gateway's rules", []patch{{"ratelimit/queue.go", "	if q.kept != nil {\n		return *q.kept\n	}", "	if q.kept == nil {\n		return 0\n	}"}}},
+	{"the reserve is spent", "I-4|gateway's rules", []patch{{"ratelimit/queue.go", "	if q.kept != nil {\n		return *q.kept\n	}", "	if q.kept == nil {\n		return 0\n	}"}, {"ratelimit/queue.go", "	if q.starts[w.shard] < freeStarts || spare", "	if spare < all || spare"}}},
 
 	{"the lowest shard always goes first", "L-5", []patch{{"ratelimit/queue.go", "	if q.starts[a.shard] != q.starts[b.shard] {", "	if a.shard < 0 {"}}},
 	{"sends are held back for a while", "T-6", []patch{{"actors/admission.go", "	if head != nil && a.bucket != nil && a.take(now) {", "	if head != nil && now.Sub(head.asked) < time.Second {\n		a.wakeBy(head.asked.Add(time.Second))\n	} else if head != nil && a.bucket != nil && a.take(now) {"}}},

@@ -318,6 +318,9 @@ func (w *world) intercept(f gatewaytest.Frame) (handled bool) {
 		w.mu.Unlock()
 	}
 	switch {
+	case f.Op == events.OpIdentify && w.mood("reject", shard):
+		w.server.SendTo(f.Conn, []byte(`{"op":9,"d":false}`))
+		return true
 	case f.Op == events.OpIdentify:
 		return w.mood("no-ready", shard)
 	case f.Op == events.OpResume && w.mood("no-resumed", shard):
