@@ -126,7 +126,7 @@ func (c *check) admission() {
 }
 
 // fairness: L-5. While a shard waits for a permit, no other of its key that had as many already
-// gets two.
+// gets two. With a new budget the count begins anew.
 func (c *check) fairness() {
 	type waits struct {
 		since time.Duration
@@ -134,7 +134,13 @@ func (c *check) fairness() {
 	}
 	waiting := make(map[[2]int]*waits)
 	had := make(map[[2]int]int)
+	filled := false
 	for _, r := range c.trace {
+		if !filled && r.At >= c.plan.Period-time.Second {
+			filled = true
+			clear(waiting)
+			clear(had)
+		}
 		id := [2]int{r.Process, r.Shard}
 		switch {
 		case r.Witness == Process && r.What == "state" && strings.HasSuffix(r.Text, " Queued"):

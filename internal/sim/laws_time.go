@@ -216,14 +216,13 @@ func (c *check) slowBeat() time.Duration {
 func (c *check) patience() time.Duration {
 	wait := c.slowBeat() + 60*time.Second + time.Duration((c.plan.Shards+c.plan.Concurrency-1)/c.plan.Concurrency)*5250*time.Millisecond
 	spent := 0
-	for _, r := range c.all(events.OpIdentify) {
-		if r.At < c.healed {
+	for _, r := range c.trace {
+		switch {
+		case r.At >= c.healed:
+		case r.Witness == Gateway && r.What == "received" && r.Op == events.OpIdentify:
 			spent++
-		}
-	}
-	for _, f := range c.faults {
-		if f.What == "remaining" {
-			spent = max(spent, c.plan.Budget-int(f.Seq))
+		case r.Witness == Fault && r.What == "remaining":
+			spent = c.plan.Budget - int(r.Seq)
 		}
 	}
 	if spent >= (c.plan.Budget-c.plan.Reserve)/2 {

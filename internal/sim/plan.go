@@ -69,8 +69,8 @@ var profiles = []profile{
 	{"load", []string{"drop", "block", "block", "burst", "burst", "event-burst", "event-burst", "panic", "presences", "op1-flood"}},
 	{"crash", []string{"crash", "crash", "crash-supervisor", "drop", "burst", "restart-shard", "op7"}},
 	{"process", []string{"kill", "kill", "restart", "forget", "forget", "drop", "store-slow", "store-fails", "burst", "event-burst"}},
-	{"discovery", []string{"api-500", "api-429", "api-garbage", "drop", "outage", "op9-false", "forget"}},
-	{"shared", []string{"remaining", "drop", "outage", "op9-false", "forget", "reject"}}, // what nobody can be told of, nobody can heed
+	{"discovery", []string{"api-500", "api-429", "api-garbage", "drop", "outage", "op9-false", "forget", "reject"}},
+	{"shared", []string{"remaining", "drop", "outage", "op9-false", "forget"}}, // what nobody can be told of, nobody can heed
 	{"all", []string{"drop", "cut", "hole", "stall", "outage", "hang", "dns", "reset-all", "freeze", "op7", "op9-true", "op9-false", "close", "mute",
 		"op1", "op1-flood", "garbage", "unknown-op", "unknown-type", "wrong-types", "twice", "ack", "event-burst", "no-hello", "bad-hello", "op7-first",
 		"op9-first", "close-first", "no-ready", "no-resumed", "op9-resume", "close-resume", "forget", "two-hellos", "block", "burst", "panic",
