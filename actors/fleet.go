@@ -282,7 +282,7 @@ func (r *record) now() ShardStatus {
 	status := *r.status.Load()
 	status.Sharing = int(r.joined.Load())
 	if l := r.link.Load(); l != nil {
-		status.Frames = len(l.credit)
+		status.Frames = int(l.underWay.Load())
 	}
 	status.Seq, status.Waiting, status.Odd = r.seq.Load(), int(r.waits.Load()), int(r.odd.Load())
 	if at := r.heard.Load(); at != 0 {

@@ -29,9 +29,8 @@ func (h host) Connect(conn uint64, url events.Secret) {
 	cfg := transport.Config{
 		Compression: s.fleet.cfg.Compression, NetDial: s.fleet.cfg.NetDial, Hosts: s.fleet.cfg.GatewayHosts,
 	}
-	now := time.Now()
-	turn := s.fleet.pacer.turn(now)
-	if turn.After(now) {
+	turn := s.fleet.pacer.turn(s.now)
+	if turn.After(s.now) {
 		s.system.Root.Send(s.self, paced{l, turn})
 	}
 	s.fleet.links.Go(func() { l.run(turn, url, cfg) })
@@ -73,7 +72,7 @@ func (h host) Wake(at time.Time) { h.wake = at }
 
 func (h host) Deliver(raw events.Raw, meta events.Meta) {
 	s := h.shard
-	s.settle(s.replies.Observe(time.Now(), raw, s.record.cursor.User))
+	s.settle(s.replies.Observe(s.now, raw, s.record.cursor.User))
 	if s.fleet.cfg.Deliver != nil && s.fleet.cfg.Deliver(raw, meta) {
 		s.stall()
 		s.machine.Stall(meta.Received)
@@ -88,7 +87,7 @@ func (h host) Deliver(raw events.Raw, meta events.Meta) {
 }
 
 func (h host) Latency(d time.Duration) {
-	s, now := h.shard, time.Now()
+	s, now := h.shard, h.now
 	s.record.keep() // an ACK may end what comes again
 	s.record.update(func(status *ShardStatus) { status.Latency, status.LatencyAt = d, now })
 	s.settle(s.replies.Acknowledged(now))

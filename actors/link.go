@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -15,17 +16,41 @@ import (
 
 // CreditLimit is how many frames of one shard may be under way between its reader and its actor.
 // The reader stops when they are used up, and so, in the end, does the gateway.
-const CreditLimit = 64
+const CreditLimit = batches * batchLimit
+
+const (
+	batches    = 4  // under way
+	batchLimit = 16 // frames in one
+)
+
+// batch is what came at one moment. Reader → shard.
+type batch struct {
+	*link
+	at     time.Time
+	frames [][]byte
+}
+
+// batchPool keeps the memory of batches; what is in it holds no frames.
+var batchPool = sync.Pool{New: func() any { return &batch{frames: make([][]byte, 0, batchLimit)} }}
+
+// done gives the batch's memory back.
+func (b *batch) done() {
+	clear(b.frames)
+	b.link, b.frames = nil, b.frames[:0]
+	batchPool.Put(b)
+}
 
 // link is one connection of a shard, from the dial to the end, with the one goroutine that
 // dials and reads. It tells the shard's actor what happens, in order.
 type link struct {
-	conn   uint64
-	system *actor.ActorSystem
-	shard  *actor.PID
-	credit chan struct{}
-	ctx    context.Context
-	cancel context.CancelFunc
+	conn     uint64
+	system   *actor.ActorSystem
+	shard    *actor.PID
+	credit   chan struct{} // of batches
+	underWay atomic.Int64  // frames
+	read     *batch        // what the reader has not handed over yet
+	ctx      context.Context
+	cancel   context.CancelFunc
 
 	mu     sync.Mutex
 	socket *transport.Conn
@@ -33,7 +58,7 @@ type link struct {
 }
 
 func newLink(id events.ShardID, conn uint64, system *actor.ActorSystem, shard *actor.PID) *link {
-	l := &link{conn: conn, system: system, shard: shard, credit: make(chan struct{}, CreditLimit)}
+	l := &link{conn: conn, system: system, shard: shard, credit: make(chan struct{}, batches)}
 	l.ctx, l.cancel = context.WithCancel(context.WithValue(context.Background(), dialKey{}, Dial{id, conn}))
 	return l
 }
@@ -59,6 +84,7 @@ func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
 	if !l.await(turn) {
 		return
 	}
+	cfg.Idle = l.hand
 	ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout)
 	socket, err := transport.Dial(ctx, url.Reveal(), cfg)
 	cancel()
@@ -71,20 +97,36 @@ func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
 		return
 	}
 	l.tell(connected{l})
-	for {
+	for l.ctx.Err() == nil {
 		data, err := socket.Read()
 		if err != nil {
+			l.hand()
 			l.tell(lost{l, err})
 			socket.Close(events.CloseNone, "")
 			return
 		}
-		at := time.Now()
-		select {
-		case l.credit <- struct{}{}:
-		case <-l.ctx.Done():
-			return
+		if l.read == nil {
+			l.read = batchPool.Get().(*batch)
+			l.read.link, l.read.at = l, socket.At()
 		}
-		l.tell(&frame{l, data, at})
+		if l.read.frames = append(l.read.frames, data); len(l.read.frames) == batchLimit {
+			l.hand()
+		}
+	}
+}
+
+// hand gives the actor what was read, as soon as there is credit.
+func (l *link) hand() {
+	b := l.read
+	if b == nil {
+		return
+	}
+	l.read = nil
+	select {
+	case l.credit <- struct{}{}:
+		l.underWay.Add(int64(len(b.frames)))
+		l.tell(b)
+	case <-l.ctx.Done():
 	}
 }
 
@@ -142,8 +184,9 @@ func (l *link) close(code events.CloseCode, links *sync.WaitGroup) {
 	}
 }
 
-// repay gives back the credit of one frame.
-func (l *link) repay() {
+// repay gives back the credit of one batch.
+func (l *link) repay(frames int) {
+	l.underWay.Add(-int64(frames))
 	select {
 	case <-l.credit:
 	default:

@@ -26,7 +26,8 @@ type shard struct {
 	replies session.Replies
 	asked   map[uint64]*request // those in replies, by serial
 	link    *link
-	owed    []*link // frames whose credit is held back, since the subscribers are behind
+	now     time.Time // of the message that is handled
+	owed    []debt    // batches whose credit is held back, since the subscribers are behind
 	full    bool
 	timer   *time.Timer
 	armed   time.Time
@@ -67,9 +68,10 @@ type granted struct {
 // Receive handles one message. It waits for nothing but the socket's buffer, which takes a
 // frame of at most 4096 bytes or fails by the write deadline.
 func (s *shard) Receive(ctx actor.Context) {
+	s.now = time.Now()
 	switch m := ctx.Message().(type) {
-	case *frame:
-		s.frame(m)
+	case *batch:
+		s.frames(m)
 	case connected:
 		s.step(session.Input{Kind: session.Connected, Conn: m.conn})
 	case paced:
@@ -86,7 +88,7 @@ func (s *shard) Receive(ctx actor.Context) {
 		s.flow()
 	case stopShard:
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
-		s.settle(s.replies.Reset(time.Now(), ErrClosed))
+		s.settle(s.replies.Reset(s.now, ErrClosed))
 	case restartShard:
 		s.step(session.Input{Kind: session.Restart, Err: errRestart})
 		s.step(session.Input{Kind: session.Start})
@@ -122,18 +124,29 @@ func (s *shard) start(ctx actor.Context) {
 }
 
 func (s *shard) step(in session.Input) {
-	s.machine.Step(time.Now(), in)
+	s.machine.Step(s.now, in)
 	s.arm()
 }
 
-// frame takes one payload, and gives back its credit unless the subscribers are behind.
-func (s *shard) frame(m *frame) {
-	s.step(session.Input{Kind: session.Frame, Conn: m.conn, Data: m.data, At: m.at})
+// debt is the credit of one batch.
+type debt struct {
+	*link
+	frames int
+}
+
+// frames takes what came, and gives back its credit unless the subscribers are behind.
+func (s *shard) frames(b *batch) {
+	for _, data := range b.frames {
+		s.machine.Step(s.now, session.Input{Kind: session.Frame, Conn: b.conn, Data: data, At: b.at})
+	}
+	s.arm()
+	owed := debt{b.link, len(b.frames)}
+	b.done()
 	if s.full {
-		s.owed = append(s.owed, m.link)
+		s.owed = append(s.owed, owed)
 		return
 	}
-	m.repay()
+	owed.repay(owed.frames)
 }
 
 // stall holds back credits: in the end the gateway has to wait, not we.
@@ -149,8 +162,8 @@ func (s *shard) flow() {
 		return
 	}
 	s.full = false
-	for _, l := range s.owed {
-		l.repay()
+	for _, d := range s.owed {
+		d.repay(d.frames)
 	}
 	s.owed = nil
 	s.step(session.Input{Kind: session.Flowing})
@@ -158,11 +171,10 @@ func (s *shard) flow() {
 
 func (s *shard) tick() {
 	s.armed = time.Time{}
-	now := time.Now()
-	if !s.wake.IsZero() && !now.Before(s.wake) {
-		s.machine.Step(now, session.Input{Kind: session.Tick})
+	if !s.wake.IsZero() && !s.now.Before(s.wake) {
+		s.machine.Step(s.now, session.Input{Kind: session.Tick})
 	}
-	s.settle(s.replies.Expire(now))
+	s.settle(s.replies.Expire(s.now))
 	s.arm()
 }
 
@@ -202,7 +214,7 @@ func (s *shard) granted(m granted) {
 
 // send writes a request that was admitted onto this very connection.
 func (s *shard) send(m admitted) {
-	r, now := m.request, time.Now()
+	r, now := m.request, s.now
 	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready {
 		s.system.Root.Send(s.supervisor, readmit{request: r})
 		return

@@ -56,18 +56,20 @@ type Bus struct {
 	cancel context.CancelFunc
 	subs   atomic.Pointer[[]*subscriber]
 
+	shards atomic.Pointer[[]atomic.Pointer[shard]] // by index; replaced under mu by a longer one
+
 	mu      sync.Mutex
-	shards  map[int]*shard
 	running int           // lanes that have a goroutine
 	idle    chan struct{} // set by Close: closed when running is 0
-	closed  bool
+	closed  atomic.Bool   // changed under mu
 }
 
 // New returns a bus without subscribers.
 func New(cfg Config) *Bus {
-	b := &Bus{cfg: cfg, shards: make(map[int]*shard)}
+	b := &Bus{cfg: cfg}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.subs.Store(new([]*subscriber))
+	b.shards.Store(new([]atomic.Pointer[shard]))
 	return b
 }
 
@@ -104,30 +106,37 @@ func (b *Bus) change(f func([]*subscriber) []*subscriber) {
 // Publish hands an event to all who want it. It reports whether the shard is full: then the
 // publisher should stop until Drained.
 func (b *Bus) Publish(raw events.Raw, meta events.Meta) (full bool) {
-	sh := b.shard(meta.Shard.Index)
+	sh := b.shard(meta.Shard)
 	if sh == nil {
 		return false
 	}
-	var wanted []*subscriber
-	for _, s := range *b.subs.Load() {
-		if s.Types == nil || slices.Contains(s.Types, raw.Type) {
-			wanted = append(wanted, s)
+	subs, lanes := sh.routes(b.subs.Load())
+	left, blocks := int32(0), 0
+	for _, s := range subs {
+		if s.wants(raw.Type) {
+			left++
+			if s.Overflow == Block {
+				blocks++
+			}
 		}
 	}
-	if len(wanted) == 0 {
+	if left == 0 {
 		sh.skip(meta)
 		return false // whoever waits for Drained still does
 	}
-	it := &item{raw: raw, meta: meta}
-	it.left.Store(int32(len(wanted)))
-	for _, s := range wanted {
-		if s.Overflow == Block {
-			it.blocks++
-		}
-	}
+	it := newItem(raw, meta, left, blocks)
 	sh.add(it, b.cfg.HighWater)
-	for _, s := range wanted {
-		s.lane(b, sh).push(it)
+	for i, s := range subs {
+		if !s.wants(raw.Type) {
+			continue
+		}
+		if lanes[i] == nil {
+			lanes[i] = s.lane(b, sh)
+		}
+		lanes[i].push(it)
+		if left--; left == 0 {
+			break // from here on, the item may be another event's
+		}
 	}
 	return sh.full.Load()
 }
@@ -135,13 +144,14 @@ func (b *Bus) Publish(raw events.Raw, meta events.Meta) (full bool) {
 // Settled is how far handlers have come with a shard: all events of the session up to seq are
 // settled.
 func (b *Bus) Settled(index int) (session uint64, seq int64) {
-	b.mu.Lock()
-	sh := b.shards[index]
-	b.mu.Unlock()
-	if sh == nil {
+	shards := *b.shards.Load()
+	if index >= len(shards) {
 		return 0, 0
 	}
-	return sh.settled()
+	if sh := shards[index].Load(); sh != nil {
+		return sh.settled()
+	}
+	return 0, 0
 }
 
 // Close takes no more events, and waits for those it has to be handled. When ctx ends first, or
@@ -150,7 +160,7 @@ func (b *Bus) Settled(index int) (session uint64, seq int64) {
 func (b *Bus) Close(ctx context.Context) error {
 	defer b.cancel()
 	b.mu.Lock()
-	b.closed = true
+	b.closed.Store(true)
 	if b.running == 0 {
 		b.mu.Unlock()
 		return nil
@@ -173,17 +183,29 @@ func (b *Bus) Close(ctx context.Context) error {
 	return fmt.Errorf("bus: %d handlers still run: %w", b.running, context.Cause(ctx))
 }
 
-func (b *Bus) shard(index int) *shard {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
+// shard is nil when the bus is closed.
+func (b *Bus) shard(id events.ShardID) *shard {
+	if b.closed.Load() {
 		return nil
 	}
-	sh := b.shards[index]
-	if sh == nil {
-		sh = &shard{index: index}
-		b.shards[index] = sh
+	if shards := *b.shards.Load(); id.Index < len(shards) {
+		if sh := shards[id.Index].Load(); sh != nil {
+			return sh
+		}
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	shards := *b.shards.Load()
+	if id.Index >= len(shards) {
+		longer := make([]atomic.Pointer[shard], max(id.Total, id.Index+1))
+		for i := range shards {
+			longer[i].Store(shards[i].Load())
+		}
+		shards = longer
+		b.shards.Store(&shards)
+	}
+	sh := &shard{index: id.Index}
+	shards[id.Index].Store(sh)
 	return sh
 }
 

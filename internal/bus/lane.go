@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -14,6 +15,8 @@ type subscriber struct {
 	mu        sync.Mutex
 	lanes     map[int]*lane
 }
+
+func (s *subscriber) wants(t events.Type) bool { return s.Types == nil || slices.Contains(s.Types, t) }
 
 // limit is how many may wait in a lane.
 func (s *subscriber) limit(b *Bus) int {
@@ -165,6 +168,21 @@ type item struct {
 type decoded struct {
 	event any
 	err   error
+}
+
+var items = sync.Pool{New: func() any { return new(item) }}
+
+func newItem(raw events.Raw, meta events.Meta, left int32, blocks int) *item {
+	it := items.Get().(*item)
+	it.raw, it.meta, it.blocks = raw, meta, blocks
+	it.left.Store(left)
+	return it
+}
+
+// free gives the memory back of an item that nothing refers to.
+func (it *item) free() {
+	it.raw, it.decoded = events.Raw{}, nil
+	items.Put(it)
 }
 
 // decode decodes once for each key. first: this call did it.

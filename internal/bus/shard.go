@@ -27,11 +27,23 @@ type shard struct {
 	index int
 	full  atomic.Bool // changed under mu
 
+	// Of the publisher.
+	subs  *[]*subscriber // that lanes belong to
+	lanes []*lane        // nil: not needed yet
+
 	mu          sync.Mutex
 	first, last *item // not settled
 	latest      mark  // that was published
 	held        int   // not settled by those that block
-	lanes       int   // that are full by themselves
+	crammed     int   // lanes that are full by themselves
+}
+
+// routes are the subscribers and their lanes.
+func (s *shard) routes(subs *[]*subscriber) ([]*subscriber, []*lane) {
+	if s.subs != subs {
+		s.subs, s.lanes = subs, make([]*lane, len(*subs))
+	}
+	return *subs, s.lanes
 }
 
 // add takes an event that somebody wants.
@@ -89,6 +101,9 @@ func (s *shard) settle(it *item, blocking bool, b *Bus) {
 		s.remove(it)
 	}
 	s.mu.Unlock()
+	if done {
+		it.free()
+	}
 	if drained {
 		b.cfg.Drained(s.index)
 	}
@@ -112,7 +127,7 @@ func (s *shard) remove(it *item) {
 func (s *shard) fill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lanes++
+	s.crammed++
 	s.full.Store(true)
 }
 
@@ -120,12 +135,12 @@ func (s *shard) fill() {
 func (s *shard) drain(lowWater int) (drained bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lanes--
+	s.crammed--
 	return s.flows(lowWater)
 }
 
 func (s *shard) flows(lowWater int) (drained bool) {
-	if !s.full.Load() || s.lanes > 0 || s.held > lowWater {
+	if !s.full.Load() || s.crammed > 0 || s.held > lowWater {
 		return false
 	}
 	s.full.Store(false)

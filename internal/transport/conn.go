@@ -32,6 +32,9 @@ type Config struct {
 	MaxFrame     int64         // bytes on the wire of one message; 0: 32 MiB
 	MaxMessage   int64         // bytes of one message when inflated; 0: 64 MiB
 	WriteTimeout time.Duration // 0: 5 s
+	// Idle is called by Read, on its goroutine, whenever all that came is used up, before it
+	// waits for more. nil: it is not.
+	Idle func()
 }
 
 const (
@@ -40,6 +43,7 @@ const (
 	closeTimeout = time.Second
 	maxFrame     = 32 << 20
 	maxMessage   = 64 << 20
+	keepFrame    = 4 << 10 // of the buffer for compressed frames; most need less
 )
 
 // UserAgent is what Discord requires of its clients.
@@ -73,8 +77,12 @@ func (e *DialError) Timeout() bool {
 // Conn is one connection. One goroutine reads, one writes; Close is for any.
 type Conn struct {
 	ws           *websocket.Conn
+	wire         *wire
 	inflate      inflater
+	room         room
+	frame        []byte // a compressed one; used again
 	writeTimeout time.Duration
+	maxFrame     int64
 	maxMessage   int64
 	failed       error // of Read, for good
 	closeOnce    sync.Once
@@ -109,7 +117,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: fmt.Errorf("%v", r)}
 		}
 	}()
-	dialer := websocket.Dialer{TLSClientConfig: cfg.TLS}
+	dialer := websocket.Dialer{TLSClientConfig: cfg.TLS, WriteBufferPool: &writeBuffers}
 	netDial := cfg.NetDial
 	if netDial == nil {
 		dialer.Proxy = http.ProxyFromEnvironment
@@ -117,12 +125,15 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 	}
 	// The library heeds ctx's deadline during the upgrade, but not that ctx is cancelled.
 	stop := func() bool { return true }
+	var w *wire
 	dialer.NetDialContext = func(dialCtx context.Context, network, addr string) (net.Conn, error) {
 		raw, err := netDial(dialCtx, network, addr)
-		if err == nil {
-			stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
+		if err != nil {
+			return nil, err
 		}
-		return raw, err
+		stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
+		w = &wire{Conn: raw}
+		return w, nil
 	}
 	ws, response, err := dialer.DialContext(ctx, u.String(), http.Header{"User-Agent": {UserAgent}})
 	if !stop() { // ctx has ended, and the connection with it
@@ -135,13 +146,40 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 		return nil, dialError(err, response)
 	}
 	c := &Conn{
-		ws: ws, writeTimeout: orDefault(cfg.WriteTimeout, writeTimeout), maxMessage: orDefault(cfg.MaxMessage, maxMessage),
+		ws: ws, wire: w, writeTimeout: orDefault(cfg.WriteTimeout, writeTimeout),
+		maxFrame: orDefault(cfg.MaxFrame, maxFrame), maxMessage: orDefault(cfg.MaxMessage, maxMessage),
 	}
 	c.inflate = newInflater(compression, c.maxMessage)
-	ws.SetReadLimit(orDefault(cfg.MaxFrame, maxFrame))
+	w.idle = func() {
+		c.room.wait()
+		if cfg.Idle != nil {
+			cfg.Idle()
+		}
+	}
+	ws.SetReadLimit(c.maxFrame)
 	// The library would echo the peer's code, and 1000 or 1001 from us ends the session.
 	ws.SetCloseHandler(func(int, string) error { return nil })
 	return c, nil
+}
+
+// writeBuffers are shared by all connections: each needs one only while it writes.
+var writeBuffers sync.Pool
+
+// wire is the connection below TLS and WebSocket. They read from it when what they have is used up.
+type wire struct {
+	net.Conn
+	idle func()
+	at   time.Time // of the latest read
+}
+
+// Read implements net.Conn.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.idle != nil {
+		w.idle()
+	}
+	n, err := w.Conn.Read(p)
+	w.at = time.Now()
+	return n, err
 }
 
 func orDefault[T int64 | time.Duration](value, or T) T {
@@ -187,18 +225,15 @@ func dialError(err error, response *http.Response) error {
 	return failed
 }
 
-// Read returns the next payload, inflated. The slice is the caller's. A close frame gives a
+// Read returns the next payload, inflated. The slice is the caller's, but its room may be shared:
+// whoever keeps one payload keeps up to 32 KiB of those that came with it. A close frame gives a
 // *session.CloseError. After the first error every call returns it.
 func (c *Conn) Read() ([]byte, error) {
 	if c.failed != nil {
 		return nil, c.failed
 	}
 	for {
-		kind, frame, err := c.ws.ReadMessage()
-		if err != nil {
-			return nil, c.fail(err)
-		}
-		payload, err := c.inflate.message(kind == websocket.BinaryMessage, frame)
+		payload, err := c.message()
 		if err != nil {
 			return nil, c.fail(err)
 		}
@@ -206,6 +241,28 @@ func (c *Conn) Read() ([]byte, error) {
 			return payload, nil
 		}
 	}
+}
+
+// At is when the latest bytes came. It is for the goroutine that reads.
+func (c *Conn) At() time.Time { return c.wire.at }
+
+// message reads one message. A nil payload without an error: there is more to come.
+func (c *Conn) message() ([]byte, error) {
+	kind, reader, err := c.ws.NextReader()
+	if err != nil {
+		return nil, err
+	}
+	if kind != websocket.BinaryMessage && c.inflate.text() {
+		return c.room.fill(reader, c.maxFrame)
+	}
+	if c.frame, err = readAll(reader, c.frame[:0], func(b []byte) []byte { return grow(b, c.maxFrame) }); err != nil {
+		return nil, err
+	}
+	payload, err := c.inflate.message(c.frame, &c.room)
+	if cap(c.frame) > keepFrame {
+		c.frame = nil
+	}
+	return payload, err
 }
 
 func (c *Conn) fail(err error) error {

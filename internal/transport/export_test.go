@@ -5,7 +5,8 @@ import "github.com/signalbox-go/signalbox/events"
 // NewInflater is an inflater for tests.
 func NewInflater(kind events.Compression, limit int64) func(frame []byte) ([]byte, error) {
 	i := newInflater(kind, limit)
-	return func(frame []byte) ([]byte, error) { return i.message(true, frame) }
+	var room room
+	return func(frame []byte) ([]byte, error) { return i.message(frame, &room) }
 }
 
 // Inflate inflates one frame.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
@@ -17,9 +16,10 @@ import (
 var errInflate = errors.New("transport: broken compressed stream")
 
 // inflater turns frames into payloads. A nil payload without an error: more frames are needed.
-// After an error it is not used again.
+// After an error it is not used again. The frame is only lent.
 type inflater interface {
-	message(binary bool, frame []byte) ([]byte, error)
+	message(frame []byte, room *room) ([]byte, error)
+	text() bool // text frames are payloads as they are
 }
 
 func newInflater(compression events.Compression, limit int64) inflater {
@@ -32,52 +32,30 @@ func newInflater(compression events.Compression, limit int64) inflater {
 	return plain{limit}
 }
 
-// plain takes text as it is, and binary frames as whole zlib streams: payload compression.
+// plain takes binary frames as whole zlib streams: payload compression.
 type plain struct{ limit int64 }
 
-func (p plain) message(binary bool, frame []byte) ([]byte, error) {
-	if !binary {
-		return frame, nil
-	}
+func (plain) text() bool { return true }
+
+func (p plain) message(frame []byte, room *room) ([]byte, error) {
 	reader, err := zlib.NewReader(bytes.NewReader(frame))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errInflate, err)
 	}
-	payload := make([]byte, 0, leastRead)
+	payload := room.take()
 	for {
-		payload = grow(payload, p.limit)
+		payload = room.grow(payload, p.limit)
 		n, err := reader.Read(payload[len(payload):cap(payload)])
 		payload = payload[:len(payload)+n]
 		switch {
 		case int64(len(payload)) > p.limit:
 			return nil, fmt.Errorf("%w: over %d bytes inflated", ErrMessageTooLarge, p.limit)
 		case err == io.EOF:
-			return fit(payload), nil
+			return room.keep(payload), nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errInflate, err)
 		}
 	}
-}
-
-// grow makes room. Doubling to the end would hold three times the limit for a moment, so what
-// grows large gets all that it may have at once.
-func grow(payload []byte, limit int64) []byte {
-	size := int64(cap(payload))
-	switch {
-	case len(payload) < cap(payload):
-		return payload
-	case size >= limit/8 && size <= limit:
-		return slices.Grow(payload, int(limit+1)-len(payload))
-	}
-	return slices.Grow(payload, cap(payload))
-}
-
-// fit gives back the room that a large payload did not need.
-func fit(payload []byte) []byte {
-	if cap(payload) > largeRoom && cap(payload) > 2*len(payload) {
-		return slices.Clone(payload)
-	}
-	return payload
 }
 
 // zlibStream is zlib-stream: one zlib stream for the connection, and a message wherever it is
@@ -91,7 +69,9 @@ type zlibStream struct {
 // flushed is how a deflate stream ends where it was flushed (Z_SYNC_FLUSH).
 var flushed = []byte{0, 0, 0xff, 0xff}
 
-func (z *zlibStream) message(_ bool, frame []byte) ([]byte, error) {
+func (*zlibStream) text() bool { return false }
+
+func (z *zlibStream) message(frame []byte, room *room) ([]byte, error) {
 	if len(z.pending) > 0 || !bytes.HasSuffix(frame, flushed) {
 		if most := z.limit / 2; int64(len(z.pending)+len(frame)) > most { // what is compressed is smaller
 			return nil, fmt.Errorf("%w: over %d bytes without a flush", ErrMessageTooLarge, most)
@@ -102,8 +82,10 @@ func (z *zlibStream) message(_ bool, frame []byte) ([]byte, error) {
 		}
 		frame, z.pending = z.pending, nil
 	}
-	return z.stream.object(frame, z.limit, func(from io.Reader) (io.Reader, error) { return zlib.NewReader(from) })
+	return z.stream.object(frame, room, z.limit, openZlib)
 }
+
+func openZlib(from io.Reader) (io.Reader, error) { return zlib.NewReader(from) }
 
 // zstdStream is zstd-stream: one zstd frame for the connection, and one message in each
 // WebSocket message.
@@ -114,35 +96,33 @@ type zstdStream struct {
 
 const zstdWindow = 8 << 20 // the gateway has been seen to use 256 KiB
 
-func (z *zstdStream) message(_ bool, frame []byte) ([]byte, error) {
-	return z.stream.object(frame, z.limit, func(from io.Reader) (io.Reader, error) {
-		// Without concurrency it does not read ahead, and has no goroutine to end.
-		return zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(zstdWindow))
-	})
+func (*zstdStream) text() bool { return false }
+
+func (z *zstdStream) message(frame []byte, room *room) ([]byte, error) {
+	return z.stream.object(frame, room, z.limit, openZstd)
+}
+
+// openZstd: without concurrency it does not read ahead, and has no goroutine to end.
+func openZstd(from io.Reader) (io.Reader, error) {
+	return zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
 }
 
 // stream inflates one endless compressed stream, message by message. A decoder that is asked
-// for bytes which have not come is broken for good, so the end of each message is found by
-// looking at the JSON: what is asked for never goes beyond the object's last byte.
+// for bytes which have not come is broken for good. Mostly it shows that it has given all that it
+// can: its input is used up, and it did not fill the room that it was offered. Else the end of the
+// message is found by looking at the JSON.
 type stream struct {
 	source  bytes.Reader
 	decoder io.Reader
-	size    int // of the last message: the next may be alike
+	left    []byte // of earlier frames, what the decoder did not want yet
 }
 
-const (
-	leastRead = 512
-	mostLeft  = 1 << 10 // compressed bytes that may follow an object: the end of a block, an empty one
-	mostHint  = 64 << 10
-	largeRoom = 1 << 20
-)
+const mostLeft = 1 << 10 // compressed bytes that may follow an object: the end of a block, an empty one
 
-func (s *stream) object(frame []byte, limit int64, open func(io.Reader) (io.Reader, error)) ([]byte, error) {
-	if left := s.source.Len(); left > 0 {
-		joined := make([]byte, left, left+len(frame))
-		_, _ = s.source.Read(joined) // a bytes.Reader that is not empty does not fail
-		frame = append(joined, frame...)
+func (s *stream) object(frame []byte, room *room, limit int64, open func(io.Reader) (io.Reader, error)) ([]byte, error) {
+	if len(s.left) > 0 {
+		s.left = append(s.left, frame...)
+		frame = s.left
 	}
 	s.source.Reset(frame)
 	if s.decoder == nil {
@@ -152,30 +132,54 @@ func (s *stream) object(frame []byte, limit int64, open func(io.Reader) (io.Read
 		}
 		s.decoder = decoder
 	}
-	payload := make([]byte, 0, min(max(s.size, leastRead), mostHint))
+	payload := room.take()
 	var end ender
+	seen := 0 // by end
 	for {
-		payload = grow(payload, limit)
+		payload = room.grow(payload, limit)
 		n, err := s.decoder.Read(payload[len(payload):cap(payload)])
-		fresh := payload[len(payload) : len(payload)+n]
 		payload = payload[:len(payload)+n]
 		if int64(len(payload)) > limit {
 			return nil, fmt.Errorf("%w: over %d bytes inflated", ErrMessageTooLarge, limit)
 		}
-		whole, ok := end.scan(fresh)
+		whole := false
 		switch {
-		case !ok:
+		case len(payload) > 0 && !opens(payload[0]):
 			return nil, fmt.Errorf("%w: not one JSON object", errInflate)
+		case err == nil && !closes(payload): // there is more in the decoder
+		case err == nil && payload[0] == '{' && s.source.Len() == 0 && len(payload) < cap(payload):
+			whole = true
+		default:
+			ok := false
+			if whole, ok = end.scan(payload[seen:]); !ok {
+				return nil, fmt.Errorf("%w: not one JSON object", errInflate)
+			}
+			seen = len(payload)
+		}
+		switch {
 		case whole && s.source.Len() > mostLeft:
 			return nil, fmt.Errorf("%w: more than one message in a frame", errInflate)
 		case whole:
-			s.size = len(payload)
-			return fit(payload), nil
+			s.left = append(s.left[:0], frame[len(frame)-s.source.Len():]...)
+			return room.keep(payload), nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errInflate, err)
 		}
 	}
 }
+
+// opens reports whether an object may begin with c, and closes whether it may end here.
+func opens(c byte) bool { return c == '{' || space(c) }
+
+func closes(payload []byte) bool {
+	if len(payload) == 0 {
+		return false
+	}
+	last := payload[len(payload)-1]
+	return last == '}' || space(last)
+}
+
+func space(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 // ender finds the end of a JSON object that comes in pieces. It counts brackets outside of
 // strings, and leaves validity to the decoder.
@@ -201,7 +205,7 @@ func (e *ender) scan(piece []byte) (whole, ok bool) {
 			}
 			i += skip
 			e.text, e.escaped = piece[i] == '\\', piece[i] == '\\'
-		case c == ' ' || c == '\n' || c == '\r' || c == '\t':
+		case space(c):
 		case e.whole || e.depth == 0 && c != '{':
 			return false, false
 		case c == '"':

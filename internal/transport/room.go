@@ -1,0 +1,109 @@
+package transport
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"sync"
+)
+
+const (
+	leastRead = 512
+	mostRoom  = 32 << 10
+	idleRoom  = 1 << 10 // whoever uses less between two waits keeps no more than this
+	largeRoom = 1 << 20
+)
+
+// scratch has the rooms in which large payloads grow: each is then given away in as much as it needs.
+var scratch = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, largeRoom)) }}
+
+// room is where payloads are put, one behind the other, so that most of them need no memory of
+// their own. What is given away is not used again. The zero value is ready.
+type room struct {
+	free []byte        // empty; its capacity is what is left
+	used int           // since the last wait
+	last int           // between the two waits before
+	size int           // of the last payload: the next may be alike
+	desk *bytes.Buffer // from scratch: where the payload is that is large
+}
+
+// take offers an empty slice, with the room for a payload like the last.
+func (r *room) take() []byte {
+	if need := min(max(r.size+1, leastRead), 2*mostRoom); cap(r.free) < need {
+		r.free = make([]byte, 0, max(need, min(2*max(r.used, r.last), mostRoom)))
+	}
+	return r.free
+}
+
+// grow makes room for more of a payload: on the desk, when it is large. Doubling to the end would hold
+// three times the limit for a moment, so what grows larger still gets all that it may have at once.
+func (r *room) grow(payload []byte, limit int64) []byte {
+	if size := cap(payload); len(payload) == size && size >= mostRoom && size < largeRoom && r.desk == nil {
+		r.desk = scratch.Get().(*bytes.Buffer)
+		return append(r.desk.AvailableBuffer(), payload...)
+	}
+	return grow(payload, limit)
+}
+
+func grow(buffer []byte, limit int64) []byte {
+	size := int64(cap(buffer))
+	switch {
+	case len(buffer) < cap(buffer):
+		return buffer
+	case size >= limit/8 && size <= limit:
+		return slices.Grow(buffer, int(limit+1)-len(buffer))
+	}
+	return slices.Grow(buffer, max(cap(buffer), leastRead))
+}
+
+// keep gives the payload away that begins where take said, or has moved since.
+func (r *room) keep(payload []byte) []byte {
+	r.size = len(payload)
+	r.used += len(payload)
+	switch {
+	case r.desk != nil && cap(payload) == r.desk.Cap():
+		payload = slices.Clone(payload)
+	case cap(r.free) > 0 && cap(payload) > 0 && &r.free[:1][0] == &payload[:1][0]:
+		r.free = payload[len(payload):]
+		payload = payload[:len(payload):len(payload)]
+	case cap(payload) > largeRoom && cap(payload) > 2*len(payload):
+		payload = slices.Clone(payload)
+	}
+	if r.desk != nil {
+		scratch.Put(r.desk)
+		r.desk = nil
+	}
+	return payload
+}
+
+// fill reads a payload.
+func (r *room) fill(reader io.Reader, limit int64) ([]byte, error) {
+	payload, err := readAll(reader, r.take(), func(b []byte) []byte { return r.grow(b, limit) })
+	if err != nil {
+		return nil, err
+	}
+	return r.keep(payload), nil
+}
+
+// wait is called before the network is waited for.
+func (r *room) wait() {
+	if r.used < idleRoom && cap(r.free) > idleRoom {
+		r.free = nil
+	}
+	r.last, r.used = r.used, 0
+}
+
+// readAll appends what there is to read.
+func readAll(reader io.Reader, buffer []byte, grow func([]byte) []byte) ([]byte, error) {
+	for {
+		buffer = grow(buffer)
+		n, err := reader.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+		if err == io.EOF {
+			return buffer, nil
+		}
+		if err != nil {
+			return buffer, err
+		}
+	}
+}
