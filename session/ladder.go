@@ -56,6 +56,7 @@ func (m *Machine) url() events.Secret {
 
 func (m *Machine) connect(cause error) {
 	m.conn++
+	m.peeker = events.Peeker{}
 	m.open = true
 	m.beat = heartbeat{}
 	m.become(Connecting, m.now.Add(DialTimeout+dialGrace), Change{Cause: cause})

@@ -108,6 +108,7 @@ type Machine struct {
 	open     bool      // conn has not ended
 	deadline time.Time // of the phase, or the end of Backoff; zero: none
 	beat     heartbeat
+	peeker   events.Peeker // of the connection
 	ladder   ladder
 	err      error // why the machine is Closed
 }

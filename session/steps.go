@@ -102,7 +102,7 @@ func (m *Machine) stepClosed(Input) {}
 // dispatches and Hello.
 func (m *Machine) frame(in Input, dispatch func(events.Raw)) {
 	m.beat.heard(in.At)
-	raw, err := events.Peek(in.Data)
+	raw, err := m.peeker.Peek(in.Data)
 	if err != nil {
 		m.reconnect(fmt.Errorf("%w: %w", ErrBadFrame, err), closeToResume)
 		return
