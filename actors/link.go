@@ -41,7 +41,7 @@ func (b *batch) done() {
 }
 
 // link is one connection of a shard, from the dial to the end, with the one goroutine that
-// dials and reads. It tells the shard's actor what happens, in order.
+// reads. It tells the shard's actor what happens, in order.
 type link struct {
 	conn     uint64
 	system   *actor.ActorSystem
@@ -78,9 +78,9 @@ func DialOf(ctx context.Context) (Dial, bool) {
 	return d, ok
 }
 
-// run dials when its turn has come, and reads until the connection ends.
-func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
-	defer l.cancel()
+// run dials when its turn has come, and has another goroutine read: the stack that a dial needs would
+// stay with the connection.
+func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config, links *sync.WaitGroup) {
 	if !l.await(turn) {
 		return
 	}
@@ -88,15 +88,21 @@ func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
 	ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout)
 	socket, err := transport.Dial(ctx, url.Reveal(), cfg)
 	cancel()
-	if err != nil {
+	switch {
+	case err != nil:
 		l.tell(lost{l, err})
-		return
-	}
-	if !l.attach(socket) {
+		l.cancel()
+	case l.attach(socket):
+		l.tell(connected{l})
+		links.Go(func() { l.readAll(socket) })
+	default:
 		socket.Close(events.CloseNone, "")
-		return
 	}
-	l.tell(connected{l})
+}
+
+// readAll reads until the connection ends.
+func (l *link) readAll(socket *transport.Conn) {
+	defer l.cancel()
 	for l.ctx.Err() == nil {
 		data, err := socket.Read()
 		if err != nil {

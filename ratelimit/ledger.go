@@ -88,6 +88,7 @@ func (q *Queue) take(now time.Time, state LedgerState) {
 		}
 		q.written[shard] = at
 	}
+	q.count()
 }
 
 // write writes down what the permits spend, and hands them out after that. The lock is not held.
@@ -96,7 +97,11 @@ func (q *Queue) write(ready []*waiter) {
 	now := time.Now()
 	state := LedgerState{Remaining: q.remaining - len(q.out), ResetAt: q.resetAt, Written: make(map[int]time.Time)}
 	for shard, at := range q.written {
-		state.Written[shard] = at
+		if now.Before(at.Add(q.spacing)) {
+			state.Written[shard] = at
+		} else {
+			delete(q.written, shard)
+		}
 	}
 	for w := range q.out {
 		state.Written[w.shard] = now
@@ -110,7 +115,7 @@ func (q *Queue) write(ready []*waiter) {
 	q.busy = false
 	for _, w := range ready {
 		if err != nil && w.permit.Err() == nil {
-			delete(q.out, w)
+			q.back(w)
 			w.permit = Refused(&LedgerError{Until: now.Add(ledgerPause), Err: err})
 		}
 	}

@@ -24,7 +24,10 @@ type Queue struct {
 	resetAt     time.Time
 	waiting     []*waiter
 	out         map[*waiter]bool  // permits that are out
+	expires     time.Time         // none of them is out for its hold before
 	written     map[int]time.Time // shard → its last Identify, while that matters
+	taken       map[int]int       // key → how many of its permits are out
+	free        map[int]time.Time // key → when the interval after its last Identify ends
 	timer       *time.Timer
 	wake        time.Time   // when the timer fires; zero: it is not set
 	starts      map[int]int // shard → its Identifies in this period
@@ -70,6 +73,7 @@ func newQueue(s settings) *Queue {
 	return &Queue{
 		spacing: IdentifyInterval + s.identifyMargin, hold: s.hold, kept: s.reserve, ledger: s.ledger, concurrency: 1,
 		out: make(map[*waiter]bool), written: make(map[int]time.Time), starts: make(map[int]int),
+		taken: make(map[int]int), free: make(map[int]time.Time),
 	}
 }
 
@@ -79,7 +83,7 @@ func (q *Queue) Enqueue(shard int, granted func(Permit)) (cancel func()) {
 	w := &waiter{shard: shard, asked: now, granted: granted}
 	q.mu.Lock()
 	q.waiting = append(q.waiting, w)
-	q.wakeAt(now, now.Add(gather))
+	q.wakeAt(now, q.gathered(w))
 	q.mu.Unlock()
 	return func() { q.cancel(w) }
 }
@@ -108,6 +112,7 @@ func (q *Queue) Update(start SessionStart) {
 	q.known = start.Total > 0
 	q.total, q.remaining = start.Total, max(start.Remaining, 0)
 	q.concurrency = max(start.MaxConcurrency, 1)
+	q.count()
 	q.resetAt = now.Add(min(max(start.ResetAfter, 0), day))
 	q.wakeAt(now, now)
 }
@@ -186,11 +191,7 @@ func (q *Queue) refused() []*waiter {
 // grant takes from the queue all who get their answer now.
 func (q *Queue) grant(now time.Time) (ready []*waiter) {
 	q.refill(now)
-	for w := range q.out {
-		if now.Sub(w.since) >= q.hold { // nobody knows what became of it
-			q.spend(w, now)
-		}
-	}
+	q.expire(now)
 	if !q.known {
 		return nil
 	}
@@ -209,6 +210,10 @@ func (q *Queue) grant(now time.Time) (ready []*waiter) {
 			w.since, q.latest = now, now
 			q.starts[w.shard]++
 			q.out[w] = true
+			q.taken[w.shard%q.concurrency]++
+			if q.expires.IsZero() {
+				q.expires = now.Add(q.hold)
+			}
 			w.permit = NewPermit(func() { q.used(w) }, func() { q.released(w) })
 		}
 		ready = append(ready, w)
@@ -227,22 +232,11 @@ func (q *Queue) before(a, b *waiter) bool {
 // next is the first whose key is free, or when the first key becomes free. When the
 // budget refuses, every waiter is next: a refusal needs no turn.
 func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
-	busy := make(map[int]time.Time) // key → until when; for permits that are out, their hold
-	for w := range q.out {
-		latest(busy, w.shard%q.concurrency, w.since.Add(q.hold))
-	}
-	for shard, at := range q.written {
-		if free := at.Add(q.spacing); now.Before(free) {
-			latest(busy, shard%q.concurrency, free)
-		} else {
-			delete(q.written, shard)
-		}
-	}
 	refused := q.remaining-len(q.out) <= q.reserve() && len(q.out) == 0
 	ripe := refused
 	for _, w := range q.waiting {
-		until := w.asked.Add(gather)
-		for _, wait := range [...]time.Time{busy[w.shard%q.concurrency], q.paced(now, w)} {
+		until := q.gathered(w)
+		for _, wait := range [...]time.Time{q.freeAt(w), q.paced(now, w)} {
 			if wait.After(until) {
 				until = wait
 			}
@@ -258,11 +252,62 @@ func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
 		return nil, wake
 	}
 	for _, w := range q.waiting { // who has just come may be lower than who has gathered
-		if free := !now.Before(busy[w.shard%q.concurrency]) && !now.Before(q.paced(now, w)); (free || refused) && (first == nil || q.before(w, first)) {
+		if free := !now.Before(q.freeAt(w)) && !now.Before(q.paced(now, w)); (free || refused) && (first == nil || q.before(w, first)) {
 			first = w
 		}
 	}
 	return first, time.Time{}
+}
+
+// gathered is until when a waiter waits for others who would go before it.
+func (q *Queue) gathered(w *waiter) time.Time {
+	if w.shard < q.concurrency && q.starts[w.shard] == 0 {
+		return w.asked // it is the lowest of its key
+	}
+	return w.asked.Add(gather)
+}
+
+// freeAt is when the waiter's key is free, or when it may be.
+func (q *Queue) freeAt(w *waiter) time.Time {
+	key := w.shard % q.concurrency
+	if q.taken[key] > 0 {
+		return q.expires
+	}
+	return q.free[key]
+}
+
+// count counts anew what the keys are taken by.
+func (q *Queue) count() {
+	clear(q.taken)
+	clear(q.free)
+	for w := range q.out {
+		q.taken[w.shard%q.concurrency]++
+	}
+	for shard, at := range q.written {
+		q.occupy(shard, at)
+	}
+}
+
+// occupy notes an Identify.
+func (q *Queue) occupy(shard int, at time.Time) {
+	if key, free := shard%q.concurrency, at.Add(q.spacing); free.After(q.free[key]) {
+		q.free[key] = free
+	}
+}
+
+// expire takes those permits for used that are out for so long that nobody knows what became of them.
+func (q *Queue) expire(now time.Time) {
+	if q.expires.IsZero() || now.Before(q.expires) {
+		return
+	}
+	q.expires = time.Time{}
+	for w := range q.out {
+		if end := w.since.Add(q.hold); !now.Before(end) {
+			q.spend(w, now)
+		} else if q.expires.IsZero() || end.Before(q.expires) {
+			q.expires = end
+		}
+	}
 }
 
 // paced is until when a shard waits that has had its share. When sessions keep failing, all day
@@ -274,12 +319,6 @@ func (q *Queue) paced(now time.Time, w *waiter) time.Time {
 		return time.Time{}
 	}
 	return q.latest.Add(q.resetAt.Sub(now) / time.Duration(spare))
-}
-
-func latest(times map[int]time.Time, key int, at time.Time) {
-	if before, ok := times[key]; !ok || at.After(before) {
-		times[key] = at
-	}
 }
 
 func (q *Queue) remove(w *waiter) {
@@ -300,18 +339,28 @@ func (q *Queue) used(w *waiter) {
 }
 
 func (q *Queue) spend(w *waiter, now time.Time) {
-	delete(q.out, w)
+	q.back(w)
 	q.refill(now)
 	q.remaining = max(q.remaining-1, 0)
 	q.written[w.shard] = now
+	q.occupy(w.shard, now)
 	q.wakeAt(now, now.Add(q.spacing))
 }
 
 func (q *Queue) released(w *waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.out, w)
+	q.back(w)
 	q.wakeAt(time.Now(), time.Now())
+}
+
+// back notes that a permit is not out any more.
+func (q *Queue) back(w *waiter) {
+	if !q.out[w] {
+		return
+	}
+	delete(q.out, w)
+	q.taken[w.shard%q.concurrency]--
 }
 
 // wakeAt has run called at the time, or earlier.

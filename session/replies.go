@@ -166,18 +166,11 @@ func (r *Replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) 
 	if len(r.pending) == 0 {
 		return nil
 	}
-	var part struct {
-		GuildID events.Snowflake `json:"guild_id"`
-		Nonce   string           `json:"nonce"`
-		Index   int              `json:"chunk_index"`
-		Count   int              `json:"chunk_count"`
-		// Of VOICE_SERVER_UPDATE: null means that another server will be named.
-		Endpoint *string `json:"endpoint"`
-	}
 	if raw.Type == events.TypeRateLimited {
 		return r.rateLimited(now, raw)
 	}
-	if json.Unmarshal(raw.Data, &part) != nil {
+	part, ok := partOf(raw.Data)
+	if !ok {
 		return nil // not an answer to anything; its subscribers will hear of the error
 	}
 	return r.first(now, raw, func(p *pending) (matches, done bool) {
@@ -198,7 +191,7 @@ func (r *Replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) 
 			matches = p.request.Op == events.OpRequestChannelInfo && p.request.Guild == part.GuildID
 			return matches, matches
 		default: // VOICE_SERVER_UPDATE
-			matches = p.request.Op == events.OpVoiceStateUpdate && p.request.Guild == part.GuildID && !p.server && part.Endpoint != nil
+			matches = p.request.Op == events.OpVoiceStateUpdate && p.request.Guild == part.GuildID && !p.server && part.Endpoint
 			p.server = p.server || matches
 			return matches, matches && p.state
 		}

@@ -30,10 +30,9 @@ func (s Snowflake) Time() time.Time { return time.UnixMilli(int64(s>>22) + epoch
 // String is the decimal id.
 func (s Snowflake) String() string { return strconv.FormatUint(uint64(s), 10) }
 
-// MarshalJSON writes a string, as Discord does.
-func (s Snowflake) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, 22), '"')
-	return append(strconv.AppendUint(b, uint64(s), 10), '"'), nil
+// MarshalText writes the decimal id: in JSON a string, as Discord does, or a key.
+func (s Snowflake) MarshalText() ([]byte, error) {
+	return strconv.AppendUint(make([]byte, 0, 20), uint64(s), 10), nil
 }
 
 // UnmarshalJSON reads a string or a number: Discord writes strings, and echoes some ids as
@@ -53,9 +52,6 @@ func (s *Snowflake) UnmarshalJSON(data []byte) error {
 	*s = v
 	return nil
 }
-
-// MarshalText writes the decimal id, so that a Snowflake can be the key of a JSON object.
-func (s Snowflake) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads a decimal id.
 func (s *Snowflake) UnmarshalText(text []byte) error {

@@ -33,8 +33,8 @@ func (s Seconds) Duration() time.Duration {
 // be more than 64, those above are dropped.
 type Bits uint64
 
-// MarshalJSON writes a string.
-func (b Bits) MarshalJSON() ([]byte, error) { return Snowflake(b).MarshalJSON() }
+// MarshalText writes a decimal number: in JSON a string.
+func (b Bits) MarshalText() ([]byte, error) { return Snowflake(b).MarshalText() }
 
 // UnmarshalJSON reads a string or a number. null leaves b as it is.
 func (b *Bits) UnmarshalJSON(data []byte) error {
@@ -56,8 +56,8 @@ func (b *Bits) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON writes a string, as Discord does.
-func (p Permissions) MarshalJSON() ([]byte, error) { return Snowflake(p).MarshalJSON() }
+// MarshalText writes a decimal number: in JSON a string, as Discord does.
+func (p Permissions) MarshalText() ([]byte, error) { return Snowflake(p).MarshalText() }
 
 // UnmarshalJSON reads a string or a number. null leaves p as it is.
 func (p *Permissions) UnmarshalJSON(data []byte) error { return (*Bits)(p).UnmarshalJSON(data) }

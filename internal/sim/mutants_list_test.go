@@ -62,7 +62,7 @@ var mutants = []mutant{
 
 	// Identifies.
 	{"restarts forget when the last Identify was", "I-1", []patch{{"ratelimit/ledger.go", "		q.written[shard] = at\n", "		_, _ = shard, at\n"}}},
-	{"keys are ignored", "I-1", []patch{{"ratelimit/queue.go", "			latest(busy, shard%q.concurrency, free)", "			latest(busy, -1-shard, free)"}}},
+	{"keys are ignored", "I-1", []patch{{"ratelimit/queue.go", "	if key, free := shard%q.concurrency, at.Add(q.spacing);", "	if key, free := -1-shard, at.Add(q.spacing);"}}},
 	{"four seconds between Identifies", "I-1", []patch{{"ratelimit/ratelimit.go", "IdentifyInterval = 5 * time.Second ", "IdentifyInterval = 4 * time.Second "}}},
 	{"the reserve is spent", "I-4|gateway's rules", []patch{{"ratelimit/queue.go", "	if q.kept != nil {\n		return *q.kept\n	}", "	if q.kept == nil {\n		return 0\n	}"}, {"ratelimit/queue.go", "	if q.starts[w.shard] < freeStarts || spare", "	if spare < all || spare"}}},
 
