@@ -7,8 +7,9 @@ import "time"
 // limit through across its boundary, and the gateway closes with 4008. It implements Bucket.
 // The zero value is unusable; use NewWindow. Not safe for concurrent use.
 type Window struct {
+	limit  int
 	period time.Duration
-	taken  []time.Time // a ring of the latest takes, one place for each permit
+	taken  []time.Time // a ring of the latest takes, with as many places as were ever needed
 	next   int         // the place of the oldest
 }
 
@@ -18,15 +19,18 @@ func NewWindow(limit int, period time.Duration) *Window {
 	if limit < 1 || period <= 0 {
 		panic("ratelimit: NewWindow: limit and period must be positive")
 	}
-	return &Window{period: period, taken: make([]time.Time, limit)}
+	return &Window{limit: limit, period: period}
 }
 
 // Take implements Bucket.
 func (w *Window) Take(now time.Time) (ok bool, retryAt time.Time) {
-	if oldest := w.taken[w.next]; !w.free(oldest, now) {
-		return false, oldest.Add(w.period)
+	if len(w.taken) == 0 || !w.free(w.taken[w.next], now) {
+		if len(w.taken) == w.limit {
+			return false, w.taken[w.next].Add(w.period)
+		}
+		w.grow()
 	}
-	if latest := w.taken[(w.next+len(w.taken)-1)%len(w.taken)]; now.Before(latest) {
+	if latest := w.latest(); now.Before(latest) {
 		now = latest // a clock that went back must not make room sooner
 	}
 	w.taken[w.next] = now
@@ -34,29 +38,37 @@ func (w *Window) Take(now time.Time) (ok bool, retryAt time.Time) {
 	return true, time.Time{}
 }
 
+// grow adds free places, which come before the oldest.
+func (w *Window) grow() {
+	more := min(max(len(w.taken), 4), w.limit-len(w.taken))
+	ring := make([]time.Time, more, more+len(w.taken))
+	w.taken, w.next = append(append(ring, w.taken[w.next:]...), w.taken[:w.next]...), 0
+}
+
+func (w *Window) latest() time.Time { return w.taken[(w.next+len(w.taken)-1)%len(w.taken)] }
+
 func (w *Window) free(taken, now time.Time) bool {
 	return taken.IsZero() || now.Sub(taken) >= w.period
 }
 
 // Limit implements Bucket.
-func (w *Window) Limit() int { return len(w.taken) }
+func (w *Window) Limit() int { return w.limit }
 
 // Remaining implements Bucket.
 func (w *Window) Remaining(now time.Time) int {
-	// The ring is in order of time: the free places come first.
-	for i := range w.taken {
+	free := w.limit - len(w.taken)
+	for i := range w.taken { // the ring is in order of time: the free places come first
 		if !w.free(w.taken[(w.next+i)%len(w.taken)], now) {
-			return i
+			return free + i
 		}
 	}
-	return len(w.taken)
+	return w.limit
 }
 
 // Reset implements Bucket.
 func (w *Window) Reset(now time.Time) time.Time {
-	latest := w.taken[(w.next+len(w.taken)-1)%len(w.taken)]
-	if w.free(latest, now) {
+	if len(w.taken) == 0 || w.free(w.latest(), now) {
 		return now
 	}
-	return latest.Add(w.period)
+	return w.latest().Add(w.period)
 }
