@@ -14,7 +14,8 @@ const (
 	largeRoom = 1 << 20
 )
 
-// scratch has the rooms in which large payloads grow: each is then given away in as much as it needs.
+// scratch has the desks on which payloads grow that need more than was offered: each is then given away in
+// as much as it needs. Whoever has one does not wait for anything.
 var scratch = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, largeRoom)) }}
 
 // room is where payloads are put, one behind the other, so that most of them need no memory of
@@ -24,7 +25,7 @@ type room struct {
 	used int           // since the last wait
 	last int           // between the two waits before
 	size int           // of the last payload: the next may be alike
-	desk *bytes.Buffer // from scratch: where the payload is that is large
+	desk *bytes.Buffer // from scratch: where the payload is that grew
 }
 
 // take offers an empty slice, with the room for a payload like the last.
@@ -35,16 +36,17 @@ func (r *room) take() []byte {
 	return r.free
 }
 
-// grow makes room for more of a payload: on the desk, when it is large. Doubling to the end would hold
-// three times the limit for a moment, so what grows larger still gets all that it may have at once.
+// grow makes room for more of a payload: on the desk, which nobody else has while it is inflated.
 func (r *room) grow(payload []byte, limit int64) []byte {
-	if size := cap(payload); len(payload) == size && size >= mostRoom && size < largeRoom && r.desk == nil {
+	if len(payload) == cap(payload) && cap(payload) < largeRoom && r.desk == nil {
 		r.desk = scratch.Get().(*bytes.Buffer)
 		return append(r.desk.AvailableBuffer(), payload...)
 	}
 	return grow(payload, limit)
 }
 
+// grow makes room for more. Doubling to the end would hold three times the limit for a moment, so what
+// grows large gets all that it may have at once.
 func grow(buffer []byte, limit int64) []byte {
 	size := int64(cap(buffer))
 	switch {
@@ -78,7 +80,7 @@ func (r *room) keep(payload []byte) []byte {
 
 // fill reads a payload.
 func (r *room) fill(reader io.Reader, limit int64) ([]byte, error) {
-	payload, err := readAll(reader, r.take(), func(b []byte) []byte { return r.grow(b, limit) })
+	payload, err := readAll(reader, r.take(), func(b []byte) []byte { return grow(b, limit) })
 	if err != nil {
 		return nil, err
 	}
