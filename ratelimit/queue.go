@@ -65,6 +65,8 @@ const (
 	// gather is how long a waiter waits for lower shards to come, so that a fleet whose shards
 	// connect at once, in any order, starts in order.
 	gather = 100 * time.Millisecond
+	// unseen is how old an Identify may be that Discord had not counted when it answered.
+	unseen = IdentifyInterval
 	// freeStarts is how many Identifies of a shard in a period are never spread over the day.
 	freeStarts = 3
 )
@@ -109,12 +111,26 @@ func (q *Queue) Update(start SessionStart) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
+	left := max(start.Remaining, 0)
+	if q.known && left > q.remaining && left <= q.remaining+q.recent(now) {
+		left = q.remaining // it was told before our latest Identifies were counted
+	}
 	q.known = start.Total > 0
-	q.total, q.remaining = start.Total, max(start.Remaining, 0)
+	q.total, q.remaining = start.Total, left
 	q.concurrency = max(start.MaxConcurrency, 1)
 	q.count()
 	q.resetAt = now.Add(min(max(start.ResetAfter, 0), day))
 	q.wakeAt(now, now)
+}
+
+// recent is how many Identifies Discord may not have counted when it said what is left.
+func (q *Queue) recent(now time.Time) (n int) {
+	for _, at := range q.written {
+		if now.Sub(at) < unseen {
+			n++
+		}
+	}
+	return n
 }
 
 // Stats is how the queue stands now.

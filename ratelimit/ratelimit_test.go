@@ -132,6 +132,33 @@ func TestHeldPermitCountsAsUsed(t *testing.T) {
 	})
 }
 
+// TestUpdateForgetsNoIdentifyUnderWay: what Discord says is left may have been counted before it read the
+// Identifies of the last moment.
+func TestUpdateForgetsNoIdentifyUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := ratelimit.SessionStart{Total: 20, Remaining: 20, ResetAfter: time.Hour, MaxConcurrency: 1}
+		queue := ratelimit.Local(start, ratelimit.WithReserve(10)).Identify()
+		written := 0
+		for shard := range 30 {
+			queue.Enqueue(shard, func(p ratelimit.Permit) {
+				if p.Err() == nil {
+					written++
+					p.Used()
+					told := start
+					told.Remaining = 20 - (written - 1) // this one is not known there yet
+					told.ResetAfter = time.Until(time.Now().Add(time.Hour))
+					queue.Update(told)
+				}
+			})
+		}
+		time.Sleep(10 * time.Minute)
+		if written > 10 {
+			t.Errorf("%d Identifies: the reserve of 10 was touched", written)
+		}
+	})
+}
+
 func TestUnknownLimitsGrantNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
