@@ -277,8 +277,8 @@ func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
 
 // gathered is until when a waiter waits for others who would go before it.
 func (q *Queue) gathered(w *waiter) time.Time {
-	if w.shard < q.concurrency && q.starts[w.shard] == 0 {
-		return w.asked // it is the lowest of its key
+	if w.shard < q.concurrency && q.starts[w.shard] == 0 && q.remaining-len(q.out)-q.reserve() >= q.concurrency {
+		return w.asked // it is the lowest of its key, and there is enough for one of each
 	}
 	return w.asked.Add(gather)
 }
