@@ -1,0 +1,403 @@
+// Command floor measures what receiving gateway events costs before any
+// library does anything with them: gorilla/websocket reads and klauspost
+// inflation. The variants add a minimal amount of decoding:
+//
+//	default   read and inflate only
+//	envelope  also find t, s and op, and the extent of d
+//	handoff   as envelope, then copy the payload and pass it over a channel to
+//	          one consumer goroutine per shard
+//	actor     as envelope, then copy the payload and send it to one protoactor
+//	          actor per shard (default mailbox)
+//	stdjson   also unmarshal the envelope with encoding/json (d as RawMessage)
+//
+// With -handler message, each MESSAGE_CREATE is unmarshalled by encoding/json
+// into a struct of its usual fields.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gorilla/websocket"
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/signalbox-go/signalbox/internal/bench/kit"
+)
+
+func main() {
+	kit.Main("floor", func(r *kit.Run) kit.Client {
+		return &client{r: r, shards: make([]*shard, r.Shards)}
+	})
+}
+
+type client struct {
+	r      *kit.Run
+	shards []*shard
+}
+
+type event struct {
+	kind string
+	data []byte
+}
+
+var system *actor.ActorSystem
+
+type shard struct {
+	r      *kit.Run
+	id     int
+	conn   *websocket.Conn
+	wmu    sync.Mutex
+	events chan *event
+	pid    *actor.PID
+
+	frame []byte // the last message as received, reused
+	out   []byte // the last message inflated, reused
+	pos   int    // read position in frame
+	inf   io.Reader
+	next  error // error of a read made while inflating
+	early bool  // the inflater has already read the next message,
+	carry int   // and out ends with this many bytes of it
+}
+
+const keepBuffer = 64 << 10
+
+func (c *client) Open(ctx context.Context) error {
+	errs := make(chan error, len(c.shards))
+	for i := range c.shards {
+		s := &shard{r: c.r, id: i}
+		switch c.r.Variant {
+		case "handoff":
+			s.events = make(chan *event, 256)
+			go func() {
+				for range s.events {
+					c.r.Event(i)
+				}
+			}()
+		case "actor":
+			if system == nil {
+				system = actor.NewActorSystem()
+			}
+			s.pid = system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+				if _, ok := ctx.Message().(*event); ok {
+					c.r.Event(i)
+				}
+			}))
+		}
+		c.shards[i] = s
+		go func() { errs <- s.open(ctx) }()
+	}
+	var err error
+	for range c.shards {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
+var dialer = websocket.Dialer{WriteBufferPool: &sync.Pool{}}
+
+func (s *shard) open(ctx context.Context) error {
+	u := s.r.URL() + "/?v=10&encoding=json"
+	if s.r.Compress == "zlib-stream" || s.r.Compress == "zstd-stream" {
+		u += "&compress=" + s.r.Compress
+	}
+	var err error
+	if s.conn, _, err = dialer.DialContext(ctx, u, nil); err != nil {
+		return err
+	}
+	hello, err := s.read()
+	if err != nil {
+		return err
+	}
+	var h struct {
+		D struct {
+			Interval int64 `json:"heartbeat_interval"`
+		} `json:"d"`
+	}
+	if err := json.Unmarshal(hello, &h); err != nil {
+		return err
+	}
+	identify := fmt.Sprintf(`{"op":2,"d":{"token":"t","intents":0,"compress":%v,"shard":[%d,%d],"properties":{"os":"linux","browser":"floor","device":"floor"}}}`, s.r.Compress == "payload", s.id, s.r.Shards)
+	if err := s.write([]byte(identify)); err != nil {
+		return err
+	}
+	if _, err := s.read(); err != nil {
+		return err
+	}
+	s.r.Ready()
+	interval := time.Duration(h.D.Interval) * time.Millisecond
+	go s.loop(interval)
+	return nil
+}
+
+func (s *shard) write(b []byte) error {
+	s.wmu.Lock()
+	defer s.wmu.Unlock()
+	return s.conn.WriteMessage(websocket.TextMessage, b)
+}
+
+func (s *shard) loop(interval time.Duration) {
+	var beat func()
+	beat = func() {
+		if s.write([]byte(`{"op":1,"d":1}`)) == nil {
+			time.AfterFunc(interval, beat)
+		}
+	}
+	time.AfterFunc(interval*time.Duration(s.id%100+1)/101, beat)
+	for {
+		b, err := s.read()
+		if err != nil {
+			s.r.Error(err)
+			return
+		}
+		s.handle(b)
+	}
+}
+
+func (s *shard) handle(b []byte) {
+	if s.r.Scenario == "request" {
+		if i := bytes.Index(b, []byte(`"nonce":"`)); i >= 0 {
+			n := b[i+9:]
+			s.r.Chunk(string(n[:bytes.IndexByte(n, '"')]))
+		}
+		return
+	}
+	switch {
+	case s.r.Message():
+		t, d, op := envelope(b)
+		if op == 0 && string(t) == "MESSAGE_CREATE" {
+			var m message
+			if err := json.Unmarshal(d, &m); err != nil {
+				s.r.Error(err)
+			}
+			s.r.Event(s.id)
+		}
+	case s.r.Variant == "envelope":
+		t, d, op := envelope(b)
+		if op == 0 && len(t) > 0 && len(d) > 0 {
+			s.r.Event(s.id)
+		}
+	case s.r.Variant == "handoff", s.r.Variant == "actor":
+		t, d, op := envelope(b)
+		if op != 0 {
+			return
+		}
+		e := &event{kind: string(t), data: append([]byte(nil), d...)}
+		if s.events != nil {
+			s.events <- e
+		} else {
+			system.Root.Send(s.pid, e)
+		}
+	case s.r.Variant == "stdjson":
+		var p struct {
+			Op int             `json:"op"`
+			S  int64           `json:"s"`
+			T  string          `json:"t"`
+			D  json.RawMessage `json:"d"`
+		}
+		if err := json.Unmarshal(b, &p); err != nil {
+			s.r.Error(err)
+		}
+		if p.Op == 0 {
+			s.r.Event(s.id)
+		}
+	default:
+		// A heartbeat ack must not count as an event; acks are short.
+		if len(b) > 40 {
+			s.r.Event(s.id)
+		}
+	}
+}
+
+// envelope reads t, s, op and d as the gateway orders them.
+func envelope(b []byte) (t, d []byte, op int) {
+	if !bytes.HasPrefix(b, []byte(`{"t":`)) {
+		return nil, nil, -1
+	}
+	b = b[5:]
+	if b[0] == '"' {
+		i := bytes.IndexByte(b[1:], '"')
+		t, b = b[1:1+i], b[2+i:]
+	} else {
+		b = b[4:]
+	}
+	i := bytes.Index(b, []byte(`,"op":`))
+	if _, err := strconv.ParseInt(string(b[5:i]), 10, 64); err != nil && string(b[5:i]) != "null" {
+		return nil, nil, -1
+	}
+	b = b[i+6:]
+	i = bytes.IndexByte(b, ',')
+	op, _ = strconv.Atoi(string(b[:i]))
+	return t, b[i+5 : len(b)-1], op
+}
+
+type user struct {
+	ID         string  `json:"id"`
+	Username   string  `json:"username"`
+	GlobalName *string `json:"global_name"`
+	Avatar     *string `json:"avatar"`
+	Bot        bool    `json:"bot"`
+}
+
+type message struct {
+	ID        string    `json:"id"`
+	ChannelID string    `json:"channel_id"`
+	GuildID   string    `json:"guild_id"`
+	Content   string    `json:"content"`
+	Timestamp time.Time `json:"timestamp"`
+	Author    user      `json:"author"`
+	Member    struct {
+		Roles    []string  `json:"roles"`
+		Nick     *string   `json:"nick"`
+		JoinedAt time.Time `json:"joined_at"`
+	} `json:"member"`
+	Mentions    []user `json:"mentions"`
+	Attachments []struct {
+		ID       string `json:"id"`
+		Filename string `json:"filename"`
+		URL      string `json:"url"`
+		Size     int    `json:"size"`
+	} `json:"attachments"`
+	Embeds []json.RawMessage `json:"embeds"`
+}
+
+// fill reads the next WebSocket message into frame.
+func (s *shard) fill() (bin bool, err error) {
+	mt, rd, err := s.conn.NextReader()
+	if err != nil {
+		return false, err
+	}
+	b := s.frame[:0]
+	if cap(b) > keepBuffer {
+		b = nil
+	}
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := rd.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			s.frame, s.pos = b, 0
+			return mt == websocket.BinaryMessage, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// Read and ReadByte feed the inflaters. When a message ends without the
+// inflater noticing, they go on with the next one.
+func (s *shard) Read(p []byte) (int, error) {
+	if s.pos == len(s.frame) {
+		if s.early = true; s.next == nil {
+			_, s.next = s.fill()
+		}
+		if s.next != nil {
+			return 0, s.next
+		}
+	}
+	n := copy(p, s.frame[s.pos:])
+	s.pos += n
+	return n, nil
+}
+
+func (s *shard) ReadByte() (byte, error) {
+	if s.pos == len(s.frame) {
+		var b [1]byte
+		_, err := io.ReadFull(s, b[:])
+		return b[0], err
+	}
+	s.pos++
+	return s.frame[s.pos-1], nil
+}
+
+// read returns the next message, valid until the next call.
+func (s *shard) read() ([]byte, error) {
+	if s.early {
+		s.early = false
+		s.out = append(s.out[:0], s.out[len(s.out)-s.carry:]...)
+		if len(s.out) < cap(s.out) && s.consumed() {
+			return s.out, nil
+		}
+		return s.drain(s.out, s.consumed)
+	}
+	bin, err := s.fill()
+	if err != nil {
+		return nil, err
+	}
+	switch s.r.Compress {
+	case "none":
+		return s.frame, nil
+	case "payload":
+		if !bin {
+			return s.frame, nil
+		}
+		if s.inf == nil {
+			z, err := zlib.NewReader(bytes.NewReader(s.frame))
+			if err != nil {
+				return nil, err
+			}
+			s.inf = z
+		} else if err := s.inf.(zlib.Resetter).Reset(bytes.NewReader(s.frame), nil); err != nil {
+			return nil, err
+		}
+		return s.drain(s.out[:0], func() bool { return false })
+	case "zlib-stream":
+		if s.inf == nil {
+			s.pos = 2 // zlib header
+			s.inf = flate.NewReader(s)
+		}
+	case "zstd-stream":
+		if s.inf == nil {
+			z, err := zstd.NewReader(s, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+			if err != nil {
+				return nil, err
+			}
+			s.inf = z
+		}
+	}
+	return s.drain(s.out[:0], s.consumed)
+}
+
+func (s *shard) consumed() bool { return s.pos == len(s.frame) }
+
+// drain inflates, appending to b, until end says so or the stream ends. While
+// b is full there may be more to come even if all input is consumed.
+func (s *shard) drain(b []byte, end func() bool) ([]byte, error) {
+	if len(b) == 0 && cap(b) > keepBuffer {
+		b = nil
+	}
+	for {
+		if len(b) == cap(b) {
+			b = append(b, make([]byte, 2<<10+len(b))...)[:len(b)]
+		}
+		n, err := s.inf.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		s.out = b
+		if s.early {
+			s.carry = n
+			return b[:len(b)-n], err
+		}
+		if err == io.EOF || err == nil && len(b) < cap(b) && end() {
+			return b, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *client) RequestMembers(shard int, guildID uint64, nonce string) error {
+	return c.shards[shard].write(fmt.Appendf(nil, `{"op":8,"d":{"guild_id":"%d","query":"","limit":1,"nonce":"%s"}}`, guildID, nonce))
+}

@@ -1,0 +1,290 @@
+// Command run measures this library, its peers and the floor, and writes the tables of docs/benchmarks.md.
+//
+// It builds the gateway and the clients, runs the clients of each section in turn, round by round, and
+// prints for each metric the median and the range, and each goal beside its figure: the median of the
+// ratios within the rounds. With -o, the tables take the place of those in the page, between its markers.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+const address = "127.0.0.1:7711"
+
+func main() {
+	log.SetFlags(0)
+	rounds := flag.Int("rounds", 5, "counted rounds")
+	only := flag.String("only", "", "sections to run, by name, with commas; empty: all but those of 16,000 shards")
+	page := flag.String("o", "", "the page whose tables are to be replaced; empty: print them")
+	list := flag.Bool("list", false, "list the sections")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if *list {
+		for _, s := range sections() {
+			fmt.Printf("%-20s %s\n", s.name, s.title)
+		}
+		return
+	}
+	dir, err := build(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, s := range sections() {
+		if *only == "" && s.long || *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
+			continue
+		}
+		n := *rounds
+		if s.rounds > 0 {
+			n = min(n, s.rounds)
+		}
+		log.Printf("%s: %d rounds of %d clients", s.name, n, len(s.clients))
+		table, err := s.run(ctx, dir, n)
+		if err == nil {
+			err = publish(*page, s.name, table)
+		}
+		if err != nil {
+			log.Fatalf("%s: %v", s.name, err)
+		}
+	}
+}
+
+// build makes the gateway's and the clients' programs.
+func build(ctx context.Context) (string, error) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return "", err
+	}
+	command := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./gateway", "./clients/...")
+	command.Stdout, command.Stderr = os.Stderr, os.Stderr
+	return dir, command.Run()
+}
+
+type result map[string]any
+
+// run runs all clients for the rounds and one before, which does not count.
+func (s section) run(ctx context.Context, dir string, rounds int) (string, error) {
+	gateway := exec.CommandContext(ctx, filepath.Join(dir, "gateway"), append(strings.Fields(s.gateway), "-addr", address)...)
+	gateway.Stderr = os.Stderr
+	if err := gateway.Start(); err != nil {
+		return "", err
+	}
+	defer func() {
+		_ = gateway.Process.Kill()
+		_ = gateway.Wait()
+	}()
+	if err := await(ctx); err != nil {
+		return "", err
+	}
+	results := make([][]result, len(s.clients))
+	first := -1
+	if rounds == 1 {
+		first = 0
+	}
+	for round := first; round < rounds; round++ {
+		for i, c := range s.clients {
+			got, err := s.one(ctx, dir, c)
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", c.label, err)
+			}
+			if round >= 0 {
+				results[i] = append(results[i], got)
+			}
+			log.Printf("  round %d: %s", round+1, c.label)
+		}
+	}
+	broken, err := misbehaviour()
+	if err != nil {
+		return "", err
+	}
+	return s.table(results, rounds, broken), nil
+}
+
+func await(ctx context.Context) error {
+	for range 100 {
+		if response, err := http.Get("http://" + address + "/bench/stats"); err == nil {
+			return response.Body.Close()
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("the gateway does not listen on %s: is another one running?", address)
+}
+
+func (s section) one(ctx context.Context, dir string, c client) (result, error) {
+	words := strings.Fields(c.command)
+	args := append(append(words[1:], "-server", address), strings.Fields(s.scenario)...)
+	var errors bytes.Buffer
+	command := exec.CommandContext(ctx, filepath.Join(dir, words[0]), args...)
+	command.Stderr = &errors
+	out, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, errors.String())
+	}
+	var got result
+	if err := json.Unmarshal(out, &got); err != nil {
+		return nil, fmt.Errorf("%w in %q", err, out)
+	}
+	if n, _ := got["errors"].(float64); n > 0 {
+		return nil, fmt.Errorf("the client reported %v errors: %s", n, errors.String())
+	}
+	return got, nil
+}
+
+// misbehaviour is what the gateway has seen of it.
+func misbehaviour() (string, error) {
+	response, err := http.Get("http://" + address + "/bench/stats")
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var stats struct {
+		Misbehaviour map[string]int `json:"misbehaviour"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&stats); err != nil {
+		return "", err
+	}
+	var seen []string
+	for what, n := range stats.Misbehaviour {
+		if n > 0 {
+			seen = append(seen, fmt.Sprintf("%s %d", what, n))
+		}
+	}
+	slices.Sort(seen)
+	return strings.Join(seen, ", "), nil
+}
+
+func (s section) table(results [][]result, rounds int, broken string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s\n\n`%s` against `gateway %s`, %d rounds: medians (range).\n\n| client |", s.title, s.scenario, s.gateway, rounds)
+	for _, m := range s.metrics {
+		fmt.Fprintf(&b, " %s |", m.head)
+	}
+	fmt.Fprintf(&b, "\n|---|%s\n", strings.Repeat("---|", len(s.metrics)))
+	for i, c := range s.clients {
+		fmt.Fprintf(&b, "| %s |", c.label)
+		for _, m := range s.metrics {
+			fmt.Fprintf(&b, " %s |", spread(values(results[i], m.key)))
+		}
+		b.WriteString("\n")
+	}
+	if len(s.goals) > 0 {
+		b.WriteString("\n| goal | figure | |\n|---|---|---|\n")
+	}
+	for _, g := range s.goals {
+		b.WriteString(s.judge(g, results))
+	}
+	if broken != "" {
+		fmt.Fprintf(&b, "\nMisbehaviour of all clients that the gateway counted: %s.\n", broken)
+	}
+	return b.String()
+}
+
+func (s section) judge(g goal, results [][]result) string {
+	index := func(label string) int {
+		return slices.IndexFunc(s.clients, func(c client) bool { return c.label == label })
+	}
+	figures := values(results[index(g.of)], g.metric)
+	what := g.what + " of " + g.of
+	if g.to != "" {
+		what += " to that of " + g.to
+		for i, base := range values(results[index(g.to)], g.metric) {
+			figures[i] /= base
+		}
+	}
+	bound, held := "", false
+	got := median(figures)
+	switch {
+	case g.most > 0:
+		bound, held = "≤ "+number(g.most), got <= g.most
+	default:
+		bound, held = "≥ "+number(g.least), got >= g.least
+	}
+	verdict := "missed"
+	if held {
+		verdict = "held"
+	}
+	return fmt.Sprintf("| %s %s | %s | %s |\n", what, bound, number(got), verdict)
+}
+
+// values are one metric of one client, by round.
+func values(results []result, key string) (list []float64) {
+	for _, r := range results {
+		switch key {
+		case "rss_total_mib":
+			per, _ := r["rss_kib_per_shard"].(float64)
+			shards, _ := r["shards"].(float64)
+			list = append(list, per*shards/1024)
+		default:
+			v, ok := r[key].(float64)
+			if ok {
+				list = append(list, v)
+			}
+		}
+	}
+	return list
+}
+
+func median(list []float64) float64 {
+	if len(list) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(list))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+func spread(list []float64) string {
+	switch len(list) {
+	case 0:
+		return "–"
+	case 1:
+		return number(list[0])
+	}
+	return fmt.Sprintf("%s (%s–%s)", number(median(list)), number(slices.Min(list)), number(slices.Max(list)))
+}
+
+func number(f float64) string {
+	switch {
+	case f >= 100:
+		return fmt.Sprintf("%.0f", f)
+	case f >= 10:
+		return fmt.Sprintf("%.1f", f)
+	}
+	return fmt.Sprintf("%.2f", f)
+}
+
+// publish prints the table, or puts it into the page between the section's markers.
+func publish(page, name, table string) error {
+	if page == "" {
+		_, err := fmt.Println(table)
+		return err
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	begin, end := fmt.Sprintf("<!-- begin %s -->\n", name), fmt.Sprintf("<!-- end %s -->", name)
+	head, rest, ok := strings.Cut(string(text), begin)
+	_, tail, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		return fmt.Errorf("%s has no markers for %s", page, name)
+	}
+	return os.WriteFile(page, []byte(head+begin+table+end+tail), 0o644)
+}

@@ -1,0 +1,131 @@
+package main
+
+import "fmt"
+
+// section is one table: the same scenario for several clients, in turn, round by round.
+type section struct {
+	name, title string
+	gateway     string // its flags
+	scenario    string // flags of all clients
+	clients     []client
+	metrics     []metric
+	goals       []goal
+	rounds      int // 0: as many as the command says
+	long        bool
+}
+
+type client struct{ label, command string }
+
+type metric struct{ key, head string }
+
+// goal compares one client's metric with another's in the same round, or with a number.
+type goal struct {
+	what, metric string
+	of, to       string // clients; to may be empty
+	most, least  float64
+}
+
+var floodMetrics = []metric{
+	{"events_per_s", "events/s"}, {"cpu_s_per_million", "CPU s per 10⁶ events"}, {"allocs_per_event", "allocations an event"},
+	{"alloc_bytes_per_event", "bytes an event"}, {"max_rss_mib", "peak MiB"},
+}
+
+var idleMetrics = []metric{
+	{"rss_kib_per_shard", "resident KiB a shard"}, {"rss_trimmed_kib_per_shard", "after a release to the system"}, {"heap_live_kib_per_shard", "live heap KiB a shard"},
+	{"stack_kib_per_shard", "stack KiB a shard"}, {"goroutines_per_shard", "goroutines a shard"}, {"cpu_us_per_beat", "CPU µs a heartbeat"},
+}
+
+func flood(name, title string, shards, events int, flags string, clients []client, goals ...goal) section {
+	return section{
+		name: name, title: title, gateway: fmt.Sprintf("-events %d", events),
+		scenario: fmt.Sprintf("-scenario flood -shards %d -events %d%s", shards, events, flags), clients: clients, metrics: floodMetrics, goals: goals,
+	}
+}
+
+func idle(shards int, compress string, goals ...goal) section {
+	return section{
+		name: fmt.Sprintf("idle-%d-%s", shards, compress), title: fmt.Sprintf("Idle: %d shards, %s", shards, compress),
+		gateway:  "-events 100 -heartbeat 6s -ack-delay 20ms",
+		scenario: fmt.Sprintf("-scenario idle -events 0 -settle 7s -shards %d -compress %s", shards, compress),
+		clients:  both, metrics: idleMetrics, rounds: 3, goals: append(goals,
+			goal{"resident memory", "rss_kib_per_shard", "signalbox", "floor", 1.25, 0},
+			goal{"goroutines a shard", "goroutines_per_shard", "signalbox", "", 2, 0},
+			goal{"CPU of heartbeating", "cpu_us_per_beat", "signalbox", "floor", 1.25, 0}),
+	}
+}
+
+func afterBurst(compress string, most float64) section {
+	return section{
+		name: "burst-" + compress, title: "Idle after one guild of 300 KB for each of 1,000 shards, " + compress,
+		gateway:  "-events 100 -heartbeat 6s -ack-delay 20ms",
+		scenario: "-scenario idle -events 5 -settle 7s -shards 1000 -compress " + compress,
+		clients:  both, metrics: idleMetrics, rounds: 3,
+		goals: []goal{{"resident memory", "rss_kib_per_shard", "signalbox", "floor", most, 0},
+			{"resident memory after a release to the system", "rss_trimmed_kib_per_shard", "signalbox", "floor", most, 0}},
+	}
+}
+
+var both = []client{{"floor", "floor"}, {"signalbox", "signalbox"}}
+
+func sections() []section {
+	all := []section{
+		flood("flood", "Flood: 8 shards, zstd, a handler of raw events", 8, 8000, "", []client{
+			{"floor", "floor -compress zstd-stream"}, {"floor, a copy and an actor", "floor -compress zstd-stream -variant actor"},
+			{"signalbox", "signalbox -compress zstd-stream"}, {"discordgo", "discordgo -compress payload -variant lean"}, {"disgo", "disgo -compress zstd-stream"},
+		},
+			goal{"CPU an event", "cpu_s_per_million", "signalbox", "floor", 1.5, 0}, goal{"CPU an event", "cpu_s_per_million", "signalbox", "discordgo", 0.1, 0},
+			goal{"CPU an event", "cpu_s_per_million", "signalbox", "disgo", 0.1, 0}, goal{"events/s", "events_per_s", "signalbox", "floor", 0, 0.7},
+			goal{"allocations an event", "allocs_per_event", "signalbox", "", 2, 0}),
+		flood("typed", "Flood: 8 shards, zstd, a handler of MESSAGE_CREATE", 8, 8000, " -handler message", []client{
+			{"floor", "floor -compress zstd-stream"}, {"signalbox", "signalbox -compress zstd-stream"},
+			{"discordgo", "discordgo -compress payload -variant lean"}, {"disgo", "disgo -compress zstd-stream"},
+		}, goal{"CPU an event", "cpu_s_per_million", "signalbox", "floor", 2, 0}),
+		flood("flood-1", "Flood: 1 shard", 1, 64000, " -compress zstd-stream", both, goal{"CPU an event", "cpu_s_per_million", "signalbox", "floor", 1.5 * 1.15, 0}),
+		flood("flood-64", "Flood: 64 shards", 64, 2000, " -compress zstd-stream", both,
+			goal{"CPU an event", "cpu_s_per_million", "signalbox", "floor", 1.5 * 1.15, 0}, goal{"peak memory", "max_rss_mib", "signalbox", "floor", 1.5, 0}),
+		flood("flood-zlib", "Flood: 8 shards, zlib", 8, 8000, " -compress zlib-stream", both),
+		flood("flood-none", "Flood: 8 shards, no compression", 8, 8000, " -compress none", both),
+	}
+	for _, shards := range []int{1000, 4000} {
+		for _, compress := range []string{"zstd-stream", "none"} {
+			all = append(all, idle(shards, compress))
+		}
+	}
+	return append(all, afterBurst("zstd-stream", 0.85), afterBurst("zlib-stream", 0.7),
+		section{
+			name: "request", title: "One request: RequestGuildMembers to its chunk", gateway: "-events 100", scenario: "-scenario request -events 3000",
+			clients: []client{{"floor", "floor -compress zstd-stream"}, {"signalbox", "signalbox -compress zstd-stream"}, {"discordgo", "discordgo -variant lean"}, {"disgo", "disgo -variant gateway -compress zstd-stream"}},
+			metrics: []metric{{"request_p50_us", "p50 µs"}, {"request_p99_us", "p99 µs"}, {"requests_per_s", "requests/s, 256 at once"}, {"request_cpu_us", "CPU µs"}},
+			goals: []goal{{"p50", "request_p50_us", "signalbox", "floor", 1.6, 0}, {"p99", "request_p99_us", "signalbox", "floor", 2, 0},
+				{"CPU", "request_cpu_us", "signalbox", "floor", 2, 0}, {"requests/s", "requests_per_s", "signalbox", "floor", 0, 0.6}},
+		},
+		section{
+			name: "start", title: "Start: 1,000 shards, max_concurrency 1,000", gateway: "-events 100", scenario: "-scenario startup -shards 1000 -compress zstd-stream",
+			clients: []client{{"floor", "floor"}, {"signalbox", "signalbox"}, {"disgo", "disgo"}},
+			metrics: []metric{{"startup_s", "s"}, {"startup_cpu_s", "CPU s"}},
+			goals:   []goal{{"time", "startup_s", "signalbox", "floor", 1.5, 0}},
+		},
+		growth())
+}
+
+// growth is one table of this library alone, at rest and in a flood of as many events in all.
+func growth() section {
+	s := section{
+		name: "growth", title: "Growth: idle, by number of shards", gateway: "-events 100 -heartbeat 10s -ack-delay 20ms -max-concurrency 16000",
+		scenario: "-scenario idle -events 0 -settle 21s", rounds: 1, long: true,
+		metrics: append(idleMetrics[:len(idleMetrics):len(idleMetrics)], metric{"rss_total_mib", "resident MiB in all"}, metric{"late_p50_ms", "heartbeats late, p50 ms"},
+			metric{"late_p999_ms", "p99.9 ms"}, metric{"late_max_ms", "at most"}, metric{"startup_s", "started in s"}),
+	}
+	for _, compress := range []string{"zstd-stream", "zlib-stream"} {
+		for _, shards := range []int{1, 8, 64, 512, 1000, 4096, 16000} {
+			s.clients = append(s.clients, client{fmt.Sprintf("%d, %s", shards, compress), fmt.Sprintf("signalbox -timeout 5m -shards %d -compress %s", shards, compress)})
+		}
+	}
+	for compress, most := range map[string]float64{"zstd-stream": 2048, "zlib-stream": 1536} {
+		most16 := fmt.Sprintf("16000, %s", compress)
+		s.goals = append(s.goals, goal{"resident MiB", "rss_total_mib", most16, "", most, 0}, goal{"heartbeats late by, p99.9 ms", "late_p999_ms", most16, "", 250, 0},
+			goal{"resident KiB a shard", "rss_kib_per_shard", most16, fmt.Sprintf("1000, %s", compress), 1.1, 0},
+			goal{"CPU a heartbeat", "cpu_us_per_beat", most16, fmt.Sprintf("1000, %s", compress), 1.1, 0})
+	}
+	return s
+}
