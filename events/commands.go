@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/signalbox-go/signalbox/events/discord"
@@ -154,7 +156,55 @@ func (e RequestGuildMembers) Request() (Request, error) {
 	if e.Presences != nil && *e.Presences {
 		r.Needs |= IntentGuildPresences
 	}
-	return encode(r, e)
+	r.Data = e.encode()
+	return r, nil
+}
+
+// encode writes what json.Marshal would. It is the send event that bots send most.
+func (e RequestGuildMembers) encode() []byte {
+	b := append(make([]byte, 0, 160+24*len(e.UserIDs)), `{"guild_id":`...)
+	b = appendSnowflake(b, e.GuildID)
+	if e.Query != nil {
+		b = appendText(append(b, `,"query":`...), *e.Query)
+	}
+	if e.Limit != nil {
+		b = strconv.AppendInt(append(b, `,"limit":`...), int64(*e.Limit), 10)
+	}
+	for i, id := range e.UserIDs {
+		if i == 0 {
+			b = append(b, `,"user_ids":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = appendSnowflake(b, id)
+	}
+	if len(e.UserIDs) > 0 {
+		b = append(b, ']')
+	}
+	if e.Presences != nil {
+		b = strconv.AppendBool(append(b, `,"presences":`...), *e.Presences)
+	}
+	if e.Nonce != "" {
+		b = appendText(append(b, `,"nonce":`...), e.Nonce)
+	}
+	return append(b, '}')
+}
+
+func appendSnowflake(b []byte, id Snowflake) []byte {
+	return append(strconv.AppendUint(append(b, '"'), uint64(id), 10), '"')
+}
+
+func appendText(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				panic(err) // a string can always be written
+			}
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), text...), '"')
 }
 
 func (e RequestGuildMembers) invalid() error {

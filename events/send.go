@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -88,7 +89,8 @@ func (r Request) Payload() ([]byte, error) {
 
 // EncodePayload wraps d, which must be valid JSON, in the envelope of a payload.
 func EncodePayload(op Opcode, d []byte) []byte {
-	return fmt.Appendf(make([]byte, 0, len(d)+16), `{"op":%d,"d":%s}`, int(op), d)
+	b := strconv.AppendInt(append(make([]byte, 0, len(d)+20), `{"op":`...), int64(op), 10)
+	return append(append(append(b, `,"d":`...), d...), '}')
 }
 
 // Answer is what a send event ended in: the events that answered it, in order of arrival.

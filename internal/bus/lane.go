@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -78,7 +79,12 @@ func (l *lane) push(it *item) {
 		l.shard.settle(dropped, false, l.bus)
 	}
 	l.bus.report(report)
+	if depth%yieldEvery == 0 {
+		runtime.Gosched() // who reads and who publishes can hold a processor for long, and the queue would grow
+	}
 }
+
+const yieldEvery = 64
 
 // pop takes the next event. nil: there is none, and the lane's goroutine ends. It brings what was
 // shed before that event.
