@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"cmp"
+	"container/heap"
 	"fmt"
 	"slices"
 	"time"
@@ -20,7 +22,8 @@ type supervisor struct {
 	full    map[events.Snowflake]time.Time // guild → when its whole member list may be asked for again
 	shared  map[shareKey]*shared
 	carried map[uint64]*shared // by the id of the request that the supervisor makes
-	timer   *time.Timer        // one, for the earliest wake of all admissions
+	plans   plans
+	timer   *time.Timer // one, for the earliest of them
 	armed   time.Time
 }
 
@@ -29,6 +32,7 @@ type child struct {
 	index     int
 	pid       *actor.PID
 	admission admission
+	planned   time.Time   // when the admission is looked at; zero: it need not be
 	crashes   []time.Time // recent ones
 	final     error       // not nil: the shard is Closed
 }
@@ -150,7 +154,32 @@ func (s *supervisor) drain(ctx actor.Context, c *child) {
 		ctx.Send(c.pid, admitted{r, c.admission.conn, c.admission.bucket.Limit(), c.admission.round})
 	}
 	s.fleet.record(c.index).waits.Store(int64(c.admission.depth()))
-	s.arm(ctx, c.admission.wake)
+	if wake := c.admission.wake; !wake.Equal(c.planned) {
+		if c.planned = wake; !wake.IsZero() {
+			heap.Push(&s.plans, plan{wake, c.index})
+			s.arm(ctx, wake)
+		}
+	}
+}
+
+// plan is when a shard's admission is to be looked at, unless it was planned anew since.
+type plan struct {
+	at    time.Time
+	shard int
+}
+
+type plans []plan
+
+func (p plans) Len() int { return len(p) }
+func (p plans) Less(i, j int) bool {
+	return cmp.Or(p[i].at.Compare(p[j].at), cmp.Compare(p[i].shard, p[j].shard)) < 0
+}
+func (p plans) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
+func (p *plans) Push(v any)   { *p = append(*p, v.(plan)) }
+func (p *plans) Pop() any {
+	last := (*p)[len(*p)-1]
+	*p = (*p)[:len(*p)-1]
+	return last
 }
 
 // limited refuses a whole member list that the gateway would not send.
@@ -190,17 +219,18 @@ func (s *supervisor) arm(ctx actor.Context, at time.Time) {
 	s.timer.Reset(wait)
 }
 
-// admitDue looks at all shards whose time has come.
+// admitDue looks at the shards whose time has come.
 func (s *supervisor) admitDue(ctx actor.Context) {
 	now := time.Now()
-	for _, c := range s.shards {
-		if wake := c.admission.wake; wake.IsZero() {
-			continue
-		} else if now.Before(wake) {
-			s.arm(ctx, wake)
-			continue
+	for len(s.plans) > 0 && !now.Before(s.plans[0].at) {
+		p := heap.Pop(&s.plans).(plan)
+		if c := s.shards[p.shard]; c != nil && c.planned.Equal(p.at) {
+			c.planned = time.Time{}
+			s.drain(ctx, c)
 		}
-		s.drain(ctx, c)
+	}
+	if len(s.plans) > 0 {
+		s.arm(ctx, s.plans[0].at)
 	}
 	s.expireShared(ctx, now)
 }

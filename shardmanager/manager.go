@@ -139,21 +139,25 @@ func (m *Manager) start(ctx context.Context) error {
 	if total == 0 {
 		total = found.Shards
 	}
-	fleet, err := actors.NewFleet(actors.SupervisorConfig{
-		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, Compression: m.cfg.compression,
-		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
-		Deliver: m.deliver, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
-		DialRate: m.cfg.dialRate,
-	})
-	if err != nil {
-		return err
-	}
 	ids := m.cfg.ids
 	if ids == nil {
 		ids = make([]int, total)
 		for i := range ids {
 			ids[i] = i
 		}
+	}
+	compression := m.cfg.compression
+	if compression == "" {
+		compression = compressionFor(len(ids))
+	}
+	fleet, err := actors.NewFleet(actors.SupervisorConfig{
+		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, Compression: compression,
+		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
+		Deliver: m.deliver, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
+		DialRate: m.cfg.dialRate,
+	})
+	if err != nil {
+		return err
 	}
 	var stored map[int]session.Snapshot
 	if m.cfg.store != nil {

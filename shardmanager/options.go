@@ -111,9 +111,21 @@ func WithIdentifyReserve(identifies int) Option {
 // Identifies that were spent too, unless there is a WithRateLimiter. The default is nowhere.
 func WithSessionStore(store session.Store) Option { return func(c *config) { c.store = store } }
 
-// WithCompression sets how the gateway compresses. The default is zstd-stream.
+// WithCompression sets how the gateway compresses. The default is zstd-stream up to 1,000 shards in one
+// process, and zlib-stream beyond: a zstd decoder costs half as much CPU an event, and once a large
+// guild has come, several hundred KiB more memory a shard. docs/benchmarks.md has the figures.
 func WithCompression(compression events.Compression) Option {
 	return func(c *config) { c.compression = compression }
+}
+
+// zstdMost is up to how many shards in one process zstd is chosen: then its memory stays below 1 GiB.
+const zstdMost = 1000
+
+func compressionFor(shards int) events.Compression {
+	if shards > zstdMost {
+		return events.CompressionZlib
+	}
+	return events.CompressionZstd
 }
 
 // WithNetDial sets how connections to the gateway are made. The default is the net package's.
