@@ -1,4 +1,4 @@
-.PHONY: help check test race lint gen drift fuzz bench gauntlet
+.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp gauntlet
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -33,9 +33,18 @@ fuzz: ## run each fuzz target for a minute
 	go test ./session -fuzz FuzzStep -fuzztime 1m
 	go test ./internal/transport -fuzz FuzzInflate -fuzztime 1m
 
-bench: ## benchmarks of the ways through the house
-	go test -run '^$$' -bench . -benchmem ./events ./session ./ratelimit ./internal/... ./shardmanager
-	cd internal/bench && go test -run '^$$' -bench . -benchmem ./...
+bench: ## this library, the floor and its peers over loopback: writes the tables of docs/benchmarks.md (15 minutes)
+	cd internal/bench && ulimit -n 20000 && go run ./run -o ../../docs/benchmarks.md
+
+growth: ## the table of docs/benchmarks.md up to 16,000 shards (10 minutes, 6 GiB)
+	cd internal/bench && ulimit -n 20000 && go run ./run -only growth -o ../../docs/benchmarks.md
+
+benchmicro: ## micro-benchmarks of the ways through the house
+	go test -run '^$$' -bench . -benchmem ./actors ./events ./session ./ratelimit ./internal/bus ./internal/transport ./shardmanager
+	cd internal/bench && go test -run '^$$' -bench . -benchmem ./codec
+
+benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main
+	bash internal/bench/compare.sh $(OLD) $(NEW)
 
 gauntlet: ## this library and its peers through failures on a socket, as a table (docs/gauntlet.md)
 	cd internal/bench && go run ./gauntlet

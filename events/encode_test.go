@@ -35,3 +35,16 @@ func TestRequestGuildMembersIsWrittenAsJSON(t *testing.T) {
 		}
 	})
 }
+
+func BenchmarkRequestGuildMembers(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		request, err := events.RequestGuildMembers{GuildID: 800000000000000000, Query: events.Ptr(""), Limit: events.Ptr(1)}.Request()
+		if err == nil {
+			_, err = request.Payload()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
