@@ -1,0 +1,99 @@
+package transport_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/transport"
+)
+
+// TestPayloadsThatAreKeptStayAsTheyWere: whatever is read later, and whatever is appended to a payload.
+func TestPayloadsThatAreKeptStayAsTheyWere(t *testing.T) {
+	t.Parallel()
+	kinds := encoders()
+	kinds[events.CompressionNone] = func(p string) []byte { return []byte(p) }
+	for kind, encode := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(7, 7))
+			var want []string
+			for i := range 2000 {
+				size := 15 + random.IntN(3000)
+				if i%100 == 50 {
+					size = 15 + random.IntN(400_000)
+				}
+				want = append(want, object(size, random))
+			}
+			url := peer(t, func(ws *websocket.Conn, _ *http.Request) {
+				message := websocket.BinaryMessage
+				if kind == events.CompressionNone {
+					message = websocket.TextMessage
+				}
+				for _, payload := range want {
+					if ws.WriteMessage(message, encode(payload)) != nil {
+						return
+					}
+				}
+				_, _, _ = ws.ReadMessage()
+			})
+			c := dial(t, url, transport.Config{Compression: kind})
+			var kept [][]byte
+			for range want {
+				payload, err := c.Read()
+				if err != nil {
+					t.Fatal(err)
+				}
+				payload = append(payload, "overwritten"...)[:len(payload)] // it must not reach the next
+				kept = append(kept, payload)
+			}
+			for i, payload := range kept {
+				if string(payload) != want[i] {
+					t.Fatalf("payload %d of %d bytes has changed", i, len(want[i]))
+				}
+			}
+		})
+	}
+}
+
+// TestIdleIsToldBeforeEachWait: all that has come was given away by then.
+func TestIdleIsToldBeforeEachWait(t *testing.T) {
+	t.Parallel()
+	goOn := make(chan struct{})
+	url := peer(t, func(ws *websocket.Conn, _ *http.Request) {
+		for range 20 {
+			for i := range 5 {
+				if ws.WriteMessage(websocket.TextMessage, []byte(fmt.Sprintf(`{"op":%d,"d":"%s"}`, i, strings.Repeat("x", i*700)))) != nil {
+					return
+				}
+			}
+			<-goOn
+		}
+	})
+	t.Cleanup(func() { close(goOn) })
+	read := 0
+	told := 0 // rounds of which all was read when Idle was called
+	c := dial(t, url, transport.Config{Compression: events.CompressionNone, Idle: func() {
+		if read > 0 && read%5 == 0 && read/5 > told {
+			told = read / 5
+			goOn <- struct{}{}
+		}
+	}})
+	for read < 100 {
+		if _, err := c.Read(); err != nil {
+			t.Fatal(err)
+		}
+		if c.At().IsZero() {
+			t.Fatal("At is not known")
+		}
+		read++
+	}
+	if told != 19 {
+		t.Errorf("Idle was told of %d rounds, want 19", told)
+	}
+}
