@@ -58,7 +58,8 @@ func On[E any](m *Manager, h func(context.Context, *E, events.Meta), opts ...Sub
 }
 
 // OnRaw is On for events as they came, of all types, READY and RESUMED included. Data is
-// read-only, and may be kept.
+// read-only, and may be kept; it shares its memory with up to 32 KiB of events that came with it, so whoever keeps
+// little of an event for long should clone that.
 func OnRaw(m *Manager, h func(context.Context, events.Raw, events.Meta), opts ...SubOption) (cancel func()) {
 	s := bus.Subscription{
 		Handle: func(ctx context.Context, event any, at events.Meta) { h(ctx, *event.(*events.Raw), at) },

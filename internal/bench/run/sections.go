@@ -83,6 +83,7 @@ func sections() []section {
 		flood("flood-1", "Flood: 1 shard", 1, 64000, " -compress zstd-stream", both, goal{"CPU an event", "cpu_s_per_million", "signalbox", "floor", 1.5 * 1.15, 0}),
 		flood("flood-64", "Flood: 64 shards", 64, 2000, " -compress zstd-stream", both,
 			goal{"CPU an event", "cpu_s_per_million", "signalbox", "floor", 1.5 * 1.15, 0}, goal{"peak memory", "max_rss_mib", "signalbox", "floor", 1.5, 0}),
+		flood("flood-512", "Flood: 512 shards", 512, 250, " -compress zstd-stream", both, goal{"CPU an event", "cpu_s_per_million", "signalbox", "floor", 1.5 * 1.15, 0}),
 		flood("flood-zlib", "Flood: 8 shards, zlib", 8, 8000, " -compress zlib-stream", both),
 		flood("flood-none", "Flood: 8 shards, no compression", 8, 8000, " -compress none", both),
 	}
@@ -105,7 +106,22 @@ func sections() []section {
 			metrics: []metric{{"startup_s", "s"}, {"startup_cpu_s", "CPU s"}},
 			goals:   []goal{{"time", "startup_s", "signalbox", "floor", 1.5, 0}},
 		},
-		growth())
+		growth(), compression())
+}
+
+// compression is what memory each compression costs once a large guild has come for each shard.
+func compression() section {
+	s := section{
+		name: "compression", title: "Memory by compression, after one guild of 300 KB for each shard", gateway: "-events 100 -heartbeat 10s -ack-delay 20ms -max-concurrency 16000",
+		scenario: "-scenario idle -events 5 -settle 11s", rounds: 1, long: true,
+		metrics: []metric{{"rss_total_mib", "resident MiB"}, {"rss_kib_per_shard", "KiB a shard"}, {"rss_trimmed_kib_per_shard", "after a release to the system"}, {"heap_live_kib_per_shard", "live heap KiB a shard"}},
+	}
+	for _, shards := range []int{100, 1000, 16000} {
+		for _, compress := range []string{"zstd-stream", "zlib-stream", "none"} {
+			s.clients = append(s.clients, client{fmt.Sprintf("%d, %s", shards, compress), fmt.Sprintf("signalbox -timeout 5m -shards %d -compress %s", shards, compress)})
+		}
+	}
+	return s
 }
 
 // growth is one table of this library alone, at rest and in a flood of as many events in all.
