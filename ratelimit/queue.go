@@ -93,12 +93,7 @@ func (q *Queue) Enqueue(shard int, granted func(Permit)) (cancel func()) {
 func (q *Queue) cancel(w *waiter) {
 	q.mu.Lock()
 	w.cancelled = true
-	for i, each := range q.waiting {
-		if each == w {
-			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
-			break
-		}
-	}
+	q.remove(w)
 	out := q.out[w]
 	q.mu.Unlock()
 	if out {
@@ -338,9 +333,9 @@ func (q *Queue) paced(now time.Time, w *waiter) time.Time {
 }
 
 func (q *Queue) remove(w *waiter) {
-	for i, each := range q.waiting {
+	for i, each := range slices.Backward(q.waiting) { // a fleet that ends takes back what it asked for last
 		if each == w {
-			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			q.waiting = slices.Delete(q.waiting, i, i+1)
 			return
 		}
 	}
