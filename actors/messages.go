@@ -156,12 +156,6 @@ type (
 	tick struct{}
 	// connected: the dial succeeded. Link → shard.
 	connected struct{ *link }
-	// frame is one payload. Link → shard.
-	frame struct {
-		*link
-		data []byte
-		at   time.Time
-	}
 	// paced: the dial begins when its turn comes. Shard → itself.
 	paced struct {
 		*link
