@@ -33,7 +33,7 @@ func (h host) Connect(conn uint64, url events.Secret) {
 	if turn.After(s.now) {
 		s.system.Root.Send(s.self, paced{l, turn})
 	}
-	s.fleet.links.Go(func() { l.run(turn, url, cfg, &s.fleet.links) })
+	s.fleet.links.Go(func() { l.run(turn, url, cfg) })
 }
 
 func (h host) Write(conn uint64, op events.Opcode, payload []byte) {

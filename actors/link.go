@@ -78,31 +78,23 @@ func DialOf(ctx context.Context) (Dial, bool) {
 	return d, ok
 }
 
-// run dials when its turn has come, and has another goroutine read: the stack that a dial needs would
-// stay with the connection.
-func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config, links *sync.WaitGroup) {
+// run dials when its turn has come, and reads until the connection ends.
+func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
+	defer l.cancel()
 	if !l.await(turn) {
 		return
 	}
 	cfg.Idle = l.hand
-	ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout)
-	socket, err := transport.Dial(ctx, url.Reveal(), cfg)
-	cancel()
-	switch {
-	case err != nil:
+	socket, err := l.dial(url, cfg)
+	if err != nil {
 		l.tell(lost{l, err})
-		l.cancel()
-	case l.attach(socket):
-		l.tell(connected{l})
-		links.Go(func() { l.readAll(socket) })
-	default:
-		socket.Close(events.CloseNone, "")
+		return
 	}
-}
-
-// readAll reads until the connection ends.
-func (l *link) readAll(socket *transport.Conn) {
-	defer l.cancel()
+	if !l.attach(socket) {
+		socket.Close(events.CloseNone, "")
+		return
+	}
+	l.tell(connected{l})
 	for l.ctx.Err() == nil {
 		data, err := socket.Read()
 		if err != nil {
@@ -119,6 +111,20 @@ func (l *link) readAll(socket *transport.Conn) {
 			l.hand()
 		}
 	}
+}
+
+// dial has another goroutine dial: the stack that it takes would stay with this one for as long as the
+// connection lives.
+func (l *link) dial(url events.Secret, cfg transport.Config) (socket *transport.Conn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout)
+		defer cancel()
+		socket, err = transport.Dial(ctx, url.Reveal(), cfg)
+	}()
+	<-done
+	return socket, err
 }
 
 // hand gives the actor what was read, as soon as there is credit.
