@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -217,7 +218,8 @@ func (p *pending) chunk(index, count int) (matches, done bool) {
 }
 
 func (r *Replies) voiceState(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
-	if user == 0 || !bytes.Contains(raw.Data, []byte(user.String())) {
+	var digits [20]byte
+	if user == 0 || !bytes.Contains(raw.Data, strconv.AppendUint(digits[:0], uint64(user), 10)) {
 		return nil
 	}
 	var state struct {

@@ -84,7 +84,10 @@ func (l *lane) push(it *item) {
 	}
 }
 
-const yieldEvery = 64
+const (
+	yieldEvery = 64
+	keepQueue  = 16 // places that a lane keeps at rest
+)
 
 // pop takes the next event. nil: there is none, and the lane's goroutine ends. It brings what was
 // shed before that event.
@@ -93,7 +96,10 @@ func (l *lane) pop() (it *item, shed Shed) {
 	defer l.mu.Unlock()
 	shed, l.shed = l.shed, Shed{}
 	if l.head == len(l.queue) {
-		l.busy, l.queue, l.head = false, nil, 0
+		l.busy, l.queue, l.head = false, l.queue[:0], 0
+		if cap(l.queue) > keepQueue {
+			l.queue = nil
+		}
 		return nil, shed
 	}
 	next := l.queue[l.head]
