@@ -157,9 +157,9 @@ func (s *supervisor) drain(ctx actor.Context, c *child) {
 	if wake := c.admission.wake; !wake.Equal(c.planned) {
 		if c.planned = wake; !wake.IsZero() {
 			heap.Push(&s.plans, plan{wake, c.index})
-			s.arm(ctx, wake)
 		}
 	}
+	s.arm(ctx, c.planned)
 }
 
 // plan is when a shard's admission is to be looked at, unless it was planned anew since.

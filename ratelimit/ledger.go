@@ -52,7 +52,10 @@ func (q *Queue) readLedger(now time.Time) bool {
 	if q.ledger == nil || q.read {
 		return true
 	}
-	if q.busy || now.Before(q.retry) {
+	if q.busy {
+		return false // it looks again when it is done
+	}
+	if now.Before(q.retry) {
 		q.wakeAt(now, q.retry)
 		return false
 	}

@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -128,6 +129,35 @@ func TestHeldPermitCountsAsUsed(t *testing.T) {
 		<-done
 		if took := time.Since(began); took < 25*time.Second || took > 26*time.Second {
 			t.Errorf("the next was granted after %v, want the hold and an interval", took)
+		}
+	})
+}
+
+// slowLedger takes a second to be read.
+type slowLedger struct{}
+
+func (slowLedger) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
+	time.Sleep(time.Second)
+	return ratelimit.LedgerState{}, nil
+}
+
+func (slowLedger) SaveLedger(context.Context, ratelimit.LedgerState) error { return nil }
+
+// TestWhoAsksWhileTheLedgerIsReadWaits, and does not ask again and again: time would not pass here then.
+func TestWhoAsksWhileTheLedgerIsReadWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		queue := ratelimit.Local(ratelimit.SessionStart{Total: 100, Remaining: 100, ResetAfter: time.Hour, MaxConcurrency: 4}, ratelimit.WithLedger(slowLedger{})).Identify()
+		began := time.Now()
+		granted := make(chan time.Duration, 4)
+		for shard := range 4 {
+			queue.Enqueue(shard, func(p ratelimit.Permit) { p.Used(); granted <- time.Since(began) })
+			time.Sleep(time.Millisecond)
+		}
+		for range 4 {
+			if took := <-granted; took < time.Second || took > 1200*time.Millisecond {
+				t.Errorf("granted after %v", took)
+			}
 		}
 	})
 }

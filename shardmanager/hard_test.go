@@ -16,6 +16,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -323,6 +324,61 @@ func TestSupervisorGoesOnAfterACrash(t *testing.T) {
 			t.Errorf("%d connections: the shard should not have noticed", s.Connections)
 		}
 	})
+}
+
+// TestSupervisorLooksAtWhatWaitsAfterACrash: the crash takes along the tick for which another shard's send waits.
+//
+// Failures: F94.
+func TestSupervisorLooksAtWhatWaitsAfterACrash(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+		limiter := &laterLimiter{RateLimiter: ratelimit.Local(ratelimit.SessionStart{}), from: [2]time.Time{time.Now().Add(time.Minute), time.Now().Add(2 * time.Minute)}}
+		m := newManager(t, g, shardmanager.WithRateLimiter(limiter))
+		start(t, m)
+		limiter.armed.Store(true)
+		var took [2]time.Duration
+		var all sync.WaitGroup
+		began := time.Now()
+		for shard := range 2 {
+			all.Go(func() {
+				if _, err := (events.Heartbeat{}).SendEvent(t.Context(), m.Shard(shard)); err != nil {
+					t.Errorf("shard %d: %v", shard, err)
+				}
+				took[shard] = time.Since(began)
+			})
+		}
+		all.Wait()
+		if took[0] > time.Minute+time.Second || took[1] > 2*time.Minute+time.Second || limiter.armed.Load() {
+			t.Errorf("answered after %v; still armed: %v", took, limiter.armed.Load())
+		}
+	})
+}
+
+// laterLimiter gives permits from some time on, and panics once when it is asked then.
+type laterLimiter struct {
+	ratelimit.RateLimiter
+	from  [2]time.Time
+	armed atomic.Bool
+}
+
+func (l *laterLimiter) Connection(shard int, heartbeat time.Duration) ratelimit.Bucket {
+	return &laterBucket{l.RateLimiter.Connection(shard, heartbeat), l, shard}
+}
+
+type laterBucket struct {
+	ratelimit.Bucket
+	limiter *laterLimiter
+	shard   int
+}
+
+func (b *laterBucket) Take(now time.Time) (bool, time.Time) {
+	if from := b.limiter.from[b.shard]; now.Before(from) {
+		return false, from
+	}
+	if b.limiter.armed.CompareAndSwap(true, false) {
+		panic("a bug in the limiter")
+	}
+	return b.Bucket.Take(now)
 }
 
 // TestRefusedPayloadIsBlamedAndNotRepeated: close codes 4001 and 4002 right after a write are how

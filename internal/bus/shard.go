@@ -83,11 +83,14 @@ func (s *shard) settled() (session uint64, seq int64) {
 	return at.session, at.seq
 }
 
-// settle counts that one lane is done with the item. blocking: the lane of one that blocks.
+// settle counts that one lane is done with the item, which from then on may be another event's. blocking: the
+// lane of one that blocks.
 func (s *shard) settle(it *item, blocking bool, b *Bus) {
-	done := it.left.Add(-1) == 0
-	if !done && !blocking {
-		return
+	done := false
+	if !blocking {
+		if done = it.left.Add(-1) == 0; !done {
+			return
+		}
 	}
 	s.mu.Lock()
 	drained := false
@@ -96,6 +99,7 @@ func (s *shard) settle(it *item, blocking bool, b *Bus) {
 			s.held--
 			drained = s.flows(b.cfg.LowWater)
 		}
+		done = it.left.Add(-1) == 0
 	}
 	if done {
 		s.remove(it)

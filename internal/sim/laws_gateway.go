@@ -163,6 +163,10 @@ func (c *check) restarts() {
 				c.fail("I-5 resume first", r.At, "shard %d identifies after a restart in order, session %d was not kept", r.Shard, k.session)
 			}
 			identified[id] = true
+		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " lost"): // given up, as it may be after three Resumes
+			k := live[r.Shard]
+			k.gone = true
+			live[r.Shard] = k
 		case r.Witness == Gateway && (r.What == "began" || r.What == "resumed"):
 			live[r.Shard] = known{session: r.Session, at: r.At}
 		case r.Witness == Gateway && r.What == "gone":
