@@ -170,7 +170,7 @@ func (r *Replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) 
 	if raw.Type == events.TypeRateLimited {
 		return r.rateLimited(now, raw)
 	}
-	part, ok := partOf(raw.Data)
+	part, ok := events.PartOf(raw.Data)
 	if !ok {
 		return nil // not an answer to anything; its subscribers will hear of the error
 	}

@@ -1,23 +1,23 @@
-package session
+package wire
 
 import (
 	"github.com/mailru/easyjson/jlexer"
 
-	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/events/discord"
 )
 
-// part is what tells which request an event answers.
-type part struct {
-	GuildID  events.Snowflake
+// Part is what tells which request an event answers.
+type Part struct {
+	GuildID  discord.Snowflake
 	Nonce    string
 	Index    int  // chunk_index
 	Count    int  // chunk_count
 	Endpoint bool // of VOICE_SERVER_UPDATE: there is one; without, another server will be named
 }
 
-// partOf reads it; the rest of the event, such as a thousand members, is stepped over. ok is false when
+// PartOf reads it; the rest of the event, such as a thousand members, is stepped over. ok is false when
 // the event is not what it should be.
-func partOf(data []byte) (p part, ok bool) {
+func PartOf(data []byte) (p Part, ok bool) {
 	in := jlexer.Lexer{Data: data}
 	in.Delim('{')
 	for !in.IsDelim('}') {
