@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,22 +170,22 @@ func TestUpdateForgetsNoIdentifyUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := ratelimit.SessionStart{Total: 20, Remaining: 20, ResetAfter: time.Hour, MaxConcurrency: 1}
 		queue := ratelimit.Local(start, ratelimit.WithReserve(10)).Identify()
-		written := 0
+		var written atomic.Int64
 		for shard := range 30 {
 			queue.Enqueue(shard, func(p ratelimit.Permit) {
 				if p.Err() == nil {
-					written++
+					n := int(written.Add(1))
 					p.Used()
 					told := start
-					told.Remaining = 20 - (written - 1) // this one is not known there yet
+					told.Remaining = 20 - (n - 1) // this one is not known there yet
 					told.ResetAfter = time.Until(time.Now().Add(time.Hour))
 					queue.Update(told)
 				}
 			})
 		}
 		time.Sleep(10 * time.Minute)
-		if written > 10 {
-			t.Errorf("%d Identifies: the reserve of 10 was touched", written)
+		if n := written.Load(); n > 10 {
+			t.Errorf("%d Identifies: the reserve of 10 was touched", n)
 		}
 	})
 }
