@@ -193,10 +193,7 @@ func (f *month) start(cursor session.Cursor, opts ...ratelimit.Option) {
 			m.step(session.Input{})
 			continue
 		}
-		random := f.random
-		if f.shards >= 1000 {
-			random = rand.New(rand.NewPCG(uint64(f.shards), uint64(index)))
-		}
+		random := rand.New(rand.NewPCG(f.random.Uint64(), uint64(index))) // its own, since outages go on in parallel
 		machine, err := session.NewMachine(session.Config{
 			Shard: events.ShardID{Index: index, Total: f.shards}, Identify: events.Identify{Token: "t"}, Cursor: &m.cursor, Rand: random,
 		}, m)
