@@ -153,6 +153,7 @@ func Main(name string, open func(*Run) Client) {
 			}
 		}()
 	}
+	r.get("/bench/begin", nil)
 	base := memory()
 	c := open(r)
 	t0, cpu0 := time.Now(), cpu()

@@ -112,11 +112,11 @@ func sections() []section {
 // compression is what memory each compression costs once a large guild has come for each shard.
 func compression() section {
 	s := section{
-		name: "compression", title: "Memory by compression, after one guild of 300 KB for each shard", gateway: "-events 100 -heartbeat 10s -ack-delay 20ms -max-concurrency 16000",
+		name: "compression", title: "Memory by compression, after one guild of 300 KB for each shard", gateway: "-events 100 -heartbeat 41250ms -ack-delay 20ms -max-concurrency 16000",
 		scenario: "-scenario idle -events 5 -settle 11s", rounds: 1, long: true,
 		metrics: []metric{{"rss_total_mib", "resident MiB"}, {"rss_kib_per_shard", "KiB a shard"}, {"rss_trimmed_kib_per_shard", "after a release to the system"}, {"heap_live_kib_per_shard", "live heap KiB a shard"}},
 	}
-	for _, shards := range []int{100, 1000} {
+	for _, shards := range []int{100, 1000, 16000} {
 		for _, compress := range []string{"zstd-stream", "zlib-stream", "none"} {
 			s.clients = append(s.clients, client{fmt.Sprintf("%d, %s", shards, compress), fmt.Sprintf("signalbox -timeout 5m -shards %d -compress %s", shards, compress)})
 		}
