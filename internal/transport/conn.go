@@ -43,7 +43,7 @@ const (
 	closeTimeout = time.Second
 	maxFrame     = 32 << 20
 	maxMessage   = 64 << 20
-	keepFrame    = 4 << 10 // of the buffer for compressed frames; most need less
+	readBuffer   = 512 // the WebSocket library's; see wire
 )
 
 // UserAgent is what Discord requires of its clients.
@@ -80,9 +80,7 @@ type Conn struct {
 	wire         *wire
 	inflate      inflater
 	room         room
-	frame        []byte // a compressed one; used again
 	writeTimeout time.Duration
-	maxFrame     int64
 	maxMessage   int64
 	failed       error // of Read, for good
 	closeOnce    sync.Once
@@ -117,7 +115,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: fmt.Errorf("%v", r)}
 		}
 	}()
-	dialer := websocket.Dialer{TLSClientConfig: cfg.TLS, WriteBufferPool: &writeBuffers}
+	dialer := websocket.Dialer{TLSClientConfig: cfg.TLS, WriteBufferPool: &writeBuffers, ReadBufferSize: readBuffer}
 	netDial := cfg.NetDial
 	if netDial == nil {
 		dialer.Proxy = http.ProxyFromEnvironment
@@ -147,7 +145,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 	}
 	c := &Conn{
 		ws: ws, wire: w, writeTimeout: orDefault(cfg.WriteTimeout, writeTimeout),
-		maxFrame: orDefault(cfg.MaxFrame, maxFrame), maxMessage: orDefault(cfg.MaxMessage, maxMessage),
+		maxMessage: orDefault(cfg.MaxMessage, maxMessage),
 	}
 	c.inflate = newInflater(compression, c.maxMessage)
 	w.idle = func() {
@@ -156,7 +154,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			cfg.Idle()
 		}
 	}
-	ws.SetReadLimit(c.maxFrame)
+	ws.SetReadLimit(orDefault(cfg.MaxFrame, maxFrame))
 	// The library would echo the peer's code, and 1000 or 1001 from us ends the session.
 	ws.SetCloseHandler(func(int, string) error { return nil })
 	return c, nil
@@ -164,23 +162,6 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 
 // writeBuffers are shared by all connections: each needs one only while it writes.
 var writeBuffers sync.Pool
-
-// wire is the connection below TLS and WebSocket. They read from it when what they have is used up.
-type wire struct {
-	net.Conn
-	idle func()
-	at   time.Time // of the latest read
-}
-
-// Read implements net.Conn.
-func (w *wire) Read(p []byte) (int, error) {
-	if w.idle != nil {
-		w.idle()
-	}
-	n, err := w.Conn.Read(p)
-	w.at = time.Now()
-	return n, err
-}
 
 func orDefault[T int64 | time.Duration](value, or T) T {
 	if value == 0 {
@@ -253,16 +234,14 @@ func (c *Conn) message() ([]byte, error) {
 		return nil, err
 	}
 	if kind != websocket.BinaryMessage && c.inflate.text() {
-		return c.room.fill(reader, c.maxFrame)
+		return c.room.fill(reader)
 	}
-	if c.frame, err = readAll(reader, c.frame[:0], func(b []byte) []byte { return grow(b, c.maxFrame) }); err != nil {
+	var frame sheaf
+	defer frame.free()
+	if err := frame.read(reader); err != nil {
 		return nil, err
 	}
-	payload, err := c.inflate.message(c.frame, &c.room)
-	if cap(c.frame) > keepFrame {
-		c.frame = nil
-	}
-	return payload, err
+	return c.inflate.message(frame.whole(), &c.room)
 }
 
 func (c *Conn) fail(err error) error {

@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	leastRead = 512
-	mostRoom  = 32 << 10
-	idleRoom  = 1 << 10 // whoever uses less between two waits keeps no more than this
-	largeRoom = 1 << 20
+	leastRead  = 512
+	likelyRoom = 4 << 10 // a payload that is larger mostly comes alone
+	mostRoom   = 32 << 10
+	idleRoom   = 1 << 10 // whoever uses less between two waits keeps no more than this
+	largeRoom  = 1 << 20
 )
 
 // scratch has the desks on which payloads grow that need more than was offered: each is then given away in
@@ -30,7 +31,7 @@ type room struct {
 
 // take offers an empty slice, with the room for a payload like the last.
 func (r *room) take() []byte {
-	if need := min(max(r.size+1, leastRead), 2*mostRoom); cap(r.free) < need {
+	if need := min(max(r.size+1, leastRead), likelyRoom); cap(r.free) < need {
 		r.free = make([]byte, 0, max(need, min(2*max(r.used, r.last), mostRoom)))
 	}
 	return r.free
@@ -79,10 +80,25 @@ func (r *room) keep(payload []byte) []byte {
 }
 
 // fill reads a payload.
-func (r *room) fill(reader io.Reader, limit int64) ([]byte, error) {
-	payload, err := readAll(reader, r.take(), func(b []byte) []byte { return grow(b, limit) })
-	if err != nil {
+func (r *room) fill(reader io.Reader) ([]byte, error) {
+	payload := r.take()
+	for len(payload) < cap(payload) {
+		n, err := reader.Read(payload[len(payload):cap(payload)])
+		payload = payload[:len(payload)+n]
+		if err == io.EOF {
+			return r.keep(payload), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var more sheaf
+	defer more.free()
+	if err := more.read(reader); err != nil {
 		return nil, err
+	}
+	if more.size > 0 {
+		payload = more.appendTo(append(make([]byte, 0, len(payload)+more.size), payload...))
 	}
 	return r.keep(payload), nil
 }
@@ -93,19 +109,4 @@ func (r *room) wait() {
 		r.free = nil
 	}
 	r.last, r.used = r.used, 0
-}
-
-// readAll appends what there is to read.
-func readAll(reader io.Reader, buffer []byte, grow func([]byte) []byte) ([]byte, error) {
-	for {
-		buffer = grow(buffer)
-		n, err := reader.Read(buffer[len(buffer):cap(buffer)])
-		buffer = buffer[:len(buffer)+n]
-		if err == io.EOF {
-			return buffer, nil
-		}
-		if err != nil {
-			return buffer, err
-		}
-	}
 }

@@ -1,0 +1,80 @@
+package transport
+
+import (
+	"bytes"
+	"io"
+	"sync"
+)
+
+const pageSize = 16 << 10
+
+type page [pageSize]byte
+
+// pages are lent for as long as a message is read. While it waits for a message, a connection has none,
+// but for one whose data ended just where a page did.
+var pages = sync.Pool{New: func() any { return new(page) }}
+
+// sheaf is one message as it came from the network. The zero value is empty.
+type sheaf struct {
+	first *page
+	rest  []*page
+	size  int
+	desk  *bytes.Buffer // where it lies in one piece, if it has several pages
+}
+
+// read takes all that reader has.
+func (s *sheaf) read(reader io.Reader) error {
+	for {
+		last, used := s.first, s.size
+		if n := len(s.rest); n > 0 {
+			last, used = s.rest[n-1], s.size-n*pageSize
+		}
+		if last == nil || used == pageSize {
+			last, used = pages.Get().(*page), 0
+			if s.first == nil {
+				s.first = last
+			} else {
+				s.rest = append(s.rest, last)
+			}
+		}
+		n, err := reader.Read(last[used:])
+		s.size += n
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// whole is the message in one piece, until free.
+func (s *sheaf) whole() []byte {
+	if len(s.rest) == 0 {
+		return s.first[:s.size]
+	}
+	s.desk = scratch.Get().(*bytes.Buffer)
+	return s.appendTo(s.desk.AvailableBuffer())
+}
+
+func (s *sheaf) appendTo(b []byte) []byte {
+	b = append(b, s.first[:min(s.size, pageSize)]...)
+	for i, p := range s.rest {
+		b = append(b, p[:min(s.size-(i+1)*pageSize, pageSize)]...)
+	}
+	return b
+}
+
+// free gives the pages back.
+func (s *sheaf) free() {
+	if s.first != nil {
+		pages.Put(s.first)
+	}
+	for _, p := range s.rest {
+		pages.Put(p)
+	}
+	if s.desk != nil {
+		scratch.Put(s.desk)
+	}
+	*s = sheaf{}
+}

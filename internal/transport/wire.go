@@ -1,0 +1,50 @@
+package transport
+
+import (
+	"net"
+	"time"
+)
+
+// wire is the connection below TLS and WebSocket. They read from it when what they have is used up.
+// Since thousands of connections are mostly silent, the WebSocket library's buffer is small; one that
+// was filled has more behind it, and that is read by the page.
+type wire struct {
+	net.Conn
+	idle func()
+	at   time.Time // of the latest read from the network
+	more bool      // it filled all the room there was
+	page *page     // read, and not used up
+	rest []byte    // of the page
+	err  error     // that came with it
+}
+
+// Read implements net.Conn.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.page == nil {
+		if w.err != nil {
+			return 0, w.err
+		}
+		if w.idle != nil {
+			w.idle()
+		}
+		if !w.more || len(p) >= pageSize {
+			n, err := w.Conn.Read(p)
+			// The rest of a message is no sign of more, if that was all that was asked for.
+			w.at, w.more = time.Now(), n == readBuffer && len(p) == readBuffer
+			return n, err
+		}
+		w.page = pages.Get().(*page)
+		n, err := w.Conn.Read(w.page[:])
+		w.at, w.more = time.Now(), n == pageSize
+		w.rest, w.err = w.page[:n], err
+	}
+	n := copy(p, w.rest)
+	if w.rest = w.rest[n:]; len(w.rest) == 0 {
+		pages.Put(w.page)
+		w.page, w.rest = nil, nil
+	}
+	if n == 0 {
+		return 0, w.err
+	}
+	return n, nil
+}
