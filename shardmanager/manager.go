@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -195,17 +194,6 @@ func (m *Manager) start(ctx context.Context) error {
 const startTimeout = 10 * time.Second // for the supervisor to start its shards' actors
 
 const deadLetterPause = 5 * time.Millisecond
-
-// newSystem is an actor system that logs through log. Its dead letters are throttled for a
-// moment only, since the throttle keeps a goroutine for as long.
-func newSystem(log *zap.Logger) *actor.ActorSystem {
-	logger := slog.New(zaplog.Handler(log))
-	return actor.NewActorSystem(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return logger }),
-		actor.WithDeadLetterThrottleInterval(deadLetterPause),
-		actor.WithDeadLetterRequestLogging(false),
-	)
-}
 
 // WaitReady waits until every shard is Ready. It returns early, with the reason, when that
 // will not come about by itself: a shard or the Manager has ended, or the daily budget of
