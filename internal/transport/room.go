@@ -12,7 +12,7 @@ const (
 	likelyRoom = 4 << 10 // a payload that is larger mostly comes alone
 	mostRoom   = 32 << 10
 	idleRoom   = 1 << 10 // whoever uses less between two waits keeps no more than this
-	largeRoom  = 1 << 20
+	largeRoom  = 512 << 10
 )
 
 // scratch has the desks on which payloads grow that need more than was offered: each is then given away in
@@ -23,7 +23,7 @@ var scratch = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0,
 // their own. What is given away is not used again. The zero value is ready.
 type room struct {
 	free []byte        // empty; its capacity is what is left
-	used int           // since the last wait
+	used int           // since the last wait, of shared room
 	last int           // between the two waits before
 	size int           // of the last payload: the next may be alike
 	desk *bytes.Buffer // from scratch: where the payload is that grew
@@ -62,11 +62,11 @@ func grow(buffer []byte, limit int64) []byte {
 // keep gives the payload away that begins where take said, or has moved since.
 func (r *room) keep(payload []byte) []byte {
 	r.size = len(payload)
-	r.used += len(payload)
 	switch {
 	case r.desk != nil && cap(payload) == r.desk.Cap():
 		payload = slices.Clone(payload)
 	case cap(r.free) > 0 && cap(payload) > 0 && &r.free[:1][0] == &payload[:1][0]:
+		r.used += len(payload)
 		r.free = payload[len(payload):]
 		payload = payload[:len(payload):len(payload)]
 	case cap(payload) > largeRoom && cap(payload) > 2*len(payload):
