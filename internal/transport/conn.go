@@ -43,7 +43,7 @@ const (
 	closeTimeout = time.Second
 	maxFrame     = 32 << 20
 	maxMessage   = 64 << 20
-	readBuffer   = 512 // the WebSocket library's; see wire
+	readBuffer   = 1 << 10 // the WebSocket library's; see wire
 )
 
 // UserAgent is what Discord requires of its clients.
@@ -294,6 +294,7 @@ func (c *Conn) Write(payload []byte) error {
 	if err := c.ws.WriteMessage(websocket.TextMessage, payload); err != nil {
 		return &readError{err}
 	}
+	_ = c.wire.SetWriteDeadline(time.Time{}) // or its timer would wake the process for nothing; the next write sets it anew
 	return nil
 }
 

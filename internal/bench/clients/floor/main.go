@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strconv"
 	"sync"
 	"time"
@@ -152,7 +153,7 @@ func (s *shard) loop(interval time.Duration) {
 			time.AfterFunc(interval, beat)
 		}
 	}
-	time.AfterFunc(interval*time.Duration(s.id%100+1)/101, beat)
+	time.AfterFunc(time.Duration(rand.Int64N(int64(interval))), beat) // as the protocol asks for
 	for {
 		b, err := s.read()
 		if err != nil {
