@@ -148,18 +148,11 @@ func (d *Decoder) count() int {
 		switch rest[i] {
 		case '"':
 			any = true
-			for i++; ; i++ { // to the quote that no backslash precedes
-				quote := bytes.IndexByte(rest[min(i, len(rest)):], '"')
-				if quote < 0 {
-					return commas + 1
-				}
-				escape := bytes.IndexByte(rest[i:i+quote], '\\')
-				if escape < 0 {
-					i += quote
-					break
-				}
-				i += escape + 1 // and the loop goes past what is escaped
+			end := quoted(rest[i+1:])
+			if end < 0 {
+				return commas + 1
 			}
+			i += end
 		case '{', '[':
 			depth++
 			any = true

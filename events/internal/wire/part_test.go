@@ -1,0 +1,53 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/signalbox-go/signalbox/events/discord"
+)
+
+func TestPartOf(t *testing.T) {
+	members := `[{"user":{"username":"a \\\" } ] \\\\"},"roles":[["]"]]},{}]`
+	for data, want := range map[string]Part{
+		`{}`: {},
+		`{"members":` + members + `,"guild_id":"7","nonce":"n\"1","chunk_index":2,"chunk_count":3}`:                {GuildID: 7, Nonce: `n"1`, Index: 2, Count: 3},
+		`{"guild_id":"7","not_found":[],"chunk_count":1,"x":{"nonce":"of x","y":{}},"z":null,"w":-1.5e3,"b":true}`: {GuildID: 7, Count: 1},
+		` { "endpoint" : "e" , "x" : [ ] , "guild_id" : "7" } `:                                                    {GuildID: 7, Endpoint: true},
+		`{"endpoint":null,"nonce":null}`: {},
+	} {
+		if got, ok := PartOf([]byte(data)); !ok || got != want {
+			t.Errorf("%s: %+v %v, want %+v", data, got, ok, want)
+		}
+		for cut := range len(bytes.TrimSpace([]byte(data))) {
+			if got, ok := PartOf([]byte(data)[:cut]); ok {
+				t.Errorf("%s: %+v of what is not whole", data[:cut], got)
+			}
+		}
+	}
+	for _, data := range []string{`[]`, `null`, `7`, `{"guild_id":[]}`, `{"chunk_index":{}}`, `{"nonce":[1]}`, `{"a":[}`, `{"a":[],}x`, `{"a" []}`, `{"a":[]"b":1}`, `{"guild_id":x,"b":[]}`} {
+		if got, ok := PartOf([]byte(data)); ok {
+			t.Errorf("%s: %+v", data, got)
+		}
+	}
+}
+
+// What is stepped over does not change what is read, wherever it stands.
+func FuzzPartOf(f *testing.F) {
+	f.Add([]byte(`[{"a":"\""}]`))
+	f.Add([]byte(`"}"`))
+	f.Add([]byte(`{"b":[1,2,{"c":null}]}`))
+	f.Fuzz(func(t *testing.T, other []byte) {
+		if !json.Valid(other) {
+			PartOf(other) // must not panic
+			return
+		}
+		want := Part{GuildID: discord.Snowflake(7), Nonce: "n", Index: 1, Count: 2}
+		data := fmt.Appendf(nil, `{"other":%s,"guild_id":"7","nonce":"n","and":%s,"chunk_index":1,"chunk_count":2}`, other, other)
+		if got, ok := PartOf(data); !ok || got != want {
+			t.Fatalf("%s: %+v %v", data, got, ok)
+		}
+	})
+}
