@@ -188,20 +188,14 @@ func (m *Machine) ready(raw events.Raw) {
 		m.host.Odd(fmt.Errorf("session: %.32q came before READY", raw.Type))
 		return
 	}
-	var ready struct {
-		SessionID events.Secret `json:"session_id"`
-		ResumeURL events.Secret `json:"resume_gateway_url"`
-		User      struct {
-			ID events.Snowflake `json:"id"`
-		} `json:"user"`
-	}
-	if err := json.Unmarshal(raw.Data, &ready); err != nil || ready.SessionID == "" {
+	ready, ok := events.PartOf(raw.Data)
+	if !ok || ready.SessionID == "" {
 		m.host.Odd(errors.New("session: READY names no session: it works, but cannot be resumed"))
 		ready.SessionID, ready.ResumeURL = "", ""
 	}
 	m.cursor.clear()
 	m.cursor.SessionID, m.cursor.ResumeURL = ready.SessionID, ready.ResumeURL
-	m.cursor.User = ready.User.ID
+	m.cursor.User = ready.User
 	m.cursor.Session++
 	m.ladder.resumes, m.ladder.dials, m.ladder.tooLarge, m.ladder.ready = 0, 0, 0, m.now
 	m.become(Ready, time.Time{}, Change{})

@@ -8,13 +8,19 @@ import (
 	"github.com/signalbox-go/signalbox/events/discord"
 )
 
-// Part is what tells which request an event answers.
+// Part is what a session needs of an event: which request it answers, or which session begins.
 type Part struct {
+	ID       discord.Snowflake
 	GuildID  discord.Snowflake
 	Nonce    string
 	Index    int  // chunk_index
 	Count    int  // chunk_count
 	Endpoint bool // of VOICE_SERVER_UPDATE: there is one; without, another server will be named
+
+	// Of READY.
+	SessionID discord.Secret
+	ResumeURL discord.Secret    // resume_gateway_url
+	User      discord.Snowflake // the bot
 }
 
 // PartOf reads it; the rest of the event, such as a thousand members, is stepped over, and whether it is valid
@@ -28,8 +34,14 @@ func PartOf(data []byte) (p Part, ok bool) {
 		switch {
 		case in.IsNull():
 			in.Skip()
+		case key == "id":
+			in.AddError(p.ID.UnmarshalJSON(in.Raw()))
 		case key == "guild_id":
 			in.AddError(p.GuildID.UnmarshalJSON(in.Raw()))
+		case key == "session_id":
+			p.SessionID = discord.Secret(in.String())
+		case key == "resume_gateway_url":
+			p.ResumeURL = discord.Secret(in.String())
 		case key == "nonce":
 			p.Nonce = in.String()
 		case key == "chunk_index":
@@ -40,12 +52,19 @@ func PartOf(data []byte) (p Part, ok bool) {
 			p.Endpoint = true
 			in.SkipRecursive()
 		case in.Ok() && (in.IsDelim('[') || in.IsDelim('{')):
-			rest := in.Data[in.GetPos():]
-			end := closing(rest)
-			if end < 0 {
+			value := in.Data[in.GetPos()-1:]
+			end := closing(value[1:]) + 1
+			if end == 0 {
 				return Part{}, false
 			}
-			in = jlexer.Lexer{Data: rest[end:]}
+			in = jlexer.Lexer{Data: value[end:]}
+			if key == "user" {
+				user, ok := PartOf(value[:end])
+				if !ok {
+					return Part{}, false
+				}
+				p.User = user.ID
+			}
 		default:
 			in.Skip()
 		}

@@ -13,9 +13,10 @@ func TestPartOf(t *testing.T) {
 	members := `[{"user":{"username":"a \\\" } ] \\\\"},"roles":[["]"]]},{}]`
 	for data, want := range map[string]Part{
 		`{}`: {},
-		`{"members":` + members + `,"guild_id":"7","nonce":"n\"1","chunk_index":2,"chunk_count":3}`:                {GuildID: 7, Nonce: `n"1`, Index: 2, Count: 3},
-		`{"guild_id":"7","not_found":[],"chunk_count":1,"x":{"nonce":"of x","y":{}},"z":null,"w":-1.5e3,"b":true}`: {GuildID: 7, Count: 1},
-		` { "endpoint" : "e" , "x" : [ ] , "guild_id" : "7" } `:                                                    {GuildID: 7, Endpoint: true},
+		`{"members":` + members + `,"guild_id":"7","nonce":"n\"1","chunk_index":2,"chunk_count":3}`:                                  {GuildID: 7, Nonce: `n"1`, Index: 2, Count: 3},
+		`{"guild_id":"7","not_found":[],"chunk_count":1,"x":{"nonce":"of x","y":{}},"z":null,"w":-1.5e3,"b":true}`:                   {GuildID: 7, Count: 1},
+		` { "endpoint" : "e" , "x" : [ ] , "guild_id" : "7" } `:                                                                      {GuildID: 7, Endpoint: true},
+		`{"v":10,"user":{"x":{"id":"3"},"id":"9","y":[{"id":"4"}]},"guilds":[{"id":"5"}],"session_id":"s","resume_gateway_url":"u"}`: {SessionID: "s", ResumeURL: "u", User: 9},
 		`{"endpoint":null,"nonce":null}`: {},
 	} {
 		if got, ok := PartOf([]byte(data)); !ok || got != want {
@@ -27,7 +28,7 @@ func TestPartOf(t *testing.T) {
 			}
 		}
 	}
-	for _, data := range []string{`[]`, `null`, `7`, `{"guild_id":[]}`, `{"chunk_index":{}}`, `{"nonce":[1]}`, `{"a":[}`, `{"a":[],}x`, `{"a" []}`, `{"a":[]"b":1}`, `{"guild_id":x,"b":[]}`} {
+	for _, data := range []string{`[]`, `null`, `7`, `{"guild_id":[]}`, `{"chunk_index":{}}`, `{"nonce":[1]}`, `{"user":[]}`, `{"user":{"id":{}}}`, `{"session_id":1}`, `{"a":[}`, `{"a":[],}x`, `{"a" []}`, `{"a":[]"b":1}`, `{"guild_id":x,"b":[]}`} {
 		if got, ok := PartOf([]byte(data)); ok {
 			t.Errorf("%s: %+v", data, got)
 		}
