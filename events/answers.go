@@ -61,11 +61,19 @@ func (e RequestGuildMembers) SendEvent(ctx context.Context, to Sender) (GuildMem
 	for i := range answer.Events {
 		chunk, bad := decodeAnswer[GuildMembersChunk](&answer.Events[i])
 		err = errors.Join(err, bad)
-		members.Members = append(members.Members, chunk.Members...)
-		members.NotFound = append(members.NotFound, chunk.NotFound...)
-		members.Presences = append(members.Presences, chunk.Presences...)
+		members.Members = extend(members.Members, chunk.Members)
+		members.NotFound = extend(members.NotFound, chunk.NotFound)
+		members.Presences = extend(members.Presences, chunk.Presences)
 	}
 	return members, err
+}
+
+// extend appends more to list; the first that comes becomes the list.
+func extend[T any](list, more []T) []T {
+	if list == nil && len(more) > 0 {
+		return more
+	}
+	return append(list, more...)
 }
 
 // Chunks asks for the members, and yields each part of the answer as it arrives, so that a large

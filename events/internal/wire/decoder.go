@@ -58,6 +58,9 @@ func Decode(data []byte, one func(*Decoder)) error {
 
 // explain makes an error that quotes nothing: a payload may hold secrets.
 func explain(err error) error {
+	if err == nil {
+		return nil
+	}
 	var lexer *jlexer.LexerError
 	if errors.As(err, &lexer) {
 		return fmt.Errorf("%.80s at byte %d", lexer.Reason, lexer.Offset)
@@ -290,16 +293,19 @@ func Float[T ~float64](d *Decoder, v *T) {
 
 // Snowflake reads an id, as a string or a number.
 func Snowflake(d *Decoder, v *discord.Snowflake) {
-	if d.null() {
+	if !d.null() {
+		snowflake(&d.Lexer, v)
+	}
+}
+
+func snowflake(in *jlexer.Lexer, v *discord.Snowflake) {
+	if in.CurrentToken() == jlexer.TokenNumber {
+		*v = discord.Snowflake(in.Uint64())
 		return
 	}
-	if d.CurrentToken() == jlexer.TokenNumber {
-		*v = discord.Snowflake(d.Uint64())
-		return
-	}
-	id, err := discord.ParseSnowflake(d.UnsafeString())
+	id, err := discord.ParseSnowflake(in.UnsafeString())
 	if err != nil {
-		d.AddError(err)
+		in.AddError(err)
 	}
 	*v = id
 }

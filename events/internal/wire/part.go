@@ -35,9 +35,9 @@ func PartOf(data []byte) (p Part, ok bool) {
 		case in.IsNull():
 			in.Skip()
 		case key == "id":
-			in.AddError(p.ID.UnmarshalJSON(in.Raw()))
+			snowflake(&in, &p.ID)
 		case key == "guild_id":
-			in.AddError(p.GuildID.UnmarshalJSON(in.Raw()))
+			snowflake(&in, &p.GuildID)
 		case key == "session_id":
 			p.SessionID = discord.Secret(in.String())
 		case key == "resume_gateway_url":
