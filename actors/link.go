@@ -19,8 +19,8 @@ import (
 const CreditLimit = batches * batchLimit
 
 const (
-	batches    = 4  // under way
-	batchLimit = 16 // frames in one
+	batches    = 2  // under way
+	batchLimit = 32 // frames in one
 )
 
 // batch is what came at one moment. Reader → shard.
