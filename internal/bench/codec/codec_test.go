@@ -16,7 +16,7 @@ import (
 )
 
 var raws = func() (list []events.Raw) {
-	for _, e := range tape.Generate(1, 4000, 1) {
+	for _, e := range tape.Generate(1, 4000, 1, false) {
 		raw, err := events.Peek(e.Payload)
 		if err != nil {
 			panic(err)

@@ -80,10 +80,11 @@ func main() {
 	flag.IntVar(&s.members, "members", 1000, "members per GUILD_MEMBERS_CHUNK when a request sets no limit")
 	flag.DurationVar(&s.ackDelay, "ack-delay", 0, "delay of heartbeat acks, standing in for a round trip")
 	flag.BoolVar(&s.enforce, "enforce", false, "close connections over the send limit, answer early identifies with invalid session")
+	small := flag.Bool("small-guilds", false, "no large guilds on the tape")
 	dump := flag.String("dump", "", "write the tape's payloads to this file, one per line, and exit")
 	flag.Parse()
 
-	s.events = tape.Generate(seed, n, firstOfTape)
+	s.events = tape.Generate(seed, n, firstOfTape, *small)
 	if *dump != "" {
 		var b bytes.Buffer
 		for _, e := range s.events {

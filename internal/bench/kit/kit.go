@@ -42,7 +42,7 @@ var ErrUnsupported = fmt.Errorf("unsupported")
 // Run is one benchmark run: its settings, and what the adapter reports to.
 type Run struct {
 	Server   string // host:port of gateserver
-	Scenario string // flood, idle, request, startup
+	Scenario string // flood, idle, growth, request, startup
 	Shards   int
 	Compress string // none, payload, zlib-stream, zstd-stream
 	Handler  string // raw: count every event; message: count typed MESSAGE_CREATE
@@ -116,12 +116,12 @@ type result map[string]any
 func Main(name string, open func(*Run) Client) {
 	r := &Run{done: make(chan struct{}), allReady: make(chan struct{}), target: -1}
 	flag.StringVar(&r.Server, "server", "127.0.0.1:7711", "gateserver's address")
-	flag.StringVar(&r.Scenario, "scenario", "flood", "flood, idle, request or startup")
+	flag.StringVar(&r.Scenario, "scenario", "flood", "flood, idle, growth, request or startup")
 	flag.IntVar(&r.Shards, "shards", 1, "shards to connect")
 	flag.StringVar(&r.Compress, "compress", "none", "none, payload, zlib-stream, zstd-stream")
 	flag.StringVar(&r.Handler, "handler", "raw", "raw or message")
 	flag.StringVar(&r.Variant, "variant", "default", "default, lean, or one of the adapter's own")
-	flag.IntVar(&r.Events, "events", 10000, "events per shard (flood), warm-up events per shard (idle), requests (request)")
+	flag.IntVar(&r.Events, "events", 10000, "events per shard (flood, growth), warm-up events per shard (idle), requests (request)")
 	window := flag.Int("window", 256, "outstanding requests in the request scenario's throughput part")
 	settle := flag.Duration("settle", 10*time.Second, "idle time before and during the idle measurement")
 	timeout := flag.Duration("timeout", 2*time.Minute, "give up after this long")
@@ -178,6 +178,12 @@ func Main(name string, open func(*Run) Client) {
 		r.flood(res)
 	case "idle":
 		r.idle(res, base, *settle)
+	case "growth": // idle, then flood
+		n := r.Events
+		r.Events = 0
+		r.idle(res, base, *settle)
+		r.Events = n
+		r.flood(res)
 	case "request":
 		r.request(res, c, *window)
 	case "startup":

@@ -124,18 +124,24 @@ func compression() section {
 	return s
 }
 
-// growth is one table of this library alone, at rest and in a flood of as many events in all.
+// growth is one table of this library, beside the floor with zstd, at rest and then in a flood of half a million events in all, without large guilds.
 func growth() section {
 	s := section{
-		name: "growth", title: "Growth: idle, by number of shards", gateway: "-events 100 -heartbeat 10s -ack-delay 20ms -max-concurrency 16000",
-		scenario: "-scenario idle -events 0 -settle 12s", rounds: 1, long: true,
+		name: "growth", title: "Growth, by number of shards: at rest, and in a flood", gateway: "-events 64000 -small-guilds -heartbeat 10s -ack-delay 20ms -max-concurrency 16000",
+		scenario: "-scenario growth -settle 12s", rounds: 1, long: true,
 		metrics: append(idleMetrics[:len(idleMetrics):len(idleMetrics)], metric{"rss_total_mib", "resident MiB in all"}, metric{"late_p50_ms", "heartbeats late, p50 ms"},
-			metric{"late_p999_ms", "p99.9 ms"}, metric{"late_max_ms", "at most"}, metric{"startup_s", "started in s"}),
+			metric{"late_p999_ms", "p99.9 ms"}, metric{"late_max_ms", "at most"}, metric{"startup_s", "started in s"},
+			metric{"events_per_s", "flood: events/s"}, metric{"cpu_s_per_million", "CPU s per 10⁶ events"}, metric{"allocs_per_event", "allocations an event"}, metric{"max_rss_mib", "peak MiB"}),
 	}
 	for _, compress := range []string{"zstd-stream", "zlib-stream"} {
 		for _, shards := range []int{1, 8, 64, 512, 1000, 4096, 16000} {
-			s.clients = append(s.clients, client{fmt.Sprintf("%d, %s", shards, compress), fmt.Sprintf("signalbox -timeout 5m -shards %d -compress %s", shards, compress)})
+			s.clients = append(s.clients, client{fmt.Sprintf("%d, %s", shards, compress),
+				fmt.Sprintf("signalbox -timeout 5m -shards %d -compress %s -events %d", shards, compress, min(64000, 512000/shards))})
 		}
+	}
+	for _, shards := range []int{1, 8, 64, 512, 1000, 4096, 16000} { // what does not come from us
+		s.clients = append(s.clients, client{fmt.Sprintf("floor, %d, zstd-stream", shards),
+			fmt.Sprintf("floor -timeout 5m -shards %d -compress zstd-stream -events %d", shards, min(64000, 512000/shards))})
 	}
 	for compress, most := range map[string]float64{"zstd-stream": 2048, "zlib-stream": 1536} {
 		most16 := fmt.Sprintf("16000, %s", compress)
