@@ -13,6 +13,7 @@ require (
 	github.com/gorilla/websocket v1.5.3
 	github.com/klauspost/compress v1.20.3
 	github.com/signalbox-go/signalbox v0.0.0
+	github.com/valyala/gozstd v1.27.0
 )
 
 require (
