@@ -43,7 +43,7 @@ const (
 	closeTimeout = time.Second
 	maxFrame     = 32 << 20
 	maxMessage   = 64 << 20
-	readBuffer   = 1 << 10 // the WebSocket library's; see wire
+	readBuffer   = 512 // the WebSocket library's; see wire
 )
 
 // UserAgent is what Discord requires of its clients.
