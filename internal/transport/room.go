@@ -55,6 +55,8 @@ func grow(buffer []byte, limit int64) []byte {
 		return buffer
 	case size >= limit/8 && size <= limit:
 		return slices.Grow(buffer, int(limit+1)-len(buffer))
+	case size >= largeRoom:
+		return slices.Grow(buffer, 3*cap(buffer)) // fewer steps leave less behind
 	}
 	return slices.Grow(buffer, max(cap(buffer), leastRead))
 }
