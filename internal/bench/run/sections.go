@@ -143,7 +143,11 @@ func growth() section {
 		s.clients = append(s.clients, client{fmt.Sprintf("floor, %d, zstd-stream", shards),
 			fmt.Sprintf("floor -timeout 5m -shards %d -compress zstd-stream -events %d", shards, min(64000, 512000/shards))})
 	}
-	for compress, most := range map[string]float64{"zstd-stream": 2048, "zlib-stream": 1536} {
+	for _, of := range []struct {
+		compress string
+		most     float64
+	}{{"zstd-stream", 2048}, {"zlib-stream", 1536}} {
+		compress, most := of.compress, of.most
 		most16 := fmt.Sprintf("16000, %s", compress)
 		s.goals = append(s.goals, goal{"resident MiB", "rss_total_mib", most16, "", most, 0}, goal{"heartbeats late by, p99.9 ms", "late_p999_ms", most16, "", 250, 0},
 			goal{"resident KiB a shard", "rss_kib_per_shard", most16, fmt.Sprintf("1000, %s", compress), 1.1, 0},
