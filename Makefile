@@ -36,12 +36,12 @@ fuzz: ## run each fuzz target for a minute
 bench: ## this library, the floor and its peers over loopback: writes the tables of docs/benchmarks.md (15 minutes)
 	cd internal/bench && ulimit -n 20000 && go run ./run -o ../../docs/benchmarks.md
 
-growth: ## the tables of docs/benchmarks.md up to 16,000 shards (10 minutes, 2 GiB)
+growth: ## the tables of docs/benchmarks.md up to 16,000 shards (20 minutes, 16 GiB)
 	cd internal/bench && ulimit -n 20000 && go run ./run -only growth,compression -o ../../docs/benchmarks.md
 
 benchmicro: ## micro-benchmarks of the ways through the house
 	go test -run '^$$' -bench . -benchmem ./actors ./events ./session ./ratelimit ./internal/bus ./internal/transport ./shardmanager
-	cd internal/bench && go test -run '^$$' -bench . -benchmem ./codec
+	cd internal/bench && go test -run '^$$' -bench . -benchmem ./codec ./inflate
 
 benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main
 	bash internal/bench/compare.sh $(OLD) $(NEW)

@@ -34,14 +34,8 @@ func trim(registry *actor.ProcessRegistryValue) {
 		return
 	}
 	few := &actor.SliceMap{LocalPIDs: slices.Clone(all[:registryBuckets])}
-	for i, bucket := range all {
-		if bucket.IsEmpty() {
-			continue
-		}
-		for id, process := range bucket.Items() {
-			all[i].Remove(id)
-			few.GetBucket(id).Set(id, process)
-		}
+	for _, bucket := range all[registryBuckets:] { // a multiple of few: who is among the first of all stays there
+		bucket.IterCb(func(id string, process any) { few.GetBucket(id).Set(id, process) })
 	}
 	registry.LocalPIDs = few
 }

@@ -303,6 +303,8 @@ func (c *Conn) Write(payload []byte) error {
 // first call counts.
 func (c *Conn) Close(code events.CloseCode, reason string) {
 	c.closeOnce.Do(func() {
+		// A write that ends just now takes back the deadline set here, and TLS has one of its own for its farewell.
+		defer time.AfterFunc(closeTimeout, func() { _ = c.wire.Close() }).Stop()
 		if code != events.CloseNone {
 			// A failure changes nothing: the connection ends here either way.
 			_ = c.ws.WriteControl(websocket.CloseMessage,

@@ -161,6 +161,7 @@ func (s *stream) object(frame []byte, room *room, limit int64, open func(io.Read
 			return nil, fmt.Errorf("%w: more than one message in a frame", errInflate)
 		case whole:
 			s.left = append(s.left[:0], frame[len(frame)-s.source.Len():]...)
+			s.source.Reset(nil) // the frame was lent
 			return room.keep(payload), nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errInflate, err)

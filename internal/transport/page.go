@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -10,8 +11,8 @@ const pageSize = 16 << 10
 
 type page [pageSize]byte
 
-// pages are lent for as long as a message is read. While it waits for a message, a connection has none,
-// but for one whose data ended just where a page did.
+// pages are lent for as long as a message is read. A connection that waits for one has none,
+// but for one whose data ended just where a page did, or the WebSocket library's buffer.
 var pages = sync.Pool{New: func() any { return new(page) }}
 
 // sheaf is one message as it came from the network. The zero value is empty.
@@ -54,7 +55,7 @@ func (s *sheaf) whole() []byte {
 		return s.first[:s.size]
 	}
 	s.desk = scratch.Get().(*bytes.Buffer)
-	return s.appendTo(s.desk.AvailableBuffer())
+	return s.appendTo(slices.Grow(s.desk.AvailableBuffer(), s.size))
 }
 
 func (s *sheaf) appendTo(b []byte) []byte {

@@ -15,8 +15,8 @@ const (
 	largeRoom  = 512 << 10
 )
 
-// scratch has the desks on which payloads grow that need more than was offered: each is then given away in
-// as much as it needs. Whoever has one does not wait for anything.
+// scratch has the desks on which payloads grow that need more than was offered, to be given away in as much as
+// they need, and on which frames of several pages are put together. No desk is kept while the network is waited for.
 var scratch = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, largeRoom)) }}
 
 // room is where payloads are put, one behind the other, so that most of them need no memory of

@@ -1,9 +1,11 @@
 package transport_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/zlib"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +61,24 @@ func TestCheckURL(t *testing.T) {
 // peer is a server whose connection is given to f.
 func peer(t *testing.T, f func(ws *websocket.Conn, r *http.Request)) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(upgrade(f))
+	t.Cleanup(server.Close)
+	return "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+// tlsPeer is a peer behind TLS, with what its client needs.
+func tlsPeer(t *testing.T, f func(ws *websocket.Conn, r *http.Request)) (string, transport.Config) {
+	t.Helper()
+	server := httptest.NewTLSServer(upgrade(f))
+	t.Cleanup(server.Close)
+	trusted := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	return "ws" + strings.TrimPrefix(server.URL, "http"), transport.Config{
+		TLS: &tls.Config{RootCAs: trusted}, Hosts: []string{server.Listener.Addr().String()},
+	}
+}
+
+func upgrade(f func(ws *websocket.Conn, r *http.Request)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		upgrader := websocket.Upgrader{}
 		ws, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
@@ -67,9 +86,7 @@ func peer(t *testing.T, f func(ws *websocket.Conn, r *http.Request)) string {
 		}
 		defer ws.Close()
 		f(ws, r)
-	}))
-	t.Cleanup(server.Close)
-	return "ws" + strings.TrimPrefix(server.URL, "http")
+	})
 }
 
 func dial(t *testing.T, url string, cfg transport.Config) *transport.Conn {
@@ -127,7 +144,7 @@ func object(n int, random *rand.Rand) string {
 // Failures: F78, F80.
 func TestMessagesComeWhole(t *testing.T) {
 	t.Parallel()
-	for kind, encode := range encoders() {
+	for kind := range encoders() {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(1, 1))
@@ -148,7 +165,8 @@ func TestMessagesComeWhole(t *testing.T) {
 				total += n
 				sent = append(sent, object(n, random))
 			}
-			url := peer(t, func(ws *websocket.Conn, r *http.Request) {
+			send := func(ws *websocket.Conn, _ *http.Request) {
+				encode, random := encoders()[kind], rand.New(rand.NewPCG(2, 2))
 				for _, payload := range sent {
 					frame := encode(payload)
 					for kind == events.CompressionZlib && len(frame) > 700 && random.IntN(2) == 0 {
@@ -157,14 +175,20 @@ func TestMessagesComeWhole(t *testing.T) {
 					}
 					_ = ws.WriteMessage(websocket.BinaryMessage, frame)
 				}
-			})
-			c := dial(t, url, transport.Config{Compression: kind})
-			for i, want := range sent {
-				got, err := c.Read()
-				if err != nil || string(got) != want {
-					t.Fatalf("message %d of %d bytes: got %d bytes, %v", i, len(want), len(got), err)
+			}
+			check := func(c *transport.Conn) {
+				t.Helper()
+				for i, want := range sent {
+					got, err := c.Read()
+					if err != nil || string(got) != want {
+						t.Fatalf("message %d of %d bytes: got %d bytes, %v", i, len(want), len(got), err)
+					}
 				}
 			}
+			check(dial(t, peer(t, send), transport.Config{Compression: kind}))
+			url, cfg := tlsPeer(t, send)
+			cfg.Compression = kind
+			check(dial(t, url, cfg)) // TLS reads by the record
 		})
 	}
 }
@@ -363,6 +387,37 @@ func TestCloseWithWritesAndReads(t *testing.T) {
 	if err := c.Write([]byte("{}")); err == nil {
 		t.Error("a write after Close succeeded")
 	}
+}
+
+// deaf is a connection whose deadlines for writes have no effect, as if each were taken back by a write that
+// ended just then.
+type deaf struct{ net.Conn }
+
+func (deaf) SetWriteDeadline(time.Time) error { return nil }
+
+// TestCloseIsBounded: a peer that takes nothing any more does not hold Close.
+//
+// Failures: F113.
+func TestCloseIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go func() {
+			if request, err := http.ReadRequest(bufio.NewReader(theirs)); err == nil {
+				_, _ = io.WriteString(theirs, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
+					acceptKey(request.Header.Get("Sec-WebSocket-Key"))+"\r\n\r\n")
+			}
+		}()
+		c := dial(t, "ws://localhost", transport.Config{NetDial: func(context.Context, string, string) (net.Conn, error) { return deaf{ours}, nil }})
+		begin := time.Now()
+		c.Close(events.CloseUnknownError, "")
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("Close took %v", took)
+		}
+		if _, err := c.Read(); err == nil {
+			t.Error("something was read after Close")
+		}
+	})
 }
 
 func FuzzInflate(f *testing.F) {

@@ -7,7 +7,8 @@ import (
 
 // wire is the connection below TLS and WebSocket. They read from it when what they have is used up.
 // Since thousands of connections are mostly silent, the WebSocket library's buffer is small; one that
-// was filled has more behind it, and that is read by the page.
+// was filled has more behind it, and that is read by the page. Under TLS, which reads by the record into
+// a buffer of its own, there are no pages.
 type wire struct {
 	net.Conn
 	idle func()
@@ -43,7 +44,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		pages.Put(w.page)
 		w.page, w.rest = nil, nil
 	}
-	if n == 0 {
+	if n == 0 && w.page == nil {
 		return 0, w.err
 	}
 	return n, nil

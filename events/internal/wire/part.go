@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"io"
 
 	"github.com/mailru/easyjson/jlexer"
 
@@ -10,7 +11,6 @@ import (
 
 // Part is what a session needs of an event: which request it answers, or which session begins.
 type Part struct {
-	ID       discord.Snowflake
 	GuildID  discord.Snowflake
 	Nonce    string
 	Index    int  // chunk_index
@@ -34,8 +34,6 @@ func PartOf(data []byte) (p Part, ok bool) {
 		switch {
 		case in.IsNull():
 			in.Skip()
-		case key == "id":
-			snowflake(&in, &p.ID)
 		case key == "guild_id":
 			snowflake(&in, &p.GuildID)
 		case key == "session_id":
@@ -51,28 +49,48 @@ func PartOf(data []byte) (p Part, ok bool) {
 		case key == "endpoint":
 			p.Endpoint = true
 			in.SkipRecursive()
-		case in.Ok() && (in.IsDelim('[') || in.IsDelim('{')):
-			value := in.Data[in.GetPos()-1:]
-			end := closing(value[1:]) + 1
-			if end == 0 {
-				return Part{}, false
-			}
-			in = jlexer.Lexer{Data: value[end:]}
-			if key == "user" {
-				user, ok := PartOf(value[:end])
-				if !ok {
-					return Part{}, false
-				}
-				p.User = user.ID
-			}
+		case key == "user":
+			p.User = idOf(&in)
 		default:
-			in.Skip()
+			skip(&in)
 		}
 		in.WantComma()
 	}
 	in.Delim('}')
 	in.Consumed()
 	return p, in.Error() == nil
+}
+
+// idOf steps over an object, but for its id.
+func idOf(in *jlexer.Lexer) (id discord.Snowflake) {
+	in.Delim('{')
+	for !in.IsDelim('}') {
+		key := in.UnsafeFieldName(false)
+		in.WantColon()
+		if key == "id" && !in.IsNull() {
+			snowflake(in, &id)
+		} else {
+			skip(in)
+		}
+		in.WantComma()
+	}
+	in.Delim('}')
+	return id
+}
+
+// skip steps over any value: over an array or an object by their brackets, without a look into it.
+func skip(in *jlexer.Lexer) {
+	if opens := in.IsDelim('[') || in.IsDelim('{'); !in.Ok() || !opens {
+		in.Skip()
+		return
+	}
+	value := in.Data[in.GetPos():]
+	end := closing(value)
+	if end < 0 {
+		in.AddError(io.ErrUnexpectedEOF)
+		return
+	}
+	*in = jlexer.Lexer{Data: value[end:]}
 }
 
 // closing is where the brackets end that were opened before data: behind the last. -1: they do not.
@@ -96,19 +114,20 @@ func closing(data []byte) int {
 	return -1
 }
 
-// quoted is the length of a string that began before data, with the quote that no backslash precedes. -1: it
-// does not end.
+// quoted is the length of a string that began before data, with its closing quote. -1: it does not end.
 func quoted(data []byte) int {
-	for from := 0; from < len(data); {
+	for from := 0; ; {
 		quote := bytes.IndexByte(data[from:], '"')
 		if quote < 0 {
 			return -1
 		}
-		escape := bytes.IndexByte(data[from:from+quote], '\\')
-		if escape < 0 {
-			return from + quote + 1
+		end := from + quote
+		escapes := end // those before from stand before another quote
+		for escapes > from && data[escapes-1] == '\\' {
+			escapes--
 		}
-		from += escape + 2 // past what is escaped
+		if from = end + 1; (end-escapes)%2 == 0 {
+			return from
+		}
 	}
-	return -1
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/signalbox-go/signalbox/events/discord"
@@ -17,7 +18,9 @@ func TestPartOf(t *testing.T) {
 		`{"guild_id":"7","not_found":[],"chunk_count":1,"x":{"nonce":"of x","y":{}},"z":null,"w":-1.5e3,"b":true}`:                   {GuildID: 7, Count: 1},
 		` { "endpoint" : "e" , "x" : [ ] , "guild_id" : "7" } `:                                                                      {GuildID: 7, Endpoint: true},
 		`{"v":10,"user":{"x":{"id":"3"},"id":"9","y":[{"id":"4"}]},"guilds":[{"id":"5"}],"session_id":"s","resume_gateway_url":"u"}`: {SessionID: "s", ResumeURL: "u", User: 9},
-		`{"endpoint":null,"nonce":null}`: {},
+		`{"endpoint":null,"nonce":null,"user":null}`:                                                                                 {},
+		`{"user":{"user":{"id":"3"},"id":"9"},"x":"a\\\"\\"}`:                                                                        {User: 9},
+		`{"user":{"id":null,"user":[{"user":{}}]},"guild_id":"7","id":5}`:                                                            {GuildID: 7},
 	} {
 		if got, ok := PartOf([]byte(data)); !ok || got != want {
 			t.Errorf("%s: %+v %v, want %+v", data, got, ok, want)
@@ -28,9 +31,26 @@ func TestPartOf(t *testing.T) {
 			}
 		}
 	}
-	for _, data := range []string{`[]`, `null`, `7`, `{"guild_id":[]}`, `{"chunk_index":{}}`, `{"nonce":[1]}`, `{"user":[]}`, `{"user":{"id":{}}}`, `{"session_id":1}`, `{"a":[}`, `{"a":[],}x`, `{"a" []}`, `{"a":[]"b":1}`, `{"guild_id":x,"b":[]}`} {
+	for _, data := range []string{`[]`, `null`, `7`, `{"guild_id":[]}`, `{"chunk_index":{}}`, `{"nonce":[1]}`, `{"user":[]}`, `{"user":"9"}`, `{"user":9}`, `{"user":{"id":{}}}`, `{"session_id":1}`, `{"a":[}`, `{"a":[],}x`, `{"a" []}`, `{"a":[]"b":1}`, `{"guild_id":x,"b":[]}`} {
 		if got, ok := PartOf([]byte(data)); ok {
 			t.Errorf("%s: %+v", data, got)
+		}
+	}
+}
+
+// TestPartOfIsLinear: neither depth nor escapes cost more than their bytes. By their square it would take minutes.
+func TestPartOfIsLinear(t *testing.T) {
+	t.Parallel()
+	const n = 4 << 20
+	for name, data := range map[string]string{
+		"users in each other": strings.Repeat(`{"user":`, n) + `{"id":"9"}` + strings.Repeat(`}`, n),
+		"escapes":             `{"x":["` + strings.Repeat(`\n`, n) + `"],"user":{}}`,
+		"escaped quotes":      `{"x":["` + strings.Repeat(`\"`, n) + `"],"user":{}}`,
+		"backslashes":         `{"x":["` + strings.Repeat(`\\`, n) + `"],"user":{}}`,
+		"arrays":              `{"x":` + strings.Repeat(`[`, n) + strings.Repeat(`]`, n) + `,"user":{}}`,
+	} {
+		if part, ok := PartOf([]byte(data)); !ok || part != (Part{}) {
+			t.Errorf("%s: %+v %v", name, part, ok)
 		}
 	}
 }

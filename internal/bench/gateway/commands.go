@@ -149,7 +149,7 @@ func (c *conn) identify(d []byte, now time.Time) error {
 		g = fmt.Appendf(g, `{"unavailable":true,"id":"%d"}`, uint64(700000000000000000)+uint64(i*s.maxConc+c.shard[0])<<22)
 	}
 	s.mu.Lock()
-	s.sess[c.id] = &session{}
+	s.sess[c.id] = &session{seq: firstOfTape - 1} // READY
 	s.mu.Unlock()
 	c.wmu.Lock()
 	c.seq = 0

@@ -54,10 +54,13 @@ func (s *server) socket(w http.ResponseWriter, r *http.Request) {
 	c.send(fmt.Appendf(nil, `{"t":null,"s":null,"op":10,"d":{"heartbeat_interval":%d,"_trace":["bench"]}}`, s.hb.Milliseconds()))
 	_ = c.read() // it says how the connection ended, which does not matter
 	nc.Close()
+	c.wmu.Lock()
+	id, seq := c.id, c.seq
+	c.wmu.Unlock()
 	s.mu.Lock()
 	delete(s.conns, c)
-	if se := s.sess[c.id]; se != nil {
-		se.seq = max(se.seq, c.seq)
+	if se := s.sess[id]; se != nil {
+		se.seq = max(se.seq, seq)
 	}
 	s.mu.Unlock()
 	s.stats.Closed.Add(1)

@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -171,15 +172,9 @@ func (s *server) count(r *http.Request) int {
 // start plays the first n events of the tape to every ready connection.
 func (s *server) start(w http.ResponseWriter, r *http.Request) {
 	n := s.count(r)
-	s.mu.Lock()
-	var conns []*conn
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
-	s.mu.Unlock()
 	s.stats.FloodNanos.Store(0)
 	played := 0
-	for _, c := range conns {
+	for _, c := range s.open() {
 		c.wmu.Lock()
 		ok := c.ready && !c.playing
 		if ok {
@@ -195,16 +190,22 @@ func (s *server) start(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"connections":%d}`, played)
 }
 
+func (s *server) open() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.conns))
+}
+
 // playing notes what a session is played, so that it can be sent again.
 func (s *server) playing(id string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if se := s.sess[id]; se != nil {
 		se.played = 0
-		if se.seq <= firstOfTape-1 {
+		if se.seq == firstOfTape-1 {
 			se.played = n
 		}
-		se.seq = max(se.seq, firstOfTape-1) + int64(n)
+		se.seq += int64(n)
 	}
 }
 
@@ -249,8 +250,7 @@ func (s *server) report(w http.ResponseWriter, r *http.Request) {
 // sweep counts connections that are overdue with their heartbeat.
 func (s *server) sweep() {
 	for range time.Tick(s.hb / 2) {
-		s.mu.Lock()
-		for c := range s.conns {
+		for _, c := range s.open() { // one that is being written to does not hold the others
 			c.wmu.Lock()
 			if !c.lastHB.IsZero() && time.Since(c.lastHB) > s.hb*5/4+time.Second {
 				s.stats.MissedHeartbeat.Add(1)
@@ -258,6 +258,5 @@ func (s *server) sweep() {
 			}
 			c.wmu.Unlock()
 		}
-		s.mu.Unlock()
 	}
 }
