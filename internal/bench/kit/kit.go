@@ -153,8 +153,24 @@ func Main(name string, open func(*Run) Client) {
 			}
 		}()
 	}
+	startProfile := func() {
+		if *profile == "" {
+			return
+		}
+		f, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			fatal(err)
+		}
+	}
+	defer pprof.StopCPUProfile()
 	r.get("/bench/begin", nil)
 	base := memory()
+	if r.Scenario == "startup" {
+		startProfile()
+	}
 	c := open(r)
 	t0, cpu0 := time.Now(), cpu()
 	if err := c.Open(context.Background()); err != nil {
@@ -163,15 +179,8 @@ func Main(name string, open func(*Run) Client) {
 	<-r.allReady
 	res["startup_s"], res["startup_cpu_s"] = time.Since(t0).Seconds(), cpu()-cpu0
 
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err == nil {
-			err = pprof.StartCPUProfile(f)
-		}
-		if err != nil {
-			fatal(err)
-		}
-		defer pprof.StopCPUProfile()
+	if r.Scenario != "startup" {
+		startProfile()
 	}
 	switch r.Scenario {
 	case "flood":

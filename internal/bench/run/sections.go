@@ -47,7 +47,7 @@ func idle(shards int, compress string, goals ...goal) section {
 		name: fmt.Sprintf("idle-%d-%s", shards, compress), title: fmt.Sprintf("Idle: %d shards, %s", shards, compress),
 		gateway:  "-events 100 -heartbeat 6s -ack-delay 20ms -max-concurrency 4000",
 		scenario: fmt.Sprintf("-scenario idle -events 0 -settle 7s -shards %d -compress %s", shards, compress),
-		clients:  both, metrics: idleMetrics, rounds: 3, goals: append(goals,
+		clients:  both, metrics: idleMetrics, rounds: 5, goals: append(goals,
 			goal{"resident memory", "rss_kib_per_shard", "signalbox", "floor", 1.25, 0},
 			goal{"goroutines a shard", "goroutines_per_shard", "signalbox", "", 2, 0},
 			goal{"CPU of heartbeating", "cpu_us_per_beat", "signalbox", "floor", 1.25, 0}),
@@ -59,7 +59,7 @@ func afterBurst(compress string, most float64) section {
 		name: "burst-" + compress, title: "Idle after one guild of 300 KB for each of 1,000 shards, " + compress,
 		gateway:  "-events 100 -heartbeat 6s -ack-delay 20ms",
 		scenario: "-scenario idle -events 5 -settle 7s -shards 1000 -compress " + compress,
-		clients:  both, metrics: idleMetrics, rounds: 3,
+		clients:  both, metrics: idleMetrics, rounds: 5,
 		goals: []goal{{"resident memory", "rss_kib_per_shard", "signalbox", "floor", most, 0},
 			{"resident memory after a release to the system", "rss_trimmed_kib_per_shard", "signalbox", "floor", most, 0}},
 	}
