@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -63,13 +64,19 @@ func main() {
 	}
 }
 
-// build makes the gateway's and the clients' programs.
+// build makes the programs of the gateway, of the clients, and of the actors' benchmarks.
 func build(ctx context.Context) (string, error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return "", err
 	}
 	command := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./gateway", "./clients/...")
+	command.Stdout, command.Stderr = os.Stderr, os.Stderr
+	if err := command.Run(); err != nil {
+		return dir, err
+	}
+	command = exec.CommandContext(ctx, "go", "test", "-c", "-o", filepath.Join(dir, "actors.test"), "./actors")
+	command.Dir = filepath.Join("..", "..")
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	return dir, command.Run()
 }
@@ -78,6 +85,9 @@ type result map[string]any
 
 // run runs all clients for the rounds, mostly after one that does not count.
 func (s section) run(ctx context.Context, dir string, rounds int) (string, error) {
+	if s.gateway == "" {
+		return s.table(ctx, dir, rounds)
+	}
 	gateway := exec.CommandContext(ctx, filepath.Join(dir, "gateway"), append(strings.Fields(s.gateway), "-addr", address)...)
 	gateway.Stderr = os.Stderr
 	if err := gateway.Start(); err != nil {
@@ -90,6 +100,19 @@ func (s section) run(ctx context.Context, dir string, rounds int) (string, error
 	if err := await(ctx); err != nil {
 		return "", err
 	}
+	table, err := s.table(ctx, dir, rounds)
+	if err != nil {
+		return "", err
+	}
+	broken, err := misbehaviour()
+	if broken != "" {
+		table += fmt.Sprintf("\nMisbehaviour of all clients that the gateway counted: %s.\n", broken)
+	}
+	return table, err
+}
+
+// table runs the clients, in turn.
+func (s section) table(ctx context.Context, dir string, rounds int) (string, error) {
 	results := make([][]result, len(s.clients))
 	first := -1
 	if s.rounds > 0 { // what takes long needs no round to warm up
@@ -107,11 +130,7 @@ func (s section) run(ctx context.Context, dir string, rounds int) (string, error
 			log.Printf("  round %d: %s", round+1, c.label)
 		}
 	}
-	broken, err := misbehaviour()
-	if err != nil {
-		return "", err
-	}
-	return s.table(results, rounds, broken), nil
+	return s.write(results, rounds), nil
 }
 
 func await(ctx context.Context) error {
@@ -129,14 +148,19 @@ func await(ctx context.Context) error {
 }
 
 func (s section) one(ctx context.Context, dir string, c client) (result, error) {
-	words := strings.Fields(c.command)
-	args := append(append(words[1:], "-server", address), strings.Fields(s.scenario)...)
+	words := append(strings.Fields(c.command+" -server "+address), strings.Fields(s.scenario)...)
+	if s.gateway == "" {
+		words = append(strings.Fields(s.scenario), c.command)
+	}
 	var errors bytes.Buffer
-	command := exec.CommandContext(ctx, filepath.Join(dir, words[0]), args...)
+	command := exec.CommandContext(ctx, filepath.Join(dir, words[0]), words[1:]...)
 	command.Stderr = &errors
 	out, err := command.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, errors.String())
+	}
+	if s.gateway == "" {
+		return benchmark(string(out))
 	}
 	var got result
 	if err := json.Unmarshal(out, &got); err != nil {
@@ -146,6 +170,26 @@ func (s section) one(ctx context.Context, dir string, c client) (result, error) 
 		return nil, fmt.Errorf("the client reported %v errors: %s", n, errors.String())
 	}
 	return got, nil
+}
+
+// benchmark reads the one line that Go's benchmarks print: a name, a number of runs, and figures with their units.
+func benchmark(out string) (result, error) {
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line)
+		if !strings.HasPrefix(line, "Benchmark") || len(fields) < 4 {
+			continue
+		}
+		got := result{}
+		for i := 2; i+1 < len(fields); i += 2 {
+			figure, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				return nil, err
+			}
+			got[fields[i+1]] = figure
+		}
+		return got, nil
+	}
+	return nil, fmt.Errorf("no benchmark in %q", out)
 }
 
 // misbehaviour is what the gateway has seen of it.
@@ -171,9 +215,13 @@ func misbehaviour() (string, error) {
 	return strings.Join(seen, ", "), nil
 }
 
-func (s section) table(results [][]result, rounds int, broken string) string {
+func (s section) write(results [][]result, rounds int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n`%s` against `gateway %s`, %d rounds: medians (range).\n\n| client |", s.title, s.scenario, s.gateway, rounds)
+	against := ""
+	if s.gateway != "" {
+		against = fmt.Sprintf(" against `gateway %s`", s.gateway)
+	}
+	fmt.Fprintf(&b, "### %s\n\n`%s`%s, %d rounds: medians (range).\n\n| client |", s.title, s.scenario, against, rounds)
 	for _, m := range s.metrics {
 		fmt.Fprintf(&b, " %s |", m.head)
 	}
@@ -191,9 +239,6 @@ func (s section) table(results [][]result, rounds int, broken string) string {
 	for _, g := range s.goals {
 		b.WriteString(s.judge(g, results))
 	}
-	if broken != "" {
-		fmt.Fprintf(&b, "\nMisbehaviour of all clients that the gateway counted: %s.\n", broken)
-	}
 	return b.String()
 }
 
@@ -206,22 +251,19 @@ func (s section) judge(g goal, results [][]result) string {
 	if g.to != "" {
 		what += " to that of " + g.to
 		for i, base := range values(results[index(g.to)], g.metric) {
-			figures[i] /= base
+			if g.is == "≤ +" {
+				figures[i] -= base
+			} else {
+				figures[i] /= base
+			}
 		}
 	}
-	bound, held := "", false
 	got := median(figures)
-	switch {
-	case g.most > 0:
-		bound, held = "≤ "+number(g.most), got <= g.most
-	default:
-		bound, held = "≥ "+number(g.least), got >= g.least
-	}
 	verdict := "missed"
-	if held {
+	if g.is == "≥" && got >= g.bound || g.is != "≥" && got <= g.bound {
 		verdict = "held"
 	}
-	return fmt.Sprintf("| %s %s | %s | %s |\n", what, bound, number(got), verdict)
+	return fmt.Sprintf("| %s %s %s | %s | %s |\n", what, g.is, number(g.bound), number(got), verdict)
 }
 
 // values are one metric of one client, by round.
