@@ -36,7 +36,7 @@ fuzz: ## run each fuzz target for a minute
 bench: ## this library, the floor and its peers over loopback: writes the tables of docs/benchmarks.md (20 minutes)
 	cd internal/bench && ulimit -n 20000 && go run ./run -o ../../docs/benchmarks.md
 
-growth: ## the tables of docs/benchmarks.md up to 16,000 shards (45 minutes, 16 GiB)
+growth: ## the tables of docs/benchmarks.md up to 16,000 shards (35 minutes, 16 GiB)
 	cd internal/bench && ulimit -n 20000 && go run ./run -only growth,compression -o ../../docs/benchmarks.md
 
 benchmicro: ## micro-benchmarks of the ways through the house
