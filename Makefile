@@ -40,7 +40,7 @@ growth: ## the tables of docs/benchmarks.md up to 16,000 shards (35 minutes, 16 
 	cd internal/bench && ulimit -n 20000 && go run ./run -only growth,compression -o ../../docs/benchmarks.md
 
 benchmicro: ## micro-benchmarks of the ways through the house
-	go test -run '^$$' -bench . -benchmem ./actors ./events ./session ./ratelimit ./internal/bus ./internal/transport ./shardmanager
+	go test -run '^$$' -bench . -benchmem ./actors ./events ./events/internal/wire ./session ./ratelimit ./internal/bus ./internal/transport ./shardmanager
 	cd internal/bench && go test -run '^$$' -bench . -benchmem ./codec ./inflate
 
 benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main

@@ -5,7 +5,7 @@ set -euo pipefail
 old=${1:?usage: compare.sh OLD NEW [packages…]} new=${2:?usage: compare.sh OLD NEW [packages…]}
 shift 2
 packages=("$@")
-[ ${#packages[@]} -gt 0 ] || packages=(./events ./session ./ratelimit ./internal/bus ./internal/transport ./actors)
+[ ${#packages[@]} -gt 0 ] || packages=(./events ./events/internal/wire ./session ./ratelimit ./internal/bus ./internal/transport ./actors)
 dir=$(mktemp -d)
 trap 'git worktree remove --force "$dir/old" >/dev/null 2>&1; git worktree remove --force "$dir/new" >/dev/null 2>&1; rm -rf "$dir"' EXIT
 for side in old new; do

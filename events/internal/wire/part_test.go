@@ -72,3 +72,16 @@ func FuzzPartOf(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkPartOf reads an answer with a thousand members.
+func BenchmarkPartOf(b *testing.B) {
+	const member = `{"user":{"username":"m\"ember","id":"800000000000000001","bot":false,"avatar":null},"roles":["800000000000000001"],"nick":null,"joined_at":"2021-01-01T00:00:00.000000+00:00","flags":0},`
+	data := []byte(`{"not_found":[],"members":[` + strings.TrimSuffix(strings.Repeat(member, 1000), ",") + `],"guild_id":"7","chunk_index":0,"chunk_count":1,"nonce":"n"}`)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if part, ok := PartOf(data); !ok || part.Count != 1 {
+			b.Fatal("not read")
+		}
+	}
+}
