@@ -254,6 +254,9 @@ func (c *Conn) fail(err error) error {
 	case !errors.Is(err, ErrMessageTooLarge) && !errors.Is(err, errInflate):
 		err = &readError{err}
 	}
+	if !errors.Is(err, ErrMessageTooLarge) && !errors.Is(err, errInflate) { // a decoder that has failed is not used again
+		c.inflate.end()
+	}
 	c.failed = err
 	return err
 }

@@ -13,3 +13,12 @@ func NewInflater(kind events.Compression, limit int64) func(frame []byte) ([]byt
 func Inflate(kind events.Compression, limit int64, frame []byte) ([]byte, error) {
 	return NewInflater(kind, limit)(frame)
 }
+
+// Connection inflates the first frame of a connection that then ends.
+func Connection(kind events.Compression, frame []byte) error {
+	i := newInflater(kind, 1<<20)
+	var room room
+	_, err := i.message(frame, &room)
+	i.end()
+	return err
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
@@ -20,6 +21,7 @@ var errInflate = errors.New("transport: broken compressed stream")
 type inflater interface {
 	message(frame []byte, room *room) ([]byte, error)
 	text() bool // text frames are payloads as they are
+	end()       // between two messages: what can be used again is given to other connections
 }
 
 func newInflater(compression events.Compression, limit int64) inflater {
@@ -37,8 +39,11 @@ type plain struct{ limit int64 }
 
 func (plain) text() bool { return true }
 
+func (plain) end() {}
+
 func (p plain) message(frame []byte, room *room) ([]byte, error) {
-	reader, err := zlib.NewReader(bytes.NewReader(frame))
+	source := bytes.NewReader(frame)
+	reader, err := openZlib(source)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errInflate, err)
 	}
@@ -51,6 +56,8 @@ func (p plain) message(frame []byte, room *room) ([]byte, error) {
 		case int64(len(payload)) > p.limit:
 			return nil, fmt.Errorf("%w: over %d bytes inflated", ErrMessageTooLarge, p.limit)
 		case err == io.EOF:
+			source.Reset(nil) // the frame was lent
+			zlibDecoders.Put(reader)
 			return room.keep(payload), nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errInflate, err)
@@ -85,7 +92,14 @@ func (z *zlibStream) message(frame []byte, room *room) ([]byte, error) {
 	return z.stream.object(frame, room, z.limit, openZlib)
 }
 
-func openZlib(from io.Reader) (io.Reader, error) { return zlib.NewReader(from) }
+func (z *zlibStream) end() { z.stream.end(&zlibDecoders) }
+
+func openZlib(from io.Reader) (io.Reader, error) {
+	if decoder, ok := zlibDecoders.Get().(io.Reader); ok {
+		return decoder, decoder.(zlib.Resetter).Reset(from, nil)
+	}
+	return zlib.NewReader(from)
+}
 
 // zstdStream is zstd-stream: one zstd frame for the connection, and one message in each
 // WebSocket message.
@@ -102,10 +116,19 @@ func (z *zstdStream) message(frame []byte, room *room) ([]byte, error) {
 	return z.stream.object(frame, room, z.limit, openZstd)
 }
 
+func (z *zstdStream) end() { z.stream.end(&zstdDecoders) }
+
 // openZstd: without concurrency it does not read ahead, and has no goroutine to end.
 func openZstd(from io.Reader) (io.Reader, error) {
+	if decoder, ok := zstdDecoders.Get().(*zstd.Decoder); ok {
+		return decoder, decoder.Reset(from)
+	}
 	return zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
 }
+
+// zlibDecoders and zstdDecoders are those of connections that have ended. A new zstd decoder has half a MiB of window, of
+// which a silent connection never touches most; but from memory that was used before it is zeroed, and so touched, in whole.
+var zlibDecoders, zstdDecoders sync.Pool
 
 // stream inflates one endless compressed stream, message by message. A decoder that is asked
 // for bytes which have not come is broken for good. Mostly it shows that it has given all that it
@@ -167,6 +190,14 @@ func (s *stream) object(frame []byte, room *room, limit int64, open func(io.Read
 			return nil, fmt.Errorf("%w: %w", errInflate, err)
 		}
 	}
+}
+
+// end gives the decoder away.
+func (s *stream) end(decoders *sync.Pool) {
+	if s.decoder != nil {
+		decoders.Put(s.decoder)
+	}
+	*s = stream{}
 }
 
 // opens reports whether an object may begin with c, and closes whether it may end here.

@@ -196,6 +196,56 @@ func TestMessagesComeWhole(t *testing.T) {
 	}
 }
 
+// TestConnectionAfterConnection: what a connection leaves to the next is no part of what that one reads, whether the peer
+// closes it, is lost within a message, or sends what cannot be read.
+//
+// Failures: F79.
+func TestConnectionAfterConnection(t *testing.T) {
+	t.Parallel()
+	for kind := range encoders() {
+		for part := range 4 { // at the same time, so that they take over from each other
+			t.Run(fmt.Sprint(kind, part), func(t *testing.T) {
+				t.Parallel()
+				random := rand.New(rand.NewPCG(uint64(part), 3))
+				for n := range 24 {
+					var sent []string
+					for range random.IntN(12) {
+						sent = append(sent, object(20+random.IntN(1+random.IntN(200_000)), random))
+					}
+					url := peer(t, func(ws *websocket.Conn, _ *http.Request) {
+						encode := encoders()[kind]
+						for _, payload := range sent {
+							_ = ws.WriteMessage(websocket.BinaryMessage, encode(payload))
+						}
+						last := encode(`{"op":0,"d":"` + strings.Repeat("lost", 100) + `"}`)
+						switch n % 3 {
+						case 0:
+							_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4000, ""), time.Now().Add(time.Second))
+						case 1: // a frame longer than what comes
+							_, _ = ws.NetConn().Write(append([]byte{0x82, 126, 0xff, 0xff}, last[:10]...))
+						case 2:
+							last[len(last)/2] ^= 0xff
+							_ = ws.WriteMessage(websocket.BinaryMessage, append(last, "and no more of it"...))
+						}
+					})
+					c := dial(t, url, transport.Config{Compression: kind})
+					for i, want := range sent {
+						if got, err := c.Read(); err != nil || string(got) != want {
+							t.Fatalf("connection %d, message %d of %d bytes: got %d bytes, %v", n, i, len(want), len(got), err)
+						}
+					}
+					for range 5 {
+						if _, err := c.Read(); err != nil {
+							break
+						}
+					}
+					c.Close(events.CloseNone, "")
+				}
+			})
+		}
+	}
+}
+
 // TestZlibSplitAtEveryByte cuts a message into two frames at every place.
 // Failures: F78.
 func TestZlibSplitAtEveryByte(t *testing.T) {
@@ -449,6 +499,22 @@ func BenchmarkRead(b *testing.B) {
 				frame := encode(payload)
 				b.StartTimer()
 				if _, err := inflate(frame); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkConnection is what the first messages of a connection cost when there were others before.
+func BenchmarkConnection(b *testing.B) {
+	for _, kind := range []events.Compression{events.CompressionZlib, events.CompressionZstd} {
+		b.Run(string(kind), func(b *testing.B) {
+			encode := encoders()[kind]
+			hello := encode(`{"op":10,"d":{"heartbeat_interval":41250}}`)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := transport.Connection(kind, hello); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -106,6 +106,7 @@ func main() {
 	mux.HandleFunc("/bench/begin", s.begin)
 	mux.HandleFunc("/bench/info", s.info)
 	mux.HandleFunc("/bench/start", s.start)
+	mux.HandleFunc("/bench/drop", s.drop)
 	mux.HandleFunc("/bench/stats", s.report)
 	mux.HandleFunc("/", s.socket)
 	l, err := net.Listen("tcp", s.addr)
@@ -188,6 +189,13 @@ func (s *server) start(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	fmt.Fprintf(w, `{"connections":%d}`, played)
+}
+
+// drop ends every connection, without a close frame.
+func (s *server) drop(http.ResponseWriter, *http.Request) {
+	for _, c := range s.open() {
+		c.c.Close()
+	}
 }
 
 func (s *server) open() []*conn {

@@ -47,6 +47,7 @@ type Run struct {
 	Compress string // none, payload, zlib-stream, zstd-stream
 	Handler  string // raw: count every event; message: count typed MESSAGE_CREATE
 	Variant  string // default or lean: the client's defaults, or state and extras off
+	Drops    int    // how often all connections are lost before the idle measurement
 	Events   int
 
 	MaxConcurrency int
@@ -124,6 +125,7 @@ func Main(name string, open func(*Run) Client) {
 	flag.IntVar(&r.Events, "events", 10000, "events per shard (flood, growth), warm-up events per shard (idle), requests (request)")
 	window := flag.Int("window", 256, "outstanding requests in the request scenario's throughput part")
 	settle := flag.Duration("settle", 10*time.Second, "idle time before and during the idle measurement")
+	flag.IntVar(&r.Drops, "drops", 0, "how often all connections are lost before the idle measurement")
 	timeout := flag.Duration("timeout", 2*time.Minute, "give up after this long")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the scenario here")
 	allocations := flag.String("memprofile", "", "write a profile of all allocations here")
@@ -255,6 +257,10 @@ func (r *Run) idle(res result, base mem, settle time.Duration) {
 	if r.Events > 0 {
 		r.play(r.Events)
 	}
+	for range r.Drops {
+		time.Sleep(settle)
+		r.get("/bench/drop", nil)
+	}
 	time.Sleep(settle)
 	m := memory()
 	per := func(a, b uint64) float64 { return (float64(a) - float64(b)) / float64(r.Shards) / 1024 }
@@ -321,6 +327,7 @@ func (r *Run) request(res result, c Client, window int) {
 }
 
 type tapeInfo struct {
+	Drops    int
 	Events   int            `json:"events"`
 	Types    map[string]int `json:"types"`
 	RawBytes int            `json:"raw_bytes"`

@@ -99,6 +99,12 @@ func sections() []section {
 	}
 	return append(all, afterBurst("zstd-stream", 0.85), afterBurst("zlib-stream", 0.7),
 		section{
+			name: "reconnects", title: "Idle: 1000 shards, zstd-stream, after all connections were lost", gateway: "-events 100 -heartbeat 30s -ack-delay 20ms",
+			scenario: "-scenario idle -events 0 -settle 10s -shards 1000 -compress zstd-stream", rounds: 3,
+			clients: []client{{"never", "signalbox"}, {"three times", "signalbox -drops 3"}},
+			metrics: []metric{{"rss_kib_per_shard", "resident KiB a shard"}, {"rss_trimmed_kib_per_shard", "after a release to the system"}, {"heap_live_kib_per_shard", "live heap KiB a shard"}, {"max_rss_mib", "peak MiB"}},
+		},
+		section{
 			name: "request", title: "One request: RequestGuildMembers to its chunk", gateway: "-events 100", scenario: "-scenario request -events 3000",
 			clients: []client{{"floor", "floor -compress zstd-stream"}, {"signalbox", "signalbox -compress zstd-stream"}, {"discordgo", "discordgo -variant lean"}, {"disgo", "disgo -variant gateway -compress zstd-stream"}},
 			metrics: []metric{{"request_p50_us", "p50 µs"}, {"request_p99_us", "p99 µs"}, {"requests_per_s", "requests/s, 256 at once"}, {"request_cpu_us", "CPU µs"}},
