@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -53,17 +54,18 @@ const DefaultQueueLimit = 1024
 // Fleet is what the actors of one application share, and what outlives their crashes. Its
 // methods are safe for concurrent use and ask no actor.
 type Fleet struct {
-	cfg     SupervisorConfig
-	log     *zap.Logger
-	serial  atomic.Uint64
-	links   sync.WaitGroup // the goroutines that dial and read
-	hub     atomic.Pointer[[]subscriber]
-	url     atomic.Pointer[string]
-	pacer   *pacer
-	mu      sync.RWMutex
-	total   int
-	shards  map[int]*record
-	started bool
+	cfg      SupervisorConfig
+	log      *zap.Logger
+	serial   atomic.Uint64
+	links    sync.WaitGroup // the goroutines that dial and read
+	hub      atomic.Pointer[[]subscriber]
+	url      atomic.Pointer[string]
+	pacer    *pacer
+	decoders transport.Decoders
+	mu       sync.RWMutex
+	total    int
+	shards   map[int]*record
+	started  bool
 }
 
 type subscriber struct {

@@ -27,7 +27,7 @@ func (h host) Connect(conn uint64, url events.Secret) {
 		url = events.Secret(*s.fleet.url.Load())
 	}
 	cfg := transport.Config{
-		Compression: s.fleet.cfg.Compression, NetDial: s.fleet.cfg.NetDial, Hosts: s.fleet.cfg.GatewayHosts,
+		Compression: s.fleet.cfg.Compression, Decoders: &s.fleet.decoders, NetDial: s.fleet.cfg.NetDial, Hosts: s.fleet.cfg.GatewayHosts,
 	}
 	turn := s.fleet.pacer.turn(s.now)
 	if turn.After(s.now) {

@@ -26,6 +26,7 @@ import (
 // Config says how to connect. The zero value is ready.
 type Config struct {
 	Compression  events.Compression // empty: zstd-stream
+	Decoders     *Decoders          // shared by connections that follow each other; nil: they are not
 	NetDial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	Hosts        []string      // allowed besides Discord's; see CheckURL
 	TLS          *tls.Config   // nil: the system's roots
@@ -147,7 +148,11 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 		ws: ws, wire: w, writeTimeout: orDefault(cfg.WriteTimeout, writeTimeout),
 		maxMessage: orDefault(cfg.MaxMessage, maxMessage),
 	}
-	c.inflate = newInflater(compression, c.maxMessage)
+	decoders := cfg.Decoders
+	if decoders == nil {
+		decoders = new(Decoders)
+	}
+	c.inflate = newInflater(compression, c.maxMessage, decoders)
 	w.idle = func() {
 		c.room.wait()
 		if cfg.Idle != nil {

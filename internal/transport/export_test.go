@@ -4,7 +4,7 @@ import "github.com/signalbox-go/signalbox/events"
 
 // NewInflater is an inflater for tests.
 func NewInflater(kind events.Compression, limit int64) func(frame []byte) ([]byte, error) {
-	i := newInflater(kind, limit)
+	i := newInflater(kind, limit, new(Decoders))
 	var room room
 	return func(frame []byte) ([]byte, error) { return i.message(frame, &room) }
 }
@@ -15,8 +15,8 @@ func Inflate(kind events.Compression, limit int64, frame []byte) ([]byte, error)
 }
 
 // Connection inflates the first frame of a connection that then ends.
-func Connection(kind events.Compression, frame []byte) error {
-	i := newInflater(kind, 1<<20)
+func Connection(kind events.Compression, decoders *Decoders, frame []byte) error {
+	i := newInflater(kind, 1<<20, decoders)
 	var room room
 	_, err := i.message(frame, &room)
 	i.end()

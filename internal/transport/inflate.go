@@ -24,18 +24,42 @@ type inflater interface {
 	end()       // between two messages: what can be used again is given to other connections
 }
 
-func newInflater(compression events.Compression, limit int64) inflater {
+func newInflater(compression events.Compression, limit int64, decoders *Decoders) inflater {
 	switch compression {
 	case events.CompressionZlib:
-		return &zlibStream{limit: limit}
+		return &zlibStream{limit: limit, stream: stream{open: decoders.openZlib, ended: &decoders.zlib}}
 	case events.CompressionZstd:
-		return &zstdStream{limit: limit}
+		return &zstdStream{limit: limit, stream: stream{open: decoders.openZstd, ended: &decoders.zstd}}
 	}
-	return plain{limit}
+	return plain{limit, decoders}
+}
+
+// Decoders are those of connections that have ended: they serve those that come. A new zstd decoder has half a MiB of
+// window, of which a silent connection never touches most; but where memory was used before, it is zeroed, and so
+// touched, in whole. The zero value is ready. Safe for concurrent use. (Not shared by all there is, since a zstd
+// decoder has a channel, which must not leave a synctest bubble.)
+type Decoders struct{ zlib, zstd sync.Pool }
+
+func (d *Decoders) openZlib(from io.Reader) (io.Reader, error) {
+	if decoder, ok := d.zlib.Get().(io.Reader); ok {
+		return decoder, decoder.(zlib.Resetter).Reset(from, nil)
+	}
+	return zlib.NewReader(from)
+}
+
+// openZstd: without concurrency it does not read ahead, and has no goroutine to end.
+func (d *Decoders) openZstd(from io.Reader) (io.Reader, error) {
+	if decoder, ok := d.zstd.Get().(*zstd.Decoder); ok {
+		return decoder, decoder.Reset(from)
+	}
+	return zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
 }
 
 // plain takes binary frames as whole zlib streams: payload compression.
-type plain struct{ limit int64 }
+type plain struct {
+	limit    int64
+	decoders *Decoders
+}
 
 func (plain) text() bool { return true }
 
@@ -43,7 +67,7 @@ func (plain) end() {}
 
 func (p plain) message(frame []byte, room *room) ([]byte, error) {
 	source := bytes.NewReader(frame)
-	reader, err := openZlib(source)
+	reader, err := p.decoders.openZlib(source)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errInflate, err)
 	}
@@ -57,7 +81,7 @@ func (p plain) message(frame []byte, room *room) ([]byte, error) {
 			return nil, fmt.Errorf("%w: over %d bytes inflated", ErrMessageTooLarge, p.limit)
 		case err == io.EOF:
 			source.Reset(nil) // the frame was lent
-			zlibDecoders.Put(reader)
+			p.decoders.zlib.Put(reader)
 			return room.keep(payload), nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", errInflate, err)
@@ -89,17 +113,10 @@ func (z *zlibStream) message(frame []byte, room *room) ([]byte, error) {
 		}
 		frame, z.pending = z.pending, nil
 	}
-	return z.stream.object(frame, room, z.limit, openZlib)
+	return z.stream.object(frame, room, z.limit)
 }
 
-func (z *zlibStream) end() { z.stream.end(&zlibDecoders) }
-
-func openZlib(from io.Reader) (io.Reader, error) {
-	if decoder, ok := zlibDecoders.Get().(io.Reader); ok {
-		return decoder, decoder.(zlib.Resetter).Reset(from, nil)
-	}
-	return zlib.NewReader(from)
-}
+func (z *zlibStream) end() { z.stream.end() }
 
 // zstdStream is zstd-stream: one zstd frame for the connection, and one message in each
 // WebSocket message.
@@ -113,22 +130,10 @@ const zstdWindow = 8 << 20 // the gateway has been seen to use 256 KiB
 func (*zstdStream) text() bool { return false }
 
 func (z *zstdStream) message(frame []byte, room *room) ([]byte, error) {
-	return z.stream.object(frame, room, z.limit, openZstd)
+	return z.stream.object(frame, room, z.limit)
 }
 
-func (z *zstdStream) end() { z.stream.end(&zstdDecoders) }
-
-// openZstd: without concurrency it does not read ahead, and has no goroutine to end.
-func openZstd(from io.Reader) (io.Reader, error) {
-	if decoder, ok := zstdDecoders.Get().(*zstd.Decoder); ok {
-		return decoder, decoder.Reset(from)
-	}
-	return zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
-}
-
-// zlibDecoders and zstdDecoders are those of connections that have ended. A new zstd decoder has half a MiB of window, of
-// which a silent connection never touches most; but from memory that was used before it is zeroed, and so touched, in whole.
-var zlibDecoders, zstdDecoders sync.Pool
+func (z *zstdStream) end() { z.stream.end() }
 
 // stream inflates one endless compressed stream, message by message. A decoder that is asked
 // for bytes which have not come is broken for good. Mostly it shows that it has given all that it
@@ -138,18 +143,20 @@ type stream struct {
 	source  bytes.Reader
 	decoder io.Reader
 	left    []byte // of earlier frames, what the decoder did not want yet
+	open    func(from io.Reader) (io.Reader, error)
+	ended   *sync.Pool // where the decoder goes in the end
 }
 
 const mostLeft = 1 << 10 // compressed bytes that may follow an object: the end of a block, an empty one
 
-func (s *stream) object(frame []byte, room *room, limit int64, open func(io.Reader) (io.Reader, error)) ([]byte, error) {
+func (s *stream) object(frame []byte, room *room, limit int64) ([]byte, error) {
 	if len(s.left) > 0 {
 		s.left = append(s.left, frame...)
 		frame = s.left
 	}
 	s.source.Reset(frame)
 	if s.decoder == nil {
-		decoder, err := open(&s.source)
+		decoder, err := s.open(&s.source)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errInflate, err)
 		}
@@ -193,9 +200,9 @@ func (s *stream) object(frame []byte, room *room, limit int64, open func(io.Read
 }
 
 // end gives the decoder away.
-func (s *stream) end(decoders *sync.Pool) {
+func (s *stream) end() {
 	if s.decoder != nil {
-		decoders.Put(s.decoder)
+		s.ended.Put(s.decoder)
 	}
 	*s = stream{}
 }

@@ -202,6 +202,7 @@ func TestMessagesComeWhole(t *testing.T) {
 // Failures: F79.
 func TestConnectionAfterConnection(t *testing.T) {
 	t.Parallel()
+	var decoders transport.Decoders
 	for kind := range encoders() {
 		for part := range 4 { // at the same time, so that they take over from each other
 			t.Run(fmt.Sprint(kind, part), func(t *testing.T) {
@@ -228,7 +229,7 @@ func TestConnectionAfterConnection(t *testing.T) {
 							_ = ws.WriteMessage(websocket.BinaryMessage, append(last, "and no more of it"...))
 						}
 					})
-					c := dial(t, url, transport.Config{Compression: kind})
+					c := dial(t, url, transport.Config{Compression: kind, Decoders: &decoders})
 					for i, want := range sent {
 						if got, err := c.Read(); err != nil || string(got) != want {
 							t.Fatalf("connection %d, message %d of %d bytes: got %d bytes, %v", n, i, len(want), len(got), err)
@@ -513,8 +514,9 @@ func BenchmarkConnection(b *testing.B) {
 			encode := encoders()[kind]
 			hello := encode(`{"op":10,"d":{"heartbeat_interval":41250}}`)
 			b.ReportAllocs()
+			var decoders transport.Decoders
 			for b.Loop() {
-				if err := transport.Connection(kind, hello); err != nil {
+				if err := transport.Connection(kind, &decoders, hello); err != nil {
 					b.Fatal(err)
 				}
 			}
