@@ -94,7 +94,7 @@ func (p plain) message(frame []byte, room *room) ([]byte, error) {
 type zlibStream struct {
 	limit   int64
 	pending []byte // frames of a message that is not whole
-	stream  stream
+	stream
 }
 
 // flushed is how a deflate stream ends where it was flushed (Z_SYNC_FLUSH).
@@ -113,16 +113,14 @@ func (z *zlibStream) message(frame []byte, room *room) ([]byte, error) {
 		}
 		frame, z.pending = z.pending, nil
 	}
-	return z.stream.object(frame, room, z.limit)
+	return z.object(frame, room, z.limit)
 }
-
-func (z *zlibStream) end() { z.stream.end() }
 
 // zstdStream is zstd-stream: one zstd frame for the connection, and one message in each
 // WebSocket message.
 type zstdStream struct {
-	limit  int64
-	stream stream
+	limit int64
+	stream
 }
 
 const zstdWindow = 8 << 20 // the gateway has been seen to use 256 KiB
@@ -130,10 +128,8 @@ const zstdWindow = 8 << 20 // the gateway has been seen to use 256 KiB
 func (*zstdStream) text() bool { return false }
 
 func (z *zstdStream) message(frame []byte, room *room) ([]byte, error) {
-	return z.stream.object(frame, room, z.limit)
+	return z.object(frame, room, z.limit)
 }
-
-func (z *zstdStream) end() { z.stream.end() }
 
 // stream inflates one endless compressed stream, message by message. A decoder that is asked
 // for bytes which have not come is broken for good. Mostly it shows that it has given all that it
