@@ -4,13 +4,13 @@ import "bytes"
 
 // Peeker is Peek for the payloads of one connection. The gateway writes the same keys in the same
 // order into all of them, with d last; where that is so, most of a payload need not be read to find
-// d's end. The first payloads and one in 64 after them are read whole, and so are all whose d does not
+// d's end. The first such payloads and one in 64 after them are read whole, and so are all whose d does not
 // end as it began. Once a payload has shown anything behind d, all are. The zero value is ready; it is
 // for one goroutine.
 //
 // Source: events/gateway-events#payload-structure
 type Peeker struct {
-	count    uint
+	count    uint // of the payloads that have that form
 	distrust bool
 }
 
@@ -21,16 +21,18 @@ const (
 
 // Peek reads one payload as the function of that name does.
 func (p *Peeker) Peek(payload []byte) (Raw, error) {
-	p.count++
 	if p.distrust {
 		return Peek(payload)
 	}
 	quick, ok := usual(payload)
-	if ok && p.count > wholeFirst && p.count%wholeEvery != 0 {
+	if !ok {
+		return Peek(payload)
+	}
+	if p.count++; p.count > wholeFirst && p.count%wholeEvery != 0 {
 		return quick, nil
 	}
 	raw, err := Peek(payload)
-	p.distrust = ok && (err != nil || len(raw.Data) != len(quick.Data))
+	p.distrust = err != nil || len(raw.Data) != len(quick.Data)
 	return raw, err
 }
 

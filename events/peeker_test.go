@@ -39,6 +39,22 @@ func TestPeekerReadsAsPeekDoes(t *testing.T) {
 	})
 }
 
+// TestPeekerLearnsFromEvents: however many payloads of another form came first, such as Hello and ACKs.
+func TestPeekerLearnsFromEvents(t *testing.T) {
+	t.Parallel()
+	var p events.Peeker
+	for range 100 {
+		if _, err := p.Peek([]byte(`{"t":null,"s":null,"op":11,"d":null}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		if raw, err := p.Peek([]byte(`{"t":"A","s":1,"op":0,"d":{"a":1},"trace":{}}`)); err != nil || string(raw.Data) != `{"a":1}` {
+			t.Fatalf("%s, %v", raw.Data, err)
+		}
+	}
+}
+
 // TestPeekerNoticesWhatIsNew: a key behind d whose value is no object changes nothing, and one whose value
 // is one is noticed within 64 payloads.
 func TestPeekerNoticesWhatIsNew(t *testing.T) {

@@ -204,14 +204,14 @@ func TestConnectionAfterConnection(t *testing.T) {
 	t.Parallel()
 	var decoders transport.Decoders
 	for kind := range encoders() {
-		for part := range 4 { // at the same time, so that they take over from each other
+		for part := range 2 { // at the same time, so that they take over from each other
 			t.Run(fmt.Sprint(kind, part), func(t *testing.T) {
 				t.Parallel()
 				random := rand.New(rand.NewPCG(uint64(part), 3))
-				for n := range 24 {
+				for n := range 12 {
 					var sent []string
 					for range random.IntN(12) {
-						sent = append(sent, object(20+random.IntN(1+random.IntN(200_000)), random))
+						sent = append(sent, object(20+random.IntN(1+random.IntN(50_000)), random))
 					}
 					url := peer(t, func(ws *websocket.Conn, _ *http.Request) {
 						encode := encoders()[kind]
