@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -243,6 +244,28 @@ func TestConnectionAfterConnection(t *testing.T) {
 					c.Close(events.CloseNone, "")
 				}
 			})
+		}
+	}
+}
+
+// TestDecodersAreHandedOn: twenty connections one after the other take the memory of few.
+func TestDecodersAreHandedOn(t *testing.T) {
+	if raced {
+		t.Skip("with the race detector, pools lose things on purpose")
+	}
+	for kind, least := range map[events.Compression]uint64{events.CompressionZlib: 30 << 10, events.CompressionZstd: 500 << 10} {
+		hello := encoders()[kind](`{"op":10,"d":{"heartbeat_interval":41250}}`)
+		var decoders transport.Decoders
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range 20 {
+			if err := transport.Connection(kind, &decoders, hello); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 10*least {
+			t.Errorf("%s: %d KiB for 20 connections, one of which needs %d", kind, took>>10, least>>10)
 		}
 	}
 }

@@ -327,7 +327,6 @@ func (r *Run) request(res result, c Client, window int) {
 }
 
 type tapeInfo struct {
-	Drops    int
 	Events   int            `json:"events"`
 	Types    map[string]int `json:"types"`
 	RawBytes int            `json:"raw_bytes"`
