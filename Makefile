@@ -19,7 +19,7 @@ lint: ## formatting, vet, staticcheck
 
 gen: ## write the generated code, pages and transcripts anew
 	go run ./internal/cmd/eventgen
-	go test ./session ./events ./internal/reliability -update
+	go test ./session ./events ./internal/lab/reliability -update
 
 drift: ## compare the vocabulary with the newest discord-api-types (needs Node.js and npm)
 	go run ./internal/cmd/drift
@@ -34,17 +34,17 @@ fuzz: ## run each fuzz target for a minute
 	go test ./internal/transport -fuzz FuzzInflate -fuzztime 1m
 
 bench: ## this library, the floor and its peers over loopback: writes the tables of docs/benchmarks.md (20 minutes)
-	cd internal/bench && ulimit -n 20000 && go run ./run -o ../../docs/benchmarks.md
+	cd internal/lab/bench && ulimit -n 20000 && go run ./run -o ../../../docs/benchmarks.md
 
 growth: ## the tables of docs/benchmarks.md up to 16,000 shards (35 minutes, 16 GiB)
-	cd internal/bench && ulimit -n 20000 && go run ./run -only growth,compression -o ../../docs/benchmarks.md
+	cd internal/lab/bench && ulimit -n 20000 && go run ./run -only growth,compression -o ../../../docs/benchmarks.md
 
 benchmicro: ## micro-benchmarks of the ways through the house
 	go test -run '^$$' -bench . -benchmem ./actors ./events ./events/internal/wire ./session ./ratelimit ./internal/bus ./internal/transport ./shardmanager
-	cd internal/bench && go test -run '^$$' -bench . -benchmem ./codec ./inflate
+	cd internal/lab/bench && go test -run '^$$' -bench . -benchmem ./codec ./inflate
 
 benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main
-	bash internal/bench/compare.sh $(OLD) $(NEW)
+	bash internal/lab/bench/compare.sh $(OLD) $(NEW)
 
 gauntlet: ## this library and its peers through failures on a socket, as a table (docs/gauntlet.md)
-	cd internal/bench && go run ./gauntlet
+	cd internal/lab/bench && go run ./gauntlet

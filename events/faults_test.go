@@ -9,9 +9,9 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// TestF76Numbers: sequences and ids are exact over all of their range, in every way to write them.
+// TestNumbersAreExact: sequences and ids are exact over all of their range, in every way to write them.
 // Failures: F76.
-func TestF76Numbers(t *testing.T) {
+func TestNumbersAreExact(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int64{
 		"1": 1, "2147483648": 1 << 31, "4294967297": 1<<32 + 1, "9007199254740993": 1<<53 + 1,

@@ -11,9 +11,9 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-// TestF73StrayChunks: what nobody asked for ends nothing, and nothing found is an answer.
+// TestStrayChunksEndNothing: what nobody asked for ends nothing, and nothing found is an answer.
 // Failures: F73.
-func TestF73StrayChunks(t *testing.T) {
+func TestStrayChunksEndNothing(t *testing.T) {
 	t.Parallel()
 	var r session.Replies
 	r.Add(noon, 1, request(t, members(5, "a")), noon.Add(time.Second))
@@ -32,10 +32,10 @@ func TestF73StrayChunks(t *testing.T) {
 	}
 }
 
-// TestF74ChunkThatIsMissing: an answer is whole with each of its chunks, in any order and however
+// TestAnswerIsWholeWithEachChunkOnly: an answer is whole with each of its chunks, in any order and however
 // often, and ends at the deadline without one of them.
 // Failures: F74.
-func TestF74ChunkThatIsMissing(t *testing.T) {
+func TestAnswerIsWholeWithEachChunkOnly(t *testing.T) {
 	t.Parallel()
 	const chunks = 5
 	for missing := range chunks {
@@ -64,10 +64,10 @@ func TestF74ChunkThatIsMissing(t *testing.T) {
 	}
 }
 
-// TestF99CloseOnResume closes the connection with every code in answer to a Resume: what follows
+// TestCloseInAnswerToResumeDoesWhatItsCodeSays: the gateway closes the connection with every code in answer to a Resume: what follows
 // is another Resume, of which three fail at the most, a new session at once, or the end.
 // Failures: F98, F99, F112.
-func TestF99CloseOnResume(t *testing.T) {
+func TestCloseInAnswerToResumeDoesWhatItsCodeSays(t *testing.T) {
 	t.Parallel()
 	codes := []events.CloseCode{0}
 	for code := events.CloseCode(1000); code <= 1015; code++ {
@@ -111,11 +111,11 @@ func TestF99CloseOnResume(t *testing.T) {
 	}
 }
 
-// TestF49GiantReady: a READY that is too large to be read costs two Identifies, and not all of them: then the shard ends, and says
+// TestGiantReadyEndsTheShardAtTheSecond: a READY that is too large to be read costs two Identifies, and not all of them: then the shard ends, and says
 // why. An event that is too large costs Resumes alone.
 //
 // Failures: F49.
-func TestF49GiantReady(t *testing.T) {
+func TestGiantReadyEndsTheShardAtTheSecond(t *testing.T) {
 	t.Parallel()
 	c := newChat(t, new(sync.Map))
 	c.do("start")

@@ -70,10 +70,10 @@ func (a *taps) last() *tap {
 	return a.all[len(a.all)-1]
 }
 
-// TestF79SpoiltStream: nothing of a message that cannot be inflated is delivered, and the Resume
+// TestSpoiltStreamDeliversNothingBroken: nothing of a message that cannot be inflated is delivered, and the Resume
 // brings it whole.
 // Failures: F79, F116.
-func TestF79SpoiltStream(t *testing.T) {
+func TestSpoiltStreamDeliversNothingBroken(t *testing.T) {
 	for _, compression := range []events.Compression{events.CompressionZlib, events.CompressionZstd} {
 		t.Run(string(compression), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -103,10 +103,10 @@ func TestF79SpoiltStream(t *testing.T) {
 	}
 }
 
-// TestF91ManyWriters: sends from all sides, heartbeats that are asked for, and connections that
+// TestManyWritersShareOneConnection: sends from all sides, heartbeats that are asked for, and connections that
 // end under them. It is the race detector and the library's own check that judge.
 // Failures: F91, F113.
-func TestF91ManyWriters(t *testing.T) {
+func TestManyWritersShareOneConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		m := newManager(t, g)
@@ -138,10 +138,10 @@ func TestF91ManyWriters(t *testing.T) {
 	})
 }
 
-// TestF110PeerNeverAnswersOurClose: the old connection is gone within seconds, and does not delay
+// TestUnansweredCloseDelaysNoReconnect: the old connection is gone within seconds, and does not delay
 // the new one.
 // Failures: F110.
-func TestF110PeerNeverAnswersOurClose(t *testing.T) {
+func TestUnansweredCloseDelaysNoReconnect(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		var all taps
@@ -161,10 +161,10 @@ func TestF110PeerNeverAnswersOurClose(t *testing.T) {
 	})
 }
 
-// TestF111CloseOvertakesSends: with the limit used up and hundreds waiting, the close frame goes
+// TestCloseOvertakesWaitingSends: with the limit used up and hundreds waiting, the close frame goes
 // out at once.
 // Failures: F111.
-func TestF111CloseOvertakesSends(t *testing.T) {
+func TestCloseOvertakesWaitingSends(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var closed []time.Time
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1), gatewaytest.WithTrace(func(e gatewaytest.Entry) {
@@ -195,10 +195,10 @@ func TestF111CloseOvertakesSends(t *testing.T) {
 	})
 }
 
-// TestF114TriggersAtOnce: whatever wants a new connection in the same instant, in whatever order,
+// TestTriggersAtOnceMakeOneConnection: whatever wants a new connection in the same instant, in whatever order,
 // there is one.
 // Failures: F113, F114.
-func TestF114TriggersAtOnce(t *testing.T) {
+func TestTriggersAtOnceMakeOneConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -236,9 +236,9 @@ func TestF114TriggersAtOnce(t *testing.T) {
 	})
 }
 
-// TestF115SendsAtTheEnd: while connections end, and after the manager has, a send is an error.
+// TestSendsAtTheEndAreErrors: while connections end, and after the manager has, a send is an error.
 // Failures: F115.
-func TestF115SendsAtTheEnd(t *testing.T) {
+func TestSendsAtTheEndAreErrors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		m := newManager(t, g)
@@ -266,10 +266,10 @@ func TestF115SendsAtTheEnd(t *testing.T) {
 	})
 }
 
-// TestF117FailedOpen: dials that fail in each way leave nothing behind that is in the way of the
+// TestFailedOpenLeavesNothingBehind: dials that fail in each way leave nothing behind that is in the way of the
 // next; and so does a Start that fails, for the next manager.
 // Failures: F117.
-func TestF117FailedOpen(t *testing.T) {
+func TestFailedOpenLeavesNothingBehind(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		g.OnDiscovery(func(w http.ResponseWriter) bool {

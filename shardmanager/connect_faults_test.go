@@ -51,10 +51,10 @@ func busiest(at []time.Time, span time.Duration) (most int) {
 	return most
 }
 
-// TestF22WholeFleetDroppedAtOnce: the dials are spread, and nobody gives up for having waited.
+// TestFleetDroppedAtOnceSpreadsItsDials: the dials are spread, and nobody gives up for having waited.
 //
 // Failures: F22.
-func TestF22WholeFleetDroppedAtOnce(t *testing.T) {
+func TestFleetDroppedAtOnceSpreadsItsDials(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const shards, rate = 1000, 25 // a tenth of both: as long as 10,000 shards at 250 a second
 		g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards),
@@ -92,10 +92,10 @@ func TestF22WholeFleetDroppedAtOnce(t *testing.T) {
 	})
 }
 
-// TestF11BlackHole: a dial that nobody answers ends after 10 s; other shards do not feel it.
+// TestUnansweredDialEndsAndOtherShardsDoNotFeelIt: a dial that nobody answers ends after 10 s; other shards do not feel it.
 //
 // Failures: F11, F12.
-func TestF11BlackHole(t *testing.T) {
+func TestUnansweredDialEndsAndOtherShardsDoNotFeelIt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2), gatewaytest.WithHeartbeatInterval(5*time.Second), gatewaytest.WithResumeTimeout(time.Hour))
 		var hole atomic.Bool
@@ -141,10 +141,10 @@ func TestF11BlackHole(t *testing.T) {
 	})
 }
 
-// TestF14RefusedUpgrade: it is not asked again before it may, and the session stays.
+// TestRefusedUpgradeIsNotAskedAgainBeforeItMay: it is not asked again before it may, and the session stays.
 //
 // Failures: F14.
-func TestF14RefusedUpgrade(t *testing.T) {
+func TestRefusedUpgradeIsNotAskedAgainBeforeItMay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithResumeTimeout(time.Hour))
 		var refuse atomic.Bool
@@ -178,10 +178,10 @@ func TestF14RefusedUpgrade(t *testing.T) {
 	})
 }
 
-// TestF16HelloNeverComes: the connection is given up after 10 s, at no cost.
+// TestConnectionWithoutHelloIsGivenUp: the connection is given up after 10 s, at no cost.
 //
 // Failures: F16.
-func TestF16HelloNeverComes(t *testing.T) {
+func TestConnectionWithoutHelloIsGivenUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var gone []time.Duration
 		opened := make(map[int]time.Time)
@@ -208,10 +208,10 @@ func TestF16HelloNeverComes(t *testing.T) {
 	})
 }
 
-// TestF18FirstFrames: whatever comes before Hello, nothing is written before it, and the session stays.
+// TestNothingIsWrittenBeforeHello: whatever comes before Hello, nothing is written before it, and the session stays.
 //
 // Failures: F17, F18.
-func TestF18FirstFrames(t *testing.T) {
+func TestNothingIsWrittenBeforeHello(t *testing.T) {
 	for name, first := range map[string]func(*gatewaytest.Server, int){
 		"op 7": func(g *gatewaytest.Server, conn int) { g.SendTo(conn, []byte(`{"op":7,"d":null}`)) },
 		"op 7 and Hello": func(g *gatewaytest.Server, conn int) {
@@ -246,10 +246,10 @@ func hello(interval string) []byte {
 	return []byte(`{"op":10,"d":{"heartbeat_interval":` + interval + `}}`)
 }
 
-// TestF19StrangeIntervals: the connection is given up, and no flood of heartbeats comes of it.
+// TestStrangeHeartbeatIntervalsEndTheConnection: the connection is given up, and no flood of heartbeats comes of it.
 //
 // Failures: F19.
-func TestF19StrangeIntervals(t *testing.T) {
+func TestStrangeHeartbeatIntervalsEndTheConnection(t *testing.T) {
 	for _, interval := range []string{"0", "-1", "1", "999", "600001", "9223372036854775807", "9223372036854775808", "1e300", `"41250"`, "null", "{}"} {
 		t.Run(interval, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -275,10 +275,10 @@ func TestF19StrangeIntervals(t *testing.T) {
 	}
 }
 
-// TestF20TwoHellos: there is one heartbeat all the same.
+// TestTwoHellosMakeOneHeartbeat: there is one heartbeat all the same.
 //
 // Failures: F20.
-func TestF20TwoHellos(t *testing.T) {
+func TestTwoHellosMakeOneHeartbeat(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -296,10 +296,10 @@ func TestF20TwoHellos(t *testing.T) {
 	})
 }
 
-// TestF23Flapping: connections that die at once, a thousand times, cost neither Identifies nor a storm.
+// TestFlappingCostsNoIdentifyAndNoStorm: connections that die at once, a thousand times, cost neither Identifies nor a storm.
 //
 // Failures: F23.
-func TestF23Flapping(t *testing.T) {
+func TestFlappingCostsNoIdentifyAndNoStorm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const times = 1000
 		g := newGateway(t)
@@ -332,10 +332,10 @@ func (s lingering) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// TestF26DeadSocketIsNotHeard: what the old connection still has to say means nothing to the new one.
+// TestDeadSocketIsNotHeard: what the old connection still has to say means nothing to the new one.
 //
 // Failures: F26.
-func TestF26DeadSocketIsNotHeard(t *testing.T) {
+func TestDeadSocketIsNotHeard(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		t.Cleanup(func() { pass(10 * time.Minute) }) // the lingering reads end
@@ -361,11 +361,11 @@ func TestF26DeadSocketIsNotHeard(t *testing.T) {
 	})
 }
 
-// TestF25CloseWhileDialling: it does not wait, neither for a dial nor for one's turn, and what
+// TestCloseDoesNotWaitForADial: it does not wait, neither for a dial nor for one's turn, and what
 // comes of the dial later is closed unread.
 //
 // Failures: F25.
-func TestF25CloseWhileDialling(t *testing.T) {
+func TestCloseDoesNotWaitForADial(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(20))
 		t.Cleanup(func() { pass(time.Minute) })

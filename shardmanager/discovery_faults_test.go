@@ -33,10 +33,10 @@ func answer(g *gatewaytest.Server, key string, value any) []byte {
 	return text
 }
 
-// TestF1HugeRetryAfter: for 23 hours discovery is not asked, and those with a session resume.
+// TestHugeRetryAfterOfDiscoveryIsHeeded: for 23 hours discovery is not asked, and those with a session resume.
 //
 // Failures: F1.
-func TestF1HugeRetryAfter(t *testing.T) {
+func TestHugeRetryAfterOfDiscoveryIsHeeded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -64,11 +64,11 @@ func TestF1HugeRetryAfter(t *testing.T) {
 	})
 }
 
-// TestF2BrokenAnswers: whatever the answer is, it is asked for again, a bounded part of it is
+// TestBrokenDiscoveryIsAskedAgain: whatever the answer is, it is asked for again, a bounded part of it is
 // read, and nothing of it is shown.
 //
 // Failures: F2, F5.
-func TestF2BrokenAnswers(t *testing.T) {
+func TestBrokenDiscoveryIsAskedAgain(t *testing.T) {
 	for name, body := range map[string]func(g *gatewaytest.Server) string{
 		"empty":                func(*gatewaytest.Server) string { return "" },
 		"HTML":                 func(*gatewaytest.Server) string { return "<html>s3cret</html>" },
@@ -97,10 +97,10 @@ func TestF2BrokenAnswers(t *testing.T) {
 	}
 }
 
-// TestF3RejectedToken: one question, no dial, and all who wait are told.
+// TestRejectedTokenCostsOneQuestionAndNoDial: one question, no dial, and all who wait are told.
 //
 // Failures: F3.
-func TestF3RejectedToken(t *testing.T) {
+func TestRejectedTokenCostsOneQuestionAndNoDial(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithToken("right"))
 		m := newManager(t, g)
@@ -120,10 +120,10 @@ func TestF3RejectedToken(t *testing.T) {
 	})
 }
 
-// TestF4NothingLeftOfTheDay: no Identify until the reset; who has a session resumes; the rest say why not.
+// TestSpentBudgetWaitsForItsReset: no Identify until the reset; who has a session resumes; the rest say why not.
 //
 // Failures: F4, F6.
-func TestF4NothingLeftOfTheDay(t *testing.T) {
+func TestSpentBudgetWaitsForItsReset(t *testing.T) {
 	for _, left := range []int{0, 102} { // 100 are kept in reserve
 		t.Run(fmt.Sprint(left), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -160,10 +160,10 @@ func TestF4NothingLeftOfTheDay(t *testing.T) {
 	}
 }
 
-// TestF5ResetAfter: it is milliseconds, and no wait is longer than a day, or negative.
+// TestResetAfterIsReadAsMilliseconds: it is milliseconds, and no wait is longer than a day, or negative.
 //
 // Failures: F5.
-func TestF5ResetAfter(t *testing.T) {
+func TestResetAfterIsReadAsMilliseconds(t *testing.T) {
 	for reset, want := range map[int64]time.Duration{71114761: 71114761 * time.Millisecond, 0: 0, -1: 0, 1 << 53: 24 * time.Hour} {
 		t.Run(fmt.Sprint(reset), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -191,10 +191,10 @@ func TestF5ResetAfter(t *testing.T) {
 	}
 }
 
-// TestF7MaxConcurrency: what makes no sense counts as 1.
+// TestSenselessMaxConcurrencyCountsAsOne: what makes no sense counts as 1.
 //
 // Failures: F7.
-func TestF7MaxConcurrency(t *testing.T) {
+func TestSenselessMaxConcurrencyCountsAsOne(t *testing.T) {
 	for _, value := range []any{0, -4, nil} {
 		t.Run(fmt.Sprint(value), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -212,10 +212,10 @@ func TestF7MaxConcurrency(t *testing.T) {
 	}
 }
 
-// TestF8HostileGatewayURL: the token goes nowhere.
+// TestHostileGatewayURLGetsNoToken: the token goes nowhere.
 //
 // Failures: F8.
-func TestF8HostileGatewayURL(t *testing.T) {
+func TestHostileGatewayURLGetsNoToken(t *testing.T) {
 	for _, bad := range []string{
 		"http://gateway.discord.gg", "wss://evil.example", "wss://gateway.discord.gg@evil.example", "wss://u:p@gateway.discord.gg",
 		"wss://gateway.discord.gg:22", "wss://203.0.113.7", "ws://gateway.discord.gg", "wss:gateway.discord.gg",
@@ -238,10 +238,10 @@ func TestF8HostileGatewayURL(t *testing.T) {
 	}
 }
 
-// TestF10NoDNS: five minutes without names, at the start and in between, cost no Identify more.
+// TestMissingNamesCostNoIdentify: five minutes without names, at the start and in between, cost no Identify more.
 //
 // Failures: F10.
-func TestF10NoDNS(t *testing.T) {
+func TestMissingNamesCostNoIdentify(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(7), gatewaytest.WithMaxConcurrency(7), gatewaytest.WithResumeTimeout(time.Hour))
 		var down atomic.Bool

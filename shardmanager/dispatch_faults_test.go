@@ -20,9 +20,9 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// TestF65SequenceTwice: live, and where a replay begins too early.
+// TestRepeatedSequenceIsDeliveredOnce: live, and where a replay begins too early.
 // Failures: F65.
-func TestF65SequenceTwice(t *testing.T) {
+func TestRepeatedSequenceIsDeliveredOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -58,9 +58,9 @@ func TestF65SequenceTwice(t *testing.T) {
 	})
 }
 
-// TestF66Gap: what comes after a gap is delivered, in order; the gap is counted and logged.
+// TestGapIsCountedAndWhatFollowsIsDelivered: what comes after a gap is delivered, in order; the gap is counted and logged.
 // Failures: F66.
-func TestF66Gap(t *testing.T) {
+func TestGapIsCountedAndWhatFollowsIsDelivered(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log syncBuffer
 		core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), &log, zap.WarnLevel)
@@ -83,10 +83,10 @@ func TestF66Gap(t *testing.T) {
 	})
 }
 
-// TestF67LongReplay: 100,000 events were missed. They come in order, each once, no more of them
+// TestLongReplayComesInOrderAndBounded: 100,000 events were missed. They come in order, each once, no more of them
 // than the queue holds wait for a slow handler, and the heart beats.
 // Failures: F67.
-func TestF67LongReplay(t *testing.T) {
+func TestLongReplayComesInOrderAndBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const missed = 100_000
 		g := newGateway(t)
@@ -131,9 +131,9 @@ func (u *undecodable) OnDecodeError(raw events.Raw, at events.Meta, _ error) {
 	u.seqs = append(u.seqs, at.Seq)
 }
 
-// TestF68EventsThatCannotBeRead cost themselves and nothing else.
+// TestEventThatCannotBeReadCostsItself: it costs itself and nothing else.
 // Failures: F68.
-func TestF68EventsThatCannotBeRead(t *testing.T) {
+func TestEventThatCannotBeReadCostsItself(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		var bad undecodable
@@ -165,10 +165,10 @@ func TestF68EventsThatCannotBeRead(t *testing.T) {
 	})
 }
 
-// TestF69UnreadableEnvelopes: an opcode that nobody knows is nothing; what is no envelope ends the
+// TestUnreadableEnvelopeEndsTheConnectionOnly: an opcode that nobody knows is nothing; what is no envelope ends the
 // connection, and not the session.
 // Failures: F69.
-func TestF69UnreadableEnvelopes(t *testing.T) {
+func TestUnreadableEnvelopeEndsTheConnectionOnly(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var codes []events.CloseCode
 		g := newGateway(t, gatewaytest.WithTrace(func(e gatewaytest.Entry) {
@@ -203,10 +203,10 @@ func TestF69UnreadableEnvelopes(t *testing.T) {
 	})
 }
 
-// TestF70PoisonInAReplay: the bytes that cannot be read come again with each Resume. After three
+// TestPoisonInEveryReplayEndsTheSession: the bytes that cannot be read come again with each Resume. After three
 // the session is given up, and who watches sees it.
 // Failures: F70.
-func TestF70PoisonInAReplay(t *testing.T) {
+func TestPoisonInEveryReplayEndsTheSession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone))
@@ -247,9 +247,9 @@ type panics struct{ all []shardmanager.HandlerPanic }
 
 func (p *panics) OnHandlerPanic(h shardmanager.HandlerPanic) { p.all = append(p.all, h) }
 
-// TestF71HandlerPanics: it is reported with the shard, type and sequence, and without the payload.
+// TestHandlerPanicIsReportedWithoutThePayload: it is reported with the shard, type and sequence, and without the payload.
 // Failures: F71.
-func TestF71HandlerPanics(t *testing.T) {
+func TestHandlerPanicIsReportedWithoutThePayload(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log syncBuffer
 		core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), &log, zap.DebugLevel)
@@ -285,9 +285,9 @@ func TestF71HandlerPanics(t *testing.T) {
 	})
 }
 
-// TestF72HandlerAsksItsManager: status, a send with its answer, a restart, and in the end Close.
+// TestHandlerMayAskItsManager: status, a send with its answer, a restart, and in the end Close.
 // Failures: F72.
-func TestF72HandlerAsksItsManager(t *testing.T) {
+func TestHandlerMayAskItsManager(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		m := newManager(t, g)
@@ -327,10 +327,10 @@ func TestF72HandlerAsksItsManager(t *testing.T) {
 	})
 }
 
-// TestF75SilentShard: heartbeats are answered, and nothing else comes. The status tells since
+// TestSilentShardShowsSinceWhen: heartbeats are answered, and nothing else comes. The status tells since
 // when, and whether the latency that it shows is of today.
 // Failures: F75.
-func TestF75SilentShard(t *testing.T) {
+func TestSilentShardShowsSinceWhen(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -356,10 +356,10 @@ func TestF75SilentShard(t *testing.T) {
 	})
 }
 
-// TestF77InflatersOfTheirOwn: connections are cut within messages, and no bytes of one come to the
+// TestEachConnectionHasAnInflaterOfItsOwn: connections are cut within messages, and no bytes of one come to the
 // inflater of the next.
 // Failures: F77.
-func TestF77InflatersOfTheirOwn(t *testing.T) {
+func TestEachConnectionHasAnInflaterOfItsOwn(t *testing.T) {
 	for _, compression := range []events.Compression{events.CompressionZlib, events.CompressionZstd} {
 		t.Run(string(compression), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

@@ -20,10 +20,10 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// TestF119CloseByManyAtOnce: all of them get the same result, and the sockets close once.
+// TestCloseByManyAtOnceGivesOneResult: all of them get the same result, and the sockets close once.
 //
 // Failures: F119.
-func TestF119CloseByManyAtOnce(t *testing.T) {
+func TestCloseByManyAtOnceGivesOneResult(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -59,10 +59,10 @@ func (d drip) Read(p []byte) (int, error) {
 	return d.Conn.Read(p)
 }
 
-// TestF153DrippedFrameIsNoLife: a frame that comes byte by byte keeps no connection alive.
+// TestDrippedFrameIsNoLife: a frame that comes byte by byte keeps no connection alive.
 //
 // Failures: F153.
-func TestF153DrippedFrameIsNoLife(t *testing.T) {
+func TestDrippedFrameIsNoLife(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		var first, armed, never atomic.Bool
@@ -81,10 +81,10 @@ func TestF153DrippedFrameIsNoLife(t *testing.T) {
 	})
 }
 
-// TestF156HostileNamesAreQuotedAndCut: what the gateway names goes into the log as one short line.
+// TestHostileNamesAreQuotedAndCut: what the gateway names goes into the log as one short line.
 //
 // Failures: F156.
-func TestF156HostileNamesAreQuotedAndCut(t *testing.T) {
+func TestHostileNamesAreQuotedAndCut(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log syncBuffer
 		cfg := zap.NewDevelopmentEncoderConfig()
@@ -109,10 +109,10 @@ func TestF156HostileNamesAreQuotedAndCut(t *testing.T) {
 	})
 }
 
-// TestF123StoppedStaysStopped: a shard that somebody stopped is not started by anything else.
+// TestStoppedShardStaysStopped: a shard that somebody stopped is not started by anything else.
 //
 // Failures: F123.
-func TestF123StoppedStaysStopped(t *testing.T) {
+func TestStoppedShardStaysStopped(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
 		m := newManager(t, g)

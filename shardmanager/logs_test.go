@@ -17,11 +17,11 @@ type stuckWriter struct{ open chan struct{} }
 func (s stuckWriter) Write(p []byte) (int, error) { <-s.open; return len(p), nil }
 func (s stuckWriter) Sync() error                 { return nil }
 
-// TestF147BlockedLogDelaysNoHeartbeat: a log that never writes costs neither a start, a heartbeat,
+// TestBlockedLogDelaysNoHeartbeat: a log that never writes costs neither a start, a heartbeat,
 // a reconnect nor the time of Close.
 //
 // Failures: F147.
-func TestF147BlockedLogDelaysNoHeartbeat(t *testing.T) {
+func TestBlockedLogDelaysNoHeartbeat(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		writer := stuckWriter{make(chan struct{})}
 		defer close(writer.open)

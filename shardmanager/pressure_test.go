@@ -13,11 +13,11 @@ type shedLog struct{ count int }
 
 func (l *shedLog) OnShed(s shardmanager.Shed) { l.count += s.Count }
 
-// TestF138ConsumerTenTimesTooSlow has a handler that drops the oldest, ten times too slow for ten
+// TestSlowConsumerCostsABoundedQueueAndWhatItMissedIsCounted has a handler that drops the oldest, ten times too slow for ten
 // minutes: its queue stays bounded, what it missed is counted, order holds, and heartbeats are on
 // time.
 // Failures: F138.
-func TestF138ConsumerTenTimesTooSlow(t *testing.T) {
+func TestSlowConsumerCostsABoundedQueueAndWhatItMissedIsCounted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		log := &shedLog{}

@@ -107,10 +107,10 @@ type foreign struct{ told atomic.Int64 }
 
 func (f *foreign) OnForeignIdentifies(n int) { f.told.Add(int64(n)) }
 
-// TestF37ForeignIdentifies: what another process spends of the budget is noticed, what this one spends is not mistaken for it.
+// TestForeignIdentifiesAreNoticed: what another process spends of the budget is noticed, what this one spends is not mistaken for it.
 //
 // Failures: F37.
-func TestF37ForeignIdentifies(t *testing.T) {
+func TestForeignIdentifiesAreNoticed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(4), gatewaytest.WithMaxConcurrency(4))
 		var hook foreign
@@ -132,10 +132,10 @@ func TestF37ForeignIdentifies(t *testing.T) {
 	})
 }
 
-// TestF37SharedLimiter: two processes that share a limiter keep the spacing and the budget together.
+// TestProcessesWithASharedLimiterKeepTheBudget: two processes that share a limiter keep the spacing and the budget together.
 //
 // Failures: F37.
-func TestF37SharedLimiter(t *testing.T) {
+func TestProcessesWithASharedLimiterKeepTheBudget(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(8), gatewaytest.WithSessionStarts(1000, 110, 24*time.Hour))
 		shared := ratelimit.Local(ratelimit.SessionStart{Total: 1000, Remaining: 110, ResetAfter: 24 * time.Hour, MaxConcurrency: 1})

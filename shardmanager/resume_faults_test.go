@@ -54,10 +54,10 @@ func stubborn(g *gatewaytest.Server, payload []byte) *[]time.Time {
 	return &asked
 }
 
-// TestF97InvalidSession: true three times, each Resume a second or more after the answer to the
+// TestInvalidSessionResumesOrBeginsAnew: true three times, each Resume a second or more after the answer to the
 // last, then a new session; false: a new session at once, and a permit for it.
 // Failures: F97.
-func TestF97InvalidSession(t *testing.T) {
+func TestInvalidSessionResumesOrBeginsAnew(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -82,9 +82,9 @@ func TestF97InvalidSession(t *testing.T) {
 	})
 }
 
-// TestF98StaleSession: the connection ends on each Resume, without a code.
+// TestStaleSessionIsGivenUpAfterThreeResumes: the connection ends on each Resume, without a code.
 // Failures: F98.
-func TestF98StaleSession(t *testing.T) {
+func TestStaleSessionIsGivenUpAfterThreeResumes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -99,9 +99,9 @@ func TestF98StaleSession(t *testing.T) {
 	})
 }
 
-// TestF100SequenceOfAResume is that of the last event that was delivered, whatever came between.
+// TestResumeNamesTheLastDeliveredSequence: it is that of the last event that was delivered, whatever came between.
 // Failures: F100.
-func TestF100SequenceOfAResume(t *testing.T) {
+func TestResumeNamesTheLastDeliveredSequence(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -139,9 +139,9 @@ func TestF100SequenceOfAResume(t *testing.T) {
 	})
 }
 
-// TestF100EventWithoutASequence does not make the status or the store forget the latest one.
+// TestEventWithoutASequenceForgetsNothing: it does not make the status or the store forget the latest one.
 // Failures: F100.
-func TestF100EventWithoutASequence(t *testing.T) {
+func TestEventWithoutASequenceForgetsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		store := session.NewMemoryStore()
@@ -165,9 +165,9 @@ func TestF100EventWithoutASequence(t *testing.T) {
 	})
 }
 
-// TestF101NoAnswerToResume: after half a minute it is tried again.
+// TestUnansweredResumeIsTriedAgain: after half a minute it is tried again.
 // Failures: F101.
-func TestF101NoAnswerToResume(t *testing.T) {
+func TestUnansweredResumeIsTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -187,9 +187,9 @@ func TestF101NoAnswerToResume(t *testing.T) {
 	})
 }
 
-// TestF102CutInEveryReplay: each replay comes a little further, and none goes back.
+// TestCutInEveryReplayComesFurther: each replay comes a little further, and none goes back.
 // Failures: F102.
-func TestF102CutInEveryReplay(t *testing.T) {
+func TestCutInEveryReplayComesFurther(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithResumeTimeout(time.Hour))
 		m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone))
@@ -224,9 +224,9 @@ func TestF102CutInEveryReplay(t *testing.T) {
 	})
 }
 
-// TestF106SessionTooOld: a process that starts long after the last one wastes one Resume.
+// TestSessionThatIsTooOldCostsOneResume: a process that starts long after the last one wastes one Resume.
 // Failures: F106.
-func TestF106SessionTooOld(t *testing.T) {
+func TestSessionThatIsTooOldCostsOneResume(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithResumeTimeout(time.Minute))
 		store := session.NewMemoryStore()
@@ -245,9 +245,9 @@ func TestF106SessionTooOld(t *testing.T) {
 	})
 }
 
-// TestF109FirstConnectionIsAResume: what can happen to a Resume may happen to a process's first.
+// TestFirstConnectionOfAProcessMayBeAResume: what can happen to a Resume may happen to a process's first.
 // Failures: F109.
-func TestF109FirstConnectionIsAResume(t *testing.T) {
+func TestFirstConnectionOfAProcessMayBeAResume(t *testing.T) {
 	for name, fault := range map[string]struct {
 		happen     func(g *gatewaytest.Server)
 		identifies int

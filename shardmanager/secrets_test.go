@@ -66,11 +66,11 @@ func print(value any) string {
 	return text
 }
 
-// TestF149ValuesDoNotPrintSecrets prints every exported value that holds one. Only a Snapshot shows
+// TestValuesDoNotPrintSecrets prints every exported value that holds one. Only a Snapshot shows
 // them in JSON, which is how a Store may keep it.
 //
 // Failures: F149, F160.
-func TestF149ValuesDoNotPrintSecrets(t *testing.T) {
+func TestValuesDoNotPrintSecrets(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m, err := shardmanager.New(canary, shardmanager.WithAPIURL(g.APIURL), shardmanager.WithHTTPClient(g.Client()),
@@ -104,11 +104,11 @@ func TestF149ValuesDoNotPrintSecrets(t *testing.T) {
 	})
 }
 
-// TestF149PanicsDoNotShowSecrets: code of the user's panics inside a shard's actor, with an error and
+// TestPanicsDoNotShowSecrets: code of the user's panics inside a shard's actor, with an error and
 // with a string that quote the token.
 //
 // Failures: F149, F160.
-func TestF149PanicsDoNotShowSecrets(t *testing.T) {
+func TestPanicsDoNotShowSecrets(t *testing.T) {
 	for name, value := range map[string]any{"error": fmt.Errorf("cannot use %s", canary), "string": "cannot use " + canary} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -149,10 +149,10 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestF149DiscoveryErrorsDoNotShowSecrets: the ways in which GET /gateway/bot fails.
+// TestDiscoveryErrorsDoNotShowSecrets: the ways in which GET /gateway/bot fails.
 //
 // Failures: F149, F150.
-func TestF149DiscoveryErrorsDoNotShowSecrets(t *testing.T) {
+func TestDiscoveryErrorsDoNotShowSecrets(t *testing.T) {
 	answer := func(status int, body, location string) transportFunc {
 		return func(r *http.Request) (*http.Response, error) {
 			w := http.Response{StatusCode: status, Header: http.Header{"Location": {location}}, Body: http.NoBody, Request: r}
@@ -202,11 +202,11 @@ type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// TestF151BombsDoNotLoop: a gateway that answers every Resume with what cannot be inflated is not
+// TestBombInEveryReplayEndsTheSession: a gateway that answers every Resume with what cannot be inflated is not
 // resumed for ever: after three times the session is given up.
 //
 // Failures: F151.
-func TestF151BombsDoNotLoop(t *testing.T) {
+func TestBombInEveryReplayEndsTheSession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)

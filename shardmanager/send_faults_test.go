@@ -26,10 +26,10 @@ func askMember(ctx context.Context, to events.Sender, nonce string) error {
 	return err
 }
 
-// TestF81OrderOfOneCaller: what one actor asks for goes out in the order it asked, over the
+// TestSendsOfOneCallerKeepTheirOrder: what one actor asks for goes out in the order it asked, over the
 // limit's edge and over a reconnect.
 // Failures: F81.
-func TestF81OrderOfOneCaller(t *testing.T) {
+func TestSendsOfOneCallerKeepTheirOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		m := newManager(t, g)
@@ -65,10 +65,10 @@ func TestF81OrderOfOneCaller(t *testing.T) {
 	})
 }
 
-// TestF85AnswerInTheReplay: the connection ends between the request and its answer, which the
+// TestAnswerInTheReplayReachesItsCaller: the connection ends between the request and its answer, which the
 // Resume brings. Nothing is asked for twice.
 // Failures: F85.
-func TestF85AnswerInTheReplay(t *testing.T) {
+func TestAnswerInTheReplayReachesItsCaller(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		m := newManager(t, g)
@@ -94,9 +94,9 @@ func TestF85AnswerInTheReplay(t *testing.T) {
 	})
 }
 
-// TestF86SendsWhileReconnecting wait as long as their contexts, and so many as the queue holds.
+// TestSendsWaitForTheReconnectAsLongAsTheirContexts: they wait as long as their contexts, and so many as the queue holds.
 // Failures: F86.
-func TestF86SendsWhileReconnecting(t *testing.T) {
+func TestSendsWaitForTheReconnectAsLongAsTheirContexts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1), gatewaytest.WithResumeTimeout(time.Hour))
 		m := newManager(t, g, shardmanager.WithQueueLimit(3))
@@ -135,10 +135,10 @@ func TestF86SendsWhileReconnecting(t *testing.T) {
 	})
 }
 
-// TestF92AnHourAtTheLimit: 10,000 wait at once. All are answered, a hundred of them at once, and
+// TestAnHourAtTheLimitAnswersAll: 10,000 wait at once. All are answered, a hundred of them at once, and
 // in every minute of the first hour 110 or more.
 // Failures: F81, F92.
-func TestF92AnHourAtTheLimit(t *testing.T) {
+func TestAnHourAtTheLimitAnswersAll(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const sends = 10_000
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
@@ -177,9 +177,9 @@ func TestF92AnHourAtTheLimit(t *testing.T) {
 	})
 }
 
-// TestF93OneShardFloods: thousands wait for one shard, and another's sends do not notice.
+// TestFloodOfOneShardDelaysNoOther: thousands wait for one shard, and another's sends do not notice.
 // Failures: F93.
-func TestF93OneShardFloods(t *testing.T) {
+func TestFloodOfOneShardDelaysNoOther(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
 		m := newManager(t, g, shardmanager.WithQueueLimit(5000))
@@ -228,10 +228,10 @@ func (b crashingBucket) Take(now time.Time) (bool, time.Time) {
 	return b.Bucket.Take(now)
 }
 
-// TestF94SupervisorCrashesWithSendsInFlight: each caller is told within a second or answered in
+// TestSupervisorCrashLeavesNoSendWithoutAnOutcome: each caller is told within a second or answered in
 // the end, and the bucket is not filled anew.
 // Failures: F94.
-func TestF94SupervisorCrashesWithSendsInFlight(t *testing.T) {
+func TestSupervisorCrashLeavesNoSendWithoutAnOutcome(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		limiter := &crashingOnce{RateLimiter: ratelimit.Local(ratelimit.SessionStart{Total: 1000, Remaining: 1000, ResetAfter: 24 * time.Hour, MaxConcurrency: 1})}
@@ -278,9 +278,9 @@ func TestF94SupervisorCrashesWithSendsInFlight(t *testing.T) {
 	})
 }
 
-// TestF95BucketOfANewConnection is full again, but for what the session itself needs of it.
+// TestNewConnectionHasAFullBucket: it is full again, but for what the session itself needs of it.
 // Failures: F95.
-func TestF95BucketOfANewConnection(t *testing.T) {
+func TestNewConnectionHasAFullBucket(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		m := newManager(t, g)

@@ -18,10 +18,10 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// TestF32RefusedIdentifies: op 9 in answer to Identify costs a start of the day, a pause, and another turn.
+// TestRefusedIdentifyWaitsForAnotherTurn: op 9 in answer to Identify costs a start of the day, a pause, and another turn.
 //
 // Failures: F32.
-func TestF32RefusedIdentifies(t *testing.T) {
+func TestRefusedIdentifyWaitsForAnotherTurn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		var at []time.Time
@@ -49,10 +49,10 @@ func TestF32RefusedIdentifies(t *testing.T) {
 	})
 }
 
-// TestF36FatalCodes: a configuration that cannot work is not tried again, and says what is wrong.
+// TestFatalCodesAreNotTriedAgain: a configuration that cannot work is not tried again, and says what is wrong.
 //
 // Failures: F36.
-func TestF36FatalCodes(t *testing.T) {
+func TestFatalCodesAreNotTriedAgain(t *testing.T) {
 	for _, code := range []events.CloseCode{4010, 4011, 4012, 4013, 4014} {
 		t.Run(fmt.Sprint(int(code)), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -78,10 +78,10 @@ func TestF36FatalCodes(t *testing.T) {
 	}
 }
 
-// TestF44LateReady: a READY that comes when nobody waits for it any more begins no session, and holds up no other shard.
+// TestLateReadyBeginsNoSession: a READY that comes when nobody waits for it any more begins no session, and holds up no other shard.
 //
 // Failures: F43, F44.
-func TestF44LateReady(t *testing.T) {
+func TestLateReadyBeginsNoSession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(3))
 		late := 0
@@ -120,11 +120,11 @@ func TestF44LateReady(t *testing.T) {
 	})
 }
 
-// TestF48NewSession: before the first event of a session that takes another's place, the loss is told; and its handlers see READY first,
+// TestLostSessionIsToldBeforeTheNextOnesEvents: before the first event of a session that takes another's place, the loss is told; and its handlers see READY first,
 // and what comes right behind it in order.
 //
 // Failures: F48, F50.
-func TestF48NewSession(t *testing.T) {
+func TestLostSessionIsToldBeforeTheNextOnesEvents(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(50))
 		var told atomic.Bool
@@ -165,10 +165,10 @@ type changes func(shardmanager.Change)
 
 func (f changes) OnChange(c shardmanager.Change) { f(c) }
 
-// TestF52AckBehindAFlood: an ACK that does not come is no sign of death while events come.
+// TestMissingAckBehindAFloodIsNoDeath: an ACK that does not come is no sign of death while events come.
 //
 // Failures: F52.
-func TestF52AckBehindAFlood(t *testing.T) {
+func TestMissingAckBehindAFloodIsNoDeath(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -184,10 +184,10 @@ func TestF52AckBehindAFlood(t *testing.T) {
 	})
 }
 
-// TestF55WriteThatBlocks: a peer that does not read ends in a new connection, and holds nothing else up.
+// TestPeerThatDoesNotReadCostsItsConnection: a peer that does not read ends in a new connection, and holds nothing else up.
 //
 // Failures: F55.
-func TestF55WriteThatBlocks(t *testing.T) {
+func TestPeerThatDoesNotReadCostsItsConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
 		m := newManager(t, g)
@@ -205,11 +205,11 @@ func TestF55WriteThatBlocks(t *testing.T) {
 	})
 }
 
-// TestF57FreshHeartbeats: each connection begins anew: an ACK that the last one did not get means nothing to it, and its first beat comes
+// TestEachConnectionHasHeartbeatsOfItsOwn: each connection begins anew: an ACK that the last one did not get means nothing to it, and its first beat comes
 // within an interval.
 //
 // Failures: F57, F63.
-func TestF57FreshHeartbeats(t *testing.T) {
+func TestEachConnectionHasHeartbeatsOfItsOwn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
@@ -244,11 +244,11 @@ func (g *gauge) MessagePosted(any) {
 	}
 }
 
-// TestF140Mailboxes: a flood of events and of sends leaves the actors' mailboxes short: the reader has credit for 64 frames, and of
+// TestFloodsLeaveMailboxesShort: a flood of events and of sends leaves the actors' mailboxes short: the reader has credit for 64 frames, and of
 // sends no more wait than have callers.
 //
 // Failures: F54, F140.
-func TestF140Mailboxes(t *testing.T) {
+func TestFloodsLeaveMailboxesShort(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		var shard, supervisor gauge
@@ -290,10 +290,10 @@ func TestF140Mailboxes(t *testing.T) {
 	})
 }
 
-// TestF56InstantAcks: an ACK that is there before the write has returned ends no connection.
+// TestInstantAckEndsNoConnection: an ACK that is there before the write has returned ends no connection.
 //
 // Failures: F56.
-func TestF56InstantAcks(t *testing.T) {
+func TestInstantAckEndsNoConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithHeartbeatInterval(time.Second)) // whose network takes no time
 		m := newManager(t, g)
@@ -308,10 +308,10 @@ func TestF56InstantAcks(t *testing.T) {
 	})
 }
 
-// TestF60FirstBeats: the first beats of a fleet are spread over the interval, evenly.
+// TestFirstBeatsOfAFleetAreSpread: the first beats of a fleet are spread over the interval, evenly.
 //
 // Failures: F60.
-func TestF60FirstBeats(t *testing.T) {
+func TestFirstBeatsOfAFleetAreSpread(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const shards, interval = 400, 40 * time.Second
 		var tenths [10]int
@@ -337,10 +337,10 @@ func TestF60FirstBeats(t *testing.T) {
 	})
 }
 
-// TestF140SharedRequests: those who wait for an answer that they share are bounded as well, and seen.
+// TestSharedRequestsAreBounded: those who wait for an answer that they share are bounded as well, and seen.
 //
 // Failures: F140.
-func TestF140SharedRequests(t *testing.T) {
+func TestSharedRequestsAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpRequestChannelInfo }) // nobody answers

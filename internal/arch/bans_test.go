@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// TestF141NoTrapsOfTheActorLibrary: a bounded mailbox that is full makes its sender spin, and what is
+// TestNoTrapsOfTheActorLibrary: a bounded mailbox that is full makes its sender spin, and what is
 // stashed comes back in the reverse order.
 //
 // Failures: F141, F143.
-func TestF141NoTrapsOfTheActorLibrary(t *testing.T) {
+func TestNoTrapsOfTheActorLibrary(t *testing.T) {
 	t.Parallel()
 	files := 0
 	for _, p := range packages(t) {
@@ -33,11 +33,11 @@ func TestF141NoTrapsOfTheActorLibrary(t *testing.T) {
 	}
 }
 
-// TestF159WebSocketLibraryIsPinned: 1.5.1 and 1.5.2 regressed, and before 1.4.1 a frame's length was not
+// TestWebSocketLibraryIsPinned: 1.5.1 and 1.5.2 regressed, and before 1.4.1 a frame's length was not
 // checked.
 //
 // Failures: F159.
-func TestF159WebSocketLibraryIsPinned(t *testing.T) {
+func TestWebSocketLibraryIsPinned(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../go.mod")
 	if err != nil {

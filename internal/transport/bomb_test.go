@@ -111,11 +111,11 @@ func peak(f func()) uint64 {
 // raced is whether the race detector is on.
 var raced bool
 
-// TestF151BombsStayWithinTheLimit inflates bombs of about 1 to 1,000, and frames without an end. Not
+// TestBombsStayWithinTheLimit inflates bombs of about 1 to 1,000, and frames without an end. Not
 // parallel: it measures the heap.
 //
 // Failures: F151, F152.
-func TestF151BombsStayWithinTheLimit(t *testing.T) {
+func TestBombsStayWithinTheLimit(t *testing.T) {
 	if raced {
 		t.Skip("the race detector would be measured as well")
 	}
@@ -185,11 +185,11 @@ func TestF151BombsStayWithinTheLimit(t *testing.T) {
 	}
 }
 
-// TestF161CompressionIsNotOffered: permessage-deflate is not asked for, and a server that uses it
+// TestCompressionIsNotOffered: permessage-deflate is not asked for, and a server that uses it
 // all the same is left.
 //
 // Failures: F161.
-func TestF161CompressionIsNotOffered(t *testing.T) {
+func TestCompressionIsNotOffered(t *testing.T) {
 	t.Parallel()
 	offered := make(chan string, 1)
 	url := peer(t, func(_ *websocket.Conn, r *http.Request) { offered <- r.Header.Get("Sec-WebSocket-Extensions") })
@@ -205,10 +205,10 @@ func TestF161CompressionIsNotOffered(t *testing.T) {
 	}
 }
 
-// TestF150RedirectedUpgradeIsNotFollowed: the one dial is that of the URL that was checked.
+// TestRedirectedUpgradeIsNotFollowed: the one dial is that of the URL that was checked.
 //
 // Failures: F150.
-func TestF150RedirectedUpgradeIsNotFollowed(t *testing.T) {
+func TestRedirectedUpgradeIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 307, 308} {
 		dials := 0

@@ -15,10 +15,10 @@ import (
 	"github.com/signalbox-go/signalbox/internal/transport"
 )
 
-// TestF13WrongCertificate: nothing is sent to a server that cannot prove who it is.
+// TestWrongCertificateIsRefused: nothing is sent to a server that cannot prove who it is.
 //
 // Failures: F13.
-func TestF13WrongCertificate(t *testing.T) {
+func TestWrongCertificateIsRefused(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
@@ -33,11 +33,11 @@ func TestF13WrongCertificate(t *testing.T) {
 	}
 }
 
-// TestF15ProxyWithoutAReason: the process survives an answer that the library panics on. The
+// TestProxyAnswerWithoutAReasonIsAnError: the process survives an answer that the library panics on. The
 // dial is made by a process of its own, since the proxy is read from the environment once.
 //
 // Failures: F15.
-func TestF15ProxyWithoutAReason(t *testing.T) {
+func TestProxyAnswerWithoutAReasonIsAnError(t *testing.T) {
 	if os.Getenv("SIGNALBOX_TEST_DIAL") != "" {
 		_, err := transport.Dial(t.Context(), "wss://gateway.discord.gg", transport.Config{})
 		var failed *transport.DialError
@@ -66,7 +66,7 @@ func TestF15ProxyWithoutAReason(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestF15ProxyWithoutAReason$")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxyAnswerWithoutAReasonIsAnError$")
 	child.Env = append(os.Environ(), "SIGNALBOX_TEST_DIAL=1", "HTTPS_PROXY=http://"+proxy.Addr().String(), "NO_PROXY=")
 	if out, err := child.CombinedOutput(); err != nil || asked.Load() != 1 {
 		t.Errorf("%v; the proxy was asked %d times\n%s", err, asked.Load(), out)

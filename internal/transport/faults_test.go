@@ -18,10 +18,10 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-// TestF78FlushWithinAMessage: the bytes of a flush may be among the data of a message, and what
+// TestFlushWithinAMessageEndsNothing: the bytes of a flush may be among the data of a message, and what
 // comes without a flush waits for it.
 // Failures: F78.
-func TestF78FlushWithinAMessage(t *testing.T) {
+func TestFlushWithinAMessageEndsNothing(t *testing.T) {
 	t.Parallel()
 	var buffer bytes.Buffer
 	stored, err := zlib.NewWriterLevel(&buffer, zlib.NoCompression)
@@ -50,10 +50,10 @@ func TestF78FlushWithinAMessage(t *testing.T) {
 	}
 }
 
-// TestF79FlippedBit flips every third bit of a message in turn: there is an error, or one whole object. A
+// TestFlippedBitIsAnErrorOrNothing flips every third bit of a message in turn: there is an error, or one whole object. A
 // stream that is broken gives nothing more.
 // Failures: F79.
-func TestF79FlippedBit(t *testing.T) {
+func TestFlippedBitIsAnErrorOrNothing(t *testing.T) {
 	t.Parallel()
 	payload := `{"op":0,"t":"X","s":2,"d":"` + strings.Repeat("abc{}", 30) + `"}`
 	for kind := range encoders() {
@@ -86,9 +86,9 @@ func TestF79FlippedBit(t *testing.T) {
 	}
 }
 
-// TestF80EachMessageAtOnce: the peer sends a message and waits until it was read.
+// TestEachMessageIsThereAtOnce: the peer sends a message and waits until it was read.
 // Failures: F80.
-func TestF80EachMessageAtOnce(t *testing.T) {
+func TestEachMessageIsThereAtOnce(t *testing.T) {
 	t.Parallel()
 	for kind, encode := range encoders() {
 		t.Run(string(kind), func(t *testing.T) {
@@ -115,10 +115,10 @@ func TestF80EachMessageAtOnce(t *testing.T) {
 	}
 }
 
-// TestF112CloseFramesOnTheWire: every code that a close frame can carry is told, with its reason;
+// TestCloseFramesAreToldAsTheyCame: every code that a close frame can carry is told, with its reason;
 // a frame that the protocol does not allow is a lost connection, which keeps the session.
 // Failures: F112.
-func TestF112CloseFramesOnTheWire(t *testing.T) {
+func TestCloseFramesAreToldAsTheyCame(t *testing.T) {
 	t.Parallel()
 	frame := func(code int, reason string) []byte {
 		return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
@@ -163,9 +163,9 @@ func TestF112CloseFramesOnTheWire(t *testing.T) {
 	}
 }
 
-// TestF115LateWrites: on a connection that was closed here, or by the peer, each write is an error.
+// TestLateWritesAreErrors: on a connection that was closed here, or by the peer, each write is an error.
 // Failures: F115.
-func TestF115LateWrites(t *testing.T) {
+func TestLateWritesAreErrors(t *testing.T) {
 	t.Parallel()
 	here := dial(t, peer(t, func(ws *websocket.Conn, _ *http.Request) { _, _, _ = ws.ReadMessage() }), transport.Config{})
 	here.Close(events.CloseUnknownError, "")

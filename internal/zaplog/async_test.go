@@ -18,11 +18,11 @@ type gate struct{ open chan struct{} }
 func (g gate) Write(p []byte) (int, error) { <-g.open; return len(p), nil }
 func (g gate) Sync() error                 { <-g.open; return nil }
 
-// TestF147BlockedWriterDelaysNobody: whoever logs goes on, what does not fit is counted, and no
+// TestBlockedWriterDelaysNobody: whoever logs goes on, what does not fit is counted, and no
 // goroutine is left when the writer goes on.
 //
 // Failures: F147.
-func TestF147BlockedWriterDelaysNobody(t *testing.T) {
+func TestBlockedWriterDelaysNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := gate{make(chan struct{})}
@@ -54,10 +54,10 @@ func TestF147BlockedWriterDelaysNobody(t *testing.T) {
 	})
 }
 
-// TestF147LoopsAreLeftOut: of a message that repeats, ten a second are written for each shard.
+// TestLoopsAreLeftOut: of a message that repeats, ten a second are written for each shard.
 //
 // Failures: F147.
-func TestF147LoopsAreLeftOut(t *testing.T) {
+func TestLoopsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.DebugLevel)

@@ -12,7 +12,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/internal/bench/tape"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/tape"
 )
 
 var raws = func() (list []events.Raw) {

@@ -27,7 +27,7 @@ var page string
 
 var update = flag.Bool("update", false, "write docs/reliability.md anew")
 
-const root = "../.."
+const root = "../../.."
 
 // entry is one way to fail.
 type entry struct {

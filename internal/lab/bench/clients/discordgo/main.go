@@ -9,7 +9,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
-	"github.com/signalbox-go/signalbox/internal/bench/kit"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/kit"
 )
 
 func main() { kit.Main("discordgo", func(r *kit.Run) kit.Client { return &client{r: r} }) }

@@ -32,7 +32,7 @@ import (
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/signalbox-go/signalbox/internal/bench/kit"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/kit"
 )
 
 func main() {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/signalbox-go/signalbox/internal/bench/tape"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/tape"
 )
 
 // overLimit records one send and tells whether it is over 120 in 60 seconds.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/internal/bench/kit"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/kit"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )

@@ -19,7 +19,7 @@ import (
 	"github.com/disgoorg/disgo/sharding"
 	"github.com/disgoorg/snowflake/v2"
 
-	"github.com/signalbox-go/signalbox/internal/bench/kit"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/kit"
 )
 
 func main() { kit.Main("disgo", func(r *kit.Run) kit.Client { return &client{r: r} }) }

@@ -2,7 +2,7 @@
 // each library with its own defaults, against the same simulated gateway, and prints a table.
 // docs/gauntlet.md tells what the scenarios are and how to read it.
 //
-//	cd internal/bench && go run ./gauntlet [-only burst,4004] [-lib disgo] [-slow] [-runs 2]
+//	cd internal/lab/bench && go run ./gauntlet [-only burst,4004] [-lib disgo] [-slow] [-runs 2]
 package main
 
 import (

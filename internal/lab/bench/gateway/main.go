@@ -23,7 +23,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/signalbox-go/signalbox/internal/bench/tape"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/tape"
 )
 
 type server struct {

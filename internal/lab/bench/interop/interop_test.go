@@ -86,7 +86,7 @@ func TestThePageQuotesThis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile("../../../docs/interop.md")
+	page, err := os.ReadFile("../../../../docs/interop.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/signalbox-go/signalbox/internal/sim"
+	"github.com/signalbox-go/signalbox/internal/lab/sim"
 )
 
 var (
@@ -111,12 +111,12 @@ func judge(t *testing.T, plan sim.Plan, trace sim.Trace) {
 	if len(found) == 0 {
 		return
 	}
-	t.Logf("again: go test ./internal/sim -run TestSeeds -sim.seed %d -sim.seeds 1 -sim.for %v -sim.trace", plan.Seed, *last)
+	t.Logf("again: go test ./internal/lab/sim -run TestSeeds -sim.seed %d -sim.seeds 1 -sim.for %v -sim.trace", plan.Seed, *last)
 	law := found[0].Law
 	small := sim.Shrink(plan, *least, func(p sim.Plan) bool {
 		return slices.ContainsFunc(sim.Check(p, sim.Run(t, p)), func(v sim.Violation) bool { return v.Law == law })
 	})
-	t.Logf("%s, with %d faults in place of %d: go test ./internal/sim -run TestSeeds -sim.trace -sim.plan '%v'", law, len(small.Faults), len(plan.Faults), small)
+	t.Logf("%s, with %d faults in place of %d: go test ./internal/lab/sim -run TestSeeds -sim.trace -sim.plan '%v'", law, len(small.Faults), len(plan.Faults), small)
 }
 
 // TestShrink: of many faults those remain that are needed.

@@ -16,7 +16,7 @@ import (
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/signalbox-go/signalbox/internal/bench/tape"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/tape"
 )
 
 const window = 256 << 10 // of the gateway's zstd, as seen

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-	"github.com/signalbox-go/signalbox/internal/bench/tape"
+	"github.com/signalbox-go/signalbox/internal/lab/bench/tape"
 )
 
 type conn struct {
