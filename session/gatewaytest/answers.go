@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -46,7 +45,7 @@ func (s *Server) presence(c *conn, d []byte, now time.Time) error {
 	if presence.Activities == nil || presence.AFK == nil {
 		return errors.New("activities, status and afk are required")
 	}
-	if !slices.Contains([]string{"online", "dnd", "idle", "invisible", "offline"}, presence.Status) {
+	if !slices.Contains(statuses, presence.Status) {
 		return fmt.Errorf("%.20q is no status", presence.Status)
 	}
 	if now.Before(c.excused) {
@@ -88,26 +87,14 @@ func (s *Server) voice(c *conn, d []byte) error {
 	if err := json.Unmarshal(voice.ChannelID, &channel); err != nil {
 		return err
 	}
-	guild, session := *voice.GuildID, c.session
-	if s.foreign(c, guild) {
+	if s.foreign(c, *voice.GuildID) {
 		return nil
 	}
-	if session.intents&intentVoiceStates != 0 {
-		s.dispatch(session, "VOICE_STATE_UPDATE", map[string]any{
-			"guild_id": guild, "channel_id": channel, "user_id": botID, "session_id": "voice",
-			"deaf": false, "mute": false, "self_mute": voice.SelfMute, "self_deaf": voice.SelfDeaf, "suppress": false,
-		})
+	g, to := s.world.guild(*voice.GuildID), events.Snowflake(0)
+	if channel != nil {
+		to = *channel
 	}
-	before, in := session.voice[guild]
-	switch {
-	case channel == nil:
-		delete(session.voice, guild)
-	case !in || before != *channel:
-		session.voice[guild] = *channel
-		s.dispatch(session, "VOICE_SERVER_UPDATE", map[string]any{
-			"guild_id": guild, "token": "voice-token", "endpoint": "voice.example:443",
-		})
-	}
+	s.world.setVoice(g, BotID, to, c.session, Fields{"self_mute": *voice.SelfMute, "self_deaf": *voice.SelfDeaf})
 	return nil
 }
 
@@ -171,50 +158,26 @@ func (s *Server) guildMembers(c *conn, d []byte, now time.Time) error {
 		}
 		s.fullLists[ask.GuildID] = now.Add(30 * time.Second)
 	}
-	members, missing := s.find(ask.Query, ask.Limit, ids)
-	s.chunks(c.session, ask.GuildID, ask.Nonce, members, missing, ask.Presences)
+	g := s.world.asked(ask.GuildID)
+	members, missing := g.search(ask.Query, ask.Limit, ids)
+	s.chunks(c.session, g, ask.Nonce, members, missing, ask.Presences)
 	return nil
 }
 
-// find gives the ids of the members that were asked for, and those that are none.
-func (s *Server) find(query *string, limit *int, ids []events.Snowflake) (members []int, missing []events.Snowflake) {
-	for _, id := range ids {
-		if id >= 1 && id <= events.Snowflake(s.set.members) {
-			members = append(members, int(id))
-		} else {
-			missing = append(missing, id)
-		}
-	}
-	if query == nil {
-		return members, missing
-	}
-	most := s.set.members
-	if *limit > 0 {
-		most = min(*limit, 100)
-	}
-	for id := 1; id <= s.set.members && len(members) < most; id++ {
-		if strings.HasPrefix(memberName(id), *query) {
-			members = append(members, id)
-		}
-	}
-	return members, missing
-}
+func memberName(id events.Snowflake) string { return "member-" + id.String() }
 
-func memberName(id int) string { return fmt.Sprintf("member-%d", id) }
-
-func (s *Server) chunks(session *sess, guild events.Snowflake, nonce string, ids []int, missing []events.Snowflake, presences bool) {
+func (s *Server) chunks(session *sess, g *guild, nonce string, ids, missing []events.Snowflake, presences bool) {
 	const size = 1000
 	count := max(1, (len(ids)+size-1)/size)
 	for index := range count {
 		members, online := []any{}, []any{}
 		for _, id := range ids[index*size : min(len(ids), (index+1)*size)] {
-			user := map[string]any{"id": events.Snowflake(id), "username": memberName(id), "discriminator": "0"}
-			members = append(members, map[string]any{
-				"user": user, "roles": []any{}, "joined_at": "2026-01-01T00:00:00Z", "deaf": false, "mute": false, "flags": 0,
-			})
-			online = append(online, map[string]any{"user": map[string]any{"id": events.Snowflake(id)}, "status": "online"})
+			members = append(members, g.member(id))
+			if p := g.presence(id); p != nil {
+				online = append(online, p)
+			}
 		}
-		chunk := map[string]any{"guild_id": guild, "members": members, "chunk_index": index, "chunk_count": count}
+		chunk := object{"guild_id": g.id, "members": members, "chunk_index": index, "chunk_count": count}
 		if len(missing) > 0 && index == 0 {
 			chunk["not_found"] = missing
 		}
@@ -254,7 +217,7 @@ func (s *Server) soundboard(c *conn, d []byte) error {
 	return nil
 }
 
-// channelInfo answers Request Channel Info, with one channel that has the guild's id.
+// channelInfo answers Request Channel Info, with the guild's voice channels.
 //
 // Source: events/gateway-events#request-channel-info
 func (s *Server) channelInfo(c *conn, d []byte, now time.Time) error {
@@ -271,15 +234,22 @@ func (s *Server) channelInfo(c *conn, d []byte, now time.Time) error {
 	if s.foreign(c, *ask.GuildID) {
 		return nil
 	}
-	channel := map[string]any{"id": ask.GuildID}
-	for _, field := range ask.Fields {
-		switch field {
-		case "status":
-			channel[field] = "at work"
-		case "voice_start_time":
-			channel[field] = now.Unix()
+	channels := []any{}
+	for _, of := range s.world.asked(*ask.GuildID).channels {
+		if of["type"] != 2 {
+			continue
 		}
+		channel := object{"id": of["id"]}
+		for _, field := range ask.Fields {
+			switch field {
+			case "status":
+				channel[field] = "at work"
+			case "voice_start_time":
+				channel[field] = now.Unix()
+			}
+		}
+		channels = append(channels, channel)
 	}
-	s.dispatch(c.session, "CHANNEL_INFO", map[string]any{"guild_id": ask.GuildID, "channels": []any{channel}})
+	s.dispatch(c.session, "CHANNEL_INFO", object{"guild_id": ask.GuildID, "channels": channels})
 	return nil
 }

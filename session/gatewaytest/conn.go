@@ -228,7 +228,7 @@ func (c *conn) failed(err error) {
 	if closed.Code == websocket.CloseNormalClosure || closed.Code == websocket.CloseGoingAway {
 		c.srv.stats.Ended++
 		if c.session != nil {
-			c.session.revoked = true
+			c.srv.revoke(c.session)
 		}
 	}
 }

@@ -16,11 +16,11 @@ func (s *Server) gatewayBot(w http.ResponseWriter, r *http.Request) {
 	s.stats.Discoveries++
 	s.refill(time.Now())
 	s.note(nil, Entry{Kind: Discovered})
-	hook, remaining, wait := s.discovery, max(0, s.remaining), time.Until(s.resetAt)
+	remaining, wait := max(0, s.remaining), time.Until(s.resetAt)
 	accepted := isBot && s.accepts(token)
 	s.mu.Unlock()
 	switch {
-	case hook != nil && hook(w):
+	case ask(s, &s.discovery, w):
 	case !accepted:
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusUnauthorized)
@@ -58,14 +58,6 @@ func (s *Server) refill(now time.Time) {
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v) // the client may have gone
-}
-
-// OnDiscovery has f answer GET /gateway/bot; if it returns false the server does, so it must
-// not have written then. It is called on the request's goroutine, and may call the server.
-func (s *Server) OnDiscovery(f func(http.ResponseWriter) (handled bool)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.discovery = f
 }
 
 // SetSessionStarts changes how many Identifies are left today.

@@ -19,10 +19,11 @@ const (
 
 // verdict is how an Identify was judged: what it asks for, or how it is refused.
 type verdict struct {
-	shard    events.ShardID
-	sharded  bool // a shard array was sent
-	intents  events.Intents
-	compress bool
+	shard     events.ShardID
+	sharded   bool // a shard array was sent
+	intents   events.Intents
+	compress  bool
+	threshold int // large_threshold
 
 	code    events.CloseCode // it ends the connection
 	invalid bool             // it is answered with op 9
@@ -62,7 +63,10 @@ func (s *Server) judge(c *conn, d []byte, now time.Time) verdict {
 	if !s.accepts(*ask.Token) {
 		return refuse(events.CloseAuthenticationFailed, "token", "an Identify with a token that is not the bot's, or was reset")
 	}
-	v := verdict{shard: events.ShardID{Index: 0, Total: 1}, compress: ask.Compress}
+	v := verdict{shard: events.ShardID{Index: 0, Total: 1}, compress: ask.Compress, threshold: 50}
+	if ask.Threshold != nil {
+		v.threshold = *ask.Threshold
+	}
 	if v.sharded = ask.Shard != nil && string(ask.Shard) != "null"; v.sharded {
 		var pair []int
 		if json.Unmarshal(ask.Shard, &pair) != nil || len(pair) != 2 || pair[0] < 0 || pair[0] >= pair[1] {
@@ -98,9 +102,7 @@ func (s *Server) afforded(c *conn, now time.Time) bool {
 	}
 	s.reset = true
 	s.violate(c, "budget", "an Identify beyond the daily budget: the token is reset")
-	for _, session := range s.sessions {
-		session.revoked = true
-	}
+	s.revokeAll()
 	for other := range s.conns {
 		if other != c && !other.closing {
 			other.closeWith(events.CloseAuthenticationFailed)

@@ -3,7 +3,9 @@ package gatewaytest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"net/url"
 	"sync"
 	"sync/atomic"
 )
@@ -19,24 +21,73 @@ type network struct {
 	once    sync.Once
 	refuse  atomic.Bool
 
-	mu      sync.Mutex
-	hanging bool
-	hung    []net.Conn // accepted while hanging
+	mu        sync.Mutex
+	hanging   bool
+	hung      []net.Conn // accepted while hanging
+	addresses map[string]*address
 }
+
+// address is how one of the server's addresses fails.
+type address struct{ refused, hanging bool }
 
 func newNetwork(tcp net.Listener) *network {
-	return &network{tcp: tcp, accept: make(chan net.Conn), closing: make(chan struct{})}
+	return &network{tcp: tcp, accept: make(chan net.Conn), closing: make(chan struct{}), addresses: make(map[string]*address)}
 }
 
-func (n *network) dial(ctx context.Context, kind, _ string) (net.Conn, error) {
-	if n.refuse.Load() {
+// at changes how an address fails.
+func (n *network) at(host string, change func(*address)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	a := n.addresses[host]
+	if a == nil {
+		a = new(address)
+		n.addresses[host] = a
+	}
+	change(a)
+}
+
+func (n *network) refuses(host string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	a := n.addresses[host]
+	return n.refuse.Load() || a != nil && a.refused
+}
+
+// hangs reports whether connections to an address are left without an answer. The lock must be held.
+func (n *network) hangs(host string) bool {
+	a := n.addresses[host]
+	return n.hanging || a != nil && a.hanging
+}
+
+// resumeHost is the address for a Resume. A port has no other.
+func (n *network) resumeHost() string {
+	if n.tcp != nil {
+		return n.tcp.Addr().String()
+	}
+	return "127.0.0.2:80"
+}
+
+// hostOf is the address that a URL of the server's is dialled at.
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "":
+		panic(fmt.Sprintf("gatewaytest: %q is no URL: use the server's URL or ResumeURL", raw))
+	case u.Port() == "":
+		return net.JoinHostPort(u.Hostname(), "80")
+	}
+	return u.Host
+}
+
+func (n *network) dial(ctx context.Context, kind, host string) (net.Conn, error) {
+	if n.refuses(host) {
 		return nil, errRefused
 	}
 	if n.tcp != nil {
 		var d net.Dialer
 		return d.DialContext(ctx, kind, n.tcp.Addr().String())
 	}
-	client, server := virtualPair()
+	client, server := virtualPair(host)
 	select {
 	case n.accept <- server:
 		return client, nil
@@ -54,7 +105,7 @@ func (n *network) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n.refuse.Load() {
+		if n.refuses(c.LocalAddr().String()) {
 			_ = c.Close() // as a port that nobody listens on would
 			continue
 		}
@@ -81,29 +132,44 @@ func (n *network) next() (net.Conn, error) {
 func (n *network) hold(c net.Conn) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.hanging {
+	hangs := n.hangs(c.LocalAddr().String())
+	if hangs {
 		n.hung = append(n.hung, c)
 	}
-	return n.hanging
+	return hangs
 }
 
 // hang begins to leave new connections without an answer, or ends that and closes them.
 func (n *network) hang(on bool) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.hanging = on
-	if on {
-		return
+	n.mu.Unlock()
+	if !on {
+		n.release()
 	}
+}
+
+// release closes the connections that are left without an answer and need not be.
+func (n *network) release() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var kept []net.Conn
 	for _, c := range n.hung {
+		if n.hangs(c.LocalAddr().String()) {
+			kept = append(kept, c)
+			continue
+		}
 		_ = c.Close() // the client learns it, or has gone
 	}
-	n.hung = nil
+	n.hung = kept
 }
 
 // Close implements net.Listener.
 func (n *network) Close() error {
 	n.once.Do(func() { close(n.closing) })
+	n.mu.Lock()
+	clear(n.addresses)
+	n.mu.Unlock()
 	n.hang(false)
 	if n.tcp != nil {
 		return n.tcp.Close()
@@ -116,5 +182,5 @@ func (n *network) Addr() net.Addr {
 	if n.tcp != nil {
 		return n.tcp.Addr()
 	}
-	return virtualAddr{}
+	return virtualAddr("127.0.0.1:80")
 }

@@ -22,6 +22,7 @@ func (e *OptionError) Error() string { return "gatewaytest: " + e.Option + ": " 
 type settings struct {
 	virtual        bool
 	strict         bool
+	parallel       bool
 	addr           string
 	shards         int
 	concurrency    int
@@ -39,6 +40,7 @@ type settings struct {
 	split          int
 	trace          func(Entry)
 	listener       net.Listener
+	resumeURL      string
 }
 
 func defaults() settings {
@@ -79,6 +81,11 @@ func WithVirtualNetwork() Option { return func(s *settings) { s.virtual = true }
 
 // WithStrict makes a server of NewServer fail its test, at the end, for each violation.
 func WithStrict() Option { return func(s *settings) { s.strict = true } }
+
+// WithParallelSessions lets a shard have several sessions at once, as Discord does. Without it a
+// second one, beside one whose client is there, is a violation: most bots do not mean it. Sessions
+// of different totals are never one.
+func WithParallelSessions() Option { return func(s *settings) { s.parallel = true } }
 
 // WithAddr sets where to listen. The default is a free port of 127.0.0.1.
 func WithAddr(addr string) Option { return func(s *settings) { s.addr = addr } }
@@ -130,6 +137,10 @@ func WithReplayBuffer(dispatches int) Option { return func(s *settings) { s.repl
 // WithSplitFrames makes the server send zlib-stream messages in frames of at most n bytes. The
 // default is 0: each in one frame.
 func WithSplitFrames(n int) Option { return func(s *settings) { s.split = n } }
+
+// WithResumeURL sets the URL that READY tells for a Resume, such as that of a proxy. The default
+// is an address of its own on a virtual network, and else the server's.
+func WithResumeURL(url string) Option { return func(s *settings) { s.resumeURL = url } }
 
 // GuildOf is the nth guild of a shard, as WithGuildsPerShard makes them.
 func GuildOf(shard events.ShardID, n int) events.Snowflake {

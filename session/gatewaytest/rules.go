@@ -85,13 +85,9 @@ func (s *Server) intercepted(f Frame) bool {
 	if s.frames = append(s.frames, f); len(s.frames) >= 2*keptFrames {
 		s.frames = append([]Frame(nil), s.frames[keptFrames:]...)
 	}
-	hook := s.intercept
-	if hook == nil {
-		return false
-	}
 	s.mu.Unlock()
 	defer s.mu.Lock()
-	return hook(f)
+	return ask(s, &s.frameHooks, f)
 }
 
 // within are the times that are less than span before now.

@@ -2,6 +2,9 @@ package gatewaytest
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/signalbox-go/signalbox/events"
 )
@@ -12,13 +15,20 @@ type Script struct {
 	server *Server
 	index  int
 	total  int // 0: the newest session of the index
+	number int // of the session; 0: the newest
 }
 
 // Shard is the script of the shard with the index; its orders go to the newest session.
-func (s *Server) Shard(index int) Script { return Script{s, index, 0} }
+func (s *Server) Shard(index int) Script { return Script{server: s, index: index} }
 
 // ShardOf is the script of one shard of a total, for a bot that is changing its number of shards.
-func (s *Server) ShardOf(id events.ShardID) Script { return Script{s, id.Index, id.Total} }
+func (s *Server) ShardOf(id events.ShardID) Script {
+	return Script{server: s, index: id.Index, total: id.Total}
+}
+
+// Session is the script of one session, by its number from 1 (see [Entry]), for a shard that has
+// several. It does nothing once a session was forgotten that is long over.
+func (s *Server) Session(number int) Script { return Script{server: s, number: number} }
 
 // with runs f under the server's lock, with the shard's session if there is one.
 func (s Script) with(f func(*sess)) {
@@ -27,6 +37,14 @@ func (s Script) with(f func(*sess)) {
 	session := s.server.latest[s.index]
 	if s.total != 0 {
 		session = s.server.newest[events.ShardID{Index: s.index, Total: s.total}]
+	}
+	if s.number != 0 {
+		session = nil
+		for _, other := range s.server.sessions {
+			if other.number == s.number {
+				session = other
+			}
+		}
 	}
 	if session != nil {
 		f(session)
@@ -42,8 +60,9 @@ func (s Script) withConn(f func(*conn)) {
 	})
 }
 
-// Dispatch makes an event with d as its data, and returns its sequence: 0 if there is no
-// session. While no client is there it waits for a Resume. It panics if d is not JSON.
+// Dispatch makes an event of this session alone, with d as its data, whatever its intents, and
+// returns its sequence: 0 if there is no session. While no client is there it waits for a Resume.
+// It panics if d is not JSON. What happens to a guild is an order to the [World].
 func (s Script) Dispatch(t events.Type, d any) (seq int64) {
 	data := encode(d)
 	s.with(func(session *sess) { seq = s.server.dispatchEncoded(session, t, data) })
@@ -62,7 +81,9 @@ func (s Script) Reconnect() { s.withConn(func(c *conn) { c.payload(events.OpReco
 // connection stays, and has no session until the client identifies or resumes.
 func (s Script) InvalidSession(resumable bool) {
 	s.with(func(session *sess) {
-		session.revoked = session.revoked || !resumable
+		if !resumable {
+			s.server.revoke(session)
+		}
 		if c := session.conn; c != nil {
 			c.payload(events.OpInvalidSession, resumable)
 			c.leave()
@@ -83,7 +104,9 @@ var ending = map[events.CloseCode]bool{
 // 4009 and those that are fatal, ends the session.
 func (s Script) Close(code events.CloseCode) {
 	s.with(func(session *sess) {
-		session.revoked = session.revoked || ending[code]
+		if ending[code] {
+			s.server.revoke(session)
+		}
 		if session.conn != nil {
 			session.conn.closeWith(code)
 		}
@@ -92,6 +115,20 @@ func (s Script) Close(code events.CloseCode) {
 
 // Drop cuts the connection without a close frame, and without sending what is still queued.
 func (s Script) Drop() { s.withConn((*conn).drop) }
+
+// Lag has the session hear of what happens to the world only after d. The order stays; 0 ends it,
+// and what is late comes at once. What the session asks for is answered without lag.
+func (s Script) Lag(d time.Duration) {
+	s.with(func(session *sess) {
+		if session.lag = d; d == 0 && len(session.late) > 0 {
+			time.AfterFunc(0, func() { s.server.catchUp(session) })
+		}
+	})
+}
+
+// Lose keeps the next n events of the world from the session: it is never told of them, and its
+// sequence has no gap. That is what a loss of Discord's own looks like.
+func (s Script) Lose(n int) { s.with(func(session *sess) { session.losing = n }) }
 
 // MuteAcks stops the answers to heartbeats on this connection, or lets them go on.
 func (s Script) MuteAcks(on bool) { s.withConn(func(c *conn) { c.muted = on }) }
@@ -168,9 +205,34 @@ func (s *Server) Outage(on bool) {
 	}
 }
 
+// OutageAt is an outage of one address alone, such as that of [Server.ResumeURL]. A server that
+// listens on a port has one address.
+func (s *Server) OutageAt(url string, on bool) {
+	host := hostOf(url)
+	s.net.at(host, func(a *address) { a.refused = on })
+	if !on {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.ws.NetConn().LocalAddr().String() == host {
+			c.drop()
+		}
+	}
+}
+
 // Hang takes new connections and does not answer them, not even their handshake, or ends that
 // and closes those that wait. Connections that there are go on.
 func (s *Server) Hang(on bool) { s.net.hang(on) }
+
+// HangAt is Hang for one address alone.
+func (s *Server) HangAt(url string, on bool) {
+	s.net.at(hostOf(url), func(a *address) { a.hanging = on })
+	if !on {
+		s.net.release()
+	}
+}
 
 // DropAll cuts all connections.
 func (s *Server) DropAll() {
@@ -185,26 +247,15 @@ func (s *Server) DropAll() {
 func (s *Server) ForgetSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, session := range s.sessions {
-		session.revoked = true
+	s.revokeAll()
+}
+
+// revokeAll ends all sessions, the oldest first.
+func (s *Server) revokeAll() {
+	all := slices.SortedFunc(maps.Values(s.sessions), func(a, b *sess) int { return a.number - b.number })
+	for _, session := range all {
+		s.revoke(session)
 	}
-}
-
-// OnFrame has f look at every payload of a client before the server does; if f returns true
-// the server does not answer it. Limits are judged all the same. It is called on the
-// connection's goroutine, and may give orders.
-func (s *Server) OnFrame(f func(Frame) (handled bool)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.intercept = f
-}
-
-// OnConnect has f called for every connection, by its number from 1; if f returns true the
-// server does not say Hello. It may send something else with SendTo.
-func (s *Server) OnConnect(f func(conn int) (silent bool)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hello = f
 }
 
 // SendTo sends a payload on a connection, by its number, as it is.

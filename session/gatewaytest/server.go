@@ -18,6 +18,9 @@ import (
 type Server struct {
 	URL    string // of the gateway, ws://…
 	APIURL string // the REST base, whose /gateway/bot names URL
+	// ResumeURL is the URL that READY tells for a Resume. On a virtual network it has an address
+	// of its own, which can fail while URL's goes on: see OutageAt.
+	ResumeURL string
 
 	set     settings
 	net     *network
@@ -28,7 +31,10 @@ type Server struct {
 	mu         sync.Mutex
 	sessions   map[string]*sess
 	newest     map[events.ShardID]*sess
-	latest     map[int]*sess // the newest of an index, whatever the total
+	latest     map[int]*sess              // the newest of an index, whatever the total
+	told       map[events.ShardID][]*sess // who hears of the world, the oldest first
+	totals     []int                      // of all sessions, in order
+	world      *World
 	conns      map[*conn]bool
 	remaining  int
 	resetAt    time.Time
@@ -39,9 +45,9 @@ type Server struct {
 	frames     []Frame
 	stats      Stats
 	closed     bool
-	hello      func(conn int) bool // see OnConnect
-	intercept  func(Frame) bool    // see OnFrame
-	discovery  func(http.ResponseWriter) bool
+	hellos     hooks[int]   // see OnConnect
+	frameHooks hooks[Frame] // see OnFrame
+	discovery  hooks[http.ResponseWriter]
 	cuts       map[int]int64 // see CutAt, by shard index
 }
 
@@ -81,12 +87,16 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		set: set, net: newNetwork(tcp), sessions: make(map[string]*sess),
-		newest: make(map[events.ShardID]*sess), latest: make(map[int]*sess), conns: make(map[*conn]bool),
+		newest: make(map[events.ShardID]*sess), latest: make(map[int]*sess), told: make(map[events.ShardID][]*sess), conns: make(map[*conn]bool),
 		remaining: set.remaining, resetAt: time.Now().Add(set.resetAfter),
 		fullLists: make(map[events.Snowflake]time.Time), cuts: make(map[int]int64),
 	}
+	s.world = newWorld(s)
 	host := s.net.Addr().String()
-	s.URL, s.APIURL = "ws://"+host, "http://"+host+"/api/v10"
+	s.URL, s.APIURL, s.ResumeURL = "ws://"+host, "http://"+host+"/api/v10", "ws://"+s.net.resumeHost()+resumePath
+	if set.resumeURL != "" {
+		s.ResumeURL = set.resumeURL
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v10/gateway/bot", s.gatewayBot)
 	mux.HandleFunc("GET /api/v10/gateway", s.gateway)
@@ -97,7 +107,7 @@ func Start(opts ...Option) (*Server, error) {
 }
 
 // DialContext connects to the server, whatever the address says: in memory with
-// WithVirtualNetwork, else to the server's port.
+// WithVirtualNetwork, else to the server's port. Addresses matter to OutageAt and HangAt.
 func (s *Server) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	return s.net.dial(ctx, network, addr)
 }
@@ -147,13 +157,12 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 		s.stats.AtResumeURL++
 	}
 	s.note(c, Entry{Kind: Opened, Remote: r.RemoteAddr})
-	hello := s.hello
 	s.running.Add(1)
 	defer s.running.Done()
 	s.running.Go(c.write)
 	accepted := s.acceptable(c, query)
 	s.mu.Unlock()
-	if accepted && (hello == nil || !hello(c.number)) {
+	if accepted && !ask(s, &s.hellos, c.number) {
 		c.hello()
 	}
 	c.read()

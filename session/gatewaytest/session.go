@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -21,16 +22,17 @@ type sess struct {
 	last    *conn      // the newest that was there
 	lostAt  time.Time
 	revoked bool
-	voice   map[events.Snowflake]events.Snowflake // the channel that the bot is in, by guild
+
+	threshold int           // Identify's large_threshold
+	lag       time.Duration // of what it is told of the world
+	late      []lateEvent   // what it will be told
+	losing    int           // how many events of the world it is not told
 }
 
 type dispatch struct {
 	seq     int64
 	payload []byte
 }
-
-// botID is the bot's own user id.
-const botID events.Snowflake = 4242
 
 // resumePath tells resume_gateway_url from the gateway's own.
 const resumePath = "/resume"
@@ -72,6 +74,31 @@ func (s *Server) sweep(now time.Time) {
 	}
 }
 
+// revoke ends a session: it cannot be resumed, and the bot leaves the voice channels that it had it in.
+func (s *Server) revoke(session *sess) {
+	if !session.revoked {
+		session.revoked = true
+		s.world.hangUp(session)
+	}
+}
+
+// enrol has a session hear of the world. Those of its shard that are over hear no more.
+func (s *Server) enrol(session *sess, now time.Time) {
+	if !slices.Contains(s.totals, session.shard.Total) {
+		s.totals = append(s.totals, session.shard.Total)
+		slices.Sort(s.totals)
+	}
+	var kept []*sess
+	for _, other := range s.told[session.shard] {
+		if other.conn != nil || !s.dead(other, now) {
+			kept = append(kept, other)
+		} else {
+			s.revoke(other)
+		}
+	}
+	s.told[session.shard] = append(kept, session)
+}
+
 // identify starts a session, unless it was judged that it may not.
 //
 // Source: events/gateway#identifying
@@ -87,14 +114,15 @@ func (s *Server) identify(c *conn, v verdict, now time.Time) {
 		return
 	}
 	c.began, c.shard = true, v.shard
-	if before := s.newest[v.shard]; before != nil && before.conn != nil {
+	if before := s.newest[v.shard]; before != nil && before.conn != nil && !s.set.parallel {
 		s.suspect(c, before.conn)
 	}
 	if v.compress && !c.streamed {
 		c.post(outgoing{compress: true})
 	}
-	session := &sess{id: rand.Text(), shard: v.shard, intents: v.intents, voice: make(map[events.Snowflake]events.Snowflake)}
+	session := &sess{id: rand.Text(), shard: v.shard, intents: v.intents, threshold: v.threshold}
 	s.sweep(now)
+	s.enrol(session, now)
 	s.sessions[session.id] = session
 	s.newest[v.shard], s.latest[v.shard.Index] = session, session
 	s.stats.Identifies++
@@ -119,15 +147,14 @@ func (s *Server) attach(c *conn, session *sess) {
 //
 // Source: events/gateway-events#ready, events/gateway#guild-availability
 func (s *Server) welcome(session *sess, sharded bool) {
-	guilds := s.guildsOf(session.shard)
-	stubs := make([]map[string]any, 0, len(guilds))
-	for _, guild := range guilds {
-		stubs = append(stubs, map[string]any{"id": guild, "unavailable": true})
+	guilds := s.world.guildsOf(session.shard)
+	stubs := make([]object, 0, len(guilds))
+	for _, g := range guilds {
+		stubs = append(stubs, object{"id": g.id, "unavailable": true})
 	}
-	ready := map[string]any{
-		"v": 10, "user": map[string]any{"id": botID, "username": "signalbox", "discriminator": "0", "bot": true},
-		"guilds": stubs, "session_id": session.id, "resume_gateway_url": s.URL + resumePath,
-		"application": map[string]any{"id": botID, "flags": 0},
+	ready := object{
+		"v": 10, "user": userObject(BotID, "signalbox"), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
+		"application": object{"id": BotID, "flags": 0},
 	}
 	if sharded { // it echoes what was sent
 		ready["shard"] = [2]int{session.shard.Index, session.shard.Total}
@@ -136,27 +163,13 @@ func (s *Server) welcome(session *sess, sharded bool) {
 	if session.intents&intentGuilds == 0 {
 		return
 	}
-	for _, guild := range guilds {
-		s.dispatch(session, "GUILD_CREATE", map[string]any{
-			"id": guild, "name": "guild " + guild.String(), "owner_id": "1", "member_count": s.set.members,
-			"members": []any{}, "channels": []any{}, "threads": []any{}, "roles": []any{}, "emojis": []any{},
-			"voice_states": []any{}, "presences": []any{}, "joined_at": "2026-01-01T00:00:00Z",
-			"large": s.set.members > 50, "unavailable": false,
-		})
-	}
-}
-
-func (s *Server) guildsOf(shard events.ShardID) []events.Snowflake {
-	var guilds []events.Snowflake
-	for n := range s.set.guildsPerShard {
-		guilds = append(guilds, GuildOf(shard, n))
-	}
-	for _, guild := range s.set.guilds {
-		if belongs(guild, shard) {
-			guilds = append(guilds, guild)
+	for _, g := range guilds {
+		if g.unavailable {
+			s.dispatch(session, "GUILD_DELETE", object{"id": g.id, "unavailable": true})
+		} else {
+			s.dispatch(session, "GUILD_CREATE", g.create(session))
 		}
 	}
-	return guilds
 }
 
 // resume continues a session: what was missed comes again, then RESUMED.
@@ -185,13 +198,13 @@ func (s *Server) resume(c *conn, d []byte, now time.Time) {
 	case session == nil, s.dead(session, now), *ask.Seq < session.seq-int64(len(session.log)):
 		s.stats.Refused++
 		if session != nil {
-			session.revoked = true
+			s.revoke(session)
 		}
 		c.payload(events.OpInvalidSession, false)
 		return
 	case *ask.Seq > session.seq:
 		s.stats.Refused++
-		session.revoked = true
+		s.revoke(session)
 		s.punish(c, events.CloseInvalidSeq, "resume sequence", "%d, but only %d were sent", *ask.Seq, session.seq)
 		return
 	}

@@ -16,10 +16,11 @@ type Entry struct {
 	Shard   events.ShardID // zero before Identify or Resume
 	Session int            // number of the session, from 1; 0: there is none
 	Op      events.Opcode  // Received, Sent, Dispatched
-	Type    events.Type    // Dispatched
+	Type    events.Type    // Dispatched, Happened, Missed
 	Seq     int64          // Dispatched: its sequence. Resumed: that of the Resume.
 	Code    events.CloseCode
-	Data    []byte // Received, Sent, Dispatched: the d field. Began: the session's id. Not to be changed.
+	Guild   events.Snowflake // Happened: the guild, 0: none
+	Data    []byte           // Received, Sent, Dispatched, Happened, Missed: the d field. Began: the session's id. Not to be changed.
 }
 
 // EntryKind is what an Entry is about.
@@ -36,6 +37,8 @@ const (
 	Closing    EntryKind = "closing"    // the server ends a connection, with Code
 	Closed     EntryKind = "closed"     // the client ended a connection, with Code
 	Gone       EntryKind = "gone"       // the connection has ended
+	Happened   EntryKind = "happened"   // an event of the world; Dispatched follows for each session that is told
+	Missed     EntryKind = "missed"     // a session was not told of an event of the world: see Script.Lose
 	Discovered EntryKind = "discovered" // GET /gateway/bot was answered
 )
 

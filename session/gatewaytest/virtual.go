@@ -13,22 +13,23 @@ import (
 // wait for each other.
 const virtualBuffer = 256 << 10
 
-type virtualAddr struct{}
+type virtualAddr string
 
-func (virtualAddr) Network() string { return "virtual" }
-func (virtualAddr) String() string  { return "127.0.0.1:80" }
+func (virtualAddr) Network() string  { return "virtual" }
+func (a virtualAddr) String() string { return string(a) }
 
 // virtualConn is one end of a connection in memory.
 type virtualConn struct {
+	addr          virtualAddr // of the server's end
 	in, out       *half
 	read, written deadline
 	once          sync.Once
 	closed        chan struct{} // this end was closed
 }
 
-func virtualPair() (client, server *virtualConn) {
-	a, b := newHalf(), newHalf()
-	return &virtualConn{in: a, out: b, closed: make(chan struct{})}, &virtualConn{in: b, out: a, closed: make(chan struct{})}
+func virtualPair(host string) (client, server *virtualConn) {
+	a, b, addr := newHalf(), newHalf(), virtualAddr(host)
+	return &virtualConn{addr: addr, in: a, out: b, closed: make(chan struct{})}, &virtualConn{addr: addr, in: b, out: a, closed: make(chan struct{})}
 }
 
 // half is one direction. Waiting is on channels, so that a synctest bubble sees it as idle.
@@ -157,10 +158,10 @@ func (c *virtualConn) Close() error {
 }
 
 // LocalAddr implements net.Conn.
-func (c *virtualConn) LocalAddr() net.Addr { return virtualAddr{} }
+func (c *virtualConn) LocalAddr() net.Addr { return c.addr }
 
 // RemoteAddr implements net.Conn.
-func (c *virtualConn) RemoteAddr() net.Addr { return virtualAddr{} }
+func (c *virtualConn) RemoteAddr() net.Addr { return c.addr }
 
 // SetDeadline implements net.Conn.
 func (c *virtualConn) SetDeadline(t time.Time) error {

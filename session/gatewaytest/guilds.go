@@ -1,0 +1,225 @@
+package gatewaytest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// AddGuild adds the bot to a guild (GUILD_CREATE), also to one that it was removed from, and
+// returns its id: 0 asks for one that no other has. The fields are those of the guild object.
+//
+// Source: events/gateway-events#guild-create
+func (w *World) AddGuild(id events.Snowflake, fields Fields) events.Snowflake {
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	if id == 0 {
+		for id = events.Snowflake(len(w.order)+1) << 22; w.guilds[id] != nil || w.has(id); id += 1 << 22 {
+		}
+	}
+	if w.has(id) {
+		panic(&WorldError{"AddGuild", fmt.Sprintf("the bot is in guild %v already: use UpdateGuild", id)})
+	}
+	g := w.guild(id)
+	g.removed = false
+	g.fields = with(g.fields, fields)
+	g.fields["id"] = id
+	if !slices.Contains(w.order, id) {
+		w.order = append(w.order, id)
+	}
+	w.tellEach(id, "GUILD_CREATE", g.create)
+	return id
+}
+
+// UpdateGuild changes fields of a guild (GUILD_UPDATE).
+func (w *World) UpdateGuild(id events.Snowflake, fields Fields) {
+	w.do("UpdateGuild", id, func(g *guild) error {
+		g.fields = with(g.fields, fields)
+		g.fields["id"] = id
+		w.happen(id, "GUILD_UPDATE", g.update())
+		return nil
+	})
+}
+
+// RemoveGuild removes the bot from a guild (GUILD_DELETE without unavailable). The bot's voice
+// state there ends with it, and nobody is told.
+//
+// Source: events/gateway-events#guild-delete
+func (w *World) RemoveGuild(id events.Snowflake) {
+	w.do("RemoveGuild", id, func(g *guild) error {
+		g.removed, g.unavailable = true, false
+		delete(g.voices, BotID)
+		w.tell(id, "GUILD_DELETE", object{"id": id})
+		return nil
+	})
+}
+
+// GuildOutage makes a guild unavailable (GUILD_DELETE with unavailable), or available again
+// (GUILD_CREATE). Of what happens in a guild meanwhile nobody is told.
+//
+// Source: events/gateway#guild-availability
+func (w *World) GuildOutage(id events.Snowflake, on bool) {
+	w.do("GuildOutage", id, func(g *guild) error {
+		switch {
+		case on && !g.unavailable:
+			w.tell(id, "GUILD_DELETE", object{"id": id, "unavailable": true})
+		case !on && g.unavailable:
+			w.tellEach(id, "GUILD_CREATE", g.create)
+		}
+		g.unavailable = on
+		return nil
+	})
+}
+
+// AddChannel makes a channel (CHANNEL_CREATE) and returns its id. The fields are those of the
+// channel object; without a type it is a text channel.
+func (w *World) AddChannel(guildID events.Snowflake, name string, fields Fields) (id events.Snowflake) {
+	w.do("AddChannel", guildID, func(g *guild) error {
+		id = w.next()
+		c := with(g.channelObject(id, name, 0, len(g.channels)), fields)
+		c["id"], c["guild_id"] = id, g.id
+		g.channels = append(g.channels, c)
+		w.happen(g.id, "CHANNEL_CREATE", c)
+		return nil
+	})
+	return id
+}
+
+// UpdateChannel changes fields of a channel (CHANNEL_UPDATE).
+func (w *World) UpdateChannel(guildID, id events.Snowflake, fields Fields) {
+	w.do("UpdateChannel", guildID, func(g *guild) error {
+		at := find(g.channels, id)
+		if at < 0 {
+			return fmt.Errorf("guild %v has no channel %v", guildID, id)
+		}
+		c := with(with(object{}, Fields(g.channels[at])), fields)
+		c["id"] = id
+		g.channels[at] = c
+		w.happen(g.id, "CHANNEL_UPDATE", c)
+		return nil
+	})
+}
+
+// RemoveChannel deletes a channel (CHANNEL_DELETE). Who is in it, if it is a voice channel, leaves.
+func (w *World) RemoveChannel(guildID, id events.Snowflake) {
+	w.do("RemoveChannel", guildID, func(g *guild) error {
+		at := find(g.channels, id)
+		if at < 0 {
+			return fmt.Errorf("guild %v has no channel %v", guildID, id)
+		}
+		c := g.channels[at]
+		g.channels = slices.Delete(slices.Clone(g.channels), at, at+1)
+		for _, user := range sorted(g.voices) {
+			if g.voices[user].state["channel_id"] == id {
+				w.setVoice(g, user, 0, nil, nil)
+			}
+		}
+		w.happen(g.id, "CHANNEL_DELETE", c)
+		return nil
+	})
+}
+
+// AddRole makes a role (GUILD_ROLE_CREATE) and returns its id.
+func (w *World) AddRole(guildID events.Snowflake, name string, fields Fields) (id events.Snowflake) {
+	w.do("AddRole", guildID, func(g *guild) error {
+		id = w.next()
+		role := with(roleObject(id, name, len(g.roles)), fields)
+		role["id"] = id
+		g.roles = append(g.roles, role)
+		w.happen(g.id, "GUILD_ROLE_CREATE", object{"guild_id": g.id, "role": role})
+		return nil
+	})
+	return id
+}
+
+// UpdateRole changes fields of a role (GUILD_ROLE_UPDATE).
+func (w *World) UpdateRole(guildID, id events.Snowflake, fields Fields) {
+	w.do("UpdateRole", guildID, func(g *guild) error {
+		at := find(g.roles, id)
+		if at < 0 {
+			return fmt.Errorf("guild %v has no role %v", guildID, id)
+		}
+		role := with(with(object{}, Fields(g.roles[at])), fields)
+		role["id"] = id
+		g.roles[at] = role
+		w.happen(g.id, "GUILD_ROLE_UPDATE", object{"guild_id": g.id, "role": role})
+		return nil
+	})
+}
+
+// RemoveRole deletes a role (GUILD_ROLE_DELETE).
+func (w *World) RemoveRole(guildID, id events.Snowflake) {
+	w.do("RemoveRole", guildID, func(g *guild) error {
+		at := find(g.roles, id)
+		if at < 0 {
+			return fmt.Errorf("guild %v has no role %v", guildID, id)
+		}
+		g.roles = slices.Delete(slices.Clone(g.roles), at, at+1)
+		w.happen(g.id, "GUILD_ROLE_DELETE", object{"guild_id": g.id, "role_id": id})
+		return nil
+	})
+}
+
+// Join adds a member to a guild (GUILD_MEMBER_ADD) and returns the user's id: 0 asks for one
+// that no other has. The fields are those of the member object.
+//
+// Source: events/gateway-events#guild-member-add
+func (w *World) Join(guildID, user events.Snowflake, fields Fields) events.Snowflake {
+	w.do("Join", guildID, func(g *guild) error {
+		if user == 0 {
+			user = w.next()
+		}
+		if g.member(user) != nil {
+			return fmt.Errorf("user %v is a member of guild %v already: use UpdateMember", user, guildID)
+		}
+		m := with(memberObject(userObject(user, "user-"+user.String()), stamp()), fields)
+		if user <= events.Snowflake(g.base) {
+			delete(g.left, user)
+		} else {
+			g.joined = append(g.joined, user)
+		}
+		g.members[user] = m
+		w.happen(g.id, "GUILD_MEMBER_ADD", with(object{"guild_id": g.id}, Fields(m)))
+		return nil
+	})
+	return user
+}
+
+// UpdateMember changes fields of a member (GUILD_MEMBER_UPDATE). Of the bot itself, by [BotID], it
+// hears without the intent as well.
+func (w *World) UpdateMember(guildID, user events.Snowflake, fields Fields) {
+	w.do("UpdateMember", guildID, func(g *guild) error {
+		m := g.member(user)
+		if m == nil {
+			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
+		}
+		m = with(with(object{}, Fields(m)), fields)
+		g.members[user] = m
+		w.happen(g.id, "GUILD_MEMBER_UPDATE", with(object{"guild_id": g.id}, Fields(m)))
+		return nil
+	})
+}
+
+// Leave takes a member out of a guild (GUILD_MEMBER_REMOVE), and out of its voice channel. For
+// the bot itself use [World.RemoveGuild].
+func (w *World) Leave(guildID, user events.Snowflake) {
+	w.do("Leave", guildID, func(g *guild) error {
+		m := g.member(user)
+		if m == nil || user == BotID {
+			return fmt.Errorf("user %v is no member of guild %v that can leave", user, guildID)
+		}
+		if g.voices[user] != nil {
+			w.setVoice(g, user, 0, nil, nil)
+		}
+		delete(g.members, user)
+		delete(g.presences, user)
+		if at := slices.Index(g.joined, user); at >= 0 {
+			g.joined = slices.Delete(g.joined, at, at+1)
+		} else {
+			g.left[user] = true
+		}
+		w.happen(g.id, "GUILD_MEMBER_REMOVE", object{"guild_id": g.id, "user": m["user"]})
+		return nil
+	})
+}

@@ -1,0 +1,246 @@
+package gatewaytest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Message is what somebody writes. The zero value of a field is its default.
+type Message struct {
+	ID      events.Snowflake // 0: one that nothing else has
+	Channel events.Snowflake // 0: the guild's first text channel, or the author's own channel with the bot
+	Author  events.Snowflake // 0: member 1
+	Content string           // <@4242> mentions the bot
+	Fields  Fields           // further fields of the message object
+}
+
+// Message has a member write a message (MESSAGE_CREATE), and returns its id.
+//
+// Source: events/gateway-events#message-create
+func (w *World) Message(guildID events.Snowflake, m Message) (id events.Snowflake) {
+	w.do("Message", guildID, func(g *guild) error {
+		if m.Channel == 0 {
+			m.Channel = g.channel(0)
+		}
+		author, err := w.resolve(&m, g)
+		if err != nil {
+			return err
+		}
+		d := w.messageObject(&m, author["user"])
+		member := with(object{}, Fields(author))
+		delete(member, "user") // it is the author
+		d["guild_id"], d["member"] = g.id, member
+		id = w.publish(g.id, m, d)
+		return nil
+	})
+	return id
+}
+
+// DirectMessage has somebody write to the bot, in no guild, and returns the message's id.
+func (w *World) DirectMessage(m Message) (id events.Snowflake) {
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	if m.Author == 0 {
+		m.Author = 1
+	}
+	if m.Channel == 0 {
+		m.Channel = m.Author<<22 | 1
+	}
+	d := w.messageObject(&m, userObject(m.Author, memberName(m.Author)))
+	d["channel_type"] = 1
+	return w.publish(0, m, d)
+}
+
+// resolve finds the author of a message.
+func (w *World) resolve(m *Message, g *guild) (object, error) {
+	if m.Author == 0 {
+		m.Author = 1
+	}
+	author := g.member(m.Author)
+	if author == nil {
+		return nil, fmt.Errorf("user %v is no member of guild %v: name one of its members as Author", m.Author, g.id)
+	}
+	return author, nil
+}
+
+func (w *World) messageObject(m *Message, author any) object {
+	if m.ID == 0 {
+		m.ID = w.next()
+	}
+	mentions := []any{}
+	if strings.Contains(m.Content, "<@"+BotID.String()+">") {
+		mentions = append(mentions, userObject(BotID, "signalbox"))
+	}
+	return object{
+		"channel_id": m.Channel, "author": author, "content": m.Content, "timestamp": stamp(), "edited_timestamp": nil, "tts": false,
+		"mention_everyone": false, "mentions": mentions, "mention_roles": []any{}, "attachments": []any{}, "embeds": []any{}, "components": []any{},
+		"pinned": false, "type": 0, "channel_type": 0, "flags": 0,
+	}
+}
+
+func (w *World) publish(guild events.Snowflake, m Message, d object) events.Snowflake {
+	d = with(d, m.Fields)
+	d["id"] = m.ID
+	w.remember(m.ID, d)
+	w.happen(guild, "MESSAGE_CREATE", d)
+	return m.ID
+}
+
+// EditMessage changes a message's content (MESSAGE_UPDATE). Of all messages the latest 10,000 can
+// be edited and deleted.
+func (w *World) EditMessage(id events.Snowflake, content string, fields Fields) {
+	w.revise("EditMessage", id, func(guild events.Snowflake, d object) {
+		d = with(with(object{}, Fields(d)), fields)
+		d["id"], d["content"], d["edited_timestamp"] = id, content, stamp()
+		w.messages[id] = d
+		w.happen(guild, "MESSAGE_UPDATE", d)
+	})
+}
+
+// DeleteMessage deletes a message (MESSAGE_DELETE).
+func (w *World) DeleteMessage(id events.Snowflake) {
+	w.revise("DeleteMessage", id, func(guild events.Snowflake, d object) {
+		delete(w.messages, id)
+		gone := object{"id": id, "channel_id": d["channel_id"]}
+		if guild != 0 {
+			gone["guild_id"] = guild
+		}
+		w.happen(guild, "MESSAGE_DELETE", gone)
+	})
+}
+
+func (w *World) revise(order string, id events.Snowflake, f func(events.Snowflake, object)) {
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	d := w.messages[id]
+	if d == nil {
+		panic(&WorldError{order, fmt.Sprintf("there is no message %v: use the id that Message returned", id)})
+	}
+	guild, _ := d["guild_id"].(events.Snowflake)
+	f(guild, d)
+}
+
+// Typing has a member begin to type in the guild's first text channel (TYPING_START).
+func (w *World) Typing(guildID, user events.Snowflake) {
+	w.do("Typing", guildID, func(g *guild) error {
+		member := g.member(user)
+		if member == nil {
+			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
+		}
+		w.happen(g.id, "TYPING_START", object{"guild_id": g.id, "channel_id": g.channel(0), "user_id": user, "timestamp": time.Now().Unix(), "member": member})
+		return nil
+	})
+}
+
+// Interact has a member use a command or a component of the bot's (INTERACTION_CREATE), and
+// returns the interaction's id. The fields are those of the interaction object, such as type and data.
+//
+// Source: interactions/receiving-and-responding#interaction-object
+func (w *World) Interact(guildID, user events.Snowflake, fields Fields) (id events.Snowflake) {
+	w.do("Interact", guildID, func(g *guild) error {
+		member := g.member(user)
+		if member == nil {
+			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
+		}
+		id = w.next()
+		d := with(object{
+			"application_id": BotID, "type": 2, "guild_id": g.id, "channel_id": g.channel(0),
+			"member": with(object{"permissions": "104324673"}, Fields(member)), "token": "interaction-" + id.String(), "version": 1, "app_permissions": "104324673",
+			"locale": "en-US", "guild_locale": "en-US", "entitlements": []any{}, "authorizing_integration_owners": object{"0": g.id}, "context": 0,
+			"attachment_size_limit": 10 << 20,
+		}, fields)
+		d["id"] = id
+		w.happen(g.id, "INTERACTION_CREATE", d)
+		return nil
+	})
+	return id
+}
+
+func stamp() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000+00:00") }
+
+// Voice has a user join a voice channel, move to it, or leave (channel 0). For the bot itself, by
+// [BotID], it is what somebody else does to it: it is moved, with a new voice server, or
+// disconnected. The bot joins by Update Voice State alone.
+//
+// Source: events/gateway-events#voice-state-update
+func (w *World) Voice(guildID, user, channel events.Snowflake, fields Fields) {
+	w.do("Voice", guildID, func(g *guild) error {
+		before := g.voices[user]
+		switch {
+		case g.member(user) == nil:
+			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
+		case user == BotID && before == nil:
+			return fmt.Errorf("the bot is in no voice channel of guild %v: let it join first", guildID)
+		}
+		var owner *sess
+		if before != nil {
+			owner = before.owner
+		}
+		w.setVoice(g, user, channel, owner, fields)
+		return nil
+	})
+}
+
+// setVoice changes a user's voice state, and tells of it. The session that has the bot in a
+// channel is told of the voice server when the channel is another one.
+func (w *World) setVoice(g *guild, user, channel events.Snowflake, owner *sess, fields Fields) {
+	before := g.voices[user]
+	state := object{
+		"guild_id": g.id, "user_id": user, "member": g.member(user), "session_id": "voice-" + user.String(),
+		"deaf": false, "mute": false, "self_deaf": false, "self_mute": false, "self_video": false, "suppress": false, "request_to_speak_timestamp": nil,
+	}
+	if before != nil {
+		state = with(object{}, Fields(before.state))
+	}
+	state = with(state, fields)
+	moved := channel != 0 && (before == nil || before.state["channel_id"] != channel)
+	if state["channel_id"] = any(channel); channel == 0 {
+		state["channel_id"] = nil
+		delete(g.voices, user)
+	} else {
+		g.voices[user] = &voice{state, owner}
+	}
+	w.happen(g.id, "VOICE_STATE_UPDATE", state)
+	if moved && owner != nil {
+		w.server.dispatch(owner, "VOICE_SERVER_UPDATE", object{"guild_id": g.id, "token": "voice-token", "endpoint": "voice.example:443"})
+	}
+}
+
+// hangUp takes the bot out of the voice channels that a session had it in.
+func (w *World) hangUp(session *sess) {
+	for _, id := range sorted(w.guilds) {
+		if g := w.guilds[id]; g.voices[BotID] != nil && g.voices[BotID].owner == session {
+			w.setVoice(g, BotID, 0, nil, nil)
+		}
+	}
+}
+
+// Presence changes a member's presence (PRESENCE_UPDATE). A status of "offline" is none.
+//
+// Source: events/gateway-events#presence-update
+func (w *World) Presence(guildID, user events.Snowflake, status string, activities ...Fields) {
+	w.do("Presence", guildID, func(g *guild) error {
+		if g.member(user) == nil {
+			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
+		}
+		if !slices.Contains(statuses, status) {
+			return fmt.Errorf("%.20q is no status: use online, dnd, idle or offline", status)
+		}
+		list := []any{}
+		for _, a := range activities {
+			list = append(list, a)
+		}
+		p := presenceObject(user, status, list)
+		if g.presences[user] = p; status == "offline" {
+			g.presences[user] = nil
+		}
+		w.happen(g.id, "PRESENCE_UPDATE", with(object{"guild_id": g.id}, Fields(p)))
+		return nil
+	})
+}
+
+var statuses = []string{"online", "dnd", "idle", "invisible", "offline"}
