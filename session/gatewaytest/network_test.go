@@ -79,3 +79,50 @@ func TestMutedAndHanging(t *testing.T) {
 		greeted(t, g, "")
 	})
 }
+
+// TestResumeHostFailsAlone: the address that READY tells for a Resume is refused, and later not
+// answered, while the gateway's own goes on.
+func TestResumeHostFailsAlone(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		reach := func(url string) string {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			began := time.Now()
+			dialer := websocket.Dialer{NetDialContext: g.DialContext}
+			ws, _, err := dialer.DialContext(ctx, url+"?v=10&encoding=json", nil)
+			switch {
+			case err == nil:
+				_ = ws.Close() // it has served
+				return "reached"
+			case time.Since(began) >= 5*time.Second:
+				return "no answer"
+			}
+			return "refused"
+		}
+		at := func(want string) {
+			t.Helper()
+			if own, other := reach(g.URL+"/"), reach(g.ResumeURL); own != "reached" || other != want {
+				t.Errorf("the gateway's own URL: %s; its resume URL: %s, want %s", own, other, want)
+			}
+		}
+		at("reached")
+		dialer := websocket.Dialer{NetDialContext: g.DialContext}
+		there, _, err := dialer.DialContext(t.Context(), g.ResumeURL+"?v=10&encoding=json", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &client{t, there}
+		_, _ = c.next() // Hello
+		g.OutageAt(g.ResumeURL, true)
+		if _, code := c.next(); code != websocket.CloseAbnormalClosure {
+			t.Errorf("a connection at the address that fails ended with %d, and not without a close frame", code)
+		}
+		at("refused")
+		g.OutageAt(g.ResumeURL, false)
+		at("reached")
+		g.HangAt(g.ResumeURL, true)
+		at("no answer")
+		g.HangAt(g.ResumeURL, false)
+		at("reached")
+	})
+}

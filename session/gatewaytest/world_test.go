@@ -1,0 +1,407 @@
+package gatewaytest_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+)
+
+// guildA is of shard 0, and guildB of shard 1, of 2; both are of shard 0 of 1.
+const guildA, guildB events.Snowflake = 2 << 22, 3 << 22
+
+var bothGuilds = gatewaytest.WithGuilds(guildA, guildB)
+
+// listener is a session that writes down all that it is told.
+type listener struct {
+	*client
+	mu   sync.Mutex
+	told []payload
+}
+
+// listen begins a session, and gives what it is told after that.
+func listen(t *testing.T, g *gatewaytest.Server, intents events.Intents, shard, total int) *listener {
+	t.Helper()
+	time.Sleep(5 * time.Second) // one Identify of a key
+	l := &listener{client: greeted(t, g, identifyWith(int(intents), shard, total))}
+	go func() {
+		for {
+			p, code := l.next()
+			if code != 0 {
+				return
+			}
+			l.mu.Lock()
+			l.told = append(l.told, p)
+			l.mu.Unlock()
+		}
+	}()
+	synctest.Wait()
+	return l
+}
+
+// events are what it was told, as "TYPE" or "TYPE field" by the event's own field.
+func (l *listener) events(field string) (all []string) {
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.told {
+		if p.Op != 0 || p.T == "READY" {
+			continue
+		}
+		var d map[string]any
+		_ = json.Unmarshal(p.D, &d) // what is no object has no field
+		text := p.T
+		if v, ok := d[field]; ok {
+			text += " " + fmt.Sprint(v)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// last is the data of the latest event of a type.
+func (l *listener) last(t *testing.T, kind string) (d map[string]any) {
+	t.Helper()
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range slices.Backward(l.told) {
+		if p.T == kind {
+			if err := json.Unmarshal(p.D, &d); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+	}
+	t.Fatalf("no %s came", kind)
+	return nil
+}
+
+const talk = events.IntentGuildMessages | events.IntentMessageContent
+
+// TestWorldTellsEachSessionThatShouldHear: an event happens once, and the shard of each total hears
+// of it, with its own sequence; those of other shards and intents do not.
+func TestWorldTellsEachSessionThatShouldHear(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		one := listen(t, g, talk, 0, 1)
+		zero := listen(t, g, talk, 0, 2)
+		first := listen(t, g, talk, 1, 2)
+		deaf := listen(t, g, events.IntentGuildMessageTyping, 1, 2)
+		for range 2 {
+			g.World().Message(guildB, gatewaytest.Message{Content: "hello"})
+		}
+		g.Session(1).Dispatch("MESSAGE_CREATE", map[string]any{"content": "to one session alone"})
+		both := []string{"MESSAGE_CREATE hello", "MESSAGE_CREATE hello"} // two equal events are two
+		for name, check := range map[string]struct {
+			got  *listener
+			want []string
+		}{"0 of 1": {one, append(both, "MESSAGE_CREATE to one session alone")}, "0 of 2": {zero, nil}, "1 of 2": {first, both}, "without the intent": {deaf, nil}} {
+			if got := check.got.events("content"); !slices.Equal(got, check.want) {
+				t.Errorf("%s heard %q", name, got)
+			}
+		}
+		if ids := first.events("id"); ids[0] == ids[1] {
+			t.Errorf("two messages have one id: %v", ids)
+		}
+		if s := first.told[len(first.told)-1].S; s != 3 { // READY is 1
+			t.Errorf("the second message has sequence %d in a session of its own", s)
+		}
+		if got := rules(g); len(got) != 0 {
+			t.Errorf("violations: %v", got)
+		}
+	}, bothGuilds, gatewaytest.WithParallelSessions(), calm)
+}
+
+// calm asks for no heartbeats in the time of a test.
+var calm = gatewaytest.WithHeartbeatInterval(time.Hour)
+
+// TestWorldWithholdsContentWithoutTheIntent, but for the bot's own messages, those that mention it,
+// and those that are written to it.
+func TestWorldWithholdsContentWithoutTheIntent(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		bare := listen(t, g, events.IntentGuildMessages|events.IntentDirectMessages, 0, 1)
+		w := g.World()
+		id := w.Message(guildA, gatewaytest.Message{Content: "secret", Fields: gatewaytest.Fields{"embeds": []any{map[string]any{"title": "x"}}, "poll": map[string]any{}}})
+		if d := bare.last(t, "MESSAGE_CREATE"); d["content"] != "" || len(d["embeds"].([]any)) != 0 || d["poll"] != nil {
+			t.Errorf("without MESSAGE_CONTENT: %v", d)
+		}
+		w.EditMessage(id, "another secret", nil)
+		w.Message(guildA, gatewaytest.Message{Content: "<@4242> hello"})
+		w.Message(guildA, gatewaytest.Message{Content: "mine", Author: gatewaytest.BotID})
+		w.DirectMessage(gatewaytest.Message{Content: "direct"})
+		w.DeleteMessage(id)
+		want := []string{"MESSAGE_CREATE ", "MESSAGE_UPDATE ", "MESSAGE_CREATE <@4242> hello", "MESSAGE_CREATE mine", "MESSAGE_CREATE direct", "MESSAGE_DELETE"}
+		if got := bare.events("content"); !slices.Equal(got, want) {
+			t.Errorf("heard %q", got)
+		}
+	}, bothGuilds, calm)
+}
+
+// TestDirectMessagesGoToShardZeroOfEachTotal, with an intent of their own.
+func TestDirectMessagesGoToShardZeroOfEachTotal(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		all := map[string]*listener{
+			"0 of 1": listen(t, g, events.IntentsAll, 0, 1), "0 of 2": listen(t, g, events.IntentsAll, 0, 2), "1 of 2": listen(t, g, talk, 1, 2),
+			"guild messages only": listen(t, g, talk, 0, 3),
+		}
+		for _, l := range all {
+			l.told = nil
+		}
+		g.World().DirectMessage(gatewaytest.Message{Content: "hi"})
+		for name, l := range all {
+			got, want := l.events("content"), []string{"MESSAGE_CREATE hi"}
+			if name == "1 of 2" || name == "guild messages only" {
+				want = nil
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s heard %q", name, got)
+			}
+		}
+	}, calm)
+}
+
+// TestStateShapesLaterGuilds: what happened to a guild is in the GUILD_CREATE of a session that begins later.
+func TestStateShapesLaterGuilds(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		w := g.World()
+		early := listen(t, g, events.IntentsAll, 0, 1)
+		early.told = nil
+		text := w.AddChannel(guildA, "news", nil)
+		stage := w.AddChannel(guildA, "stage", gatewaytest.Fields{"type": 13})
+		w.UpdateChannel(guildA, text, gatewaytest.Fields{"name": "old news"})
+		w.RemoveChannel(guildA, guildA+1)
+		role := w.AddRole(guildA, "crew", nil)
+		w.UpdateRole(guildA, role, gatewaytest.Fields{"name": "guards"})
+		gone := w.AddRole(guildA, "gone", nil)
+		w.RemoveRole(guildA, gone)
+		user := w.Join(guildA, 0, gatewaytest.Fields{"roles": []any{role}})
+		w.UpdateMember(guildA, user, gatewaytest.Fields{"nick": "Ann"})
+		w.Leave(guildA, 2)
+		w.Presence(guildA, 1, "idle", gatewaytest.Fields{"name": "chess", "type": 0})
+		w.Presence(guildA, 3, "offline")
+		w.Voice(guildA, 3, guildA+2, nil)
+		w.Voice(guildA, user, guildA+2, nil)
+		w.Voice(guildA, user, 0, nil)
+		w.UpdateGuild(guildA, gatewaytest.Fields{"name": "A"})
+		want := []string{
+			"CHANNEL_CREATE", "CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE", "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_ROLE_CREATE", "GUILD_ROLE_DELETE",
+			"GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", "PRESENCE_UPDATE", "PRESENCE_UPDATE", "VOICE_STATE_UPDATE", "VOICE_STATE_UPDATE", "VOICE_STATE_UPDATE", "GUILD_UPDATE",
+		}
+		if got := early.events(""); !slices.Equal(got, want) {
+			t.Errorf("heard %q", got)
+		}
+		late := listen(t, g, events.IntentsAll, 0, 3) // of guild A alone: 2 % 3 is 2
+		late = listen(t, g, events.IntentsAll, 2, 3)
+		d := late.last(t, "GUILD_CREATE")
+		for field, want := range map[string]string{
+			"name": "A", "member_count": "3", "channels": fmt.Sprintf("[%v %v %v]", guildA+2, text, stage), "roles": fmt.Sprintf("[%v %v]", guildA, role),
+			"members": fmt.Sprintf("[%v 1 3 %v]", gatewaytest.BotID, user), "presences": "[1]", "voice_states": "[3]",
+		} {
+			if got := identities(d[field]); got != want {
+				t.Errorf("%s is %s, want %s", field, got, want)
+			}
+		}
+		shy := listen(t, g, events.IntentGuilds|events.IntentGuildVoiceStates, 2, 3)
+		d = shy.last(t, "GUILD_CREATE")
+		if got := identities(d["members"]); got != fmt.Sprintf("[%v 3]", gatewaytest.BotID) {
+			t.Errorf("without GUILD_PRESENCES it is told of members %s: only the bot and who is in voice", got)
+		}
+	}, bothGuilds, gatewaytest.WithParallelSessions(), calm)
+}
+
+// identities are the ids of a list of objects, or of the users in them.
+func identities(v any) string {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Sprint(v)
+	}
+	var ids []any
+	for _, each := range list {
+		o := each.(map[string]any)
+		switch user, _ := o["user"].(map[string]any); {
+		case user != nil:
+			ids = append(ids, user["id"])
+		case o["user_id"] != nil:
+			ids = append(ids, o["user_id"])
+		default:
+			ids = append(ids, o["id"])
+		}
+	}
+	return fmt.Sprint(ids)
+}
+
+// TestGuildsComeAndGo: the bot joins, an outage, the bot is removed; and sessions begin with what is so then.
+func TestGuildsComeAndGo(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		w := g.World()
+		l := listen(t, g, events.IntentGuilds|talk, 0, 1)
+		l.told = nil
+		added := w.AddGuild(0, gatewaytest.Fields{"name": "new"})
+		w.GuildOutage(guildA, true)
+		w.Message(guildA, gatewaytest.Message{Content: "nobody hears"})
+		during := listen(t, g, events.IntentGuilds, 0, 1)
+		w.GuildOutage(guildA, false)
+		w.Message(guildA, gatewaytest.Message{Content: "heard again"})
+		w.RemoveGuild(guildB)
+		after := listen(t, g, events.IntentGuilds, 0, 1)
+		a, b, n := guildA.String(), guildB.String(), added.String()
+		for name, check := range map[string]struct {
+			got  *listener
+			want []string
+		}{
+			"early":  {l, []string{"GUILD_CREATE " + n, "GUILD_DELETE " + a, "GUILD_CREATE " + a, "MESSAGE_CREATE", "GUILD_DELETE " + b}},
+			"during": {during, []string{"GUILD_DELETE " + a, "GUILD_CREATE " + b, "GUILD_CREATE " + n, "GUILD_CREATE " + a, "GUILD_DELETE " + b}},
+			"after":  {after, []string{"GUILD_CREATE " + a, "GUILD_CREATE " + n}},
+		} {
+			got := check.got.events("id")
+			for i := range got {
+				if strings.HasPrefix(got[i], "MESSAGE_CREATE") {
+					got[i] = "MESSAGE_CREATE"
+				}
+			}
+			if !slices.Equal(got, check.want) {
+				t.Errorf("%s: %q, want %q", name, got, check.want)
+			}
+		}
+		if d := l.last(t, "GUILD_DELETE"); d["unavailable"] != nil {
+			t.Errorf("a guild that the bot was removed from: %v", d)
+		}
+	}, bothGuilds, gatewaytest.WithParallelSessions(), calm)
+}
+
+// TestLagAndLosses: each session hears late, or not at all, without a gap in its sequence.
+func TestLagAndLosses(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		slow, lossy := listen(t, g, talk, 0, 1), listen(t, g, talk, 0, 2)
+		g.Session(1).Lag(3 * time.Second)
+		g.Session(2).Lose(1)
+		say := func(text string) { g.World().Message(guildA, gatewaytest.Message{Content: text}) }
+		say("1")
+		time.Sleep(time.Second)
+		say("2")
+		if got := lossy.events("content"); !slices.Equal(got, []string{"MESSAGE_CREATE 2"}) || lossy.told[len(lossy.told)-1].S != 2 {
+			t.Errorf("the session that loses one heard %q, up to %d", got, lossy.told[len(lossy.told)-1].S)
+		}
+		time.Sleep(1999 * time.Millisecond)
+		if got := slow.events("content"); got != nil {
+			t.Errorf("heard %q too early", got)
+		}
+		time.Sleep(time.Millisecond)
+		if got := slow.events("content"); !slices.Equal(got, []string{"MESSAGE_CREATE 1"}) {
+			t.Errorf("after the lag it has heard %q", got)
+		}
+		g.Session(1).Lag(0)
+		say("3")
+		if got := slow.events("content"); !slices.Equal(got, []string{"MESSAGE_CREATE 1", "MESSAGE_CREATE 2", "MESSAGE_CREATE 3"}) {
+			t.Errorf("without the lag it has heard %q", got)
+		}
+	}, bothGuilds, calm)
+}
+
+// TestVoiceStateIsTheWorlds: the bot's own state is told to all, its voice server to the session
+// that asked; it ends with that session, and others may move and disconnect the bot.
+func TestVoiceStateIsTheWorlds(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		const voice = events.IntentGuildVoiceStates
+		asks, sees := listen(t, g, voice, 0, 1), listen(t, g, voice, 0, 2)
+		asks.send(`{"op":4,"d":{"guild_id":"` + guildA.String() + `","channel_id":"7","self_mute":true,"self_deaf":false}}`)
+		synctest.Wait()
+		g.World().Voice(guildA, gatewaytest.BotID, 8, nil)
+		g.World().Voice(guildA, gatewaytest.BotID, 8, gatewaytest.Fields{"mute": true})
+		if d := sees.last(t, "VOICE_STATE_UPDATE"); d["mute"] != true || d["self_mute"] != true {
+			t.Errorf("muted by somebody: %v", d)
+		}
+		_ = asks.ws.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""))
+		want := []string{"VOICE_STATE_UPDATE 7", "VOICE_STATE_UPDATE 8", "VOICE_STATE_UPDATE 8", "VOICE_STATE_UPDATE <nil>"}
+		if got := sees.events("channel_id"); !slices.Equal(got, want) {
+			t.Errorf("the other session heard %q", got)
+		}
+		wantOwn := []string{"VOICE_STATE_UPDATE 7", "VOICE_SERVER_UPDATE", "VOICE_STATE_UPDATE 8", "VOICE_SERVER_UPDATE", "VOICE_STATE_UPDATE 8"}
+		if got := asks.events("channel_id"); !slices.Equal(got[:5], wantOwn) {
+			t.Errorf("the session that asked heard %q", got)
+		}
+	}, bothGuilds, calm)
+}
+
+// TestIntentsGateEachType: with one intent alone a session hears what Discord's list says, written down here anew.
+func TestIntentsGateEachType(t *testing.T) {
+	gated := map[events.Intents][]events.Type{
+		1 << 0: {"GUILD_UPDATE", "GUILD_ROLE_CREATE", "CHANNEL_CREATE", "CHANNEL_PINS_UPDATE", "THREAD_CREATE", "THREAD_LIST_SYNC", "STAGE_INSTANCE_CREATE", "VOICE_CHANNEL_STATUS_UPDATE"},
+		1 << 1: {"GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE"}, 1 << 2: {"GUILD_BAN_ADD", "GUILD_AUDIT_LOG_ENTRY_CREATE"},
+		1 << 3: {"GUILD_EMOJIS_UPDATE", "GUILD_STICKERS_UPDATE", "GUILD_SOUNDBOARD_SOUND_CREATE", "GUILD_SOUNDBOARD_SOUNDS_UPDATE"},
+		1 << 4: {"GUILD_INTEGRATIONS_UPDATE", "INTEGRATION_CREATE"}, 1 << 5: {"WEBHOOKS_UPDATE"}, 1 << 6: {"INVITE_CREATE"},
+		1 << 7: {"VOICE_STATE_UPDATE", "VOICE_CHANNEL_EFFECT_SEND"}, 1 << 8: {"PRESENCE_UPDATE"},
+		1 << 9: {"MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"}, 1 << 10: {"MESSAGE_REACTION_ADD", "MESSAGE_REACTION_REMOVE_EMOJI"},
+		1 << 11: {"TYPING_START"}, 1 << 15: nil, 1 << 16: {"GUILD_SCHEDULED_EVENT_CREATE", "GUILD_SCHEDULED_EVENT_USER_ADD"}, 1 << 20: {"AUTO_MODERATION_RULE_CREATE"},
+		1 << 21: {"AUTO_MODERATION_ACTION_EXECUTION"}, 1 << 24: {"MESSAGE_POLL_VOTE_ADD"},
+	}
+	always := []events.Type{"INTERACTION_CREATE", "ENTITLEMENT_CREATE", "APPLICATION_COMMAND_PERMISSIONS_UPDATE", "GUILD_MEMBERS_CHUNK", "NEVER_HEARD_OF"}
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		hears := make(map[events.Intents]*listener)
+		for intent := range gated {
+			hears[intent] = listen(t, g, intent, 0, 1)
+			hears[intent].told = nil
+		}
+		for _, types := range append(slices.Collect(maps.Values(gated)), always) {
+			for _, kind := range types {
+				g.World().Happen(guildA, kind, map[string]any{"guild_id": guildA, "user": map[string]any{"id": "77"}})
+			}
+		}
+		for intent, want := range gated {
+			var all []string
+			for _, kind := range append(want, always...) {
+				all = append(all, string(kind))
+			}
+			got := hears[intent].events("")
+			slices.Sort(got)
+			if slices.Sort(all); !slices.Equal(got, all) {
+				t.Errorf("with %v alone it hears %q, want %q", intent, got, all)
+			}
+		}
+		g.World().UpdateMember(guildA, gatewaytest.BotID, gatewaytest.Fields{"nick": "me"})
+		if d := hears[1<<5].last(t, "GUILD_MEMBER_UPDATE"); d["nick"] != "me" { // of itself the bot hears without the intent
+			t.Errorf("the bot's own member: %v", d)
+		}
+	}, bothGuilds, gatewaytest.WithParallelSessions(), calm)
+}
+
+// TestWorldRefusesOrdersAboutNothing with a clear text.
+func TestWorldRefusesOrdersAboutNothing(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		w := g.World()
+		for name, order := range map[string]func(){
+			"Message":       func() { w.Message(5<<22, gatewaytest.Message{}) },
+			"Leave":         func() { w.Leave(guildA, 99) },
+			"EditMessage":   func() { w.EditMessage(99, "", nil) },
+			"UpdateChannel": func() { w.UpdateChannel(guildA, 99, nil) },
+			"RemoveRole":    func() { w.RemoveRole(guildA, 99) },
+			"AddGuild":      func() { w.AddGuild(guildA, nil) },
+			"Join":          func() { w.Join(guildA, 1, nil) },
+			"Voice":         func() { w.Voice(guildA, gatewaytest.BotID, 1, nil) },
+			"Presence":      func() { w.Presence(guildA, 1, "asleep") },
+			"Happen":        func() { w.Happen(guildA, "X", []any{1}) },
+		} {
+			func() {
+				defer func() {
+					err, _ := recover().(error)
+					var refused *gatewaytest.WorldError
+					if !errors.As(err, &refused) || refused.Order != name || refused.Problem == "" {
+						t.Errorf("%s: %v", name, err)
+					}
+				}()
+				order()
+			}()
+		}
+	}, bothGuilds)
+}
