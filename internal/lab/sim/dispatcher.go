@@ -91,7 +91,7 @@ func (d *dispatcher) close() { close(d.stop) }
 
 // mailbox lets everything come to rest after each message, so that what a message has set going
 // cannot overtake the next.
-type mailbox struct{ w *world }
+type mailbox struct{ sim *simulation }
 
 // MailboxStarted implements actor.MailboxMiddleware.
 func (mailbox) MailboxStarted() {}
@@ -100,7 +100,7 @@ func (mailbox) MailboxStarted() {}
 func (mailbox) MessagePosted(any) {}
 
 // MessageReceived implements actor.MailboxMiddleware. It is called after the message was handled.
-func (m mailbox) MessageReceived(any) { m.w.rest() }
+func (m mailbox) MessageReceived(any) { m.sim.rest() }
 
 // MailboxEmpty implements actor.MailboxMiddleware.
 func (mailbox) MailboxEmpty() {}

@@ -14,24 +14,24 @@ var passing = []events.CloseCode{1000, 1001, 1006, 1011, 1012, 3000, 4000, 4001,
 var final = []events.CloseCode{4004, 4010, 4011, 4012, 4013, 4014}
 
 // inject does one fault. What lasts is ended by a timer of its own.
-func (w *world) inject(f Injection) {
+func (sim *simulation) inject(f Injection) {
 	kind := f.Kind
-	random := rand.New(rand.NewPCG(w.plan.Seed^0x6661756c, uint64(f.At)))
-	script := w.server.Shard(f.Shard)
-	w.record(Record{Witness: Fault, What: "inject " + kind, Shard: f.Shard, For: f.For, Seq: int64(f.N)})
+	random := rand.New(rand.NewPCG(sim.plan.Seed^0x6661756c, uint64(f.At)))
+	script := sim.server.Shard(f.Shard)
+	sim.record(Record{Witness: Fault, What: "inject " + kind, Shard: f.Shard, For: f.For, Seq: int64(f.N)})
 	lasting := func(begin, end func()) {
 		begin()
-		w.work.Go(func() {
+		sim.work.Go(func() {
 			select {
 			case <-time.After(f.For):
-			case <-w.over:
+			case <-sim.over:
 			}
 			end()
-			w.record(Record{Witness: Fault, What: "end " + kind, Shard: f.Shard})
+			sim.record(Record{Witness: Fault, What: "end " + kind, Shard: f.Shard})
 		})
 	}
 	link := func(change func(*pair)) {
-		if p := w.net.latest(f.Shard); p != nil {
+		if p := sim.net.latest(f.Shard); p != nil {
 			p.mu.Lock()
 			change(p)
 			p.mu.Unlock()
@@ -39,11 +39,11 @@ func (w *world) inject(f Injection) {
 	}
 	switch kind {
 	case "drop":
-		if p := w.net.latest(f.Shard); p != nil {
+		if p := sim.net.latest(f.Shard); p != nil {
 			p.reset()
 		}
 	case "reset-all":
-		w.net.each(func(p *pair) {
+		sim.net.each(func(p *pair) {
 			if p.shard >= 0 {
 				p.reset()
 			}
@@ -56,17 +56,46 @@ func (w *world) inject(f Injection) {
 		link(func(p *pair) { p.extra += f.For / 4 })
 	case "outage":
 		lasting(func() {
-			w.net.set(&w.net.refused, true)
-			w.net.each(func(p *pair) {
+			sim.net.set(&sim.net.refused, true)
+			sim.net.each(func(p *pair) {
 				if p.shard >= 0 {
 					p.reset()
 				}
 			})
-		}, func() { w.net.set(&w.net.refused, false) })
+		}, func() { sim.net.set(&sim.net.refused, false) })
 	case "hang":
-		lasting(func() { w.net.set(&w.net.hanging, true) }, func() { w.net.set(&w.net.hanging, false) })
+		lasting(func() { sim.net.set(&sim.net.hanging, true) }, func() { sim.net.set(&sim.net.hanging, false) })
 	case "dns":
-		lasting(func() { w.net.set(&w.net.failing, true) }, func() { w.net.set(&w.net.failing, false) })
+		lasting(func() { sim.net.set(&sim.net.failing, true) }, func() { sim.net.set(&sim.net.failing, false) })
+	case "resume-host":
+		lasting(func() { sim.net.set(&sim.net.resumes, true) }, func() { sim.net.set(&sim.net.resumes, false) })
+	case "lag":
+		lasting(func() { script.Lag(f.For / 4) }, func() { script.Lag(0) })
+	case "guild-outage":
+		guild := sim.plan.guildOf(f.Shard, f.N)
+		outage := func(on bool) {
+			sim.events.Lock()
+			defer sim.events.Unlock()
+			if !sim.nature.gone[guild] {
+				sim.server.World().GuildOutage(guild, on)
+			}
+		}
+		lasting(func() { outage(true) }, func() { outage(false) })
+	case "guild-gone":
+		guild, was := sim.plan.guildOf(f.Shard, f.N), false
+		member := func(is bool) {
+			sim.events.Lock()
+			defer sim.events.Unlock()
+			switch {
+			case !is && !sim.nature.gone[guild]:
+				was, sim.nature.gone[guild] = true, true
+				sim.server.World().RemoveGuild(guild)
+			case is && was:
+				sim.nature.gone[guild] = false
+				sim.server.World().AddGuild(guild, nil)
+			}
+		}
+		lasting(func() { member(false) }, func() { member(true) })
 	case "freeze":
 		lasting(func() { script.Freeze(true) }, func() { script.Freeze(false) })
 	case "op7":
@@ -104,7 +133,7 @@ func (w *world) inject(f Injection) {
 		script.SendRaw([]byte(`{"op":10,"d":{"heartbeat_interval":1000}}`))
 	case "event-burst":
 		for range f.N {
-			w.makeEvent(f.Shard, random)
+			sim.makeEvent(f.Shard, random)
 		}
 	case "burst", "presences":
 		for i := range 20 + f.N/3 {
@@ -113,112 +142,114 @@ func (w *world) inject(f Injection) {
 				what = random.IntN(7)
 			}
 			timeout := time.Duration(random.ExpFloat64() * float64(time.Minute))
-			w.work.Go(func() {
+			sim.work.Go(func() {
 				time.Sleep(time.Duration(i) * time.Microsecond)
-				w.send(f.Shard, what, number(f.Shard, 100+int(f.At/time.Millisecond), i), min(timeout, 5*time.Minute))
+				sim.send(f.Shard, what, number(f.Shard, 100+int(f.At/time.Millisecond), i), min(timeout, 5*time.Minute))
 			})
 		}
 	case "block":
-		w.plot("blocked", f.Shard, 1+int(f.For/time.Second)*5)
+		sim.plot("blocked", f.Shard, 1+int(f.For/time.Second)*5)
 	case "panic":
-		w.plot("panic", f.Shard, 1+f.N%3)
+		sim.plot("panic", f.Shard, 1+f.N%3)
 	case "crash":
-		w.plot("crash", f.Shard, 1+f.N%2)
+		sim.plot("crash", f.Shard, 1+f.N%2)
 	case "crash-supervisor":
-		w.plot("crash", -1, 1+f.N%3)
+		sim.plot("crash", -1, 1+f.N%3)
 	case "restart-shard":
-		w.mu.Lock()
-		p := w.process
-		w.mu.Unlock()
-		if err := p.m.Restart(w.t.Context(), f.Shard); err != nil {
-			w.record(Record{Witness: Process, What: "unrestarted", Process: p.number, Shard: f.Shard, Text: err.Error()})
+		sim.mu.Lock()
+		p := sim.process
+		sim.mu.Unlock()
+		if err := p.m.Restart(sim.t.Context(), f.Shard); err != nil {
+			sim.record(Record{Witness: Process, What: "unrestarted", Process: p.number, Shard: f.Shard, Text: err.Error()})
 		}
 	case "no-hello", "bad-hello", "op7-first", "op9-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume":
-		w.plot(kind, f.Shard, 1+f.N%3)
-		if p := w.net.latest(f.Shard); p != nil {
+		sim.plot(kind, f.Shard, 1+f.N%3)
+		if p := sim.net.latest(f.Shard); p != nil {
 			p.reset()
 		}
 	case "close-first":
-		w.plot("no-hello", f.Shard, 1)
-		if p := w.net.latest(f.Shard); p != nil {
+		sim.plot("no-hello", f.Shard, 1)
+		if p := sim.net.latest(f.Shard); p != nil {
 			p.reset()
 		}
 	case "forget":
-		w.server.ForgetSessions()
-		if p := w.net.latest(f.Shard); p != nil {
+		sim.server.ForgetSessions()
+		if p := sim.net.latest(f.Shard); p != nil {
 			p.reset()
 		}
 	case "reject": // no session lives, and none begins
-		for shard := range w.plan.Shards {
-			w.plot("reject", shard, 1000)
+		for shard := range sim.plan.Shards {
+			sim.plot("reject", shard, 1000)
 		}
-		w.server.ForgetSessions()
-		w.net.each((*pair).reset)
+		sim.server.ForgetSessions()
+		sim.net.each((*pair).reset)
 	case "store-slow", "store-fails":
-		w.sick.mu.Lock()
+		sim.sick.mu.Lock()
 		if kind == "store-slow" {
-			w.sick.slow = time.Now().Add(f.For)
+			sim.sick.slow = time.Now().Add(f.For)
 		} else {
-			w.sick.fails = time.Now().Add(f.For)
+			sim.sick.fails = time.Now().Add(f.For)
 		}
-		w.sick.mu.Unlock()
+		sim.sick.mu.Unlock()
 	case "api-500", "api-429", "api-garbage":
-		w.plot(kind, 0, 1+f.N%3)
+		sim.plot(kind, 0, 1+f.N%3)
 	case "remaining":
 		// Another process with the same token spends some, but not the reserve.
-		w.mu.Lock()
-		left := w.plan.Budget - w.spent
-		spends := left/2 - w.plan.Reserve
-		if spends = f.N % max(spends, 1); time.Since(w.begin) < w.plan.Period && spends > 0 {
-			w.spent += spends
+		sim.mu.Lock()
+		left := sim.plan.Budget - sim.spent
+		spends := left/2 - sim.plan.Reserve
+		if spends = f.N % max(spends, 1); time.Since(sim.begin) < sim.plan.Period && spends > 0 {
+			sim.spent += spends
 		} else {
 			spends = 0
 		}
-		w.mu.Unlock()
+		sim.mu.Unlock()
 		if spends > 0 {
-			w.server.SetSessionStarts(left - spends)
-			w.record(Record{Witness: Fault, What: "remaining", Shard: -1, Seq: int64(left - spends)})
+			sim.server.SetSessionStarts(left - spends)
+			sim.record(Record{Witness: Fault, What: "remaining", Shard: -1, Seq: int64(left - spends)})
 		}
 	case "kill", "restart":
-		w.mu.Lock()
-		p := w.process
-		w.mu.Unlock()
+		sim.mu.Lock()
+		p := sim.process
+		sim.mu.Unlock()
 		if kind == "kill" {
 			p.kill()
 		} else {
 			p.close(false)
 		}
 		pause := min(f.For, 20*time.Second) / 4
-		if !w.plan.Store { // nobody remembers when the last Identify was
+		if !sim.plan.Store { // nobody remembers when the last Identify was
 			pause += 6 * time.Second
 		}
 		time.Sleep(pause)
-		w.start()
+		sim.start()
 	default:
-		w.t.Fatalf("no such fault: %q", kind)
+		sim.t.Fatalf("no such fault: %q", kind)
 	}
 }
 
 // heal ends all faults.
-func (w *world) heal() {
-	w.net.set(&w.net.refused, false)
-	w.net.set(&w.net.hanging, false)
-	w.net.set(&w.net.failing, false)
-	w.mu.Lock()
-	clear(w.moods)
-	w.mu.Unlock()
-	for shard := range w.plan.Shards {
-		w.server.Shard(shard).Freeze(false)
-		w.server.Shard(shard).MuteAcks(false)
+func (sim *simulation) heal() {
+	sim.net.set(&sim.net.refused, false)
+	sim.net.set(&sim.net.hanging, false)
+	sim.net.set(&sim.net.failing, false)
+	sim.net.set(&sim.net.resumes, false)
+	sim.mu.Lock()
+	clear(sim.moods)
+	sim.mu.Unlock()
+	for shard := range sim.plan.Shards {
+		sim.server.Shard(shard).Freeze(false)
+		sim.server.Shard(shard).MuteAcks(false)
+		sim.server.Shard(shard).Lag(0)
 	}
-	w.net.each(func(p *pair) {
+	sim.net.each(func(p *pair) {
 		p.mu.Lock()
 		p.extra, p.cutIn = 0, -1
 		p.mu.Unlock()
 	})
-	w.sick.mu.Lock()
-	w.sick.slow, w.sick.fails = time.Time{}, time.Time{}
-	w.sick.mu.Unlock()
-	w.healed.Store(true)
-	w.record(Record{Witness: Fault, What: "healed", Shard: -1})
+	sim.sick.mu.Lock()
+	sim.sick.slow, sim.sick.fails = time.Time{}, time.Time{}
+	sim.sick.mu.Unlock()
+	sim.healed.Store(true)
+	sim.record(Record{Witness: Fault, What: "healed", Shard: -1})
 }

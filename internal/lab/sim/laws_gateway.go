@@ -202,7 +202,7 @@ func (c *check) resumeTruth() {
 		}
 		var session int
 		var seq int64
-		if _, err := fmt.Sscanf(r.Text, "resume %d after %d", &session, &seq); err != nil {
+		if _, err := fmt.Sscanf(r.Text, resumeText, &session, &seq); err != nil {
 			c.fail("I-8 resume truth", r.At, "shard %d sent %q", r.Shard, r.Text)
 			return
 		}

@@ -59,31 +59,26 @@ func (s *sessionFacts) at(seq int64) (Record, bool) {
 	return r, ok
 }
 
-// nothingLost: the second half of I-6. Each event of a session that lives to the end was
-// handled, in one process or another.
+// nothingLost: the second half of I-6. Each event of a session that the bot has kept was handled, in one
+// process or another: see keep.
 func (c *check) nothingLost() {
 	handled := make(map[int]map[int64]bool)
-	final := make(map[int]int) // the last session of each shard
 	for _, r := range c.trace {
-		switch {
-		case r.Witness == Handler && r.What == "exit":
+		if r.Witness == Handler && r.What == "exit" {
 			if handled[r.Session] == nil {
 				handled[r.Session] = make(map[int64]bool)
 			}
 			handled[r.Session][r.Seq] = true
-		case r.Witness == Gateway && (r.What == "began" || r.What == "resumed"):
-			final[r.Shard] = r.Session
 		}
 	}
 	ended := c.endedShards()
-	for shard, session := range final {
-		if ended[shard] || c.settled == 0 {
+	for session, facts := range c.sessions {
+		if ended[facts.shard.Index] {
 			continue
 		}
-		facts := c.sessions[session]
-		for seq := int64(1); seq <= facts.last; seq++ {
+		for seq := int64(1); seq <= facts.kept; seq++ {
 			if !handled[session][seq] {
-				c.fail("I-6 nothing lost", facts.events[seq].At, "shard %d session %d: event %d (%s) of %d was never handled", shard, session, seq, facts.events[seq].Type, facts.last)
+				c.fail("I-6 nothing lost", facts.events[seq].At, "shard %v session %d: event %d (%s) of %d was never handled", facts.shard, session, seq, facts.events[seq].Type, facts.last)
 				break
 			}
 		}

@@ -211,14 +211,14 @@ func (c *check) slowBeat() time.Duration {
 }
 
 // patience is how long a shard may take to come back: a minute, and its turn to identify. A
-// budget of which half is spent is spread over the rest of its period. A connection that a fault has
+// budget of which half is spent, before the faults end or on the way back, is spread over the rest of its period. A connection that a fault has
 // swallowed is found after an interval.
 func (c *check) patience() time.Duration {
 	wait := c.slowBeat() + 60*time.Second + time.Duration((c.plan.Shards+c.plan.Concurrency-1)/c.plan.Concurrency)*5250*time.Millisecond
 	spent := 0
 	for _, r := range c.trace {
 		switch {
-		case r.At >= c.healed:
+		case r.At >= c.settled:
 		case r.Witness == Gateway && r.What == "received" && r.Op == events.OpIdentify:
 			spent++
 		case r.Witness == Fault && r.What == "remaining":

@@ -25,6 +25,7 @@ type network struct {
 	refused  bool // connections are refused
 	hanging  bool // connections are not answered
 	failing  bool // names cannot be resolved
+	resumes  bool // connections to the resume host are refused
 	hung     []*pair
 	dead     map[int]bool // processes that were killed
 }
@@ -41,7 +42,11 @@ type addr string
 func (addr) Network() string  { return "virtual" }
 func (a addr) String() string { return string(a) }
 
-const gatewayHost = "127.0.0.1:80"
+// The addresses of the gateway, and of its URL for a Resume.
+const (
+	gatewayHost = "127.0.0.1:80"
+	resumeHost  = "127.0.0.2:80"
+)
 
 // Accept implements net.Listener.
 func (n *network) Accept() (net.Conn, error) {
@@ -76,7 +81,7 @@ func (n *network) dialer(process int) func(ctx context.Context, kind, address st
 			nth = n.requests[process]
 		}
 		p := newPair(n, process, shard, nth)
-		refused, failing, hanging := n.refused || n.dead[process], n.failing, n.hanging && shard >= 0
+		refused, failing, hanging := n.refused || n.dead[process] || n.resumes && address == resumeHost, n.failing, n.hanging && shard >= 0
 		n.mu.Unlock()
 		n.record(Record{Witness: Network, What: "dial", Process: process, Shard: shard, Link: p.nth, Text: address})
 		var err error

@@ -23,7 +23,8 @@ type Plan struct {
 	Compression events.Compression
 	Interval    time.Duration // of heartbeats
 	Pieces      int           // into how many pieces the network breaks what the gateway writes
-	Guilds      int           // of each shard
+	Guilds      int           // of each shard; 0: 1
+	Intents     events.Intents
 	Store       bool          // sessions outlive a process
 	Length      time.Duration // while there are faults; then all is healed
 	Events      time.Duration // mean time between events of a shard
@@ -74,7 +75,9 @@ var profiles = []profile{
 	{"all", []string{"drop", "cut", "hole", "stall", "outage", "hang", "dns", "reset-all", "freeze", "op7", "op9-true", "op9-false", "close", "mute",
 		"op1", "op1-flood", "garbage", "unknown-op", "unknown-type", "wrong-types", "twice", "ack", "event-burst", "no-hello", "bad-hello", "op7-first",
 		"op9-first", "close-first", "no-ready", "no-resumed", "op9-resume", "close-resume", "forget", "two-hellos", "block", "burst", "panic",
-		"presences", "crash", "crash-supervisor", "restart-shard", "kill", "restart", "store-slow", "store-fails", "api-500", "api-429"}},
+		"presences", "crash", "crash-supervisor", "restart-shard", "kill", "restart", "store-slow", "store-fails", "api-500", "api-429",
+		"guild-outage", "guild-gone", "lag", "resume-host"}},
+	{"world", []string{"guild-outage", "guild-outage", "guild-gone", "guild-gone", "lag", "lag", "drop", "drop", "op7", "event-burst", "forget", "resume-host"}},
 	{"fatal", []string{"drop", "op7", "burst", "fatal"}},
 }
 
@@ -101,6 +104,11 @@ func NewPlan(seed uint64) Plan {
 		p.Budget, p.Period = 40+8*p.Shards+random.IntN(40), time.Duration(10+random.IntN(20))*time.Minute
 	}
 	p.Reserve = (p.Budget + 9) / 10
+	// Own voice states are what callers wait for.
+	p.Intents = []events.Intents{
+		events.IntentsAll, events.IntentsAll, events.IntentsUnprivileged, events.IntentsAll &^ events.IntentGuildPresences,
+		events.IntentGuildVoiceStates | events.IntentGuildMessages, events.IntentGuilds | events.IntentGuildVoiceStates | events.IntentDirectMessages,
+	}[random.IntN(6)]
 	p.inject(chosen, random, time.Duration(5+random.IntN(25))*time.Second)
 	return p
 }

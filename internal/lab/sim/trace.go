@@ -31,12 +31,16 @@ type Record struct {
 	What    string
 	Process int // number of the Manager
 	Shard   int // -1: none
+	Total   int // of the session at the gateway
 	Link    int // the shard's connection, by the number of its dial in this process
 	Session int // the gateway's number of the session
 	Op      events.Opcode
 	Type    events.Type
 	Seq     int64
 	Code    events.CloseCode
+	Guild   events.Snowflake
+	Fact    string // identity of what happened in the world; "": nothing did
+	Who     string // the handler
 	Call    int    // of a caller
 	Sum     uint32 // of an event's data
 	For     time.Duration
@@ -53,7 +57,7 @@ func (r Record) String() string {
 		v    any
 	}{
 		{"session", r.Session != 0, r.Session}, {"op", r.Op != 0 || r.What == "received", int(r.Op)}, {"type", r.Type != "", r.Type},
-		{"seq", r.Seq != 0, r.Seq}, {"code", r.Code != 0, int(r.Code)}, {"call", r.Call != 0, r.Call},
+		{"seq", r.Seq != 0, r.Seq}, {"fact", r.Fact != "", fmt.Sprintf("%.40q", r.Fact)}, {"who", r.Who != "", r.Who}, {"code", r.Code != 0, int(r.Code)}, {"call", r.Call != 0, r.Call},
 		{"for", r.For != 0, r.For}, {"text", r.Text != "", fmt.Sprintf("%.200q", r.Text)},
 	} {
 		if part.set {
@@ -71,7 +75,7 @@ type Trace []Record
 func (t Trace) sort() {
 	slices.SortStableFunc(t, func(a, b Record) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Witness, b.Witness), cmp.Compare(a.Process, b.Process), cmp.Compare(a.Shard, b.Shard),
-			cmp.Compare(a.Link, b.Link), cmp.Compare(a.Call, b.Call))
+			cmp.Compare(a.Link, b.Link), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Who, b.Who))
 	})
 }
 

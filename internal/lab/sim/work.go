@@ -5,55 +5,23 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// makeEvents makes events on all shards until the run is over.
-func (w *world) makeEvents() {
-	for n := 1; ; n++ {
-		select {
-		case <-w.over:
-			return
-		case <-time.After(time.Duration(w.random.ExpFloat64()*float64(w.plan.Events)/float64(w.plan.Shards)) + 1):
-		}
-		w.makeEvent(w.random.IntN(w.plan.Shards), w.random)
-	}
-}
-
-// makeEvent makes one event, of which no two are alike.
-func (w *world) makeEvent(shard int, random *rand.Rand) {
-	content := strconv.FormatUint(random.Uint64(), 36)
-	if random.IntN(20) == 0 {
-		content += string(make([]byte, random.IntN(6000)))
-	}
-	switch random.IntN(4) {
-	case 0:
-		w.server.Shard(shard).Dispatch("TYPING_START", map[string]any{"channel_id": "1", "user_id": "2", "timestamp": random.IntN(1 << 30)})
-	case 1:
-		w.server.Shard(shard).Dispatch("A_NEW_EVENT", map[string]any{"x": content, "deep": map[string]any{"a": []any{1, nil, "}]"}}})
-	default:
-		w.server.Shard(shard).Dispatch("MESSAGE_CREATE", map[string]any{
-			"id": strconv.FormatUint(random.Uint64()>>1, 10), "channel_id": "1", "content": content, "author": map[string]any{"id": "7", "username": "u"},
-		})
-	}
-}
-
 // call sends events, one after another, until the run is over.
-func (w *world) call(shard, caller int) {
-	random := rand.New(rand.NewPCG(w.plan.Seed^0x63616c6c, uint64(shard)<<16|uint64(caller)))
+func (sim *simulation) call(shard, caller int) {
+	random := rand.New(rand.NewPCG(sim.plan.Seed^0x63616c6c, uint64(shard)<<16|uint64(caller)))
 	for n := 1; ; n++ {
 		select {
-		case <-w.over:
+		case <-sim.over:
 			return
-		case <-time.After(time.Duration(random.ExpFloat64()*float64(w.plan.Calls)) + 1):
+		case <-time.After(time.Duration(random.ExpFloat64()*float64(sim.plan.Calls)) + 1):
 		}
 		timeout := []time.Duration{50 * time.Millisecond, time.Second, 10 * time.Second, time.Minute, 5 * time.Minute}[random.IntN(5)]
-		w.send(shard, random.IntN(7), number(shard, caller, n), timeout)
+		sim.send(shard, random.IntN(7), number(shard, caller, n), timeout)
 	}
 }
 
@@ -68,12 +36,12 @@ func number(shard, caller, n int) int {
 }
 
 // send makes one call and notes its outcome.
-func (w *world) send(shard, kind, call int, timeout time.Duration) {
-	w.mu.Lock()
-	p := w.process
-	w.mu.Unlock()
+func (sim *simulation) send(shard, kind, call int, timeout time.Duration) {
+	sim.mu.Lock()
+	p := sim.process
+	sim.mu.Unlock()
 	id := events.Snowflake(call)
-	guild := gatewaytest.GuildOf(events.ShardID{Index: shard, Total: w.plan.Shards}, call%max(w.plan.Guilds, 1))
+	guild := sim.plan.guildOf(shard, call)
 	var op events.Opcode
 	var do func(context.Context, *shardmanager.Shard) (wrong string, err error)
 	switch kind {
@@ -118,7 +86,7 @@ func (w *world) send(shard, kind, call int, timeout time.Duration) {
 	if op == events.OpVoiceStateUpdate || op == events.OpPresenceUpdate || op == events.OpRequestGuildMembers {
 		text = id.String()
 	}
-	w.record(Record{Witness: Caller, What: "call", Process: p.number, Shard: shard, Op: op, Call: call, For: timeout, Text: text})
+	sim.record(Record{Witness: Caller, What: "call", Process: p.number, Shard: shard, Op: op, Call: call, For: timeout, Text: text})
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	if call%2 == 0 { // it goes away without having said when
 		cancel()
@@ -129,7 +97,7 @@ func (w *world) send(shard, kind, call int, timeout time.Duration) {
 	begin := time.Now()
 	wrong, err := do(ctx, p.m.Shard(shard))
 	if p.dead.Load() {
-		w.record(Record{Witness: Caller, What: "died", Process: p.number, Shard: shard, Op: op, Call: call})
+		sim.record(Record{Witness: Caller, What: "died", Process: p.number, Shard: shard, Op: op, Call: call})
 		return
 	}
 	r := Record{Witness: Caller, What: "return", Process: p.number, Shard: shard, Op: op, Call: call, For: time.Since(begin), Text: outcome(err)}
@@ -138,5 +106,5 @@ func (w *world) send(shard, kind, call int, timeout time.Duration) {
 	} else if err != nil {
 		r.Text += ": " + err.Error()
 	}
-	w.record(r)
+	sim.record(r)
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
 
-// world is one run.
-type world struct {
+// simulation is one run.
+type simulation struct {
 	t      testing.TB
 	plan   Plan
 	begin  time.Time
@@ -46,6 +46,9 @@ type world struct {
 	spent    int // of the budget
 	ledger   ratelimit.LedgerState
 	secrets  []string
+
+	events sync.Mutex // one thing happens after another; it guards nature
+	nature nature
 }
 
 // sickness is how the disk fails, until times.
@@ -64,99 +67,101 @@ func Run(t *testing.T, plan Plan) Trace {
 }
 
 func run(t *testing.T, plan Plan) Trace {
-	w := &world{
+	sim := &simulation{
 		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), over: make(chan struct{}), asleep: make(chan struct{}, 1),
 		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int),
-		moods: make(map[string]map[int]int),
+		moods:  make(map[string]map[int]int),
+		nature: nature{make(map[events.Snowflake]bool), make(map[events.Snowflake][]events.Snowflake), make(map[events.Snowflake][]events.Snowflake)},
 	}
-	w.net = newNetwork(plan, w.record)
+	sim.net = newNetwork(plan, sim.record)
 	server, err := gatewaytest.Start(
-		gatewaytest.WithListener(w.net), gatewaytest.WithTrace(w.gateway), gatewaytest.WithShards(plan.Shards),
+		gatewaytest.WithListener(sim.net), gatewaytest.WithTrace(sim.gateway), gatewaytest.WithShards(plan.Shards),
 		gatewaytest.WithMaxConcurrency(plan.Concurrency), gatewaytest.WithSessionStarts(plan.Budget, plan.Budget, plan.Period),
-		gatewaytest.WithHeartbeatInterval(plan.Interval), gatewaytest.WithGuildsPerShard(plan.Guilds), gatewaytest.WithToken(token),
+		gatewaytest.WithHeartbeatInterval(plan.Interval), gatewaytest.WithGuilds(plan.guilds()...), gatewaytest.WithToken(token),
+		gatewaytest.WithResumeURL("ws://"+resumeHost+"/resume"),
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server = server
-	server.OnFrame(w.intercept)
-	server.OnConnect(w.greet)
-	server.OnDiscovery(w.discovery)
-	w.start()
-	w.work.Go(w.makeEvents)
+	sim.server = server
+	server.OnFrame(sim.intercept)
+	server.OnConnect(sim.greet)
+	server.OnDiscovery(sim.discovery)
+	sim.start()
+	sim.work.Go(sim.makeEvents)
 	for shard := range plan.Shards {
 		for caller := range plan.Callers {
-			w.work.Go(func() { w.call(shard, caller) })
+			sim.work.Go(func() { sim.call(shard, caller) })
 		}
 	}
 	for _, f := range plan.Faults {
-		time.Sleep(time.Until(w.begin.Add(f.At)))
-		w.rest()
-		w.inject(f)
+		time.Sleep(time.Until(sim.begin.Add(f.At)))
+		sim.rest()
+		sim.inject(f)
 	}
-	time.Sleep(time.Until(w.begin.Add(plan.Length)))
-	w.heal()
-	w.settle()
-	w.end()
+	time.Sleep(time.Until(sim.begin.Add(plan.Length)))
+	sim.heal()
+	sim.settle()
+	sim.end()
 	server.Close()
-	w.net.each((*pair).reset)
+	sim.net.each((*pair).reset)
 	time.Sleep(time.Minute)
-	w.rest()
+	sim.rest()
 	for _, v := range server.Violations() {
-		w.record(Record{Witness: Gateway, What: "violation", Shard: v.Shard.Index, Text: v.String()})
+		sim.record(Record{Witness: Gateway, What: "violation", Shard: v.Shard.Index, Text: v.String()})
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.trace.sort()
-	return w.trace
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.trace.sort()
+	return sim.trace
 }
 
 // rest returns when all else waits for time to pass.
-func (w *world) rest() {
-	w.asleep <- struct{}{}
+func (sim *simulation) rest() {
+	sim.asleep <- struct{}{}
 	synctest.Wait()
-	<-w.asleep
+	<-sim.asleep
 }
 
-// settle gives the healed world time to come back to life, and waits until every handler is
+// settle gives what was healed time to come back to life, and waits until every handler is
 // done and every caller has heard.
-func (w *world) settle() {
-	limit := time.Now().Add(w.recovery())
-	for time.Now().Before(limit) && !w.alive() {
+func (sim *simulation) settle() {
+	limit := time.Now().Add(sim.recovery())
+	for time.Now().Before(limit) && !sim.alive() {
 		time.Sleep(time.Second)
-		w.rest()
+		sim.rest()
 	}
-	w.record(Record{Witness: Process, What: "settled", Shard: -1, Text: fmt.Sprint(w.alive())})
-	time.Sleep(3*w.plan.Interval + 90*time.Second) // so that silence and beats can be judged
-	w.rest()
-	close(w.over)
-	w.work.Wait()
+	sim.record(Record{Witness: Process, What: "settled", Shard: -1, Text: fmt.Sprint(sim.alive())})
+	time.Sleep(3*sim.plan.Interval + 90*time.Second) // so that silence and beats can be judged
+	sim.rest()
+	close(sim.over)
+	sim.work.Wait()
 	time.Sleep(5 * time.Second) // answers, and the events of the last moment
-	w.rest()
+	sim.rest()
 }
 
 // recovery is how long everything may take to be well again: a budget of which much is spent is
 // spread over the rest of its period.
-func (w *world) recovery() time.Duration {
+func (sim *simulation) recovery() time.Duration {
 	limit := 12 * time.Minute
-	if w.plan.Period < time.Hour {
-		limit += w.plan.Period
+	if sim.plan.Period < time.Hour {
+		limit += sim.plan.Period
 	}
 	return limit
 }
 
-func (w *world) alive() bool {
-	w.mu.Lock()
-	p := w.process
-	w.mu.Unlock()
+func (sim *simulation) alive() bool {
+	sim.mu.Lock()
+	p := sim.process
+	sim.mu.Unlock()
 	select {
 	case <-p.m.Done():
 		return true // for good, and the checker knows whether it had to
 	default:
 	}
-	for shard := range w.plan.Shards {
+	for shard := range sim.plan.Shards {
 		status, started := p.m.Shard(shard).Status()
-		if !started || status.State != session.Closed && !w.server.Shard(shard).Live() {
+		if !started || status.State != session.Closed && !sim.server.Shard(shard).Live() {
 			return false
 		}
 	}
@@ -164,61 +169,66 @@ func (w *world) alive() bool {
 }
 
 // end closes the last process in the way that a bot ends.
-func (w *world) end() {
-	w.mu.Lock()
-	p := w.process
-	w.mu.Unlock()
+func (sim *simulation) end() {
+	sim.mu.Lock()
+	p := sim.process
+	sim.mu.Unlock()
 	p.close(false)
 }
 
 // record adds to the trace.
-func (w *world) record(r Record) {
-	r.At = time.Since(w.begin)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.trace = append(w.trace, r)
+func (sim *simulation) record(r Record) {
+	r.At = time.Since(sim.begin)
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.trace = append(sim.trace, r)
 }
 
 // gateway takes what the gateway has seen. The gateway's lock is held.
-func (w *world) gateway(e gatewaytest.Entry) {
-	r := Record{Witness: Gateway, What: string(e.Kind), Shard: e.Shard.Index, Session: e.Session, Op: e.Op, Type: e.Type, Seq: e.Seq, Code: e.Code}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (sim *simulation) gateway(e gatewaytest.Entry) {
+	r := Record{Witness: Gateway, What: string(e.Kind), Shard: e.Shard.Index, Total: e.Shard.Total, Session: e.Session, Op: e.Op, Type: e.Type, Seq: e.Seq, Code: e.Code}
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
 	if e.Kind == gatewaytest.Opened {
 		var name [3]int
 		if _, err := fmt.Sscanf(e.Remote, "p%d.s%d.n%d", &name[0], &name[1], &name[2]); err != nil {
-			w.t.Errorf("address %q: %v", e.Remote, err)
+			sim.t.Errorf("address %q: %v", e.Remote, err)
 		}
-		w.names[e.Conn] = name
+		sim.names[e.Conn] = name
 	}
 	if e.Conn != 0 {
-		r.Process, r.Shard, r.Link = w.names[e.Conn][0], w.names[e.Conn][1], w.names[e.Conn][2]
+		r.Process, r.Shard, r.Link = sim.names[e.Conn][0], sim.names[e.Conn][1], sim.names[e.Conn][2]
 	} else if e.Session == 0 {
 		r.Shard = -1
 	}
 	switch e.Kind {
 	case gatewaytest.Received:
 		r.Text = mark(e.Op, e.Data)
+		if e.Op == events.OpHeartbeat {
+			_ = json.Unmarshal(e.Data, &r.Seq) // null is 0, and so is what the gateway punishes
+		}
 		if e.Op == events.OpIdentify || e.Op == events.OpResume {
 			if e.Op == events.OpIdentify {
-				w.spent++
+				sim.spent++
 			}
-			r.Text = w.resuming(e)
+			r.Text = sim.resuming(e)
 		}
 	case gatewaytest.Sent:
 		r.Text = string(e.Data[:min(len(e.Data), 64)])
 	case gatewaytest.Dispatched:
-		r.Sum = sum(e.Type, e.Data)
+		r.Sum, r.Fact = sum(e.Type, e.Data), factOf(e.Type, e.Data)
+	case gatewaytest.Happened:
+		r.Guild, r.Fact = e.Guild, factOf(e.Type, e.Data)
 	case gatewaytest.Began:
-		w.sessions[string(e.Data)] = e.Session
-		w.secrets = append(w.secrets, string(e.Data))
+		sim.sessions[string(e.Data)] = e.Session
+		sim.secrets = append(sim.secrets, string(e.Data))
 	}
-	r.At = e.At.Sub(w.begin)
-	w.trace = append(w.trace, r)
+	r.At = e.At.Sub(sim.begin)
+	sim.trace = append(sim.trace, r)
 }
 
 // resuming tells which session a Resume names, and its sequence; or which shard an Identify.
-func (w *world) resuming(e gatewaytest.Entry) string {
+func (sim *simulation) resuming(e gatewaytest.Entry) string {
 	var d struct {
 		SessionID string `json:"session_id"`
 		Seq       int64  `json:"seq"`
@@ -231,7 +241,7 @@ func (w *world) resuming(e gatewaytest.Entry) string {
 	if e.Op == events.OpIdentify {
 		return fmt.Sprintf("identify %d/%d", d.Shard[0], d.Shard[1])
 	}
-	return fmt.Sprintf("resume %d after %d", w.sessions[d.SessionID], d.Seq)
+	return fmt.Sprintf(resumeText, sim.sessions[d.SessionID], d.Seq)
 }
 
 // sum is a checksum of an event's data, in which a session's random id does not count.
@@ -265,43 +275,43 @@ func mark(op events.Opcode, data []byte) string {
 }
 
 // mood reports whether something was planned for a shard, and counts it down.
-func (w *world) mood(kind string, shard int) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	left := w.moods[kind][shard]
+func (sim *simulation) mood(kind string, shard int) bool {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	left := sim.moods[kind][shard]
 	if left == 0 {
 		return false
 	}
-	w.moods[kind][shard] = left - 1
-	w.trace = append(w.trace, Record{At: time.Since(w.begin), Witness: Fault, What: kind, Shard: shard})
+	sim.moods[kind][shard] = left - 1
+	sim.trace = append(sim.trace, Record{At: time.Since(sim.begin), Witness: Fault, What: kind, Shard: shard})
 	return true
 }
 
-func (w *world) plot(kind string, shard, times int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.moods[kind] == nil {
-		w.moods[kind] = make(map[int]int)
+func (sim *simulation) plot(kind string, shard, times int) {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	if sim.moods[kind] == nil {
+		sim.moods[kind] = make(map[int]int)
 	}
-	w.moods[kind][shard] = times
+	sim.moods[kind][shard] = times
 }
 
 // greet is called for every connection, before Hello.
-func (w *world) greet(conn int) (silent bool) {
-	w.mu.Lock()
-	shard := w.names[conn][1]
-	w.mu.Unlock()
-	send := func(text string) { w.server.SendTo(conn, []byte(text)) }
+func (sim *simulation) greet(conn int) (silent bool) {
+	sim.mu.Lock()
+	shard := sim.names[conn][1]
+	sim.mu.Unlock()
+	send := func(text string) { sim.server.SendTo(conn, []byte(text)) }
 	switch {
-	case w.mood("no-hello", shard):
-	case w.mood("bad-hello", shard):
+	case sim.mood("no-hello", shard):
+	case sim.mood("bad-hello", shard):
 		send([]string{`{"op":10,"d":{"heartbeat_interval":0}}`, `{"op":10,"d":{"heartbeat_interval":"41250"}}`, `{"op":10,"d":null}`, `{"op":10,"d":{"heartbeat_interval":-5}}`}[conn%4])
-	case w.mood("op7-first", shard):
+	case sim.mood("op7-first", shard):
 		send(`{"op":7,"d":null}`)
-	case w.mood("op9-first", shard):
+	case sim.mood("op9-first", shard):
 		send(`{"op":9,"d":` + strconv.FormatBool(conn%2 == 0) + `}`)
-	case w.mood("two-hellos", shard):
-		send(fmt.Sprintf(`{"op":10,"d":{"heartbeat_interval":%d}}`, w.plan.Interval.Milliseconds()))
+	case sim.mood("two-hellos", shard):
+		send(fmt.Sprintf(`{"op":10,"d":{"heartbeat_interval":%d}}`, sim.plan.Interval.Milliseconds()))
 		return false
 	default:
 		return false
@@ -310,29 +320,29 @@ func (w *world) greet(conn int) (silent bool) {
 }
 
 // intercept looks at every payload before the gateway does.
-func (w *world) intercept(f gatewaytest.Frame) (handled bool) {
+func (sim *simulation) intercept(f gatewaytest.Frame) (handled bool) {
 	shard := f.Shard.Index
 	if f.Op == events.OpIdentify || f.Op == events.OpResume {
-		w.mu.Lock()
-		shard = w.names[f.Conn][1]
-		w.mu.Unlock()
+		sim.mu.Lock()
+		shard = sim.names[f.Conn][1]
+		sim.mu.Unlock()
 	}
 	switch {
-	case f.Op == events.OpIdentify && w.mood("reject", shard):
-		w.server.SendTo(f.Conn, []byte(`{"op":9,"d":false}`))
+	case f.Op == events.OpIdentify && sim.mood("reject", shard):
+		sim.server.SendTo(f.Conn, []byte(`{"op":9,"d":false}`))
 		return true
 	case f.Op == events.OpIdentify:
-		return w.mood("no-ready", shard)
-	case f.Op == events.OpResume && w.mood("no-resumed", shard):
+		return sim.mood("no-ready", shard)
+	case f.Op == events.OpResume && sim.mood("no-resumed", shard):
 		return true
-	case f.Op == events.OpResume && w.mood("op9-resume", shard):
-		w.server.SendTo(f.Conn, []byte(`{"op":9,"d":true}`))
+	case f.Op == events.OpResume && sim.mood("op9-resume", shard):
+		sim.server.SendTo(f.Conn, []byte(`{"op":9,"d":true}`))
 		return true
-	case f.Op == events.OpResume && w.mood("close-resume", shard):
-		w.net.each(func(p *pair) {
-			w.mu.Lock()
-			name := w.names[f.Conn]
-			w.mu.Unlock()
+	case f.Op == events.OpResume && sim.mood("close-resume", shard):
+		sim.net.each(func(p *pair) {
+			sim.mu.Lock()
+			name := sim.names[f.Conn]
+			sim.mu.Unlock()
 			if [3]int{p.process, p.shard, p.nth} == name {
 				p.reset()
 			}
@@ -343,15 +353,15 @@ func (w *world) intercept(f gatewaytest.Frame) (handled bool) {
 }
 
 // discovery answers GET /gateway/bot while it is sick.
-func (w *world) discovery(rw http.ResponseWriter) (handled bool) {
+func (sim *simulation) discovery(rw http.ResponseWriter) (handled bool) {
 	switch {
-	case w.mood("api-500", 0):
+	case sim.mood("api-500", 0):
 		rw.WriteHeader(http.StatusBadGateway)
 		_, _ = rw.Write([]byte("<html>" + strings.Repeat("x", 1000)))
-	case w.mood("api-429", 0):
+	case sim.mood("api-429", 0):
 		rw.Header().Set("Retry-After", "7")
 		rw.WriteHeader(http.StatusTooManyRequests)
-	case w.mood("api-garbage", 0):
+	case sim.mood("api-garbage", 0):
 		_, _ = rw.Write([]byte(`{"url":"wss://gateway.disc`))
 	default:
 		return false
