@@ -183,7 +183,7 @@ func typeOf(value []byte) (Type, error) {
 	if string(value) == "null" {
 		return "", nil
 	}
-	if len(value) < 2 || value[0] != '"' {
+	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
 		return "", fmt.Errorf("not a string: %.32q", value)
 	}
 	name := value[1 : len(value)-1]
