@@ -106,6 +106,7 @@ func (q *Queue) Update(start SessionStart) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
+	q.refill(now) // a period that is over does not count in the one that was told
 	left := max(start.Remaining, 0)
 	if q.known && left > q.remaining && left <= q.remaining+q.recent(now) {
 		left = q.remaining // it was told before our latest Identifies were counted

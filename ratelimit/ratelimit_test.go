@@ -1,10 +1,8 @@
 package ratelimit_test
 
 import (
-	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,15 +54,44 @@ func TestWindowAgainstTwin(t *testing.T) {
 	})
 }
 
+// TestWindowDoesNotTrustAClockThatGoesBack: a take at a time that goes back counts from the latest take before it, so that the window is not
+// called whole, and gives nothing, before that one has passed.
+//
 // Failures: F42.
 func TestWindowDoesNotTrustAClockThatGoesBack(t *testing.T) {
 	t.Parallel()
 	w, now := ratelimit.NewWindow(2, time.Minute), time.Unix(10_000, 0)
 	w.Take(now)
 	w.Take(now.Add(-time.Hour))
-	if ok, _ := w.Take(now.Add(time.Second)); ok {
-		t.Error("a take in the past made room")
+	soon, whole := now.Add(time.Second), now.Add(time.Minute)
+	if ok, at := w.Take(soon); ok || !at.Equal(whole) {
+		t.Errorf("a take in the past made room: %v, or at %v", ok, at)
 	}
+	if at := w.Reset(soon); !at.Equal(whole) || w.Remaining(soon) != 0 {
+		t.Errorf("%d remain, and it is whole at %v, want %v", w.Remaining(soon), at, whole)
+	}
+	if w.Remaining(whole) != 2 || !w.Reset(whole).Equal(whole) {
+		t.Errorf("at last %d remain, and it is whole at %v", w.Remaining(whole), w.Reset(whole))
+	}
+}
+
+// TestWindowThatAllowsNothingIsAMistake of the programmer's.
+func TestWindowThatAllowsNothingIsAMistake(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		limit  int
+		period time.Duration
+	}{{0, time.Minute}, {-1, time.Minute}, {1, 0}, {1, -time.Second}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("NewWindow(%d, %v) does not panic", test.limit, test.period)
+				}
+			}()
+			ratelimit.NewWindow(test.limit, test.period)
+		}()
+	}
+	ratelimit.NewWindow(1, 1)
 }
 
 func TestReserve(t *testing.T) {
@@ -130,62 +157,6 @@ func TestHeldPermitCountsAsUsed(t *testing.T) {
 		<-done
 		if took := time.Since(began); took < 25*time.Second || took > 26*time.Second {
 			t.Errorf("the next was granted after %v, want the hold and an interval", took)
-		}
-	})
-}
-
-// slowLedger takes a second to be read.
-type slowLedger struct{}
-
-func (slowLedger) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
-	time.Sleep(time.Second)
-	return ratelimit.LedgerState{}, nil
-}
-
-func (slowLedger) SaveLedger(context.Context, ratelimit.LedgerState) error { return nil }
-
-// TestWhoAsksWhileTheLedgerIsReadWaits, and does not ask again and again: time would not pass here then.
-func TestWhoAsksWhileTheLedgerIsReadWaits(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		queue := ratelimit.Local(ratelimit.SessionStart{Total: 100, Remaining: 100, ResetAfter: time.Hour, MaxConcurrency: 4}, ratelimit.WithLedger(slowLedger{})).Identify()
-		began := time.Now()
-		granted := make(chan time.Duration, 4)
-		for shard := range 4 {
-			queue.Enqueue(shard, func(p ratelimit.Permit) { p.Used(); granted <- time.Since(began) })
-			time.Sleep(time.Millisecond)
-		}
-		for range 4 {
-			if took := <-granted; took < time.Second || took > 1200*time.Millisecond {
-				t.Errorf("granted after %v", took)
-			}
-		}
-	})
-}
-
-// TestUpdateForgetsNoIdentifyUnderWay: what Discord says is left may have been counted before it read the
-// Identifies of the last moment.
-func TestUpdateForgetsNoIdentifyUnderWay(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		start := ratelimit.SessionStart{Total: 20, Remaining: 20, ResetAfter: time.Hour, MaxConcurrency: 1}
-		queue := ratelimit.Local(start, ratelimit.WithReserve(10)).Identify()
-		var written atomic.Int64
-		for shard := range 30 {
-			queue.Enqueue(shard, func(p ratelimit.Permit) {
-				if p.Err() == nil {
-					n := int(written.Add(1))
-					p.Used()
-					told := start
-					told.Remaining = 20 - (n - 1) // this one is not known there yet
-					told.ResetAfter = time.Until(time.Now().Add(time.Hour))
-					queue.Update(told)
-				}
-			})
-		}
-		time.Sleep(10 * time.Minute)
-		if n := written.Load(); n > 10 {
-			t.Errorf("%d Identifies: the reserve of 10 was touched", n)
 		}
 	})
 }

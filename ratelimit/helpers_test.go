@@ -1,0 +1,79 @@
+package ratelimit_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/signalbox-go/signalbox/ratelimit"
+)
+
+// budget is a day's, of which nothing is spent.
+func budget(total, keys int) ratelimit.SessionStart {
+	return ratelimit.SessionStart{Total: total, Remaining: total, ResetAfter: 24 * time.Hour, MaxConcurrency: keys}
+}
+
+func queue(start ratelimit.SessionStart, opts ...ratelimit.Option) *ratelimit.Queue {
+	return ratelimit.Local(start, opts...).Identify().(*ratelimit.Queue)
+}
+
+// asker asks a queue, and notes who was answered when. What it was granted it uses at once, unless it keeps it.
+type asker struct {
+	queue *ratelimit.Queue
+	keep  bool
+	began time.Time
+
+	mu      sync.Mutex
+	order   []int
+	at      map[int]time.Duration // shard → when it was answered last
+	permits map[int]ratelimit.Permit
+}
+
+func newAsker(queue *ratelimit.Queue) *asker {
+	return &asker{queue: queue, began: time.Now(), at: make(map[int]time.Duration), permits: make(map[int]ratelimit.Permit)}
+}
+
+func (a *asker) ask(shards ...int) {
+	for _, shard := range shards {
+		a.queue.Enqueue(shard, func(p ratelimit.Permit) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.order = append(a.order, shard)
+			a.at[shard], a.permits[shard] = time.Since(a.began), p
+			if p.Err() == nil && !a.keep {
+				p.Used()
+			}
+		})
+	}
+}
+
+// answered is who was answered within the time, in order.
+func (a *asker) answered(within time.Duration) []int {
+	time.Sleep(within)
+	synctest.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	order := a.order
+	a.order = nil
+	return order
+}
+
+func (a *asker) permit(t *testing.T, shard int) ratelimit.Permit {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p, ok := a.permits[shard]
+	if !ok {
+		t.Fatalf("shard %d has no answer", shard)
+	}
+	return p
+}
+
+func same(t *testing.T, what string, got []int, want ...int) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("%s: %v, want %v", what, got, want)
+	}
+}

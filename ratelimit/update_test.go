@@ -1,0 +1,134 @@
+package ratelimit_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/signalbox-go/signalbox/ratelimit"
+)
+
+// TestUpdateForgetsNoIdentifyUnderWay: what Discord says is left may have been counted before it read the
+// Identifies of the last moment.
+func TestUpdateForgetsNoIdentifyUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := ratelimit.SessionStart{Total: 20, Remaining: 20, ResetAfter: time.Hour, MaxConcurrency: 1}
+		queue := ratelimit.Local(start, ratelimit.WithReserve(10)).Identify()
+		var written atomic.Int64
+		for shard := range 30 {
+			queue.Enqueue(shard, func(p ratelimit.Permit) {
+				if p.Err() == nil {
+					n := int(written.Add(1))
+					p.Used()
+					told := start
+					told.Remaining = 20 - (n - 1) // this one is not known there yet
+					told.ResetAfter = time.Until(time.Now().Add(time.Hour))
+					queue.Update(told)
+				}
+			})
+		}
+		time.Sleep(10 * time.Minute)
+		if n := written.Load(); n > 10 {
+			t.Errorf("%d Identifies: the reserve of 10 was touched", n)
+		}
+	})
+}
+
+// TestUpdateWhileAPermitIsOutKeepsItsKeyTaken: whether there are fewer keys from then on or more, the key of the permit is taken until
+// an interval after its Identify, and no other is.
+func TestUpdateWhileAPermitIsOutKeepsItsKeyTaken(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		before, after int
+		same, other   int // shards that have the key of shard 1 afterwards, and that do not; 0: there is none
+	}{{4, 1, 2, 0}, {4, 2, 3, 2}, {1, 4, 5, 2}, {2, 2, 3, 2}, {4, 0, 2, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			q := queue(budget(1000, test.before))
+			a := newAsker(q)
+			a.keep = true
+			a.ask(1)
+			same(t, "the permit that is out", a.answered(time.Second), 1)
+			q.Update(budget(1000, test.after))
+			if s := q.Stats(); s.Outstanding != 1 || s.MaxConcurrency != max(test.after, 1) {
+				t.Errorf("%+v: %+v", test, s)
+			}
+			a.ask(test.same)
+			if test.other != 0 {
+				a.ask(test.other)
+				same(t, "another key", a.answered(time.Second), test.other)
+			}
+			if got := a.answered(5 * time.Second); len(got) != 0 {
+				t.Fatalf("%+v: %v got a permit beside the one of its key", test, got)
+			}
+			used := time.Since(a.began)
+			a.permit(t, 1).Used()
+			same(t, "its key, after the interval", a.answered(10*time.Second), test.same)
+			if apart := a.at[test.same] - used; apart != 5250*time.Millisecond {
+				t.Errorf("%+v: granted %v after the Identify", test, apart)
+			}
+			// The key is free again when its permit is given back: it was counted once, and taken off once.
+			a.permit(t, test.same).Release()
+			a.ask(test.same)
+			same(t, "the key afterwards", a.answered(time.Second), test.same)
+		})
+	}
+}
+
+// TestUpdateWhileAPermitIsOutCountsIt: what Discord says is left does not know of it yet.
+func TestUpdateWhileAPermitIsOutCountsIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := queue(budget(100, 4), ratelimit.WithReserve(0))
+		a := newAsker(q)
+		a.keep = true
+		a.ask(0)
+		same(t, "granted", a.answered(time.Second), 0)
+		last := budget(100, 4)
+		last.Remaining = 2
+		q.Update(last)
+		a.ask(1, 2)
+		same(t, "answered", a.answered(time.Second), 1, 2)
+		var no *ratelimit.BudgetError
+		if err := a.permit(t, 1).Err(); err != nil {
+			t.Errorf("of two that are left one is out, and the other is refused: %v", err)
+		}
+		if err := a.permit(t, 2).Err(); !errors.As(err, &no) || no.Remaining != 0 {
+			t.Errorf("of two that are left both are out: %v", err)
+		}
+		a.permit(t, 0).Used()
+		a.permit(t, 1).Used()
+		if s := q.Stats(); s.Remaining != 0 || s.Outstanding != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestYesterdaysIdentifiesAreForgotten, whether the queue notices that the day is over or an Update says so: who had many goes first
+// again, since it is the lowest, and the budget is whole.
+func TestYesterdaysIdentifiesAreForgotten(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			q := queue(budget(100, 1))
+			a := newAsker(q)
+			for range 3 {
+				a.ask(0)
+				same(t, "today", a.answered(10*time.Second), 0)
+			}
+			a.ask(0, 1)
+			same(t, "who had fewer goes first", a.answered(time.Minute), 1, 0)
+			time.Sleep(24 * time.Hour)
+			if told {
+				q.Update(budget(100, 1))
+			}
+			a.ask(1, 0)
+			same(t, "tomorrow", a.answered(time.Minute), 0, 1)
+			if s := q.Stats(); s.Remaining != 98 {
+				t.Errorf("told %v: %+v", told, s)
+			}
+		})
+	}
+}
