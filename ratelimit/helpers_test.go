@@ -1,7 +1,10 @@
 package ratelimit_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,4 +79,71 @@ func same(t *testing.T, what string, got []int, want ...int) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("%s: %v, want %v", what, got, want)
 	}
+}
+
+// ledger is one in memory, which may be slow and may fail.
+type ledger struct {
+	slowLoad, slowSave time.Duration
+	hangs              bool // LoadLedger and SaveLedger end with their context alone
+
+	mu                 sync.Mutex
+	state              ratelimit.LedgerState
+	loadErr, saveErr   error
+	loads, saves       int
+	loadTook, saveTook time.Duration
+	under, most        int // calls under way, and how many there were at once
+}
+
+func (l *ledger) wait(ctx context.Context, slow time.Duration) error {
+	l.mu.Lock()
+	l.under++
+	l.most = max(l.most, l.under)
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.under--
+		l.mu.Unlock()
+	}()
+	if l.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	time.Sleep(slow)
+	return nil
+}
+
+func (l *ledger) LoadLedger(ctx context.Context) (ratelimit.LedgerState, error) {
+	begin := time.Now()
+	err := l.wait(ctx, l.slowLoad)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.loads++
+	l.loadTook = time.Since(begin)
+	return l.state, errors.Join(err, l.loadErr)
+}
+
+func (l *ledger) SaveLedger(ctx context.Context, state ratelimit.LedgerState) error {
+	begin := time.Now()
+	err := l.wait(ctx, l.slowSave)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.saves++
+	l.saveTook = time.Since(begin)
+	if err = errors.Join(err, l.saveErr); err == nil {
+		l.state = state
+		l.state.Written = maps.Clone(state.Written)
+	}
+	return err
+}
+
+func (l *ledger) fail(load, save error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.loadErr, l.saveErr = load, save
+}
+
+func (l *ledger) saved() ratelimit.LedgerState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
 }

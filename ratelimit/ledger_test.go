@@ -3,72 +3,13 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
-
-// ledger is one in memory, which may be slow and may fail.
-type ledger struct {
-	slowLoad, slowSave time.Duration
-	hangs              bool // LoadLedger and SaveLedger end with their context alone
-
-	mu                 sync.Mutex
-	state              ratelimit.LedgerState
-	loadErr, saveErr   error
-	loads, saves       int
-	loadTook, saveTook time.Duration
-}
-
-func (l *ledger) wait(ctx context.Context, slow time.Duration) error {
-	if l.hangs {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	time.Sleep(slow)
-	return nil
-}
-
-func (l *ledger) LoadLedger(ctx context.Context) (ratelimit.LedgerState, error) {
-	begin := time.Now()
-	err := l.wait(ctx, l.slowLoad)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.loads++
-	l.loadTook = time.Since(begin)
-	return l.state, errors.Join(err, l.loadErr)
-}
-
-func (l *ledger) SaveLedger(ctx context.Context, state ratelimit.LedgerState) error {
-	begin := time.Now()
-	err := l.wait(ctx, l.slowSave)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.saves++
-	l.saveTook = time.Since(begin)
-	if err = errors.Join(err, l.saveErr); err == nil {
-		l.state = state
-		l.state.Written = maps.Clone(state.Written)
-	}
-	return err
-}
-
-func (l *ledger) fail(load, save error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.loadErr, l.saveErr = load, save
-}
-
-func (l *ledger) saved() ratelimit.LedgerState {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state
-}
 
 // TestWhoAsksWhileTheLedgerIsReadWaits, and does not ask again and again: time would not pass here then.
 func TestWhoAsksWhileTheLedgerIsReadWaits(t *testing.T) {
@@ -206,6 +147,22 @@ func TestLedgerIsWrittenBeforeThePermit(t *testing.T) {
 		same(t, "granted", a.answered(1500*time.Millisecond), 2)
 		if s = l.saved(); s.Remaining != 97 || len(s.Written) != 2 || !s.Written[0].IsZero() {
 			t.Errorf("the first matters no more: %+v", s)
+		}
+	})
+}
+
+// TestLedgerIsCalledOnceAtATime: who asks while it is written waits for the next time.
+func TestLedgerIsCalledOnceAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &ledger{slowLoad: time.Second, slowSave: time.Second}
+		a := newAsker(queue(budget(100, 16), ratelimit.WithLedger(l)))
+		for shard := range 16 {
+			a.ask(shard)
+			time.Sleep(300 * time.Millisecond)
+		}
+		if n := len(a.answered(10 * time.Second)); n != 16 || l.most != 1 || l.saves < 4 {
+			t.Errorf("%d were answered, with %d calls at once, and %d times written", n, l.most, l.saves)
 		}
 	})
 }
