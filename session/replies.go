@@ -82,8 +82,8 @@ func (r *Replies) Add(now time.Time, id uint64, request events.Request, deadline
 	p := &pending{id: id, request: request, written: now, deadline: deadline, patience: now.Add(answerTimeout)}
 	p.missing = slices.Clone(request.Guilds)
 	if request.Op == events.OpVoiceStateUpdate {
-		channel, known := r.voice[request.Guild]
-		p.server = request.Channel == nil || known && channel == *request.Channel
+		channel := r.headedFor(request.Guild)
+		p.server = request.Channel == nil || channel != nil && *channel == *request.Channel
 	}
 	r.pending = append(r.pending, p)
 	r.next = earliest(r.next, p.due())
