@@ -115,3 +115,17 @@ func TestVoiceStatesThatAnswerNothing(t *testing.T) {
 	ends(t, &r, voiceServer(5, `"c"`), 0, 0) // one that comes of its own accord is no part of the answer
 	ends(t, &r, voiceState(5, 10), 4, 1)
 }
+
+// TestUnreadableVoiceStateDoesNotMoveTheBot: where it is known to be, it is muted without a new server.
+func TestUnreadableVoiceStateDoesNotMoveTheBot(t *testing.T) {
+	t.Parallel()
+	var r session.Replies
+	ends(t, &r, voiceState(5, 8), 0, 0)
+	for _, data := range []string{
+		`{"guild_id":"5","user_id":"7","channel_id":[]}`, `{"guild_id":"5","user_id":"7","channel_id":"x"}`, `{"guild_id":"5","user_id":"7","channel_id":null`,
+	} {
+		ends(t, &r, raw(events.TypeVoiceStateUpdate, data), 0, 0)
+	}
+	r.Add(noon, 1, request(t, events.UpdateVoiceState{GuildID: 5, ChannelID: events.Ptr(events.Snowflake(8)), SelfMute: true}), time.Time{})
+	ends(t, &r, voiceState(5, 8), 1, 1)
+}
