@@ -173,7 +173,7 @@ func TestMembersArriveChunkByChunk(t *testing.T) {
 			go func() {
 				for i := range 3 {
 					time.Sleep(time.Second)
-					g.Shard(0).Dispatch("GUILD_MEMBERS_CHUNK", map[string]any{"guild_id": aGuild, "nonce": request.Nonce,
+					g.Shard(0).Dispatch("GUILD_MEMBERS_CHUNK", map[string]any{"guild_id": request.Guild, "nonce": request.Nonce,
 						"chunk_index": i, "chunk_count": 3, "members": []any{map[string]any{"user": map[string]any{"id": i}}}})
 				}
 			}()
@@ -189,17 +189,25 @@ func TestMembersArriveChunkByChunk(t *testing.T) {
 		if got != 3 {
 			t.Errorf("%d chunks", got)
 		}
-		for range fullList(aGuild+1<<30).Chunks(t.Context(), m) { // given up after the first
+		begun, got = time.Now(), 0
+		for chunk, err := range fullList(aGuild+1<<30).Chunks(t.Context(), m) { // given up after the first
+			if err != nil || chunk.ChunkIndex != 0 {
+				t.Errorf("%+v, %v", chunk, err)
+			}
+			got++
 			break
+		}
+		if took := time.Since(begun); got != 1 || took != time.Second {
+			t.Errorf("given up after %d chunks, and %v", got, took)
 		}
 		ctx, end := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer end()
-		var last error
+		var all []error
 		for _, err := range (events.RequestGuildMembers{GuildID: aGuild, Query: events.Ptr("a"), Limit: events.Ptr(5)}).Chunks(ctx, m.Shard(0)) {
-			last = err
+			all = append(all, err)
 		}
-		if !errors.Is(last, context.DeadlineExceeded) {
-			t.Errorf("an end before the answer's: %v", last)
+		if len(all) != 2 || all[0] != nil || !errors.Is(all[1], context.DeadlineExceeded) {
+			t.Errorf("an end after the first chunk: %v", all)
 		}
 		pass(time.Minute)
 	})
