@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zlib"
@@ -106,6 +107,9 @@ func (z *zlibStream) message(frame []byte, room *room) ([]byte, error) {
 	if len(z.pending) > 0 || !bytes.HasSuffix(frame, flushed) {
 		if most := z.limit / 2; int64(len(z.pending)+len(frame)) > most { // what is compressed is smaller
 			return nil, fmt.Errorf("%w: over %d bytes without a flush", ErrMessageTooLarge, most)
+		}
+		if cap(z.pending)-len(z.pending) < len(frame) { // append would grow by a quarter each time, and leave all of them behind
+			z.pending = slices.Grow(z.pending, min(max(len(frame), len(z.pending)), int(z.limit/2)-len(z.pending)))
 		}
 		z.pending = append(z.pending, frame...)
 		if !bytes.HasSuffix(z.pending, flushed) {
