@@ -1,0 +1,59 @@
+package transport_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/signalbox-go/signalbox/internal/transport"
+)
+
+// TestWhereATokenMayBeSent: each host with each scheme, without and with a list of allowed hosts. wss is for Discord and for what is
+// listed; ws is for loopback and for what is listed; no other scheme is for anything.
+func TestWhereATokenMayBeSent(t *testing.T) {
+	t.Parallel()
+	none := []string(nil)
+	for _, test := range []struct {
+		host    string
+		allowed []string
+		wss, ws bool
+	}{
+		{"discord.gg", none, true, false}, {"gateway.discord.gg", none, true, false}, {"GATEWAY.Discord.GG", none, true, false},
+		{"a.b.discord.gg:443", none, true, false}, {"gateway.discord.gg:8443", none, false, false}, {"gateway.discord.gg:80", none, false, false},
+		{"gateway.discord.gg.", none, false, false}, {"discord.gg.evil.example", none, false, false}, {"evildiscord.gg", none, false, false},
+		{"discord.com", none, false, false}, {"gg", none, false, false},
+		{"gateway.discord.gg", []string{"discord.gg"}, true, true}, {"gateway.discord.gg:8443", []string{"gateway.discord.gg"}, true, true},
+		{"gateway.discord.gg:8443", []string{"gateway.discord.gg:8443"}, true, true}, {"gateway.discord.gg:8443", []string{"other.example"}, false, false},
+
+		{"localhost", none, false, true}, {"LOCALHOST:8080", none, false, true}, {"127.0.0.1", none, false, true}, {"127.9.9.9:443", none, false, true},
+		{"[::1]", none, false, true}, {"[::1]:443", none, false, true}, {"[::ffff:127.0.0.1]", none, false, true},
+		{"localhost", []string{"localhost"}, true, true}, {"127.0.0.1:8443", []string{"127.0.0.1"}, true, true},
+		{"127.0.0.1:8443", []string{"127.0.0.1:8443"}, true, true}, {"127.0.0.1:8444", []string{"127.0.0.1:8443"}, false, true},
+		{"[::1]:443", []string{"::1"}, true, true}, {"localhost", []string{"127.0.0.1"}, false, true},
+		{"localhost.evil.example", none, false, false}, {"a.localhost", none, false, false}, {"127.0.0.1.evil.example", none, false, false},
+		{"0.0.0.0", none, false, false}, {"[::]", none, false, false}, {"128.0.0.1", none, false, false}, {"0x7f.0.0.1", none, false, false},
+
+		{"evil.example", none, false, false}, {"evil.example:443", none, false, false}, {"10.1.2.3", none, false, false}, {"169.254.169.254", none, false, false},
+		{"proxy.example", []string{"proxy.example"}, true, true}, {"proxy.example:8443", []string{"proxy.example"}, true, true},
+		{"a.proxy.example", []string{"proxy.example"}, true, true}, {"A.PROXY.example", []string{"other.example", "Proxy.Example"}, true, true},
+		{"proxy.example", []string{"a.proxy.example"}, false, false}, {"aproxy.example", []string{"proxy.example"}, false, false},
+		{"proxy.example.evil.example", []string{"proxy.example"}, false, false}, {"proxy.example:8443", []string{"proxy.example:8443"}, true, true},
+		{"proxy.example", []string{"proxy.example:8443"}, false, false}, {"a.proxy.example:8443", []string{"proxy.example:8443"}, false, false},
+		{"10.1.2.3:8080", []string{"10.1.2.3:8080"}, true, true}, {"10.1.2.3:9", []string{"10.1.2.3:8080"}, false, false}, {"10.1.2.3:9", []string{"10.1.2.3"}, true, true},
+	} {
+		cfg := transport.Config{Hosts: test.allowed}
+		for scheme, want := range map[string]bool{
+			"wss": test.wss, "WSS": test.wss, "ws": test.ws, "Ws": test.ws, "http": false, "https": false, "wsss": false, "ftp": false, "": false,
+		} {
+			raw := scheme + "://" + test.host
+			u, err := transport.CheckURL(raw, cfg)
+			var refused *transport.URLError
+			if (err == nil) != want || err != nil && !errors.As(err, &refused) || err == nil && u.Host != test.host {
+				t.Errorf("%s, allowed %q: %v, want it to be allowed: %v", raw, test.allowed, err, want)
+			}
+			user := scheme + "://me@" + test.host
+			if _, err := transport.CheckURL(user, cfg); err == nil {
+				t.Errorf("%s is allowed", user)
+			}
+		}
+	}
+}
