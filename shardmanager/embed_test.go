@@ -191,8 +191,7 @@ func TestSecretsStayInside(t *testing.T) {
 		core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), &log, zap.DebugLevel)
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2), gatewaytest.WithGuildsPerShard(1), gatewaytest.WithToken(token))
 		store := session.NewMemoryStore()
-		m, err := shardmanager.New(token, shardmanager.WithAPIURL(g.APIURL), shardmanager.WithHTTPClient(g.Client()),
-			shardmanager.WithNetDial(g.DialContext), shardmanager.WithLogger(zap.New(core)), shardmanager.WithSessionStore(store))
+		m, err := shardmanager.New(token, shardmanager.WithGateway(g), shardmanager.WithLogger(zap.New(core)), shardmanager.WithSessionStore(store))
 		if err != nil {
 			t.Fatal(err)
 		}

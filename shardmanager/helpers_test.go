@@ -32,7 +32,7 @@ func newGateway(t *testing.T, opts ...gatewaytest.Option) *gatewaytest.Server {
 func newManager(t *testing.T, g *gatewaytest.Server, opts ...shardmanager.Option) *shardmanager.Manager {
 	t.Helper()
 	m, err := shardmanager.New("token", append([]shardmanager.Option{
-		shardmanager.WithIntents(events.IntentsUnprivileged), shardmanager.WithAPIURL(g.APIURL), shardmanager.WithHTTPClient(g.Client()), shardmanager.WithNetDial(g.DialContext),
+		shardmanager.WithIntents(events.IntentsUnprivileged), shardmanager.WithGateway(g),
 	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -59,11 +59,11 @@ func pass(d time.Duration) {
 // start starts a manager and waits until it is ready.
 func start(t *testing.T, m *shardmanager.Manager) {
 	t.Helper()
-	if err := m.Start(t.Context()); err != nil {
-		t.Fatalf("Start: %v", err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
+	if err := m.Start(ctx); err != nil {
+		t.Fatalf("Start: %v", err)
+	}
 	if err := m.WaitReady(ctx); err != nil {
 		t.Fatalf("WaitReady: %v", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +60,7 @@ const (
 // New checks the options together. The error joins one *OptionError for each that cannot work.
 func New(token string, opts ...Option) (*Manager, error) {
 	m := &Manager{watchers: newWatchers(), done: make(chan struct{})}
-	m.cfg = config{apiURL: defaultAPIURL, client: http.DefaultClient, log: zap.NewNop()}
+	m.cfg = config{apiURL: defaultAPIURL}
 	m.cfg.identify = events.Identify{
 		Token:      events.Secret(token),
 		Properties: events.Properties{OS: goos, Browser: library, Device: library},
@@ -69,6 +68,7 @@ func New(token string, opts ...Option) (*Manager, error) {
 	for _, opt := range opts {
 		opt(&m.cfg)
 	}
+	m.cfg.fill()
 	if err := m.cfg.check(); err != nil {
 		return nil, err
 	}

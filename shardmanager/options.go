@@ -52,6 +52,7 @@ type config struct {
 	seed  uint64
 
 	intentsFromHandlers bool
+	noGateway           bool // WithGateway was given none
 }
 
 const defaultAPIURL = "https://discord.com/api/v10"
@@ -83,7 +84,7 @@ func WithCapabilities(bits int64) Option {
 	return func(c *config) { c.identify.Capabilities = bits }
 }
 
-// WithLogger sets where to log. The default is nowhere. Neither the token nor a session id is
+// WithLogger sets where to log. The default, or nil, is nowhere. Neither the token nor a session id is
 // ever logged. A writer that blocks delays nothing: entries wait in a queue, and those that do not
 // fit, or repeat more than ten times in a second for a shard, are left out and counted.
 func WithLogger(log *zap.Logger) Option { return func(c *config) { c.log = log } }
@@ -134,7 +135,7 @@ func WithNetDial(dial func(ctx context.Context, network, addr string) (net.Conn,
 	return func(c *config) { c.netDial = dial }
 }
 
-// WithHTTPClient sets the client that asks for the gateway. The default is http.DefaultClient.
+// WithHTTPClient sets the client that asks for the gateway. The default, or nil, is http.DefaultClient.
 // Redirects are not followed, whatever the client says.
 func WithHTTPClient(client *http.Client) Option { return func(c *config) { c.client = client } }
 
@@ -172,6 +173,16 @@ func WithSeed(seed uint64) Option { return func(c *config) { c.seed = seed } }
 // WithHooks adds hooks: see Hook.
 func WithHooks(hooks ...Hook) Option { return func(c *config) { c.hooks = append(c.hooks, hooks...) } }
 
+// fill puts defaults where there is nil.
+func (c *config) fill() {
+	if c.client == nil {
+		c.client = http.DefaultClient
+	}
+	if c.log == nil {
+		c.log = zap.NewNop()
+	}
+}
+
 // check reports everything that is wrong, each as an *OptionError.
 func (c *config) check() error {
 	var problems []error
@@ -206,6 +217,9 @@ func (c *config) check() error {
 	case "", events.CompressionNone, events.CompressionPayload, events.CompressionZlib, events.CompressionZstd:
 	default:
 		bad("WithCompression", "%.32q is not known: use one of the events.Compression constants", c.compression)
+	}
+	if c.noGateway {
+		bad("WithGateway", "it is nil: pass a gateway that has been started, such as a *gatewaytest.Server")
 	}
 	if base, err := url.Parse(c.apiURL); err != nil || base.Host == "" || base.User != nil {
 		bad("WithAPIURL", "it is not the URL of a server: it looks like %q", defaultAPIURL)

@@ -193,8 +193,7 @@ func TestForeignSnapshots(t *testing.T) {
 				g := newGateway(t)
 				snapshot := session.Snapshot{Shard: events.ShardID{Total: 1}, SessionID: "s", ResumeURL: g.URL, Seq: 3, Bot: 4242}
 				change(&snapshot)
-				m, err := shardmanager.New("NDI0Mg.x.y", shardmanager.WithAPIURL(g.APIURL), shardmanager.WithHTTPClient(g.Client()),
-					shardmanager.WithNetDial(g.DialContext), shardmanager.WithSessionStore(always{snapshot}))
+				m, err := shardmanager.New("NDI0Mg.x.y", shardmanager.WithGateway(g), shardmanager.WithSessionStore(always{snapshot}))
 				if err != nil {
 					t.Fatal(err)
 				}

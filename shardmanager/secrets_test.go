@@ -73,8 +73,7 @@ func print(value any) string {
 func TestValuesDoNotPrintSecrets(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
-		m, err := shardmanager.New(canary, shardmanager.WithAPIURL(g.APIURL), shardmanager.WithHTTPClient(g.Client()),
-			shardmanager.WithNetDial(g.DialContext))
+		m, err := shardmanager.New(canary, shardmanager.WithGateway(g))
 		if err != nil {
 			t.Fatal(err)
 		}

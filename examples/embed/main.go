@@ -59,7 +59,7 @@ func main() {
 
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 	defer system.Shutdown()
-	m, err := shardmanager.New("simulated", shardmanager.WithAPIURL(gateway.APIURL), shardmanager.WithActorSystem(system))
+	m, err := shardmanager.New("simulated", shardmanager.WithGateway(gateway), shardmanager.WithActorSystem(system))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func run(ctx context.Context, shards int, length time.Duration, compress events.
 			return false, err
 		}
 		defer gateway.Close()
-		opts = append(opts, shardmanager.WithAPIURL(gateway.APIURL))
+		opts = append(opts, shardmanager.WithGateway(gateway))
 		token = "simulated"
 		fmt.Printf("no DISCORD_TOKEN: using a simulated gateway at %s\n", gateway.URL)
 	}

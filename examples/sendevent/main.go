@@ -22,7 +22,7 @@ func main() {
 		log.Fatal(err)
 	}
 	defer gateway.Close()
-	m, err := shardmanager.New("simulated", shardmanager.WithAPIURL(gateway.APIURL),
+	m, err := shardmanager.New("simulated", shardmanager.WithGateway(gateway),
 		shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMembers|events.IntentGuildVoiceStates))
 	if err != nil {
 		log.Fatal(err)

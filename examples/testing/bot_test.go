@@ -17,8 +17,7 @@ import (
 func TestPong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gateway := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork())
-		m, err := shardmanager.New("token", shardmanager.WithIntents(events.IntentGuildMessages),
-			shardmanager.WithAPIURL(gateway.APIURL), shardmanager.WithHTTPClient(gateway.Client()), shardmanager.WithNetDial(gateway.DialContext))
+		m, err := shardmanager.New("token", shardmanager.WithIntents(events.IntentGuildMessages), shardmanager.WithGateway(gateway))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,7 @@
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		server := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithShards(2))
-//		m, err := shardmanager.New("token", shardmanager.WithIntents(events.IntentGuildMessages), shardmanager.WithAPIURL(server.APIURL),
-//			shardmanager.WithNetDial(server.DialContext), shardmanager.WithHTTPClient(server.Client()))
+//		m, err := shardmanager.New("token", shardmanager.WithIntents(events.IntentGuildMessages), shardmanager.WithGateway(server))
 //		…
 //		server.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"content": "!ping"})
 //		server.Shard(0).Drop() // the bot resumes, and misses nothing
