@@ -3,6 +3,7 @@ package shardmanager
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -15,7 +16,8 @@ const soundboardGuilds = 160
 
 // Send carries out a send event: on the shard of the guild that it names; on all shards if it
 // is a presence; on each shard that has some of its guilds if it asks for soundboard sounds;
-// and else on the lowest shard. Errors are *actors.SendError; of several shards, joined.
+// and else on the lowest shard. Errors are *actors.SendError; of several shards, joined, beside
+// the answers of the others, in the order of the shards.
 func (m *Manager) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	client, err := m.client(-1)
 	if err != nil {
@@ -75,21 +77,22 @@ func (m *Manager) sendSplit(ctx context.Context, e events.RequestSoundboardSound
 	if total == 0 {
 		return events.Answer{}, ErrNotStarted
 	}
+	guilds := slices.Sorted(slices.Values(e.GuildIDs))
 	byShard := make(map[int][]events.Snowflake)
-	for _, guild := range e.GuildIDs {
+	for _, guild := range slices.Compact(guilds) { // or one that is named twice could be asked for twice
 		shard := events.ShardFor(guild, total)
 		byShard[shard] = append(byShard[shard], guild)
 	}
 	var parts []part
-	for shard, guilds := range byShard {
-		for some := range slices.Chunk(guilds, soundboardGuilds) {
+	for _, shard := range slices.Sorted(maps.Keys(byShard)) {
+		for some := range slices.Chunk(byShard[shard], soundboardGuilds) {
 			parts = append(parts, part{shard, events.RequestSoundboardSounds{GuildIDs: some}})
 		}
 	}
 	return m.sendParts(ctx, parts)
 }
 
-// sendParts sends all parts at once. The receipt is that of the slowest.
+// sendParts sends all parts at once. The receipt is that of the slowest which has one.
 func (m *Manager) sendParts(ctx context.Context, parts []part) (events.Answer, error) {
 	answers := make([]events.Answer, len(parts))
 	failures := make([]error, len(parts))
@@ -105,7 +108,7 @@ func (m *Manager) sendParts(ctx context.Context, parts []part) (events.Answer, e
 	all.Wait()
 	var whole events.Answer
 	for _, answer := range answers {
-		if answer.Queued+answer.RoundTrip >= whole.Queued+whole.RoundTrip {
+		if answer.Shard.Total > 0 && answer.Queued+answer.RoundTrip >= whole.Queued+whole.RoundTrip {
 			whole.Receipt = answer.Receipt
 		}
 		whole.Events = append(whole.Events, answer.Events...)
