@@ -32,10 +32,14 @@ type harness struct {
 	system *actor.ActorSystem
 }
 
+func silentSystem() *actor.ActorSystem {
+	return actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond),
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
+}
+
 func newHarness(t *testing.T) *harness {
 	t.Helper()
-	h := &harness{t, actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond),
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))}
+	h := &harness{t, silentSystem()}
 	t.Cleanup(func() {
 		h.system.Shutdown()
 		time.Sleep(time.Second) // the throttle of dead letters has a goroutine for that long
@@ -65,7 +69,7 @@ type probe struct {
 	pid *actor.PID
 
 	mu      sync.Mutex
-	got     []*actor.MessageEnvelope
+	got     []any
 	arrived chan struct{} // of capacity 1
 }
 
@@ -80,7 +84,7 @@ func (h *harness) probe() *probe {
 			ctx.Watch(m.pid)
 		default:
 			p.mu.Lock()
-			p.got = append(p.got, &actor.MessageEnvelope{Message: ctx.Message(), Sender: ctx.Sender()})
+			p.got = append(p.got, ctx.Message())
 			p.mu.Unlock()
 			select {
 			case p.arrived <- struct{}{}:
@@ -102,8 +106,8 @@ func (p *probe) watch(pid *actor.PID) {
 	synctest.Wait()
 }
 
-// next takes the next message, with its sender. nil: none came in time.
-func (p *probe) next(within time.Duration) *actor.MessageEnvelope {
+// next takes the next message. nil: none came in time.
+func (p *probe) next(within time.Duration) any {
 	timeout := time.After(within)
 	for {
 		p.mu.Lock()
@@ -125,14 +129,13 @@ func (p *probe) next(within time.Duration) *actor.MessageEnvelope {
 // expect takes the next message, which must come in time and be a T.
 func expect[T any](p *probe, within time.Duration) (message T) {
 	p.t.Helper()
-	switch envelope := p.next(within); {
-	case envelope == nil:
+	got := p.next(within)
+	if got == nil {
 		p.t.Fatalf("no %T came within %v", message, within)
-	default:
-		var ok bool
-		if message, ok = envelope.Message.(T); !ok {
-			p.t.Fatalf("a %T came, want %T: %+v", envelope.Message, message, envelope.Message)
-		}
+	}
+	message, ok := got.(T)
+	if !ok {
+		p.t.Fatalf("a %T came, want %T: %+v", got, message, got)
 	}
 	return message
 }
@@ -141,7 +144,7 @@ func expect[T any](p *probe, within time.Duration) (message T) {
 func (p *probe) expectNone(during time.Duration) {
 	p.t.Helper()
 	pass(during)
-	if envelope := p.next(0); envelope != nil {
-		p.t.Fatalf("a %T came: %+v", envelope.Message, envelope.Message)
+	if got := p.next(0); got != nil {
+		p.t.Fatalf("a %T came: %+v", got, got)
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // TestNoTrapsOfTheActorLibrary: a bounded mailbox that is full makes its sender spin, and what is
-// stashed comes back in the reverse order.
+// stashed comes back in the reverse order. The rest of the list: docs/adr/0008-protoactor-revision.md.
 //
 // Failures: F141, F143.
 func TestNoTrapsOfTheActorLibrary(t *testing.T) {
@@ -21,7 +21,9 @@ func TestNoTrapsOfTheActorLibrary(t *testing.T) {
 				t.Fatal(err)
 			}
 			files++
-			for _, trap := range []string{"actor.Bounded", "mailbox.Bounded", ".Stash()"} {
+			for _, trap := range []string{
+				"actor.Bounded", "mailbox.Bounded", ".Stash()", ".SetReceiveTimeout(", "ExponentialBackoffStrategy", "actor.WithMetricProviders",
+			} {
 				if strings.Contains(string(text), trap) {
 					t.Errorf("%s/%s uses %s", p.ImportPath, name, trap)
 				}
@@ -39,11 +41,25 @@ func TestNoTrapsOfTheActorLibrary(t *testing.T) {
 // Failures: F159.
 func TestWebSocketLibraryIsPinned(t *testing.T) {
 	t.Parallel()
+	requirePinned(t, "github.com/gorilla/websocket v1.5.3", "read what changed")
+}
+
+// TestActorLibraryIsPinned: what the actors rely on is checked for this very revision by the tests of package actors.
+// "latest" is one of 2024.
+func TestActorLibraryIsPinned(t *testing.T) {
+	t.Parallel()
+	requirePinned(t, "github.com/asynkron/protoactor-go v0.0.0-20260118094027-288962e52f3f", "see docs/adr/0008-protoactor-revision.md")
+}
+
+// requirePinned fails unless go.mod requires a module in one version, and replaces it by nothing.
+func requirePinned(t *testing.T, want, before string) {
+	t.Helper()
 	text, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(text), "github.com/gorilla/websocket v1.5.3\n") {
-		t.Error("go.mod does not have github.com/gorilla/websocket v1.5.3: read what changed before it moves")
+	module, _, _ := strings.Cut(want, " ")
+	if !strings.Contains(string(text), want+"\n") || strings.Count(string(text), module+" ") != 1 {
+		t.Errorf("go.mod does not have %s alone: %s before it moves", want, before)
 	}
 }
