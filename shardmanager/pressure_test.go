@@ -2,9 +2,11 @@ package shardmanager_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -47,6 +49,70 @@ func TestSlowConsumerCostsABoundedQueueAndWhatItMissedIsCounted(t *testing.T) {
 		}
 		if late := g.Stats().Lateness; late != 0 {
 			t.Errorf("a heartbeat was late by %v", late)
+		}
+	})
+}
+
+// TestCoalesceByKeepsTheNewestOfEachKey: a handler that is behind gets the first and the newest that wait of a key, and is told the rest.
+func TestCoalesceByKeepsTheNewestOfEachKey(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g, log := newGateway(t), &shedLog{}
+		m := newManager(t, g, shardmanager.WithHooks(log))
+		gate, got := make(chan struct{}), []string{}
+		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, _ events.Meta) {
+			<-gate
+			got = append(got, string(raw.Data))
+		}, shardmanager.WithTypes("X"), shardmanager.WithQueue(100), shardmanager.WithOverflow(shardmanager.CoalesceBy(func(raw events.Raw) string {
+			return string(raw.Data[:2]) // of "[1,…" the 1
+		})))
+		start(t, m)
+		for n := range 40 {
+			g.Shard(0).Dispatch("X", []int{n % 2, n})
+			pass(0)
+		}
+		pass(time.Second)
+		close(gate)
+		pass(time.Second)
+		// 0 is at the handler; of the key 1 the first is 1, of the key 0 it is 2.
+		if want := []string{"[0,0]", "[1,1]", "[0,2]", "[0,38]", "[1,39]"}; !slices.Equal(got, want) || log.count != 35 {
+			t.Errorf("got %v, want %v; %d shed", got, want, log.count)
+		}
+	})
+}
+
+// TestQueueOfAHandlerThatBlocksStopsItsShard: the shard is not read while the queue is full, loses nothing, and is read
+// again, as often as that happens.
+func TestQueueOfAHandlerThatBlocksStopsItsShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		gate, got := make(chan struct{}), 0
+		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {
+			<-gate
+			got++
+		}, shardmanager.WithTypes("X"), shardmanager.WithQueue(16), shardmanager.WithName("slow"))
+		start(t, m)
+		const each = 300
+		for round := range 3 {
+			for range each {
+				g.Shard(0).Dispatch("X", 0)
+			}
+			pass(time.Minute)
+			for _, q := range m.Queues() {
+				if q.Name == "slow" && q.Depth > 16+actors.CreditLimit || q.Name == "frames" && q.Depth == 0 {
+					t.Errorf("round %d: %+v: it is read on", round, q)
+				}
+			}
+			for range each {
+				gate <- struct{}{}
+			}
+			pass(time.Second)
+			if got != each*(round+1) {
+				t.Errorf("round %d: %d handled", round, got)
+			}
+		}
+		if s := g.Stats(); s.Connections != 1 {
+			t.Errorf("%d connections", s.Connections)
 		}
 	})
 }

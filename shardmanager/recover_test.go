@@ -2,19 +2,26 @@ package shardmanager_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// crashing are props that make the supervisor panic at its next messages, as often as left says.
-func crashing(left *atomic.Int64) shardmanager.Option {
+// crashes make the supervisor panic at its next messages, as often as left says.
+type crashes struct {
+	left, happened atomic.Int64
+	only           func(message any) bool // nil: at any message
+}
+
+func (c *crashes) option() shardmanager.Option {
 	return shardmanager.WithActorProps(func(index int) []actor.PropsOption {
 		if index >= 0 {
 			return nil
@@ -24,7 +31,8 @@ func crashing(left *atomic.Int64) shardmanager.Option {
 				switch envelope.Message.(type) {
 				case actor.SystemMessage, *actor.Started, *actor.Stopping, *actor.Stopped:
 				default:
-					if left.Add(-1) >= 0 {
+					if (c.only == nil || c.only(envelope.Message)) && c.left.Add(-1) >= 0 {
+						c.happened.Add(1)
 						panic("the supervisor crashes")
 					}
 				}
@@ -34,18 +42,27 @@ func crashing(left *atomic.Int64) shardmanager.Option {
 	})
 }
 
+// require fails unless the supervisor has crashed so often: what is shown without is shown by nothing.
+func (c *crashes) require(t *testing.T, times int64) {
+	t.Helper()
+	if n := c.happened.Load(); n != times {
+		t.Fatalf("the supervisor crashed %d times, want %d", n, times)
+	}
+}
+
 // TestSupervisorCrashLosesNoShard: the message that it crashes on may be the one that says that
 // a shard is ready. It finds that out by itself, or all that is sent there would wait for ever.
 func TestSupervisorCrashLosesNoShard(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
-		var left atomic.Int64
-		m := newManager(t, g, crashing(&left))
+		var crash crashes
+		m := newManager(t, g, crash.option())
 		start(t, m)
 		g.Shard(0).Drop()
-		pass(time.Millisecond)
-		left.Store(1) // what it hears next is that the shard is ready again
+		pass(0)
+		crash.left.Store(1) // what it hears next is that the shard is ready again
 		pass(time.Minute)
+		crash.require(t, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		if _, err := (events.UpdatePresence{Status: events.StatusIdle}).SendEvent(ctx, m.Shard(0)); err != nil {
@@ -59,13 +76,48 @@ func TestSupervisorCrashLosesNoShard(t *testing.T) {
 func TestSupervisorCrashAtStart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2))
-		var left atomic.Int64
-		left.Store(2)
-		m := newManager(t, g, crashing(&left))
+		var crash crashes
+		crash.left.Store(2)
+		m := newManager(t, g, crash.option())
 		begin := time.Now()
 		start(t, m)
+		crash.require(t, 2)
 		if took := time.Since(begin); took > 6*time.Second {
 			t.Errorf("ready after %v", took)
 		}
+	})
+}
+
+// TestStartGivesUpAtTheThirdCrash: a supervisor that crashes whenever it is asked to start is not asked for ever. The Manager is
+// closed then, and says why.
+func TestStartGivesUpAtTheThirdCrash(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		crash := crashes{only: func(message any) bool { _, ok := message.(actors.StartShards); return ok }}
+		crash.left.Store(100)
+		m := newManager(t, g, crash.option())
+		if err := m.Start(t.Context()); !errors.Is(err, actors.ErrCrashed) {
+			t.Errorf("Start: %v", err)
+		}
+		crash.require(t, 3)
+		select {
+		case <-m.Done():
+		default:
+			t.Error("the Manager is not closed")
+		}
+		if err := m.Err(); !errors.Is(err, actors.ErrCrashed) || g.Stats().Connections != 0 {
+			t.Errorf("Err: %v, %d connections", err, g.Stats().Connections)
+		}
+	})
+}
+
+// TestStartOutlivesTwoCrashes of the supervisor at the very message that asks to start.
+func TestStartOutlivesTwoCrashes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		crash := crashes{only: func(message any) bool { _, ok := message.(actors.StartShards); return ok }}
+		crash.left.Store(2)
+		m := newManager(t, newGateway(t), crash.option())
+		start(t, m)
+		crash.require(t, 2)
 	})
 }
