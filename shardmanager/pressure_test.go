@@ -103,8 +103,13 @@ func TestQueueOfAHandlerThatBlocksStopsItsShard(t *testing.T) {
 					t.Errorf("round %d: %+v: it is read on", round, q)
 				}
 			}
-			for range each {
-				gate <- struct{}{}
+			for n := range each {
+				select {
+				case gate <- struct{}{}:
+				case <-time.After(time.Minute):
+					close(gate)
+					t.Fatalf("round %d: after %d events no more come", round, n)
+				}
 			}
 			pass(time.Second)
 			if got != each*(round+1) {
