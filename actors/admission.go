@@ -33,7 +33,7 @@ type admission struct {
 // open begins with a fresh connection, which has a fresh bucket.
 func (a *admission) open(conn uint64, bucket ratelimit.Bucket) {
 	a.conn, a.bucket, a.held, a.round = conn, bucket, time.Time{}, 0
-	a.presence = ratelimit.NewWindow(presenceLimit, presencePeriod)
+	a.presence = ratelimit.NewWindow(presenceLimit, presencePeriod) //seam:presence-margin
 }
 
 // hold takes note of a request that the shard has sent back, since it would have been written too early.
@@ -118,7 +118,7 @@ func (a *admission) next(now time.Time) *request {
 		head = a.queue[0]
 	}
 	if a.newest != nil && a.bucket != nil && (head == nil || a.newest.serial < head.serial) {
-		if a.presence.Remaining(now) > 0 {
+		if a.presence.Remaining(now) > 0 { //seam:presence-limit
 			if a.take(now) {
 				a.presence.Take(now)
 				r := a.newest
@@ -130,7 +130,7 @@ func (a *admission) next(now time.Time) *request {
 			a.wakeBy(at)
 		}
 	}
-	if head != nil && a.bucket != nil && a.take(now) {
+	if head != nil && a.bucket != nil && a.take(now) { //seam:send-at-once
 		heap.Pop(&a.queue)
 		return head
 	}
@@ -184,7 +184,7 @@ func (q queue) Less(i, j int) bool {
 	if q[i].Priority != q[j].Priority {
 		return q[i].Priority > q[j].Priority
 	}
-	return q[i].serial < q[j].serial
+	return q[i].serial < q[j].serial //seam:sends-in-order
 }
 func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
 func (q *queue) Push(r any)   { *q = append(*q, r.(*request)) }

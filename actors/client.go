@@ -46,7 +46,7 @@ func (c Client) Do(ctx context.Context, event events.Request) (events.Answer, er
 	select {
 	case got := <-r.done:
 		return got.answer, got.err
-	case <-ctx.Done():
+	case <-ctx.Done(): //seam:caller-context-heeded
 		return c.giveUp(ctx, r)
 	}
 }

@@ -24,7 +24,7 @@ func (h host) Connect(conn uint64, url events.Secret) {
 	s.link = l
 	s.record.link.Store(l)
 	if url == "" {
-		url = events.Secret(*s.fleet.url.Load())
+		url = events.Secret(*s.fleet.url.Load()) //seam:dial-discovered-host
 	}
 	cfg := transport.Config{
 		Compression: s.fleet.cfg.Compression, Decoders: &s.fleet.decoders, NetDial: s.fleet.cfg.NetDial, Hosts: s.fleet.cfg.GatewayHosts,
@@ -107,7 +107,7 @@ func (h host) Changed(c session.Change) {
 		} else {
 			s.settle(s.replies.Reset(c.At, session.ErrSessionLost))
 		}
-		s.log.Info("shard ready", fields...)
+		s.log.Info("shard ready", fields...) //seam:session-id-not-logged
 		s.system.Root.Send(s.supervisor, shardUp{index, c.Conn, c.Beat})
 	case c.To == session.Closed:
 		final := closedBy(c.Cause)
@@ -127,10 +127,11 @@ func (h host) Changed(c session.Change) {
 		if c.Lost {
 			s.settle(s.replies.Reset(c.At, session.ErrSessionLost))
 		}
+		//seam:token-not-logged
 		s.log.Warn("shard disconnected", append(fields, zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))...)
 		s.system.Root.Send(s.supervisor, shardDown{shard: index, conn: c.Conn})
 	default:
-		s.log.Debug("shard state", fields...)
+		s.log.Debug("shard state", fields...) //seam:shard-up-when-ready
 	}
 	for _, sub := range *s.fleet.hub.Load() {
 		s.system.Root.Send(sub.pid, &StateChanged{Shard: s.record.id, Change: c})

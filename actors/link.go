@@ -119,7 +119,7 @@ func (l *link) dial(url events.Secret, cfg transport.Config) (socket *transport.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout)
+		ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout) //seam:link-dial-deadline
 		defer cancel()
 		socket, err = transport.Dial(ctx, url.Reveal(), cfg)
 	}()
@@ -190,9 +190,9 @@ func (l *link) close(code events.CloseCode, links *sync.WaitGroup) {
 	socket, before := l.socket, l.closed
 	l.closed = true
 	l.mu.Unlock()
-	l.cancel()
+	l.cancel() //seam:closed-link-silent
 	if !before && socket != nil {
-		links.Go(func() { socket.Close(code, "") })
+		links.Go(func() { socket.Close(code, "") }) //seam:closed-link-closes-socket
 	}
 }
 

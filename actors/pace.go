@@ -26,13 +26,13 @@ func (p *pace) early(now time.Time, m admitted) (at time.Time, early bool) {
 	}
 	if p.sent == nil {
 		p.sent = ratelimit.NewWindow(max(m.limit, 1), ratelimit.ConnectionPeriod+writeMargin)
-		p.presences = ratelimit.NewWindow(presenceLimit, 20*time.Second+writeMargin)
+		p.presences = ratelimit.NewWindow(presenceLimit, 20*time.Second+writeMargin) //seam:written-presence-margin
 	}
 	if m.round < p.round {
 		return now, true
 	}
 	ok, at := p.sent.Take(now)
-	if ok && m.request.Op == events.OpPresenceUpdate {
+	if ok && m.request.Op == events.OpPresenceUpdate { //seam:written-presence-limit
 		ok, at = p.presences.Take(now)
 	}
 	if !ok {

@@ -40,10 +40,10 @@ type result struct {
 }
 
 // claim reports whether the request may be written: nobody has ended it.
-func (r *request) claim() bool { return r.state.CompareAndSwap(waiting, claimed) }
+func (r *request) claim() bool { return r.state.CompareAndSwap(waiting, claimed) } //seam:withdrawn-send-not-claimed
 
 // over reports whether the request has ended.
-func (r *request) over() bool { return r.state.Load() == ended }
+func (r *request) over() bool { return r.state.Load() == ended } //seam:withdrawn-send-over
 
 // cancel ends the request on behalf of its caller. It reports whether it was written, and
 // whether this call ended it.

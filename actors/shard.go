@@ -109,7 +109,7 @@ func (s *shard) Receive(ctx actor.Context) {
 func (s *shard) start(ctx actor.Context) {
 	s.system, s.self = ctx.ActorSystem(), ctx.Self()
 	identify := s.fleet.cfg.Identify
-	machine, err := session.NewMachine(session.Config{
+	machine, err := session.NewMachine(session.Config{ //seam:crash-keeps-session
 		Shard: s.record.id, Identify: identify, Cursor: &s.record.cursor,
 		Conn: s.record.now().Conn, Rand: s.fleet.random(s.record.id.Index, s.record.now().Conn),
 	}, host{s})
@@ -215,7 +215,7 @@ func (s *shard) granted(m granted) {
 // send writes a request that was admitted onto this very connection.
 func (s *shard) send(m admitted) {
 	r, now := m.request, s.now
-	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready {
+	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready { //seam:send-needs-live-session
 		s.system.Root.Send(s.supervisor, readmit{request: r})
 		return
 	}
@@ -236,7 +236,7 @@ func (s *shard) send(m admitted) {
 	}
 	if r.Op == events.OpHeartbeat {
 		s.machine.Heartbeat(now)
-	} else if err := s.link.write(r.payload); err != nil {
+	} else if err := s.link.write(r.payload); err != nil { //seam:send-written-once
 		s.system.Root.Send(s.self, lost{s.link, err})
 		if !session.Answered(r.Op) {
 			r.fail(Written, session.ErrConnectionLost, events.Answer{})

@@ -68,7 +68,7 @@ func (s *supervisor) HandleFailure(system *actor.ActorSystem, parent actor.Super
 		At: now, From: record.now().State, To: session.Backoff, Conn: record.now().Conn,
 		Session: record.now().Session, Cause: cause, Retry: now.Add(delay),
 	}, true)
-	time.AfterFunc(delay, func() { parent.RestartChildren(who) })
+	time.AfterFunc(delay, func() { parent.RestartChildren(who) }) //seam:crashed-shard-restarts
 }
 
 // answerCrashed answers whoever asked for what was in hand when an actor crashed.
@@ -139,7 +139,7 @@ func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor
 	}
 	system.Logger().LogAttrs(context.Background(), 8, "supervisor crashed: it goes on")
 	parent.ResumeChildren(who)
-	system.Root.Send(who, lost)
+	system.Root.Send(who, lost) //seam:crashed-supervisor-catches-up
 }
 
 // crashAnswer is what whoever asked the supervisor by a message is told, or nil.

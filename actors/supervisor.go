@@ -73,7 +73,7 @@ func (s *supervisor) Receive(ctx actor.Context) {
 	case shardUp:
 		s.up(ctx, m)
 	case shardDown:
-		s.down(m)
+		s.down(m) //seam:other-shards-untouched
 	case StartShards:
 		s.start(ctx, m)
 	case *StartShards:

@@ -89,7 +89,7 @@ func (q *Queue) take(now time.Time, state LedgerState) {
 		if at.After(now) {
 			at = now // that clock was ahead of ours
 		}
-		q.written[shard] = at
+		q.written[shard] = at //seam:restart-remembers-identifies
 	}
 	q.count()
 }

@@ -72,7 +72,7 @@ const (
 )
 
 func newQueue(s settings) *Queue {
-	return &Queue{
+	return &Queue{ //seam:identify-spacing
 		spacing: IdentifyInterval + s.identifyMargin, hold: s.hold, kept: s.reserve, ledger: s.ledger, concurrency: 1,
 		out: make(map[*waiter]bool), written: make(map[int]time.Time), starts: make(map[int]int),
 		taken: make(map[int]int), free: make(map[int]time.Time),
@@ -144,7 +144,7 @@ func (q *Queue) reserve() int {
 	if q.kept != nil {
 		return *q.kept
 	}
-	return (q.total + 9) / 10
+	return (q.total + 9) / 10 //seam:identify-reserve
 }
 
 func (q *Queue) refill(now time.Time) {
@@ -235,7 +235,7 @@ func (q *Queue) grant(now time.Time) (ready []*waiter) {
 // before orders those who wait: who had fewer Identifies goes first, so that shards which keep failing
 // hold nobody back; then the lower shard, as the gateway wants it of a fleet that starts.
 func (q *Queue) before(a, b *waiter) bool {
-	if q.starts[a.shard] != q.starts[b.shard] {
+	if q.starts[a.shard] != q.starts[b.shard] { //seam:fewest-identifies-first
 		return q.starts[a.shard] < q.starts[b.shard]
 	}
 	return a.shard < b.shard
@@ -302,7 +302,7 @@ func (q *Queue) count() {
 
 // occupy notes an Identify.
 func (q *Queue) occupy(shard int, at time.Time) {
-	if key, free := shard%q.concurrency, at.Add(q.spacing); free.After(q.free[key]) {
+	if key, free := shard%q.concurrency, at.Add(q.spacing); free.After(q.free[key]) { //seam:identify-spacing-by-key
 		q.free[key] = free
 	}
 }
@@ -327,7 +327,7 @@ func (q *Queue) expire(now time.Time) {
 // the rest of the period, so that there is something left when the trouble ends.
 func (q *Queue) paced(now time.Time, w *waiter) time.Time {
 	spare, all := q.remaining-len(q.out)-q.reserve(), q.total-q.reserve()
-	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 {
+	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 { //seam:failing-shards-spread-identifies
 		return time.Time{}
 	}
 	return q.latest.Add(q.resetAt.Sub(now) / time.Duration(spare))

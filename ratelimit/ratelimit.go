@@ -123,8 +123,8 @@ func Reserve(heartbeat time.Duration) int {
 	if heartbeat <= 0 {
 		heartbeat = usual
 	}
-	beats := int(ConnectionPeriod/heartbeat) + 1
-	return min(beats+own, ConnectionLimit-1)
+	beats := int(ConnectionPeriod/heartbeat) + 1 //seam:beats-of-a-minute
+	return min(beats+own, ConnectionLimit-1)     //seam:room-for-heartbeats
 }
 
 // Option changes one setting of Local.

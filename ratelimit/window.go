@@ -48,7 +48,7 @@ func (w *Window) grow() {
 func (w *Window) latest() time.Time { return w.taken[(w.next+len(w.taken)-1)%len(w.taken)] }
 
 func (w *Window) free(taken, now time.Time) bool {
-	return taken.IsZero() || now.Sub(taken) >= w.period
+	return taken.IsZero() || now.Sub(taken) >= w.period //seam:window-slides
 }
 
 // Limit implements Bucket.

@@ -39,7 +39,7 @@ type heartbeat struct {
 // Source: events/gateway#heartbeat-interval
 func (h *heartbeat) start(now time.Time, interval time.Duration, random *rand.Rand) {
 	h.interval = interval
-	h.next = now.Add(time.Duration(random.Int64N(int64(interval))))
+	h.next = now.Add(time.Duration(random.Int64N(int64(interval)))) //seam:first-beat-within-interval
 	h.life = now
 }
 
@@ -57,7 +57,7 @@ func (h *heartbeat) due() time.Time {
 // dead is when the connection counts as a zombie, if nothing comes before. Any complete frame
 // is a sign of life, so that an ACK behind a flood of events ends no connection.
 func (h *heartbeat) dead() time.Time {
-	return h.life.Add(h.interval + min(h.interval, maxSilence))
+	return h.life.Add(h.interval + min(h.interval, maxSilence)) //seam:silence-has-an-end
 }
 
 func (h *heartbeat) zombie(now time.Time) bool {
@@ -81,13 +81,13 @@ func (h *heartbeat) beat(now time.Time) bool {
 	if now.Sub(h.next) > maxLate {
 		h.next = now
 	}
-	h.next = h.next.Add(h.interval)
+	h.next = h.next.Add(h.interval) //seam:every-interval-has-a-beat
 	return true
 }
 
 // heard takes a sign of life. One that waited to be told does not make the connection older.
 func (h *heartbeat) heard(at time.Time) {
-	if at.After(h.life) {
+	if at.After(h.life) { //seam:any-frame-is-life
 		h.life = at
 	}
 }
@@ -122,6 +122,7 @@ func (m *Machine) answerHeartbeat() {
 	if m.state == Queued {
 		keep = 1 // for the Identify
 	}
+	//seam:beat-asked-for-within-reserve
 	if m.beat.interval != 0 && m.beat.spare(m.now, keep) { // nothing is written before Hello
 		m.writeHeartbeat()
 	}
@@ -141,7 +142,7 @@ func (m *Machine) Heartbeat(now time.Time) bool {
 func (m *Machine) writeHeartbeat() {
 	d := []byte("null")
 	if m.cursor.Seq > 0 {
-		d = fmt.Append(nil, m.cursor.Seq)
+		d = fmt.Append(nil, m.cursor.Seq) //seam:beat-names-last-sequence
 	}
 	if m.beat.sent.IsZero() {
 		m.beat.sent = m.now // before the write: its ACK may be here before the write returns

@@ -21,7 +21,7 @@ var (
 
 // closeToResume is sent when a connection is given up and its session is not: any code but
 // 1000 and 1001 keeps the session.
-const closeToResume = events.CloseUnknownError
+const closeToResume = events.CloseUnknownError //seam:close-keeps-session
 
 const (
 	dialGrace   = time.Second // for a dial that does not end by its time
@@ -30,7 +30,7 @@ const (
 	maxURLDials = 2           // failed in a row to the resume URL, then the gateway's own URL is dialled
 	healthy     = time.Minute
 	backoffBase = 2 * time.Second
-	backoffCap  = 30 * time.Second
+	backoffCap  = 30 * time.Second //seam:longest-pause
 
 	maxRetryAfter = time.Hour // a longer wish of a server's is not believed
 )
@@ -59,7 +59,7 @@ func (m *Machine) connect(cause error) {
 	m.peeker = events.Peeker{}
 	m.open = true
 	m.beat = heartbeat{}
-	m.become(Connecting, m.now.Add(DialTimeout+dialGrace), Change{Cause: cause})
+	m.become(Connecting, m.now.Add(DialTimeout+dialGrace), Change{Cause: cause}) //seam:dial-deadline
 	m.host.Connect(m.conn, m.url())
 }
 
@@ -83,7 +83,7 @@ func (m *Machine) retreat(cause error, code events.CloseCode, least time.Duratio
 	m.drop(code)
 	lost := m.judge(cause)
 	at := m.now.Add(max(least, m.backoff()))
-	m.become(Backoff, at, Change{Cause: cause, Lost: lost, Retry: at})
+	m.become(Backoff, at, Change{Cause: cause, Lost: lost, Retry: at}) //seam:lost-session-told
 }
 
 // judge decides whether the session outlives the cause, and counts what failed. It reports
@@ -106,8 +106,8 @@ func (m *Machine) judge(cause error) bool {
 		}
 	}
 	var closed *CloseError
-	gone := !m.cursor.Resumable() || errors.Is(cause, errSessionGone) || l.resumes >= maxResumes
-	gone = gone || errors.As(cause, &closed) && closed.Code.Verdict() == events.VerdictNewSession
+	gone := !m.cursor.Resumable() || errors.Is(cause, errSessionGone) || l.resumes >= maxResumes  //seam:session-resumed-first
+	gone = gone || errors.As(cause, &closed) && closed.Code.Verdict() == events.VerdictNewSession //seam:close-code-ends-session
 	if gone {
 		m.cursor.clear()
 		l.resumes, l.dials = 0, 0
@@ -126,7 +126,7 @@ var errSessionGone = errors.New("the session is gone")
 // connections at one instant. The bound falls back only after a healthy minute. That Identifies
 // which keep failing do not use up the day's budget is the identify queue's concern.
 func (m *Machine) backoff() time.Duration {
-	bound := min(backoffBase<<min(m.ladder.attempts, 20), backoffCap)
+	bound := min(backoffBase<<min(m.ladder.attempts, 20), backoffCap) //seam:pause-between-attempts
 	m.ladder.attempts++
 	return jitter(m.cfg.Rand, bound)
 }
@@ -141,7 +141,7 @@ func (m *Machine) lost(in Input) {
 		return
 	}
 	var closed *CloseError
-	if errors.As(in.Err, &closed) && closed.Fatal() {
+	if errors.As(in.Err, &closed) && closed.Fatal() { //seam:fatal-code-ends-shard
 		m.fail(in.Err)
 		return
 	}
@@ -177,7 +177,7 @@ func (m *Machine) fail(cause error) {
 
 // stop ends the machine because somebody wants it to.
 func (m *Machine) stop(in Input) {
-	if m.state == Closed {
+	if m.state == Closed { //seam:stop-in-any-state
 		return
 	}
 	m.drop(in.Code)

@@ -118,7 +118,7 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 	if !cfg.Shard.Valid() {
 		return nil, fmt.Errorf("session: shard %v: the index must be below the total", cfg.Shard)
 	}
-	cfg.Identify.Shard = cfg.Shard
+	cfg.Identify.Shard = cfg.Shard //seam:intents-as-asked
 	if _, err := identifyPayload(cfg.Identify); err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (m *Machine) Err() error { return m.err }
 // connection which has ended changes nothing.
 func (m *Machine) Step(now time.Time, in Input) {
 	m.now = now
-	if in.Conn != 0 && (in.Conn != m.conn || !m.open) {
+	if in.Conn != 0 && (in.Conn != m.conn || !m.open) { //seam:old-connection-ignored
 		return
 	}
 	switch in.Kind {
@@ -166,7 +166,7 @@ func (m *Machine) Step(now time.Time, in Input) {
 	case Stalled, Flowing:
 		m.beat.stall(now, in.Kind == Stalled)
 		if m.state == Resuming && in.Kind == Flowing {
-			m.deadline = now.Add(ReadyTimeout)
+			m.deadline = now.Add(ReadyTimeout) //seam:resumed-deadline-after-a-pause
 		}
 	case Lost:
 		m.lost(in)

@@ -177,7 +177,7 @@ func (r *Replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) 
 	return r.first(now, raw, func(p *pending) (matches, done bool) {
 		switch raw.Type {
 		case events.TypeGuildMembersChunk:
-			if p.request.Op != events.OpRequestGuildMembers || p.request.Nonce != part.Nonce || p.request.Guild != part.GuildID {
+			if p.request.Op != events.OpRequestGuildMembers || p.request.Nonce != part.Nonce || p.request.Guild != part.GuildID { //seam:chunk-for-its-request
 				return false, false
 			}
 			return p.chunk(part.Index, part.Count)

@@ -42,7 +42,7 @@ type Snapshot struct {
 
 // Cursor is where a session continues that was at rest.
 func (s Snapshot) Cursor() Cursor {
-	return Cursor{
+	return Cursor{ //seam:restored-session-whole
 		SessionID: events.Secret(s.SessionID), ResumeURL: events.Secret(s.ResumeURL), Seq: s.Seq, User: s.Bot, Restored: !s.Exact,
 	}
 }

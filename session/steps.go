@@ -18,9 +18,9 @@ func (m *Machine) stepIdle(in Input) {
 func (m *Machine) stepConnecting(in Input) {
 	switch in.Kind {
 	case Connected:
-		m.become(AwaitingHello, m.now.Add(HelloTimeout), Change{})
+		m.become(AwaitingHello, m.now.Add(HelloTimeout), Change{}) //seam:hello-deadline
 	case Waiting:
-		m.deadline = in.At.Add(DialTimeout + dialGrace)
+		m.deadline = in.At.Add(DialTimeout + dialGrace) //seam:dial-deadline-from-its-turn
 	case Tick:
 		m.expire("no connection")
 	}
@@ -72,7 +72,7 @@ func (m *Machine) stepResuming(in Input) {
 				}
 				return
 			}
-			m.deadline = m.now.Add(ReadyTimeout)
+			m.deadline = m.now.Add(ReadyTimeout) //seam:resumed-deadline-from-last-event
 		})
 	case Tick:
 		if m.tend() && !m.beat.stalled {
@@ -111,6 +111,7 @@ func (m *Machine) frame(in Input, dispatch func(events.Raw)) {
 	case events.OpDispatch:
 		dispatch(raw)
 	case events.OpHello:
+		//seam:second-hello-changes-nothing
 		if m.state == AwaitingHello { // a second one changes nothing
 			m.hello(raw)
 		}
@@ -147,7 +148,8 @@ func (m *Machine) hello(raw events.Raw) {
 	}
 	m.ladder.reached = m.cursor.Seq
 	m.beat.spare(m.now, 0)
-	m.become(Resuming, m.now.Add(ReadyTimeout), Change{})
+	m.become(Resuming, m.now.Add(ReadyTimeout), Change{}) //seam:resumed-deadline
+	//seam:resume-from-last-sequence
 	request, err := events.Resume{Token: m.cfg.Identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq}.Request()
 	if err != nil {
 		m.fail(err)
@@ -163,7 +165,7 @@ func (m *Machine) identify() {
 		return
 	}
 	m.beat.spare(m.now, 0)
-	m.become(Identifying, m.now.Add(ReadyTimeout), Change{})
+	m.become(Identifying, m.now.Add(ReadyTimeout), Change{}) //seam:ready-deadline
 	m.host.Write(m.conn, events.OpIdentify, payload)
 }
 
@@ -205,14 +207,14 @@ func (m *Machine) ready(raw events.Raw) {
 // deliver hands an event over once, in order. The cursor moves after that, so that an event
 // whose delivery crashed is asked for again.
 func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
-	if raw.Seq > 0 && raw.Seq <= m.cursor.Seq {
+	if raw.Seq > 0 && raw.Seq <= m.cursor.Seq { //seam:sequence-once
 		m.host.Odd(fmt.Errorf("session: sequence %d came twice", raw.Seq))
 		return
 	}
 	if raw.Seq > m.cursor.Seq+1 {
 		m.host.Odd(fmt.Errorf("session: sequence %d follows %d", raw.Seq, m.cursor.Seq))
 	}
-	m.host.Deliver(raw, events.Meta{
+	m.host.Deliver(raw, events.Meta{ //seam:event-delivered
 		Shard: m.cfg.Shard, Session: m.cursor.Session, Seq: raw.Seq, Received: at, Replayed: replayed,
 		Redelivered: m.cursor.Restored,
 	})
@@ -225,7 +227,7 @@ func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
 // Source: events/gateway#invalid-session
 func (m *Machine) invalid(raw events.Raw) {
 	cause := ErrInvalidSession
-	if string(raw.Data) != "true" {
+	if string(raw.Data) != "true" { //seam:invalid-true-keeps-session
 		cause = fmt.Errorf("%w: %w", ErrInvalidSession, errSessionGone)
 	}
 	// One to five seconds at the least, as the gateway used to ask for.

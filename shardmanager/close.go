@@ -90,7 +90,7 @@ func (m *Manager) shutdown(code events.CloseCode) {
 		system.Root.Send(supervisor, actors.StopShards{Code: code})
 		m.waitClosed(fleet)
 	}
-	drained, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	drained, cancel := context.WithTimeout(context.Background(), drainTimeout) //seam:close-bounds-handlers
 	defer cancel()
 	undone := m.bus.Close(drained)
 	if undone != nil {

@@ -285,7 +285,7 @@ func (m *Manager) changed(shard events.ShardID, c session.Change) {
 	}
 	var closed *session.CloseError
 	invalid := errors.As(c.Cause, &closed) && slices.Contains(planCodes, closed.Code)
-	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() {
+	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() { //seam:fatal-code-ends-manager
 		m.end(fmt.Errorf("shardmanager: shard %v: %w", shard, c.Cause), events.CloseNone)
 	}
 }

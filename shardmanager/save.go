@@ -59,7 +59,7 @@ func (m *Manager) restore(ctx context.Context, fleet *actors.Fleet, ids []int, t
 		case bot != 0 && snapshot.Bot != 0 && bot != snapshot.Bot:
 			m.log.Warn("stored session discarded: it is another bot's", zap.Stringer("shard", id), zap.Stringer("bot", snapshot.Bot))
 		default:
-			fleet.Restore(snapshot)
+			fleet.Restore(snapshot) //seam:stored-session-used
 			stored[index] = snapshot
 			if snapshot.Exact {
 				snapshot.Exact = false
@@ -152,7 +152,7 @@ func (s *saver) save(exact bool) {
 		case !ok && before.SessionID != "":
 			gone = append(gone, snapshot.Shard)
 		case ok && settled == number && seq > 0:
-			snapshot.Seq, snapshot.Exact = seq, exact && snapshot.Exact
+			snapshot.Seq, snapshot.Exact = seq, exact && snapshot.Exact //seam:saved-sequence-handled
 			if before.SessionID != snapshot.SessionID || before.Seq != snapshot.Seq || exact {
 				snapshot.SavedAt = time.Now()
 				batch = append(batch, snapshot)

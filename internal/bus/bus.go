@@ -133,7 +133,7 @@ func (b *Bus) Publish(raw events.Raw, meta events.Meta) (full bool) {
 		if lanes[i] == nil {
 			lanes[i] = s.lane(b, sh)
 		}
-		lanes[i].push(it)
+		lanes[i].push(it) //seam:every-handler-gets-event
 		if left--; left == 0 {
 			break // from here on, the item may be another event's
 		}
@@ -213,7 +213,7 @@ func (b *Bus) begin(l *lane) {
 	b.mu.Lock()
 	b.running++
 	b.mu.Unlock()
-	go l.run(b)
+	go l.run(b) //seam:handlers-run-apart
 }
 
 func (b *Bus) end() {

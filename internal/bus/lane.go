@@ -102,7 +102,7 @@ func (l *lane) pop() (it *item, shed Shed) {
 		}
 		return nil, shed
 	}
-	next := l.queue[l.head]
+	next := l.queue[l.head] //seam:handled-in-order
 	l.queue[l.head] = slot{}
 	l.head++
 	if l.head == len(l.queue) {
@@ -116,7 +116,7 @@ func (l *lane) pop() (it *item, shed Shed) {
 	if l.full && len(l.queue)-l.head <= l.sub.limit(l.bus)/2 {
 		l.full = false
 		if l.shard.drain(l.bus.cfg.LowWater) {
-			defer l.bus.cfg.Drained(l.shard.index)
+			defer l.bus.cfg.Drained(l.shard.index) //seam:drained-queue-told
 		}
 	}
 	return next.it, shed
@@ -134,14 +134,14 @@ func (l *lane) run(b *Bus) {
 		if b.ctx.Err() != nil {
 			continue
 		}
-		l.handle(b, it)
+		l.handle(b, it) //seam:handled-once
 		l.shard.settle(it, l.sub.Overflow == Block, b)
 	}
 }
 
 func (l *lane) handle(b *Bus, it *item) {
 	defer func() {
-		if value := recover(); value != nil {
+		if value := recover(); value != nil { //seam:panic-costs-one-event
 			b.cfg.Panicked(&it.raw, it.meta, value)
 		}
 	}()

@@ -108,7 +108,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout) //seam:handshake-deadline
 	defer cancel()
 	// The library panics on some answers of an HTTP proxy.
 	defer func() {

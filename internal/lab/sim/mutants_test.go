@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +22,17 @@ var (
 
 // mutant is a way to break the product that a peer, or an earlier version of this one, has shown.
 type mutant struct {
-	name    string
-	law     string // that is broken: the beginning of its name, or several with |
-	patches []patch
+	name   string
+	law    string // that is broken: the beginning of its name, or several with |; ?: any
+	breaks []breach
+	notYet bool // the simulation need not notice it yet
 }
 
-type patch struct{ file, old, new string }
+// breach breaks the product at one seam.
+type breach struct {
+	seam string
+	by   operator
+}
 
 // TestMutants builds the simulation with a broken product, and requires that the laws notice. It
 // is skipped unless -sim.mutants asks for it, since each mutant is a build.
@@ -41,13 +44,13 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed := 0
+	p, killed := readProduct(t, root), 0
 	for _, m := range mutants {
 		if *mutate != "all" && !strings.Contains(m.name, *mutate) {
 			continue
 		}
 		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
-			if found := m.kill(t, root); found != "" {
+			if found := m.kill(t, root, p); found != "" {
 				killed++
 				t.Logf("killed by %s", found)
 			}
@@ -56,58 +59,58 @@ func TestMutants(t *testing.T) {
 	t.Logf("%d mutants killed, of %d", killed, len(mutants))
 }
 
-// TestMutantsFit: each is a change of the code as it is.
+// TestMutantsFit: each mutant finds its seams, wherever they stand, and what it makes of them compiles;
+// and there is no seam without a mutant.
 func TestMutantsFit(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := readProduct(t, root)
+	c := newChecker(t, root, p)
+	names, used := make(map[string]bool), make(map[string]bool)
 	for _, m := range mutants {
-		m.broken(t, root)
-	}
-}
-
-type source struct {
-	path string
-	text []byte
-}
-
-// broken are the files that the mutant changes.
-func (m mutant) broken(t *testing.T, root string) (files []source) {
-	t.Helper()
-	for _, p := range m.patches {
-		path := filepath.Join(root, p.file)
-		at := slices.IndexFunc(files, func(f source) bool { return f.path == path })
-		if at < 0 {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			at, files = len(files), append(files, source{path, text})
+		if names[m.name] {
+			t.Errorf("two mutants are named %q", m.name)
 		}
-		text := files[at].text
-		if n := bytes.Count(text, []byte(p.old)); n != 1 {
-			t.Errorf("%s: %s has %d times %q: the mutant does not fit the code any more", m.name, p.file, n, p.old)
+		names[m.name] = true
+		for _, b := range m.breaks {
+			used[b.seam] = true
 		}
-		files[at].text = bytes.Replace(text, []byte(p.old), []byte(p.new), 1)
+		files, err := m.broken(p)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if err := c.check(files); err != nil {
+			t.Errorf("%s: it does not compile: %v", m.name, err)
+		}
 	}
-	return files
+	for name, s := range p.seams {
+		if !used[name] {
+			t.Errorf("%s: no mutant uses the seam %s", s.in.path, name)
+		}
+	}
 }
 
 // violation is how the simulation prints one.
 var violation = regexp.MustCompile(`sim_test\.go:\d+: ([A-Z]-\d+ [^@]*?|gateway's rules) at [^ ]+: (.*)`)
 
 // kill returns what the laws have found.
-func (m mutant) kill(t *testing.T, root string) string {
+func (m mutant) kill(t *testing.T, root string, p *product) string {
 	dir := t.TempDir()
+	files, err := m.broken(p)
+	if err != nil {
+		t.Fatal(err)
+	}
 	overlay := map[string]map[string]string{"Replace": {}}
-	for i, source := range m.broken(t, root) {
-		to := filepath.Join(dir, fmt.Sprintf("%d.go", i))
-		if err := os.WriteFile(to, source.text, 0o600); err != nil {
+	for path, text := range files {
+		to := filepath.Join(dir, fmt.Sprintf("%d.go", len(overlay["Replace"])))
+		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		overlay["Replace"][source.path] = to
+		overlay["Replace"][path] = to
 	}
 	text, err := json.Marshal(overlay)
 	if err != nil {
@@ -133,7 +136,7 @@ func (m mutant) kill(t *testing.T, root string) string {
 				continue
 			}
 			for law := range strings.SplitSeq(m.law, "|") {
-				if strings.HasPrefix(found[1], law) {
+				if law == "?" || strings.HasPrefix(found[1], law) {
 					return fmt.Sprintf("%s (seeds from %d): %s", found[1], first, found[2])
 				}
 			}
@@ -141,6 +144,9 @@ func (m mutant) kill(t *testing.T, root string) string {
 		if strings.Contains(m.law, "panic") && (strings.Contains(out, "panic:") || strings.Contains(out, "deadlock")) {
 			return fmt.Sprintf("a panic (seeds from %d)", first)
 		}
+	}
+	if m.notYet {
+		t.Skipf("survived %d seeds, as it may for now", *tries)
 	}
 	t.Errorf("survived %d seeds", *tries)
 	return ""
