@@ -99,6 +99,6 @@ var mutants = []mutant{
 	{name: "planted guild of two sessions", law: "?", notYet: true, breaks: []breach{
 		{"old-connection-ignored", before("if in.Kind == Frame && in.Conn < m.conn && m.state == Ready { if raw, err := new(events.Peeker).Peek(in.Data); err == nil { m.host.Deliver(raw, events.Meta{Shard: m.cfg.Shard, Session: m.cursor.Session, Seq: raw.Seq, Received: in.At}) } }")},
 		{"closed-link-silent", drop()},
-		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(time.Minute); l.cancel(); socket.Close(code, "") }`)},
+		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(20 * time.Second); l.cancel(); socket.Close(code, "") }`)},
 	}},
 }
