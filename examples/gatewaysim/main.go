@@ -11,17 +11,20 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strconv"
 	"time"
 
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
+
+// guilds is how many each shard has.
+const guilds = 2
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen")
 	shards := flag.Int("shards", 4, "shards that discovery recommends")
 	concurrency := flag.Int("max-concurrency", 1, "max_concurrency of the session start limit")
-	events := flag.Int("events", 0, "messages a second to each shard")
+	rate := flag.Int("events", 0, "messages a second to each shard")
 	length := flag.Duration("for", 0, "how long to run; 0: until interrupted")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -32,17 +35,17 @@ func main() {
 		defer cancel()
 	}
 	server, err := gatewaytest.Start(gatewaytest.WithAddr(*addr), gatewaytest.WithShards(*shards),
-		gatewaytest.WithMaxConcurrency(*concurrency), gatewaytest.WithGuildsPerShard(2))
+		gatewaytest.WithMaxConcurrency(*concurrency), gatewaytest.WithGuildsPerShard(guilds))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	defer server.Close()
 	fmt.Printf("REST base  %s\ngateway    %s\n", server.APIURL, server.URL)
-	run(ctx, server, *shards, *events)
+	run(ctx, server, *shards, *rate)
 }
 
-func run(ctx context.Context, server *gatewaytest.Server, shards, events int) {
+func run(ctx context.Context, server *gatewaytest.Server, shards, rate int) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	seen := 0
@@ -54,11 +57,8 @@ func run(ctx context.Context, server *gatewaytest.Server, shards, events int) {
 			return
 		}
 		for shard := range shards {
-			for range events {
-				server.Shard(shard).Dispatch("MESSAGE_CREATE", map[string]any{
-					"id": strconv.Itoa(n), "channel_id": "1", "content": "hello", "timestamp": time.Now(),
-					"author": map[string]any{"id": "7", "username": "somebody", "discriminator": "0"},
-				})
+			for range rate {
+				server.World().Message(gatewaytest.GuildOf(events.ShardID{Index: shard, Total: shards}, n%guilds), gatewaytest.Message{Content: "hello"})
 			}
 		}
 		violations := server.Violations()

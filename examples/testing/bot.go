@@ -9,6 +9,10 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
+// Intents are what the bot needs to be told: messages, and what stands in them. Without
+// MESSAGE_CONTENT, which is privileged, their Content would be empty.
+const Intents = events.IntentGuildMessages | events.IntentMessageContent
+
 // Bot answers messages.
 type Bot struct {
 	// Reply is how a bot speaks: by Discord's REST API, which is not this library's.

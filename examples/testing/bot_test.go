@@ -16,8 +16,9 @@ import (
 
 func TestPong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gateway := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork())
-		m, err := shardmanager.New("token", shardmanager.WithIntents(events.IntentGuildMessages), shardmanager.WithGateway(gateway))
+		const guild events.Snowflake = 613425648685547541
+		gateway := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithGuilds(guild))
+		m, err := shardmanager.New("token", shardmanager.WithIntents(pingbot.Intents), shardmanager.WithGateway(gateway))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,10 +32,10 @@ func TestPong(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		ping := map[string]any{"id": "1", "channel_id": "2", "content": "!ping", "timestamp": time.Now()}
-		gateway.Shard(0).Dispatch("MESSAGE_CREATE", ping)
-		gateway.Shard(0).Drop()                           // the connection is lost,
-		gateway.Shard(0).Dispatch("MESSAGE_CREATE", ping) // and somebody asks meanwhile
+		ping := gatewaytest.Message{Content: "!ping"}
+		gateway.World().Message(guild, ping)
+		gateway.Shard(0).Drop()              // the connection is lost,
+		gateway.World().Message(guild, ping) // and somebody asks meanwhile
 		time.Sleep(time.Hour)
 		if n := pongs.Load(); n != 2 {
 			t.Errorf("%d pongs, want 2", n)

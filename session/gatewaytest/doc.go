@@ -4,22 +4,24 @@
 // milliseconds. It punishes what Discord punishes, and writes down every violation with its time.
 //
 //	synctest.Test(t, func(t *testing.T) {
-//		server := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithShards(2))
-//		m, err := shardmanager.New("token", shardmanager.WithIntents(events.IntentGuildMessages), shardmanager.WithGateway(server))
+//		server := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithShards(2), gatewaytest.WithGuilds(guild))
+//		m, err := shardmanager.New("token", shardmanager.WithGateway(server),
+//			shardmanager.WithIntents(events.IntentGuildMessages|events.IntentMessageContent))
 //		…
-//		server.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"content": "!ping"})
+//		server.World().Message(guild, gatewaytest.Message{Content: "!ping"})
 //		server.Shard(0).Drop() // the bot resumes, and misses nothing
 //		…
 //		server.RequireNoViolations(t)
 //	})
 //
 // Any client can be tested with it, whatever library or language it is written with: it is met
-// by a URL, and by DialContext where there is no port. A test gives orders with a [Script],
-// steps in with OnConnect, OnFrame and OnDiscovery, and asks afterwards with Violations, Stats
+// by a URL, and by DialContext where there is no port. What happens in the bot's guilds is up to
+// a [World]: it happens once, and is told to every session that should hear of it. A test gives
+// orders to a session with a [Script], steps in with OnConnect, OnFrame and OnDiscovery, and asks afterwards with Violations, Stats
 // and Frames.
 //
 // It shares no code with the client that it judges, but for the names of the events package:
 // limits, intents and shards it counts anew, by brute force, over the times at which it has read.
-// What it knows of the protocol is Discord's documentation; it has no permissions, no guilds'
-// contents and no REST resources but the two that name the gateway.
+// What it knows of the protocol is Discord's documentation; it has no permissions, and no REST
+// resources but the two that name the gateway.
 package gatewaytest
