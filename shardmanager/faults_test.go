@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -184,39 +183,25 @@ func TestShardsOfOneKeyIdentifyApart(t *testing.T) {
 //
 // Failures: F21.
 func TestDeadResumeURLFallsBack(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t)
-		dead := errors.New("no such host")
-		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if addr == "gateway-dead.discord.gg:443" {
-				return nil, dead
-			}
-			return g.DialContext(ctx, network, addr)
-		}
-		store := session.NewMemoryStore()
-		first := newManager(t, g, shardmanager.WithSessionStore(store))
-		start(t, first)
-		pass(10 * time.Second)
-		closeNow(t, first)
-		id := events.ShardID{Index: 0, Total: 1}
-		snapshot, err := store.Load(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		snapshot.ResumeURL = "wss://gateway-dead.discord.gg"
-		if err := store.Save(t.Context(), snapshot); err != nil {
-			t.Fatal(err)
-		}
-		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithNetDial(dial))
-		began := time.Now()
-		start(t, m)
-		if took := time.Since(began); took > time.Minute {
-			t.Errorf("ready after %v", took)
-		}
-		if s := g.Stats(); s.Identifies != 1 || s.Resumes != 1 {
-			t.Errorf("identifies %d, resumes %d, want 1 each", s.Identifies, s.Resumes)
-		}
-	})
+	for name, fail := range map[string]func(*gatewaytest.Server){
+		"refused":      func(g *gatewaytest.Server) { g.OutageAt(g.ResumeURL, true) },
+		"not answered": func(g *gatewaytest.Server) { g.HangAt(g.ResumeURL, true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				m := newManager(t, g)
+				start(t, m)
+				pass(10 * time.Second)
+				fail(g)
+				g.Shard(0).Drop()
+				pass(time.Minute)
+				if s := g.Stats(); s.Identifies != 1 || s.Resumes != 1 || s.AtResumeURL != 0 || !g.Shard(0).Live() {
+					t.Errorf("identifies %d, resumes %d, %d at the resume URL, want one of each and none there", s.Identifies, s.Resumes, s.AtResumeURL)
+				}
+			})
+		})
+	}
 }
 
 // Failures: F35, F122.
