@@ -25,9 +25,7 @@ func (w *World) AddGuild(id events.Snowflake, fields Fields) events.Snowflake {
 	g.removed = false
 	g.fields = with(g.fields, fields)
 	g.fields["id"] = id
-	if !slices.Contains(w.order, id) {
-		w.order = append(w.order, id)
-	}
+	w.list(id)
 	w.tellEach(id, "GUILD_CREATE", g.create)
 	return id
 }

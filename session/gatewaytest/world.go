@@ -25,7 +25,8 @@ type World struct {
 	server *Server
 	// The rest is guarded by the server's lock.
 	guilds   map[events.Snowflake]*guild
-	order    []events.Snowflake // of the guilds that were given or added
+	order    []events.Snowflake        // of the guilds that were given or added
+	listed   map[events.Snowflake]bool // those of order
 	messages map[events.Snowflake]object
 	recent   []events.Snowflake // messages, the oldest first
 	lastID   events.Snowflake
@@ -54,8 +55,12 @@ type WorldError struct {
 func (e *WorldError) Error() string { return "gatewaytest: World." + e.Order + ": " + e.Problem }
 
 func newWorld(s *Server) *World {
-	w := &World{server: s, guilds: make(map[events.Snowflake]*guild), messages: make(map[events.Snowflake]object), lastID: 1 << 22}
-	w.order = append(w.order, s.set.guilds...)
+	w := &World{
+		server: s, guilds: make(map[events.Snowflake]*guild), listed: make(map[events.Snowflake]bool), messages: make(map[events.Snowflake]object), lastID: 1 << 22,
+	}
+	for _, id := range s.set.guilds {
+		w.list(id)
+	}
 	return w
 }
 
@@ -83,12 +88,20 @@ func (w *World) lookup(id events.Snowflake) (*guild, error) {
 	return w.guild(id), nil
 }
 
+// list has the bot be in a guild.
+func (w *World) list(id events.Snowflake) {
+	if !w.listed[id] {
+		w.listed[id] = true
+		w.order = append(w.order, id)
+	}
+}
+
 // has reports whether the bot is in a guild.
 func (w *World) has(id events.Snowflake) bool {
 	if g := w.guilds[id]; g != nil && g.removed {
 		return false
 	}
-	if slices.Contains(w.order, id) {
+	if w.listed[id] {
 		return true
 	}
 	for _, total := range append([]int{w.server.set.shards}, w.server.totals...) {
