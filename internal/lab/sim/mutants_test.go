@@ -153,9 +153,9 @@ func (m mutant) kill(t *testing.T, root string, p *product) string {
 }
 
 func (m mutant) run(t *testing.T, binary string, first int) (string, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, binary, "-test.run", "TestSeeds", "-sim.seed", fmt.Sprint(first), "-sim.seeds", "25", "-sim.shrink", "0", "-test.timeout", "50s")
+	command := exec.CommandContext(ctx, binary, "-test.run", "TestSeeds", "-sim.seed", fmt.Sprint(first), "-sim.seeds", "25", "-sim.shrink", "0", "-test.timeout", "220s")
 	out, err := command.CombinedOutput()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return string(out) + "\npanic: it never ends", err
