@@ -218,7 +218,10 @@ func (s *Store) Delete(ctx context.Context, id events.ShardID) (err error) {
 
 // LoadLedger implements ratelimit.Ledger.
 func (s *Store) LoadLedger(ctx context.Context) (state ratelimit.LedgerState, err error) {
-	_, err = s.get(ctx, bucketLedger, keyLedger, &state)
+	found, err := s.get(ctx, bucketLedger, keyLedger, &state)
+	if !found {
+		return ratelimit.LedgerState{}, err // a part of it may have been read
+	}
 	return state, err
 }
 
