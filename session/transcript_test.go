@@ -23,6 +23,7 @@ var update = flag.Bool("update", false, "write transcripts and generated pages a
 // lines below it are what the machine asked of its host.
 //
 //	resumable          begin with a session to resume
+//	restored           the same, from a store that may be behind
 //	start              Start
 //	connected          the dial has succeeded
 //	hello [ms]         Hello, with an interval
@@ -34,11 +35,12 @@ var update = flag.Bool("update", false, "write transcripts and generated pages a
 //	wait               time passes until the machine dials again
 //	granted            the permit is here
 //	refused [DURATION] no permit until then, if it is known when
+//	waiting DURATION   the dial begins only then
 //	old DURATION JSON  a frame that was read so long ago
 //	lost TEXT|CODE     the connection fails
 //	acks               from here on heartbeats that a tick brings are answered
 //	stale              inputs of a connection that has ended
-//	stop | logout | stall | flow | restart
+//	stop | logout | stall | flow | restart | heartbeat
 type chat struct {
 	t       *testing.T
 	now     time.Time
@@ -96,6 +98,9 @@ func (c *chat) Deliver(raw events.Raw, meta events.Meta) {
 	replayed := ""
 	if meta.Replayed {
 		replayed = " replayed"
+	}
+	if meta.Redelivered {
+		replayed += " redelivered"
 	}
 	c.say("deliver %s %d of session %d%s", raw.Type, raw.Seq, meta.Session, replayed)
 }
@@ -156,6 +161,12 @@ func (c *chat) do(line string) {
 	switch verb {
 	case "resumable":
 		c.cursor = session.Cursor{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10, Session: 1}
+	case "restored":
+		c.cursor = session.Snapshot{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10}.Cursor()
+	case "waiting":
+		c.machine.Step(c.now, session.Input{Kind: session.Waiting, Conn: c.machine.Conn(), At: c.now.Add(c.duration(rest))})
+	case "heartbeat":
+		c.say("heartbeat: %v", c.machine.Heartbeat(c.now))
 	case "start":
 		c.step(session.Input{Kind: session.Start})
 	case "connected":
