@@ -160,21 +160,6 @@ func NewFleet(cfg SupervisorConfig) (*Fleet, error) {
 	return f, nil
 }
 
-// SupervisorProps are the props of a supervisor, for those who need no Fleet. A mistake in cfg
-// makes the supervisor panic as it starts; NewFleet returns it.
-func SupervisorProps(cfg SupervisorConfig, opts ...actor.PropsOption) *actor.Props {
-	fleet, err := NewFleet(cfg)
-	if err != nil {
-		return actor.PropsFromFunc(func(actor.Context) { panic(err) }, opts...)
-	}
-	return fleet.Props(opts...)
-}
-
-// Props are the props of the fleet's supervisor. Spawn one.
-func (f *Fleet) Props(opts ...actor.PropsOption) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return newSupervisor(f) }, opts...)
-}
-
 // SetURL has later connections go to another URL of the gateway, as discovery gives it now.
 // Sessions that live are resumed where the gateway said.
 func (f *Fleet) SetURL(url string) { f.url.Store(&url) }
