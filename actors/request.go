@@ -42,6 +42,14 @@ type result struct {
 // claim reports whether the request may be written: nobody has ended it.
 func (r *request) claim() bool { return r.state.CompareAndSwap(waiting, claimed) } //seam:withdrawn-send-not-claimed
 
+// stage is how far a request has come that waits for an answer which it shares.
+func (r *request) stage() Stage {
+	if r.state.Load() == claimed {
+		return Written
+	}
+	return Queued
+}
+
 // over reports whether the request has ended.
 func (r *request) over() bool { return r.state.Load() == ended } //seam:withdrawn-send-over
 

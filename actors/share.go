@@ -137,7 +137,7 @@ func (s *supervisor) settleShared(ctx actor.Context, id uint64, answer events.An
 func (s *supervisor) expireShared(ctx actor.Context, now time.Time) {
 	for _, f := range s.shared {
 		for _, w := range append(f.waiters, f.next...) {
-			if !w.expired(now, Queued) {
+			if !w.expired(now, w.stage()) {
 				s.arm(ctx, w.Deadline)
 			}
 		}
@@ -148,12 +148,8 @@ func (s *supervisor) expireShared(ctx actor.Context, now time.Time) {
 func (s *supervisor) closeShared() {
 	for _, f := range s.shared {
 		s.fleet.joined(f.carrier.Shard).Store(0)
-		stage := Queued
-		if f.sent {
-			stage = Written
-		}
 		for _, w := range append(f.waiters, f.next...) {
-			w.fail(stage, ErrClosed, events.Answer{})
+			w.fail(w.stage(), ErrClosed, events.Answer{})
 		}
 	}
 }
