@@ -66,6 +66,9 @@ func (m *Manager) sendAll(ctx context.Context, e events.UpdatePresence) (events.
 	for _, shard := range m.Status().Shards {
 		parts = append(parts, part{shard.Shard.Index, e})
 	}
+	if len(parts) == 0 {
+		return events.Answer{}, ErrNotStarted
+	}
 	return m.sendParts(ctx, parts)
 }
 
@@ -168,11 +171,17 @@ func (s *Shard) Status() (ShardStatus, bool) {
 }
 
 // Restart gives up the shard's connection and resumes its session on a new one. It does not
-// wait for it. A shard that was quarantined starts again.
+// wait for it. A shard that was quarantined starts again. After an error nothing is restarted.
 func (m *Manager) Restart(ctx context.Context, shard int) error {
+	if _, err := m.client(shard); err != nil {
+		return err
+	}
 	if _, ok := m.Shard(shard).Status(); !ok {
 		return actors.ErrUnknownShard
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	m.System().Root.Send(m.Supervisor(), actors.RestartShard{Shard: shard})
-	return ctx.Err()
+	return nil
 }

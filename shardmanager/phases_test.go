@@ -1,0 +1,171 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// orders are all ways to ask something of the shards, each of which ends in an error.
+func orders(ctx context.Context, m *shardmanager.Manager) map[string]error {
+	all := func(events.Raw) bool { return true }
+	sounds := events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{aGuild, aGuild + 1<<22}}
+	return map[string]error{
+		"Send":               second(m.Send(ctx, events.Heartbeat{})),
+		"Send of a presence": second(m.Send(ctx, events.UpdatePresence{Status: events.StatusIdle})),
+		"Send of sounds":     second(m.Send(ctx, sounds)),
+		"Stream":             second(m.Stream(ctx, fullList(aGuild), all)),
+		"Shard.Send":         second(m.Shard(0).Send(ctx, events.Heartbeat{})),
+		"Shard.Stream":       second(m.Shard(0).Stream(ctx, fullList(aGuild), all)),
+		"Restart":            m.Restart(ctx, 0),
+	}
+}
+
+// TestBeforeStartNothingRuns: what is asked of the shards is refused, with one error that says what to do, and
+// what can be looked at is empty.
+func TestBeforeStartNothingRuns(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newManager(t, newGateway(t))
+		for name, err := range orders(t.Context(), m) {
+			if !errors.Is(err, shardmanager.ErrNotStarted) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := m.WaitReady(t.Context()); !errors.Is(err, shardmanager.ErrNotStarted) {
+			t.Errorf("WaitReady: %v", err)
+		}
+		if status := m.Status(); status.Total != 0 || len(status.Shards) != 0 || len(m.Queues()) != 0 {
+			t.Errorf("%+v, %+v", status, m.Queues())
+		}
+		if _, here := m.Shard(0).Status(); here {
+			t.Error("shard 0 has a status")
+		}
+		if m.Supervisor() != nil || m.System() != nil || m.Persistence() != (shardmanager.Persistence{}) || m.Err() != nil {
+			t.Errorf("%v %v %+v %v", m.Supervisor(), m.System(), m.Persistence(), m.Err())
+		}
+		system := quietSystem()
+		defer system.Shutdown()
+		if mine := newManager(t, newGateway(t), shardmanager.WithActorSystem(system)); mine.System() != system {
+			t.Error("the caller's own system is not shown")
+		}
+	})
+}
+
+// TestAfterCloseNothingRuns: what is asked of the shards is refused, with an error by which both this package's
+// callers and those of the actors know it; and it does not start again.
+func TestAfterCloseNothingRuns(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		if err := m.Start(t.Context()); !errors.Is(err, shardmanager.ErrStarted) {
+			t.Errorf("a second Start: %v", err)
+		}
+		closeNow(t, m)
+		for name, err := range orders(t.Context(), m) {
+			if !errors.Is(err, shardmanager.ErrClosed) || !errors.Is(err, actors.ErrClosed) || actors.Sent(err) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for name, err := range map[string]error{"Start": m.Start(t.Context()), "WaitReady": m.WaitReady(t.Context())} {
+			if !errors.Is(err, shardmanager.ErrClosed) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		pass(time.Hour)
+		if s := g.Stats(); s.Connections != 1 || s.Discoveries != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestPresenceBeforeThereIsAShardIsNoSuccess: while Start is under way there may be no shard yet that could be told.
+func TestPresenceBeforeThereIsAShardIsNoSuccess(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var m *shardmanager.Manager
+		early := make(chan error, 10)
+		m = newManager(t, newGateway(t), shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+			return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+				return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+					if _, ok := e.Message.(actors.StartShards); ok && index < 0 {
+						early <- second(m.Send(context.Background(), events.UpdatePresence{Status: events.StatusIdle}))
+					}
+					next(ctx, e)
+				}
+			})}
+		}))
+		start(t, m)
+		if err := <-early; !errors.Is(err, shardmanager.ErrNotStarted) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// TestErrStaysWhatItWas: nil after Close, however often and in whichever way it is called again; and after an end
+// with a cause, the cause.
+func TestErrStaysWhatItWas(t *testing.T) {
+	for name, cause := range map[string]events.CloseCode{"asked to": 0, "with a cause": events.CloseDisallowedIntents} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				m := newManager(t, g)
+				start(t, m)
+				if cause != 0 {
+					g.Shard(0).Close(cause)
+					<-m.Done()
+				}
+				closeNow(t, m)
+				before := m.Err()
+				if (before != nil) != (cause != 0) {
+					t.Fatalf("Err: %v", before)
+				}
+				closeNow(t, m)
+				for range 2 {
+					if err := m.Logout(t.Context()); err != nil {
+						t.Errorf("Logout: %v", err)
+					}
+					if err := m.Err(); err != before {
+						t.Errorf("Err was %v and is %v", before, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestCloseThatIsNotWaitedForGoesOn: a caller whose context ends is told so, and the Manager ends all the same.
+func TestCloseThatIsNotWaitedForGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		release := make(chan struct{})
+		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) { <-release }, shardmanager.WithTypes(events.TypeMessageCreate))
+		start(t, m)
+		g.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"id": "1"})
+		pass(time.Second)
+		why := errors.New("the operator has no time")
+		ctx, leave := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { leave(why) })
+		begun := time.Now()
+		if err := m.Close(ctx); !errors.Is(err, why) || time.Since(begun) != time.Second {
+			t.Errorf("Close: %v after %v", err, time.Since(begun))
+		}
+		select {
+		case <-m.Done():
+			t.Error("it is done while a handler runs")
+		default:
+		}
+		close(release)
+		<-m.Done()
+		if m.Err() != nil || time.Since(begun) > 5*time.Second {
+			t.Errorf("%v after %v", m.Err(), time.Since(begun))
+		}
+	})
+}
