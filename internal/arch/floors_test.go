@@ -44,7 +44,7 @@ var floors = map[string]floor{
 	"internal/lab/reliability": {nil, nil, "it reads what tests say"},
 	"internal/lab/soak":        {nil, nil, "it has tests alone"},
 	"internal/lab/sim": {[]string{"actors", "events", "ratelimit", "session", "session/boltstore", "session/gatewaytest", "shardmanager"},
-		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "it runs whole bots"},
+		[]string{"github.com/asynkron/protoactor-go/actor", "github.com/mailru/easyjson/jlexer", "go.uber.org/zap"}, "it runs whole bots"},
 	"internal/bus":    {[]string{"events"}, nil, "it delivers, and decides nothing"},
 	"internal/zaplog": {nil, []string{"go.uber.org/zap"}, "it carries logs"},
 	"actors": {[]string{"events", "ratelimit", "session", "internal/transport"},

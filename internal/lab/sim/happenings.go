@@ -1,11 +1,12 @@
 package sim
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/mailru/easyjson/jlexer"
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
@@ -131,15 +132,22 @@ func factOf(t events.Type, data []byte) string {
 // field is a field of an object, or of an object in it, as JSON; of a list the first element counts.
 func field(data []byte, path ...string) string {
 	for _, name := range path {
-		var list []json.RawMessage
-		if json.Unmarshal(data, &list) == nil && len(list) > 0 {
-			data = list[0]
+		l := jlexer.Lexer{Data: data}
+		if l.IsDelim('[') {
+			l.Delim('[')
 		}
-		var d map[string]json.RawMessage
-		if json.Unmarshal(data, &d) != nil {
+		data = nil
+		for l.Delim('{'); !l.IsDelim('}') && data == nil; l.WantComma() {
+			key := l.UnsafeFieldName(false)
+			if l.WantColon(); key == name {
+				data = l.Raw()
+			} else {
+				l.SkipRecursive()
+			}
+		}
+		if l.Error() != nil {
 			return ""
 		}
-		data = d[name]
 	}
 	return string(data)
 }
