@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -56,9 +57,28 @@ func (h host) Close(conn uint64, code events.CloseCode) {
 func (h host) Enqueue(conn uint64) {
 	s := h.shard
 	root, self := s.system.Root, s.self
-	s.withdraw = s.fleet.cfg.Limiter.Identify().Enqueue(s.record.id.Index, func(p ratelimit.Permit) {
+	a := new(ask)
+	cancel := s.fleet.cfg.Limiter.Identify().Enqueue(s.record.id.Index, func(p ratelimit.Permit) {
+		a.permit.Store(&p)
 		root.Send(self, granted{conn, p})
+		if a.over.Load() {
+			p.Release()
+		}
 	})
+	s.withdraw = func() {
+		a.over.Store(true)
+		cancel()
+		if p := a.permit.Load(); p != nil {
+			p.Release()
+		}
+	}
+}
+
+// ask is a question for a permit. The permit may come when the shard has taken the question back, and
+// its actor may be gone by then: whichever of the two is later gives the permit back.
+type ask struct {
+	permit atomic.Pointer[ratelimit.Permit]
+	over   atomic.Bool
 }
 
 func (h host) Dequeue(uint64) {

@@ -49,7 +49,9 @@ func TestSendsOfAProcessWithoutShard0(t *testing.T) {
 			{"sounds of one guild that is not here", m, func(ctx context.Context, to events.Sender) error {
 				return second(events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{elsewhere}}.SendEvent(ctx, to))
 			}},
-			{"a heartbeat of shard 0", m.Shard(0), func(ctx context.Context, to events.Sender) error { return second(events.Heartbeat{}.SendEvent(ctx, to)) }},
+			{"a heartbeat of shard 0", m.Shard(0), func(ctx context.Context, to events.Sender) error {
+				return second(events.Heartbeat{}.SendEvent(ctx, to))
+			}},
 			{"a presence of shard 3", m.Shard(3), func(ctx context.Context, to events.Sender) error {
 				return second(events.UpdatePresence{Status: events.StatusIdle}.SendEvent(ctx, to))
 			}},

@@ -112,7 +112,9 @@ func TestOnOfRawIsOnRaw(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
 		var typed, raw []string
-		shardmanager.On(m, func(_ context.Context, e *events.Raw, _ events.Meta) { typed = append(typed, string(e.Type)+string(e.Data)) })
+		shardmanager.On(m, func(_ context.Context, e *events.Raw, _ events.Meta) {
+			typed = append(typed, string(e.Type)+string(e.Data))
+		})
 		shardmanager.OnRaw(m, func(_ context.Context, e events.Raw, _ events.Meta) { raw = append(raw, string(e.Type)+string(e.Data)) })
 		start(t, m)
 		g.Shard(0).Dispatch("NEW_IN_2027", map[string]any{"id": "1"})
