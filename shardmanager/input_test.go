@@ -32,6 +32,15 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"no total", "t", "WithShards", []shardmanager.Option{shardmanager.WithShards(0, 1)}},
 		{"plain http", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("http://discord.example/api")}},
 		{"no URL", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("discord")}},
+		{"a URL that cannot be parsed", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://discord.com:port/api")}},
+		{"a URL with a line end", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://discord.com/api\n")}},
+		{"a URL of half an address", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("http://[::1/api")}},
+		{"an empty URL", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("")}},
+		{"a URL with a user", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://user@discord.com/api")}},
+		{"a URL with a query", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://discord.com/api?v=10")}},
+		{"a URL with a fragment", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://discord.com/api#v10")}},
+		{"another scheme", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("wss://discord.com/api")}},
+		{"queue limit", "t", "WithQueueLimit", []shardmanager.Option{shardmanager.WithQueueLimit(-1)}},
 		{"compression", "t", "WithCompression", []shardmanager.Option{shardmanager.WithCompression("gzip")}},
 		{"presence too long", "t", "WithPresence", []shardmanager.Option{shardmanager.WithPresence(long)}},
 		{"status", "t", "WithPresence or WithLargeThreshold", []shardmanager.Option{shardmanager.WithPresence(events.UpdatePresence{Status: "away"})}},
@@ -45,6 +54,8 @@ func TestNewRefusesBadOptions(t *testing.T) {
 			var bad *shardmanager.OptionError
 			if !errors.As(err, &bad) || bad.Option != test.option {
 				t.Errorf("New: %v, want an OptionError for %s", err, test.option)
+			} else if text := err.Error(); !strings.Contains(text, test.option) {
+				t.Errorf("it does not name the option: %q", text)
 			}
 		})
 	}
