@@ -1,4 +1,4 @@
-.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp gauntlet
+.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp gauntlet mutants
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -48,3 +48,8 @@ benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main
 
 gauntlet: ## this library and its peers through failures on a socket, as a table (docs/gauntlet.md)
 	cd internal/lab/bench && go run ./gauntlet
+
+SEED ?= 1
+N ?= 100
+mutants: ## change the product at random and list what no test notices: make mutants SEED=1 N=100 (CONTRIBUTING.md)
+	go run ./internal/lab/mutants -seed $(SEED) -n $(N)

@@ -1,0 +1,5 @@
+package spare
+
+import "testing"
+
+func TestRoom(*testing.T) { Room(1) }
