@@ -17,6 +17,9 @@ import (
 // memory bounds what a test may take, in KiB: a mutant may allocate for ever.
 const memory = 6 << 20
 
+// hangs is what execute says of tests that do not end in time.
+const hangs = "hangs"
+
 // watch reads what a test prints, and stops it when the first test has failed.
 type watch struct {
 	stop   func()
@@ -67,7 +70,7 @@ func execute(root, temp, binary string, number int, tests []test, timeout time.D
 	case err == nil:
 		return ""
 	case out.failed == "" && context.Cause(ctx) == context.DeadlineExceeded:
-		return "hangs"
+		return hangs
 	}
 	return cmp.Or(out.failed, out.panics, err.Error())
 }
@@ -229,7 +232,11 @@ func (l *lab) judge(m *mutant, name string, indexes []int) (killer string, err e
 		return "", err
 	}
 	for _, batch := range batches(l.tests(indexes)) {
-		if failed := execute(l.source.root, l.dir, binary, m.number, batch, l.limit(batch)); failed != "" {
+		failed := execute(l.source.root, l.dir, binary, m.number, batch, l.limit(batch))
+		if failed == hangs { // or the machine was busy
+			failed = execute(l.source.root, l.dir, binary, m.number, batch, 2*l.limit(batch))
+		}
+		if failed != "" {
 			return cmp.Or(name, l.source.module) + " " + failed, nil
 		}
 	}
