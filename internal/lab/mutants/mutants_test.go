@@ -1,6 +1,7 @@
 package main
 
 import (
+	"go/ast"
 	"os"
 	"path/filepath"
 	"slices"
@@ -134,6 +135,26 @@ func TestCopiesKeepTheirMeaning(t *testing.T) {
 	}
 	if m := find(t, s, "Odd", "return-0", "sum → 0"); !m.alone {
 		t.Error("Odd assigns to its result with :=, and is copied")
+	}
+}
+
+// TestConstantIsJudgedByWhatUsesIt: its own line is in no test's coverage.
+func TestConstantIsJudgedByWhatUsesIt(t *testing.T) {
+	t.Parallel()
+	s := small(t)
+	for name, want := range map[string][]string{"Limit": {"Enter", "Note"}, "Wait": {"Unused"}, "ErrFull": {"Enter"}} {
+		m := &mutant{pkg: s.packages[0], where: name}
+		var users []string
+		for _, use := range s.uses(m) {
+			for _, decl := range m.pkg.files[0].tree.Decls {
+				if f, ok := decl.(*ast.FuncDecl); ok && f.Pos() == use.from {
+					users = append(users, f.Name.Name)
+				}
+			}
+		}
+		if !slices.Equal(users, want) {
+			t.Errorf("%s is used by %q, want %q", name, users, want)
+		}
 	}
 }
 

@@ -65,6 +65,7 @@ next:
 
 // Note only logs.
 func (g *Gate) Note(loud bool) {
+	g.log.Debug("asked", "left", Limit-g.In)
 	if loud {
 		g.log.Info("noted", "in", g.In+1)
 	}
