@@ -187,6 +187,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestUnfitTestsJudgeNothing: a test that fails because of the copies would kill every mutant.
+func TestUnfitTestsJudgeNothing(t *testing.T) {
+	t.Parallel()
+	s := small(t)
+	c := config{root: s.root, packages: "gate", timeout: 10 * time.Second, parallel: 2, cache: t.TempDir(), only: find(t, s, "Line", "number+1", "0 → 1").id()}
+	var out strings.Builder
+	survives, err := c.run(&out)
+	if err != nil || survives != 1 || !strings.Contains(out.String(), "user TestLine fails without a mutant once the code holds copies, and is left out") {
+		t.Errorf("%d survive, %v\n%s", survives, err, out.String())
+	}
+}
+
 // progress are the lines that tell what became of a mutant, without times.
 func progress(out string) (lines []string) {
 	for line := range strings.Lines(out) {

@@ -19,3 +19,9 @@ func TestEnter(t *testing.T) {
 		t.Errorf("got %v, and %d are in", err, g.In)
 	}
 }
+
+func TestLine(t *testing.T) {
+	if line := gate.Line(); line != 80 {
+		t.Errorf("line %d", line)
+	}
+}
