@@ -38,6 +38,13 @@ func newAsker(queue *ratelimit.Queue) *asker {
 	return &asker{queue: queue, began: time.Now(), at: make(map[int]time.Duration), permits: make(map[int]ratelimit.Permit)}
 }
 
+// uses says that it uses from now on what it is granted.
+func (a *asker) uses() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.keep = false
+}
+
 func (a *asker) ask(shards ...int) {
 	for _, shard := range shards {
 		a.queue.Enqueue(shard, func(p ratelimit.Permit) {
@@ -84,9 +91,9 @@ func same(t *testing.T, what string, got []int, want ...int) {
 // ledger is one in memory, which may be slow and may fail.
 type ledger struct {
 	slowLoad, slowSave time.Duration
-	hangs              bool // LoadLedger and SaveLedger end with their context alone
 
 	mu                 sync.Mutex
+	hangs              bool // LoadLedger and SaveLedger end with their context alone
 	state              ratelimit.LedgerState
 	loadErr, saveErr   error
 	loads, saves       int
@@ -98,13 +105,14 @@ func (l *ledger) wait(ctx context.Context, slow time.Duration) error {
 	l.mu.Lock()
 	l.under++
 	l.most = max(l.most, l.under)
+	hangs := l.hangs
 	l.mu.Unlock()
 	defer func() {
 		l.mu.Lock()
 		l.under--
 		l.mu.Unlock()
 	}()
-	if l.hangs {
+	if hangs {
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -136,10 +144,11 @@ func (l *ledger) SaveLedger(ctx context.Context, state ratelimit.LedgerState) er
 	return err
 }
 
-func (l *ledger) fail(load, save error) {
+// fails says how it fails from now on.
+func (l *ledger) fails(load, save error, hangs bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.loadErr, l.saveErr = load, save
+	l.loadErr, l.saveErr, l.hangs = load, save, hangs
 }
 
 func (l *ledger) saved() ratelimit.LedgerState {

@@ -65,8 +65,7 @@ func TestLedgerThatCannotBeReadGrantsNothing(t *testing.T) {
 			if l.loads != 1 || a.permit(t, 0).Err() == nil {
 				t.Errorf("it was read %d times", l.loads)
 			}
-			l.fail(nil, nil)
-			l.hangs = false
+			l.fails(nil, nil, false)
 			time.Sleep(10 * time.Second)
 			a.ask(0)
 			same(t, "granted", a.answered(time.Second), 0)
@@ -88,8 +87,7 @@ func TestLedgerThatCannotBeWrittenGrantsNothing(t *testing.T) {
 			a := newAsker(q)
 			a.ask(0)
 			same(t, "granted", a.answered(10*time.Second), 0)
-			l.fail(nil, broken)
-			l.hangs = hangs
+			l.fails(nil, broken, hangs)
 			a.ask(1)
 			same(t, "told", a.answered(6*time.Second), 1)
 			err := a.permit(t, 1).Err()
@@ -106,8 +104,7 @@ func TestLedgerThatCannotBeWrittenGrantsNothing(t *testing.T) {
 			if s := q.Stats(); s.Outstanding != 0 || s.Remaining != 99 {
 				t.Errorf("%+v", s)
 			}
-			l.fail(nil, nil)
-			l.hangs = false
+			l.fails(nil, nil, false)
 			a.ask(1)
 			same(t, "granted at last, without an interval after what was not", a.answered(time.Second), 1)
 			if err := a.permit(t, 1).Err(); err != nil {

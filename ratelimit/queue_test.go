@@ -33,7 +33,7 @@ func TestStatsSayHowTheQueueStands(t *testing.T) {
 		}
 		same(t, "the key of the one that was given back", a.answered(time.Second), 3)
 		a.permit(t, 3).Release()
-		a.keep = false
+		a.uses()
 		same(t, "the rest", a.answered(time.Minute), 2, 4)
 		want.Waiting, want.Remaining = 0, 47
 		if got := q.Stats(); got != want {
