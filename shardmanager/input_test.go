@@ -39,7 +39,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"a URL with a user", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://user@discord.com/api")}},
 		{"a URL with a query", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://discord.com/api?v=10")}},
 		{"a URL with a fragment", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://discord.com/api#v10")}},
-		{"another scheme", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("wss://discord.com/api")}},
+		{"another scheme", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("wss://127.0.0.1/api")}},
 		{"queue limit", "t", "WithQueueLimit", []shardmanager.Option{shardmanager.WithQueueLimit(-1)}},
 		{"compression", "t", "WithCompression", []shardmanager.Option{shardmanager.WithCompression("gzip")}},
 		{"presence too long", "t", "WithPresence", []shardmanager.Option{shardmanager.WithPresence(long)}},
