@@ -18,8 +18,6 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
-	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -233,63 +231,6 @@ func (p *process) saboteur(index int) actor.ReceiverMiddleware {
 			next(ctx, envelope)
 		}
 	}
-}
-
-// disk is the store as one process sees it: what a killed one still writes goes nowhere.
-type disk struct{ p *process }
-
-func (d *disk) Load(ctx context.Context, id events.ShardID) (session.Snapshot, error) {
-	s, err := d.p.sim.disk.Load(ctx, id)
-	if err == nil {
-		sim := d.p.sim
-		sim.mu.Lock()
-		d.p.sessions[[2]uint64{uint64(id.Index), 0}] = sim.sessions[s.SessionID]
-		r := Record{At: time.Since(sim.begin), Witness: Process, What: "loaded", Process: d.p.number, Shard: id.Index, Session: sim.sessions[s.SessionID], Seq: s.Seq}
-		sim.trace = append(sim.trace, r)
-		sim.mu.Unlock()
-	}
-	return s, err
-}
-
-func (d *disk) Save(ctx context.Context, all ...session.Snapshot) error {
-	if err := d.p.sim.sick.ail(ctx); err != nil {
-		return err
-	}
-	if d.p.dead.Load() {
-		return errDisk
-	}
-	return d.p.sim.disk.Save(ctx, all...)
-}
-
-func (d *disk) Delete(ctx context.Context, id events.ShardID) error {
-	if err := d.p.sim.sick.ail(ctx); err != nil {
-		return err
-	}
-	if d.p.dead.Load() {
-		return errDisk
-	}
-	return d.p.sim.disk.Delete(ctx, id)
-}
-
-// LoadLedger implements ratelimit.Ledger.
-func (d *disk) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
-	d.p.sim.mu.Lock()
-	defer d.p.sim.mu.Unlock()
-	return d.p.sim.ledger, nil
-}
-
-// SaveLedger implements ratelimit.Ledger.
-func (d *disk) SaveLedger(ctx context.Context, state ratelimit.LedgerState) error {
-	if err := d.p.sim.sick.ail(ctx); err != nil {
-		return err
-	}
-	if d.p.dead.Load() {
-		return errDisk
-	}
-	d.p.sim.mu.Lock()
-	defer d.p.sim.mu.Unlock()
-	d.p.sim.ledger = state
-	return nil
 }
 
 // logger writes what the process logs to nobody but a search for secrets.

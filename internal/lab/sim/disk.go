@@ -1,0 +1,96 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// sickness is how the disk fails, until times.
+type sickness struct {
+	mu          sync.Mutex
+	slow, fails time.Time
+}
+
+// errDisk is what a disk that fails answers.
+var errDisk = errors.New("sim: the disk fails")
+
+// ail waits or fails as the disk does now.
+func (s *sickness) ail(ctx context.Context) error {
+	s.mu.Lock()
+	slow, fails := s.slow, s.fails
+	s.mu.Unlock()
+	if wait := time.Until(slow); wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if time.Now().Before(fails) {
+		return errDisk
+	}
+	return nil
+}
+
+// disk is the store as one process sees it: what a killed one still writes goes nowhere.
+type disk struct{ p *process }
+
+func (d *disk) Load(ctx context.Context, id events.ShardID) (session.Snapshot, error) {
+	s, err := d.p.sim.disk.Load(ctx, id)
+	if err == nil {
+		sim := d.p.sim
+		sim.mu.Lock()
+		d.p.sessions[[2]uint64{uint64(id.Index), 0}] = sim.sessions[s.SessionID]
+		r := Record{At: time.Since(sim.begin), Witness: Process, What: "loaded", Process: d.p.number, Shard: id.Index, Session: sim.sessions[s.SessionID], Seq: s.Seq}
+		sim.trace = append(sim.trace, r)
+		sim.mu.Unlock()
+	}
+	return s, err
+}
+
+func (d *disk) Save(ctx context.Context, all ...session.Snapshot) error {
+	if err := d.p.sim.sick.ail(ctx); err != nil {
+		return err
+	}
+	if d.p.dead.Load() {
+		return errDisk
+	}
+	return d.p.sim.disk.Save(ctx, all...)
+}
+
+func (d *disk) Delete(ctx context.Context, id events.ShardID) error {
+	if err := d.p.sim.sick.ail(ctx); err != nil {
+		return err
+	}
+	if d.p.dead.Load() {
+		return errDisk
+	}
+	return d.p.sim.disk.Delete(ctx, id)
+}
+
+// LoadLedger implements ratelimit.Ledger.
+func (d *disk) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
+	d.p.sim.mu.Lock()
+	defer d.p.sim.mu.Unlock()
+	return d.p.sim.ledger, nil
+}
+
+// SaveLedger implements ratelimit.Ledger.
+func (d *disk) SaveLedger(ctx context.Context, state ratelimit.LedgerState) error {
+	if err := d.p.sim.sick.ail(ctx); err != nil {
+		return err
+	}
+	if d.p.dead.Load() {
+		return errDisk
+	}
+	d.p.sim.mu.Lock()
+	defer d.p.sim.mu.Unlock()
+	d.p.sim.ledger = state
+	return nil
+}
