@@ -269,3 +269,34 @@ func presence(t *testing.T) []byte {
 func leave(t *testing.T) []byte {
 	return data(t, events.UpdateVoiceState{GuildID: some().GuildID})
 }
+
+// TestEveryDeadlineIsKept: of several sends that wait, each ends at its own, whether or not others wait without one.
+func TestEveryDeadlineIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.Identify.Intents |= events.IntentGuildVoiceStates })
+		f.start(1)
+		p, begin := f.probe(), time.Now()
+		all := ratelimit.ConnectionLimit - ratelimit.Reserve(41250*time.Millisecond)
+		for range all + 1 { // the last waits, and has no deadline
+			p.ask(f.supervisor, actors.SendEvent{Op: events.OpVoiceStateUpdate, Data: leave(t)})
+		}
+		for id, after := range []time.Duration{10 * time.Second, 30 * time.Second, 20 * time.Second} {
+			p.ask(f.supervisor, actors.SendEvent{ID: uint64(id + 1), Op: events.OpVoiceStateUpdate, Data: leave(t), Deadline: begin.Add(after)})
+		}
+		for _, want := range []struct {
+			id    uint64
+			after time.Duration
+		}{{1, 10 * time.Second}, {3, 20 * time.Second}, {2, 30 * time.Second}} {
+			for {
+				failed, over := expect[any](p, time.Minute).(*actors.SendFailed)
+				if !over {
+					continue // one of those that were sent
+				}
+				if took := time.Since(begin); failed.ID != want.id || took != want.after {
+					t.Errorf("%d ends after %v, want %d after %v", failed.ID, took, want.id, want.after)
+				}
+				break
+			}
+		}
+	})
+}

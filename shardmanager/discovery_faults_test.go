@@ -86,7 +86,7 @@ func TestBrokenDiscoveryIsAskedAgain(t *testing.T) {
 				defer cancel()
 				err := m.Start(ctx)
 				var failed *shardmanager.DiscoveryError
-				if !errors.As(err, &failed) || failed.Status != http.StatusOK || strings.Contains(err.Error(), "s3cret") {
+				if !errors.As(err, &failed) || failed.Status != http.StatusOK || failed.Err == nil || strings.Contains(err.Error(), "s3cret") {
 					t.Errorf("Start: %v", err)
 				}
 				if n := g.Stats().Discoveries; n < 5 || n > 60 {

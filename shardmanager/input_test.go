@@ -30,6 +30,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"negative shard", "t", "WithShards", []shardmanager.Option{shardmanager.WithShards(4, -1)}},
 		{"shard named twice", "t", "WithShards", []shardmanager.Option{shardmanager.WithShards(4, 1, 1)}},
 		{"no total", "t", "WithShards", []shardmanager.Option{shardmanager.WithShards(0, 1)}},
+		{"a negative total", "t", "WithShards", []shardmanager.Option{shardmanager.WithShards(-1)}},
 		{"plain http", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("http://discord.example/api")}},
 		{"no URL", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("discord")}},
 		{"a URL that cannot be parsed", "t", "WithAPIURL", []shardmanager.Option{shardmanager.WithAPIURL("https://discord.com:port/api")}},
@@ -62,6 +63,16 @@ func TestNewRefusesBadOptions(t *testing.T) {
 }
 
 // Failures: F88, F90.
+// TestSmallestFleetsAreTaken: one shard of one, named or not.
+func TestSmallestFleetsAreTaken(t *testing.T) {
+	t.Parallel()
+	for _, opt := range []shardmanager.Option{shardmanager.WithShards(1), shardmanager.WithShards(1, 0), shardmanager.WithShards(0)} {
+		if _, err := shardmanager.New("t", opt); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestSendRefusesBadEventsBeforeAPermit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))

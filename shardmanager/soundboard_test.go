@@ -175,3 +175,20 @@ func TestSoundsOfNoGuildAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestSoundsOfShardsThatRunElsewhere, whichever they are, cost only their own guilds.
+func TestSoundsOfShardsThatRunElsewhere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g, shardmanager.WithShards(3, 2))
+		start(t, m)
+		var asked []events.Snowflake
+		for index := range 3 {
+			asked = append(asked, guildsOf(events.ShardID{Index: index, Total: 3}, 1)...)
+		}
+		answer, err := m.Send(t.Context(), events.RequestSoundboardSounds{GuildIDs: asked})
+		if len(answer.Events) != 1 || !errors.Is(err, actors.ErrUnknownShard) {
+			t.Errorf("%d answers, %v", len(answer.Events), err)
+		}
+	})
+}

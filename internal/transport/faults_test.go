@@ -184,3 +184,16 @@ func TestLateWritesAreErrors(t *testing.T) {
 		t.Error("a write to nobody")
 	}
 }
+
+// TestTextOnACompressedStreamIsNotRead: what did not come through the stream's decoder is none of its messages.
+func TestTextOnACompressedStreamIsNotRead(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []events.Compression{events.CompressionZlib, events.CompressionZstd} {
+		c := dial(t, peer(t, func(ws *websocket.Conn, _ *http.Request) {
+			_ = ws.WriteMessage(websocket.TextMessage, []byte(`{"op":11,"d":null}`))
+		}), transport.Config{Compression: kind})
+		if got, err := c.Read(); err == nil {
+			t.Errorf("%s: text was read: %s", kind, got)
+		}
+	}
+}
