@@ -64,7 +64,11 @@ func (c Client) Stream(ctx context.Context, out events.Outgoing, part func(event
 			hand() // what came with the end; nothing is left to give up
 			return got.answer, got.err
 		case <-ctx.Done():
-			return c.giveUp(ctx, r)
+			answer, err := c.giveUp(ctx, r)
+			if err == nil { // the answer was faster, and all of it is the caller's
+				hand()
+			}
+			return answer, err
 		}
 	}
 }
