@@ -3,6 +3,7 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -168,4 +169,57 @@ func TestCloseThatIsNotWaitedForGoesOn(t *testing.T) {
 			t.Errorf("%v after %v", m.Err(), time.Since(begun))
 		}
 	})
+}
+
+// TestStartThatIsCutShort: Close while Start is under way, and the end of its context, end Start at once with the reason, and
+// with it the Manager. Nothing is dialled, then or later.
+func TestStartThatIsCutShort(t *testing.T) {
+	why := errors.New("the operator has no time")
+	for name, test := range map[string]struct {
+		cut  func(m *shardmanager.Manager, leave context.CancelCauseFunc) error
+		want error // of Start
+		end  error // of Err
+	}{
+		"Close":             {func(m *shardmanager.Manager, _ context.CancelCauseFunc) error { return m.Close(context.Background()) }, shardmanager.ErrClosed, nil},
+		"Logout":            {func(m *shardmanager.Manager, _ context.CancelCauseFunc) error { return m.Logout(context.Background()) }, shardmanager.ErrClosed, nil},
+		"its context's end": {func(_ *shardmanager.Manager, leave context.CancelCauseFunc) error { leave(why); return nil }, why, why},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnDiscovery(func(w http.ResponseWriter) bool {
+					w.Header().Set("Retry-After", "30")
+					w.WriteHeader(http.StatusTooManyRequests)
+					return true
+				})
+				m := newManager(t, g)
+				ctx, leave := context.WithCancelCause(t.Context())
+				defer leave(nil)
+				started, waited := make(chan error, 1), make(chan error, 1)
+				go func() { started <- m.Start(ctx) }()
+				pass(time.Second)
+				go func() { waited <- m.WaitReady(t.Context()) }()
+				pass(time.Second)
+				begun := time.Now()
+				if err := test.cut(m, leave); err != nil {
+					t.Error(err)
+				}
+				if err := <-started; !errors.Is(err, test.want) {
+					t.Errorf("Start: %v", err)
+				}
+				if err := <-waited; !errors.Is(err, shardmanager.ErrClosed) {
+					t.Errorf("WaitReady: %v", err)
+				}
+				<-m.Done()
+				if !errors.Is(m.Err(), test.end) || time.Since(begun) > 100*time.Millisecond {
+					t.Errorf("Err: %v, after %v", m.Err(), time.Since(begun))
+				}
+				g.OnDiscovery(nil)
+				pass(time.Hour)
+				if s := g.Stats(); s.Discoveries != 1 || s.Connections != 0 {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
 }
