@@ -49,6 +49,7 @@ type check struct {
 	faults   []Record
 	healed   time.Duration
 	settled  time.Duration
+	ended    map[int]bool // see endedShards
 	found    []Violation
 }
 

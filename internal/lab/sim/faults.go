@@ -73,29 +73,10 @@ func (sim *simulation) inject(f Injection) {
 		lasting(func() { script.Lag(f.For / 4) }, func() { script.Lag(0) })
 	case "guild-outage":
 		guild := sim.plan.guildOf(f.Shard, f.N)
-		outage := func(on bool) {
-			sim.events.Lock()
-			defer sim.events.Unlock()
-			if !sim.nature.gone[guild] {
-				sim.server.World().GuildOutage(guild, on)
-			}
-		}
-		lasting(func() { outage(true) }, func() { outage(false) })
+		lasting(func() { sim.outage(guild, true) }, func() { sim.outage(guild, false) })
 	case "guild-gone":
-		guild, was := sim.plan.guildOf(f.Shard, f.N), false
-		member := func(is bool) {
-			sim.events.Lock()
-			defer sim.events.Unlock()
-			switch {
-			case !is && !sim.nature.gone[guild]:
-				was, sim.nature.gone[guild] = true, true
-				sim.server.World().RemoveGuild(guild)
-			case is && was:
-				sim.nature.gone[guild] = false
-				sim.server.World().AddGuild(guild, nil)
-			}
-		}
-		lasting(func() { member(false) }, func() { member(true) })
+		guild := sim.plan.guildOf(f.Shard, f.N)
+		lasting(func() { sim.remove(guild, true) }, func() { sim.remove(guild, false) })
 	case "freeze":
 		lasting(func() { script.Freeze(true) }, func() { script.Freeze(false) })
 	case "op7":
@@ -234,6 +215,10 @@ func (sim *simulation) heal() {
 	sim.net.set(&sim.net.hanging, false)
 	sim.net.set(&sim.net.failing, false)
 	sim.net.set(&sim.net.resumes, false)
+	for _, guild := range sim.plan.guilds() {
+		sim.remove(guild, false)
+		sim.outage(guild, false)
+	}
 	sim.mu.Lock()
 	clear(sim.moods)
 	sim.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 // event carries to whoever hears of it: see factOf.
 type nature struct {
 	gone    map[events.Snowflake]bool               // the bot is not there
+	out     map[events.Snowflake]bool               // it is unavailable
 	guests  map[events.Snowflake][]events.Snowflake // who has joined a guild
 	written map[events.Snowflake][]events.Snowflake // messages of a guild
 }
@@ -95,6 +96,31 @@ func (sim *simulation) makeEvent(shard int, random *rand.Rand) {
 	default:
 		world.Message(guild, gatewaytest.Message{ID: id, Content: content})
 		sim.nature.written[guild] = append(written[max(0, len(written)-8):], id)
+	}
+}
+
+// outage makes a guild unavailable, or ends that.
+func (sim *simulation) outage(guild events.Snowflake, on bool) {
+	sim.events.Lock()
+	defer sim.events.Unlock()
+	if sim.nature.out[guild] != on && !sim.nature.gone[guild] {
+		sim.nature.out[guild] = on
+		sim.server.World().GuildOutage(guild, on)
+	}
+}
+
+// remove takes the bot out of a guild, or brings it back.
+func (sim *simulation) remove(guild events.Snowflake, gone bool) {
+	sim.events.Lock()
+	defer sim.events.Unlock()
+	if sim.nature.gone[guild] == gone {
+		return
+	}
+	if sim.nature.gone[guild] = gone; gone {
+		sim.nature.out[guild] = false // it is available when the bot comes back
+		sim.server.World().RemoveGuild(guild)
+	} else {
+		sim.server.World().AddGuild(guild, nil)
 	}
 }
 

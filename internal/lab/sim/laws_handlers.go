@@ -88,7 +88,11 @@ func (c *check) nothingLost() {
 // endedShards are those that ended for good before the run was over: by a fatal code, or
 // because their actor kept crashing.
 func (c *check) endedShards() map[int]bool {
+	if c.ended != nil {
+		return c.ended
+	}
 	ended := make(map[int]bool)
+	c.ended = ended
 	for _, r := range c.trace {
 		if r.Witness == Process && r.What == "start" {
 			clear(ended) // the next process tries again

@@ -118,7 +118,7 @@ func (c *check) admission() {
 					recent++
 				}
 			}
-			if at, ok := arrived[call.Text]; recent < 90 && (!ok || at > call.At+Slack) {
+			if at, ok := arrived[call.Text]; recent < 90 && (!ok || at > call.At+Slack) && !c.stalled(l, call.At) {
 				c.fail("T-6 admission", call.At, "call %d on shard %d: its bucket is not used up, and it arrives after %v (%v)", call.Call, call.Shard, at-call.At, ok)
 			}
 		}

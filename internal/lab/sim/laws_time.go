@@ -76,7 +76,7 @@ func (c *check) forced(l *link, until time.Duration) {
 		}
 		quiet := last == never || r.At-last > 61*time.Second
 		last = r.At
-		if !quiet || r.At+2*Slack+beatTolerance > until || c.disturbed(l.shard, r.At-2*time.Second, r.At+time.Second, sharp...) || c.disturbed(l.shard, l.dialled, r.At, "stall", "blocked") {
+		if !quiet || r.At+2*Slack+beatTolerance > until || c.disturbed(l.shard, r.At-2*time.Second, r.At+time.Second, sharp...) || c.disturbed(l.shard, l.dialled, r.At, "stall", "blocked") || c.stalled(l, r.At) {
 			continue
 		}
 		if !slices.ContainsFunc(l.received, func(b Record) bool {
@@ -94,7 +94,7 @@ func (c *check) silence() {
 		if l.opened == never || l.hello == never {
 			continue
 		}
-		if l.ended != never && l.silent > most && !c.disturbed(l.shard, l.dialled, l.ended, "blocked") && l.gone != l.ended && c.behind(l) < readerStops {
+		if l.ended != never && l.silent > most && !c.disturbed(l.shard, l.dialled, l.ended, "blocked") && l.gone != l.ended && !c.stalled(l, l.ended) {
 			c.fail("T-3 silence", l.ended, "connection %d of shard %d was silent for %v before it was given up", l.nth, l.shard, l.silent)
 		}
 	}
@@ -111,24 +111,33 @@ func (c *check) silence() {
 	}
 }
 
-// readerStops is how many events of a shard may wait for handlers before we stop to read; then
-// silence is our own doing.
-const readerStops = 4000
-
-// behind is how many events of a connection's session handlers had not finished when it ended.
-func (c *check) behind(l *link) (n int) {
+// stalled reports whether we may have stopped to read a connection, since a handler was behind: then what it does
+// not hear is our own doing.
+func (c *check) stalled(l *link, at time.Duration) bool {
+	unfinished, unseen := 0, make(map[string]bool)
 	for _, r := range c.trace {
 		switch {
-		case r.At > l.ended:
-			return n
+		case r.At > at:
+			return unfinished >= readerStops || len(unseen) >= ownQueue
 		case r.Witness == Gateway && r.What == "dispatched" && r.Session == l.session:
-			n++
+			if unfinished++; r.Type == events.TypeMessageCreate {
+				unseen[r.Fact] = true
+			}
 		case r.Witness == Handler && r.What == "exit" && r.Session == l.session:
-			n--
+			unfinished--
+		case r.Witness == Handler && r.Who == "messages too":
+			delete(unseen, r.Fact)
 		}
 	}
-	return n
+	return false
 }
+
+// How many events of a shard may wait for handlers before we stop to read: of the handler of all, and of the one
+// that has a queue of its own.
+const (
+	readerStops = 4000
+	ownQueue    = 4
+)
 
 // phases: T-4. No phase of a connection lasts for ever.
 func (c *check) phases() {
@@ -146,7 +155,7 @@ func (c *check) phases() {
 			late(l.opened, 10*time.Second, "no Hello")
 		case l.asked != never && l.live == never && l.closing == never && !c.disturbed(l.shard, l.dialled, end, "freeze", "blocked"):
 			late(l.asked, 30*time.Second, "no READY")
-		case l.closing != never && !c.disturbed(l.shard, l.dialled, end, "freeze", "hole", "stall", "blocked", "block"):
+		case l.closing != never && !c.disturbed(l.shard, l.dialled, end, "freeze", "hole", "stall", "blocked", "block") && !c.stalled(l, l.closing):
 			late(l.closing, 3*time.Second, "a close frame")
 		}
 	}

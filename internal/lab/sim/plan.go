@@ -77,7 +77,7 @@ var profiles = []profile{
 		"op9-first", "close-first", "no-ready", "no-resumed", "op9-resume", "close-resume", "forget", "two-hellos", "block", "burst", "panic",
 		"presences", "crash", "crash-supervisor", "restart-shard", "kill", "restart", "store-slow", "store-fails", "api-500", "api-429",
 		"guild-outage", "guild-gone", "lag", "resume-host"}},
-	{"world", []string{"guild-outage", "guild-outage", "guild-gone", "guild-gone", "lag", "lag", "drop", "drop", "op7", "event-burst", "forget", "resume-host"}},
+	{"world", []string{"guild-outage", "guild-outage", "guild-gone", "guild-gone", "lag", "lag", "drop", "drop", "op7", "forget", "resume-host"}},
 	{"fatal", []string{"drop", "op7", "burst", "fatal"}},
 }
 

@@ -74,8 +74,10 @@ func (sim *simulation) start() {
 	})
 	shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, at events.Meta) {
 		p.saw("messages too", events.TypeMessageCreate, strconv.Quote(e.ID.String()), at)
-		time.Sleep(time.Duration(sim.chance(int64(sim.plan.Slow)+1, "slow too", at.Session, at.Seq)))
-	}, shardmanager.WithQueue(4), shardmanager.WithName("messages too"))
+		if sim.plan.Slow > 0 && !sim.healed.Load() {
+			time.Sleep(time.Duration(sim.chance(int64(sim.plan.Slow), "slow too", at.Shard.Index, at.Session, at.Seq)))
+		}
+	}, shardmanager.WithQueue(ownQueue), shardmanager.WithName("messages too"))
 	shardmanager.On(m, func(_ context.Context, e *events.VoiceStateUpdate, at events.Meta) {
 		if e.ChannelID != nil {
 			p.saw("voices", events.TypeVoiceStateUpdate, strconv.Quote(e.ChannelID.String()), at)

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,12 @@ var (
 	least = flag.Int("sim.shrink", 100, "how many runs may be spent on a smaller plan for a seed that fails")
 	dump  = flag.Bool("sim.trace", false, "print the trace")
 )
+
+// TestMain lets garbage wait: a run makes much of it, and is over soon.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	m.Run()
+}
 
 // tally counts what the runs of a test were made of.
 type tally struct {

@@ -59,8 +59,10 @@ func run(t *testing.T, plan Plan) Trace {
 	sim := &simulation{
 		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), over: make(chan struct{}), asleep: make(chan struct{}, 1),
 		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int),
-		moods:  make(map[string]map[int]int),
-		nature: nature{make(map[events.Snowflake]bool), make(map[events.Snowflake][]events.Snowflake), make(map[events.Snowflake][]events.Snowflake)},
+		moods: make(map[string]map[int]int),
+		nature: nature{
+			make(map[events.Snowflake]bool), make(map[events.Snowflake]bool), make(map[events.Snowflake][]events.Snowflake), make(map[events.Snowflake][]events.Snowflake),
+		},
 	}
 	sim.net = newNetwork(plan, sim.record)
 	server, err := gatewaytest.Start(
