@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -106,13 +107,16 @@ func (q *Queue) write(ready []*waiter) {
 			delete(q.written, shard)
 		}
 	}
+	var out []int
 	for w := range q.out {
-		state.Written[w.shard] = now
+		out = append(out, w.shard)
 	}
 	q.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
-	defer cancel()
-	err := q.ledger.SaveLedger(ctx, state)
+	err := q.save(state, out, now)
+	if time.Since(now) > (q.spacing-IdentifyInterval)/2 && err == nil {
+		// The Identifies will be later than was written down: by as much as this write may take, at the most.
+		err = q.save(state, out, time.Now().Add(ledgerTimeout))
+	}
 	q.mu.Lock()
 	now = time.Now()
 	q.busy = false
@@ -127,4 +131,15 @@ func (q *Queue) write(ready []*waiter) {
 	for _, w := range ready {
 		w.granted(w.permit)
 	}
+}
+
+// save writes the state down, in which the shards that have permits identify at a time.
+func (q *Queue) save(state LedgerState, shards []int, at time.Time) error {
+	state.Written = maps.Clone(state.Written)
+	for _, shard := range shards {
+		state.Written[shard] = at
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
+	defer cancel()
+	return q.ledger.SaveLedger(ctx, state)
 }

@@ -118,7 +118,7 @@ func TestLedgerThatCannotBeWrittenGrantsNothing(t *testing.T) {
 func TestLedgerIsWrittenBeforeThePermit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &ledger{slowSave: time.Second}
+		l := &ledger{slowSave: 100 * time.Millisecond}
 		a := newAsker(queue(budget(100, 2), ratelimit.WithLedger(l)))
 		begin := time.Now()
 		a.keep = true
@@ -128,7 +128,7 @@ func TestLedgerIsWrittenBeforeThePermit(t *testing.T) {
 		if s.Remaining != 98 || len(s.Written) != 2 || !s.Written[0].Equal(begin) || !s.ResetAt.Equal(begin.Add(24*time.Hour)) {
 			t.Errorf("two are out: %+v", s)
 		}
-		if a.at[0] != time.Second || a.at[1] != time.Second {
+		if a.at[0] != l.slowSave || a.at[1] != l.slowSave {
 			t.Errorf("granted after %v, before it was written", a.at)
 		}
 		a.permit(t, 0).Used()
@@ -152,7 +152,7 @@ func TestLedgerIsWrittenBeforeThePermit(t *testing.T) {
 func TestLedgerIsCalledOnceAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &ledger{slowLoad: time.Second, slowSave: time.Second}
+		l := &ledger{slowLoad: time.Second, slowSave: 100 * time.Millisecond}
 		a := newAsker(queue(budget(100, 16), ratelimit.WithLedger(l)))
 		for shard := range 16 {
 			a.ask(shard)
@@ -168,11 +168,11 @@ func TestLedgerIsCalledOnceAtATime(t *testing.T) {
 func TestPermitThatIsCancelledWhileItIsWrittenDownGoesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &ledger{slowSave: time.Second}
+		l := &ledger{slowSave: 100 * time.Millisecond}
 		q := queue(budget(100, 1), ratelimit.WithLedger(l))
 		a := newAsker(q)
 		cancel := q.Enqueue(0, func(ratelimit.Permit) {})
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(l.slowSave / 2)
 		cancel()
 		a.ask(1)
 		same(t, "granted", a.answered(3*time.Second), 1)
@@ -245,4 +245,26 @@ func TestLedgerAfterTheResetCountsTheNewDay(t *testing.T) {
 			t.Errorf("tomorrow: %+v", s)
 		}
 	})
+}
+
+// TestIdentifyAfterASlowWriteIsRemembered: a process that ends right after an Identify whose permit took long to be written down, and the
+// next, keep an interval between their Identifies.
+func TestIdentifyAfterASlowWriteIsRemembered(t *testing.T) {
+	t.Parallel()
+	for _, slow := range []time.Duration{0, time.Millisecond, 40 * time.Millisecond, 500 * time.Millisecond, 3 * time.Second, 4900 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			l := &ledger{slowSave: slow}
+			first := newAsker(queue(budget(100, 1), ratelimit.WithLedger(l)))
+			first.ask(0)
+			for first.answered(time.Millisecond) == nil {
+			}
+			used := first.began.Add(first.at[0])
+			next := newAsker(queue(budget(100, 1), ratelimit.WithLedger(&ledger{state: l.state})))
+			next.ask(0)
+			same(t, "granted", next.answered(time.Minute), 0)
+			if apart := next.began.Add(next.at[0]).Sub(used); apart < ratelimit.IdentifyInterval || apart > 2*ratelimit.IdentifyInterval {
+				t.Errorf("with a write of %v the Identifies are %v apart", slow, apart)
+			}
+		})
+	}
 }

@@ -78,6 +78,7 @@ func (c *check) budget() {
 // seen begin, or loaded.
 type known struct {
 	session int
+	process int // in which it began or was resumed
 	at      time.Duration // since when it is established
 	tries   int           // connections since, that got to Hello
 	gone    bool          // the gateway has said that there is no such session any more
@@ -158,7 +159,7 @@ func (c *check) restarts() {
 			}
 		case r.Witness == Gateway && r.What == "received" && r.Op == events.OpIdentify:
 			before, inOrder := closed[r.Process-1]
-			if k := live[r.Shard]; inOrder && c.plan.Store && !identified[id] && !loaded[id] && settled[k.session] && !k.gone &&
+			if k := live[r.Shard]; inOrder && k.process == r.Process-1 && c.plan.Store && !identified[id] && !loaded[id] && settled[k.session] && !k.gone &&
 				k.at < before.At-time.Second && !c.disturbed(-1, 0, r.At, "store-slow", "store-fails") && !c.storeSick(before.At) {
 				c.fail("I-5 resume first", r.At, "shard %d identifies after a restart in order, session %d was not kept", r.Shard, k.session)
 			}
@@ -168,7 +169,7 @@ func (c *check) restarts() {
 			k.gone = true
 			live[r.Shard] = k
 		case r.Witness == Gateway && (r.What == "began" || r.What == "resumed"):
-			live[r.Shard] = known{session: r.Session, at: r.At}
+			live[r.Shard] = known{session: r.Session, process: r.Process, at: r.At}
 		case r.Witness == Gateway && r.What == "gone":
 			if k := live[r.Shard]; k.at < r.At {
 				k.gone = k.gone || !strings.Contains(r.Text, "live")
