@@ -78,7 +78,7 @@ func (c *check) budget() {
 // seen begin, or loaded.
 type known struct {
 	session int
-	process int // in which it began or was resumed
+	process int           // in which it began or was resumed
 	at      time.Duration // since when it is established
 	tries   int           // connections since, that got to Hello
 	gone    bool          // the gateway has said that there is no such session any more
