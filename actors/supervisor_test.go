@@ -112,6 +112,33 @@ func TestSupervisorThatIsRestartedResumesItsShards(t *testing.T) {
 	})
 }
 
+// TestStoppedShardStaysStoppedWhenTheSupervisorIsRestarted: what was asked for outlives the supervisor that was asked.
+func TestStoppedShardStaysStoppedWhenTheSupervisorIsRestarted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.Limiter = crashing{cfg.Limiter, func() {
+				if armed.CompareAndSwap(true, false) {
+					panic("a bug in the limiter")
+				}
+			}}
+		})
+		h.start(3)
+		h.ask(actors.StopShards{IDs: []int{1}})
+		pass(time.Second)
+		armed.Store(true)
+		h.gateway.Shard(0).Drop() // its new connection asks the limiter for a bucket: the supervisor crashes
+		pass(2 * time.Minute)
+		if armed.Load() {
+			t.Fatal("the supervisor did not crash")
+		}
+		stopped, _ := h.Shard(1)
+		if s := h.gateway.Stats(); stopped.State != session.Closed || h.Status().Ready() != 2 || s.Identifies != 3 || s.Resumes != 3 {
+			t.Errorf("the stopped shard is %v; ready %d, identifies %d, resumes %d, want Closed, 2, 3 and 3", stopped.State, h.Status().Ready(), s.Identifies, s.Resumes)
+		}
+	})
+}
+
 type crashing struct {
 	ratelimit.RateLimiter
 	maybe func()

@@ -184,6 +184,22 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 }
 
+// of is an event that this package does not know.
+type of struct {
+	Name string `json:"name"`
+}
+
+func (*of) EventType() events.Type { return "SOMETHING_NEW" }
+
+// TestEventOfSomebodyElsesTypeIsDecodedByEncodingJSON: a name that this package does not know may have a type of the caller's.
+func TestEventOfSomebodyElsesTypeIsDecodedByEncodingJSON(t *testing.T) {
+	t.Parallel()
+	var theirs of
+	if err := events.DecodeInto(&events.Raw{Type: "SOMETHING_NEW", Data: []byte(`{"name":"new"}`)}, &theirs); err != nil || theirs.Name != "new" {
+		t.Errorf("%+v, %v", theirs, err)
+	}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 func BenchmarkPeek(b *testing.B) {

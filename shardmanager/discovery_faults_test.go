@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -95,6 +97,42 @@ func TestBrokenDiscoveryIsAskedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDiscoveryErrorSaysWhatIsKnown: of a status, a time to wait and a cause, each is told that there is.
+func TestDiscoveryErrorSaysWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	until, cause := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), errors.New("no route")
+	for want, err := range map[string]*shardmanager.DiscoveryError{
+		"shardmanager: GET /gateway/bot":                                                   {},
+		"shardmanager: GET /gateway/bot: status 503":                                       {Status: 503},
+		"shardmanager: GET /gateway/bot: no route":                                         {Err: cause},
+		"shardmanager: GET /gateway/bot: status 429: ask again after 2026-11-01T12:00:00Z": {Status: 429, Until: until},
+	} {
+		if err.Error() != want {
+			t.Errorf("%q, want %q", err.Error(), want)
+		}
+	}
+}
+
+// TestAnswerOfDiscoveryThatBreaksOffIsNotTaken, even if what came of it can be read.
+func TestAnswerOfDiscoveryThatBreaksOffIsNotTaken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		g.OnDiscovery(func(w http.ResponseWriter) bool {
+			whole := answer(g, "shards", 3)
+			w.Header().Set("Content-Length", strconv.Itoa(len(whole)+1))
+			_, _ = w.Write(whole)
+			return true
+		})
+		m := newManager(t, g)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var failed *shardmanager.DiscoveryError
+		if err := m.Start(ctx); !errors.As(err, &failed) || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("Start: %v", err)
+		}
+	})
 }
 
 // TestRejectedTokenCostsOneQuestionAndNoDial: one question, no dial, and all who wait are told.

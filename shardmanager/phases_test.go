@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -222,4 +224,24 @@ func TestStartThatIsCutShort(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWaitReadySaysHowManyAreReadyWhenItsTimeIsUp.
+func TestWaitReadySaysHowManyAreReadyWhenItsTimeIsUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newManager(t, newGateway(t, gatewaytest.WithMaxConcurrency(1)), shardmanager.WithShards(4))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+		defer cancel()
+		err := m.WaitReady(ctx) // one of a key every 5 s
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "2 of 4 ready") {
+			t.Errorf("WaitReady: %v, want the deadline, and 2 of 4 ready", err)
+		}
+		start := time.Now()
+		if err := m.WaitReady(t.Context()); err != nil || time.Since(start) > 20*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
 }
