@@ -126,6 +126,12 @@ func TestUnknownShardsChangeNothing(t *testing.T) {
 			if _, ok := f.Shard(index); ok {
 				t.Errorf("there is a shard %d", index)
 			}
+			f.Drained(f.system, index)
+		}
+		f.Restore(session.Snapshot{Shard: events.ShardID{Index: 2, Total: 4}, SessionID: "session"}) // known, and not started
+		f.system.Root.Send(f.supervisor, actors.SendEvent{Shard: 2, Op: events.OpHeartbeat})         // nobody is to be told
+		if failed, ok := f.ask(actors.SendEvent{Shard: 2, Op: events.OpHeartbeat}).(*actors.SendFailed); !ok || !errors.Is(failed.Err, actors.ErrUnknownShard) {
+			t.Errorf("a send to a shard that was not started: %+v", failed)
 		}
 		pass(time.Hour)
 		if s := f.gateway.Stats(); s.Connections != 1 || f.Status().Ready() != 1 {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -140,6 +142,11 @@ func TestLatePresencesKeepTheConnectionsLimit(t *testing.T) {
 			p.ask(f.supervisor, actors.SendEvent{Op: events.OpPresenceUpdate, Data: presence(t)})
 			pass(100 * time.Millisecond)
 		}
+		q, deadline := f.probe(), time.Now().Add(3*time.Second) // what waits behind them is told in time that it waited in vain
+		q.ask(f.supervisor, actors.SendEvent{Op: events.OpVoiceStateUpdate, Data: leave(t), Deadline: deadline})
+		if e := sendError(t, expect[*actors.SendFailed](q, time.Minute).Err); e.Stage != actors.Queued || !time.Now().Equal(deadline) {
+			t.Errorf("%v after its deadline: %v", time.Since(deadline), e)
+		}
 		pass(2 * time.Minute)
 		for _, frame := range f.gateway.Frames(0) {
 			if frame.Op == events.OpPresenceUpdate && frame.At.Sub(last) < time.Minute {
@@ -273,6 +280,96 @@ func presence(t *testing.T) []byte {
 
 func leave(t *testing.T) []byte {
 	return data(t, events.UpdateVoiceState{GuildID: some().GuildID})
+}
+
+// TestLateWritesKeepTheirOrder: what was admitted behind a send that goes back, since it would have been written too early, goes back
+// as well, though its own time has come when the shard gets to it.
+func TestLateWritesKeepTheirOrder(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var busy, before atomic.Int64
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.Identify.Intents |= events.IntentGuildVoiceStates
+			cfg.ShardProps = func(int) []actor.PropsOption {
+				return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+					return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+						if fmt.Sprintf("%T", envelope.Message) == "actors.admitted" && before.Add(-1) == 0 {
+							time.Sleep(time.Duration(busy.Load()))
+						}
+						next(ctx, envelope)
+					}
+				})}
+			}
+		})
+		f.start(1)
+		move := func(guild events.Snowflake) {
+			f.system.Root.Send(f.supervisor, actors.SendEvent{Op: events.OpVoiceStateUpdate, Data: data(t, events.UpdateVoiceState{GuildID: guild})})
+		}
+		busy.Store(int64(30 * time.Second))
+		before.Store(1)
+		for range ratelimit.ConnectionLimit - ratelimit.Reserve(41250*time.Millisecond) {
+			move(1)
+		}
+		pass(61*time.Second + 500*time.Millisecond) // there are permits again, and it is too early to write
+		before.Store(2)
+		for guild := range events.Snowflake(3) {
+			move(guild + 2)
+		}
+		pass(3 * time.Minute)
+		var order []string
+		for _, frame := range f.gateway.Frames(0) {
+			if frame.Op == events.OpVoiceStateUpdate {
+				var sent struct {
+					GuildID string `json:"guild_id"`
+				}
+				if err := json.Unmarshal(frame.Data, &sent); err != nil {
+					t.Fatal(err)
+				}
+				order = append(order, sent.GuildID)
+			}
+		}
+		if got := order[len(order)-3:]; !slices.Equal(got, []string{"2", "3", "4"}) {
+			t.Errorf("they were written in the order %v", got)
+		}
+		f.gateway.RequireNoViolations(t)
+	})
+}
+
+// stubborn is a connection whose writes fail, if it is told to.
+type stubborn struct {
+	net.Conn
+	fails *atomic.Bool
+}
+
+func (c stubborn) Write(p []byte) (int, error) {
+	if c.fails.Load() {
+		return 0, errors.New("no buffer space available")
+	}
+	return c.Conn.Write(p)
+}
+
+// TestSendWhoseWriteFailsIsToldAsWritten at once, if nothing will answer it: whether the gateway has seen it is not known.
+func TestSendWhoseWriteFailsIsToldAsWritten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var fails atomic.Bool
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			dial := cfg.NetDial
+			cfg.NetDial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := dial(ctx, network, addr)
+				return stubborn{conn, &fails}, err
+			}
+		})
+		f.start(1)
+		p := f.probe()
+		fails.Store(true)
+		p.ask(f.supervisor, actors.SendEvent{Op: events.OpPresenceUpdate, Data: presence(t)})
+		if e := sendError(t, expect[*actors.SendFailed](p, time.Second).Err); e.Stage != actors.Written || !errors.Is(e, session.ErrConnectionLost) {
+			t.Errorf("it is told %v: %v", e.Stage, e)
+		}
+		fails.Store(false)
+		pass(time.Minute)
+		p.ask(f.supervisor, actors.SendEvent{Op: events.OpPresenceUpdate, Data: presence(t)})
+		expect[*actors.EventSent](p, time.Second)
+	})
 }
 
 // TestEveryDeadlineIsKept: of several sends that wait, each ends at its own, whether or not others wait without one.

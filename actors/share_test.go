@@ -68,6 +68,24 @@ func TestSharersWhoLeaveMakeRoom(t *testing.T) {
 	})
 }
 
+// TestSharersAreToldOnce: each at its deadline, and not again when others are.
+func TestSharersAreToldOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := sharing(t)
+		p, began := f.probe(), time.Now()
+		for id := range uint64(3) {
+			p.ask(f.supervisor, actors.SendEvent{ID: id, Op: events.OpRequestGuildMembers, Data: data(t, everyone()), Deadline: began.Add(time.Duration(id+1) * time.Second)})
+		}
+		for id := range uint64(3) {
+			failed := expect[*actors.SendFailed](p, time.Minute)
+			if due := began.Add(time.Duration(id+1) * time.Second); failed.ID != id || !time.Now().Equal(due) {
+				t.Errorf("%d is told %v after %d's deadline: %v", failed.ID, time.Since(due), id, failed.Err)
+			}
+		}
+		p.expectNone(2 * time.Minute)
+	})
+}
+
 // TestSharersEndWithTheirSupervisor: nobody waits for ever, and what was written is told as written; what would have been asked for
 // next was not.
 func TestSharersEndWithTheirSupervisor(t *testing.T) {

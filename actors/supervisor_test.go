@@ -139,6 +139,34 @@ func TestStoppedShardStaysStoppedWhenTheSupervisorIsRestarted(t *testing.T) {
 	})
 }
 
+// TestQuarantineOutlivesTheSupervisor: what keeps crashing is not started because somebody else crashed.
+func TestQuarantineOutlivesTheSupervisor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.Limiter = crashing{cfg.Limiter, func() {
+				if armed.CompareAndSwap(true, false) {
+					panic("a bug in the limiter")
+				}
+			}}
+		})
+		h.start(2)
+		for range 5 {
+			h.system.Root.Send(h.supervisor, actors.CrashShard{Shard: 1})
+			pass(20 * time.Second)
+		}
+		if shard, _ := h.Shard(1); !shard.Quarantined {
+			t.Fatalf("after five crashes the shard is %v", shard.State)
+		}
+		armed.Store(true)
+		h.gateway.Shard(0).Drop() // its new connection asks the limiter for a bucket: the supervisor crashes
+		pass(2 * time.Minute)
+		if shard, _ := h.Shard(1); armed.Load() || shard.State != session.Closed || h.Status().Ready() != 1 {
+			t.Errorf("the supervisor has not crashed: %v; the shard is %v; %d are ready, want 1", armed.Load(), shard.State, h.Status().Ready())
+		}
+	})
+}
+
 type crashing struct {
 	ratelimit.RateLimiter
 	maybe func()

@@ -308,6 +308,21 @@ func TestIntentsFromHandlers(t *testing.T) {
 	})
 }
 
+// TestIntentsFromHandlersAreNotPrivilegedUnlessNothingElseFeeds: a privileged one that the bot does not have would end it (4014).
+func TestIntentsFromHandlersAreNotPrivilegedUnlessNothingElseFeeds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1))
+		m := newManager(t, g, shardmanager.WithIntents(0), shardmanager.WithIntentsFromHandlers())
+		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, shardmanager.WithTypes("THREAD_MEMBERS_UPDATE"))
+		start(t, m)
+		for _, f := range g.Frames(0) {
+			if f.Op == events.OpIdentify && !jsonHas(t, f.Data, "intents", fmt.Sprint(int64(events.IntentGuilds))) {
+				t.Errorf("Identify: %s", f.Data)
+			}
+		}
+	})
+}
+
 func TestHandlerThatNoIntentFeeds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newManager(t, newGateway(t), shardmanager.WithIntents(events.IntentGuilds))

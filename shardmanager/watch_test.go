@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -132,4 +133,27 @@ func TestWatchEndsWithTheManager(t *testing.T) {
 			t.Errorf("%v", states)
 		}
 	})
+}
+
+// TestWatcherMayLeaveAsTheManagerEnds: who leaves the loop is not called again, whatever still waits.
+func TestWatcherMayLeaveAsTheManagerEnds(t *testing.T) {
+	for range 20 { // the end and the changes before it may be seen in either order
+		t.Run("", func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newManager(t, newGateway(t, gatewaytest.WithShards(2)))
+				changes := m.Watch(t.Context())
+				start(t, m)
+				closed := false
+				for range changes {
+					if closed {
+						break
+					}
+					if m.Status().Ready() == 2 {
+						closeNow(t, m)
+						closed = true
+					}
+				}
+			})
+		})
+	}
 }

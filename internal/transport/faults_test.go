@@ -197,3 +197,40 @@ func TestTextOnACompressedStreamIsNotRead(t *testing.T) {
 		}
 	}
 }
+
+// TestMoreThanOneMessageInAFrameIsAnError: the gateway sends one in each, and the rest would come too late.
+func TestMoreThanOneMessageInAFrameIsAnError(t *testing.T) {
+	t.Parallel()
+	var buffer bytes.Buffer
+	stored, err := zlib.NewWriterLevel(&buffer, zlib.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, payload := range []string{`{"op":11}`, `{"d":"` + strings.Repeat("x", 8<<10) + `"}`} {
+		_, _ = stored.Write([]byte(payload))
+		_ = stored.Flush()
+	}
+	if got, err := transport.NewInflater(events.CompressionZlib, 1<<20)(buffer.Bytes()); err == nil {
+		t.Errorf("%.20q was read", got)
+	}
+}
+
+// TestCloseOfThePeerIsNotEchoed: 1000 or 1001 from this side would end the session.
+func TestCloseOfThePeerIsNotEchoed(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{1000, 1001, 4000} {
+		seen := make(chan error, 1)
+		c := dial(t, peer(t, func(ws *websocket.Conn, _ *http.Request) {
+			_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(time.Second))
+			_, _, err := ws.ReadMessage()
+			seen <- err
+		}), transport.Config{Compression: events.CompressionNone})
+		if _, err := c.Read(); err == nil {
+			t.Fatal("a payload came")
+		}
+		c.Close(events.CloseNone, "")
+		if err := <-seen; websocket.IsCloseError(err, 1000, 1001, 4000) {
+			t.Errorf("after a close with %d the peer saw %v", code, err)
+		}
+	}
+}

@@ -341,6 +341,11 @@ func TestReadErrors(t *testing.T) {
 			func(err error) bool { return errors.Is(err, transport.ErrMessageTooLarge) }},
 		{"zlib broken", transport.Config{Compression: events.CompressionZlib}, flip(events.CompressionZlib), func(err error) bool { return err != nil }},
 		{"zstd broken", transport.Config{Compression: events.CompressionZstd}, flip(events.CompressionZstd), func(err error) bool { return err != nil }},
+		{"zlib without a header", transport.Config{Compression: events.CompressionZlib}, func(ws *websocket.Conn, _ *http.Request) {
+			_ = ws.WriteMessage(websocket.BinaryMessage, []byte("no zlib at all\x00\x00\xff\xff"))
+			_ = ws.WriteMessage(websocket.BinaryMessage, encoders()[events.CompressionZlib](`{"op":11}`))
+			_, _, _ = ws.ReadMessage()
+		}, func(err error) bool { return err != nil }},
 		{"zlib without an object", transport.Config{Compression: events.CompressionZlib}, func(ws *websocket.Conn, _ *http.Request) {
 			_ = ws.WriteMessage(websocket.BinaryMessage, encoders()[events.CompressionZlib](`"text"`))
 			_, _, _ = ws.ReadMessage()
