@@ -30,7 +30,7 @@ type request struct {
 const (
 	waiting int32 = iota
 	claimed
-	ended
+	finished
 )
 
 // result is what a Go caller waits for.
@@ -51,18 +51,18 @@ func (r *request) stage() Stage {
 }
 
 // over reports whether the request has ended.
-func (r *request) over() bool { return r.state.Load() == ended } //seam:withdrawn-send-over
+func (r *request) over() bool { return r.state.Load() == finished } //seam:withdrawn-send-over
 
 // cancel ends the request on behalf of its caller. It reports whether it was written, and
 // whether this call ended it.
 func (r *request) cancel() (written, won bool) {
-	before := r.state.Swap(ended)
-	return before == claimed, before != ended
+	before := r.state.Swap(finished)
+	return before == claimed, before != finished
 }
 
 // finish ends the request with its answer.
 func (r *request) finish(answer events.Answer) {
-	if r.state.Swap(ended) == ended {
+	if r.state.Swap(finished) == finished {
 		return
 	}
 	if r.done != nil {
@@ -78,7 +78,7 @@ func (r *request) finish(answer events.Answer) {
 
 // fail ends the request with an error; answer is what came before it.
 func (r *request) fail(stage Stage, err error, answer events.Answer) {
-	if r.state.Swap(ended) == ended {
+	if r.state.Swap(finished) == finished {
 		return
 	}
 	failure := &SendError{Shard: r.Shard, Op: r.Op, Stage: stage, Err: err}

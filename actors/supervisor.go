@@ -22,7 +22,7 @@ type supervisor struct {
 	full    map[events.Snowflake]time.Time // guild → when its whole member list may be asked for again
 	shared  map[shareKey]*shared
 	carried map[uint64]*shared // by the id of the request that the supervisor makes
-	plans   plans
+	wakeups wakeups
 	timer   *time.Timer // one, for the earliest of them
 	armed   time.Time
 }
@@ -156,29 +156,29 @@ func (s *supervisor) drain(ctx actor.Context, c *child) {
 	s.fleet.record(c.index).waits.Store(int64(c.admission.depth()))
 	if wake := c.admission.wake; !wake.Equal(c.planned) {
 		if c.planned = wake; !wake.IsZero() {
-			heap.Push(&s.plans, plan{wake, c.index})
+			heap.Push(&s.wakeups, wakeup{wake, c.index})
 		}
 	}
 	s.arm(ctx, c.planned)
 }
 
-// plan is when a shard's admission is to be looked at, unless it was planned anew since.
-type plan struct {
+// wakeup is when a shard's admission is to be looked at, unless that has changed since.
+type wakeup struct {
 	at    time.Time
 	shard int
 }
 
-type plans []plan
+type wakeups []wakeup
 
-func (p plans) Len() int { return len(p) }
-func (p plans) Less(i, j int) bool {
-	return cmp.Or(p[i].at.Compare(p[j].at), cmp.Compare(p[i].shard, p[j].shard)) < 0
+func (w wakeups) Len() int { return len(w) }
+func (w wakeups) Less(i, j int) bool {
+	return cmp.Or(w[i].at.Compare(w[j].at), cmp.Compare(w[i].shard, w[j].shard)) < 0
 }
-func (p plans) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
-func (p *plans) Push(v any)   { *p = append(*p, v.(plan)) }
-func (p *plans) Pop() any {
-	last := (*p)[len(*p)-1]
-	*p = (*p)[:len(*p)-1]
+func (w wakeups) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
+func (w *wakeups) Push(v any)   { *w = append(*w, v.(wakeup)) }
+func (w *wakeups) Pop() any {
+	last := (*w)[len(*w)-1]
+	*w = (*w)[:len(*w)-1]
 	return last
 }
 
@@ -222,15 +222,15 @@ func (s *supervisor) arm(ctx actor.Context, at time.Time) {
 // admitDue looks at the shards whose time has come.
 func (s *supervisor) admitDue(ctx actor.Context) {
 	now := time.Now()
-	for len(s.plans) > 0 && !now.Before(s.plans[0].at) {
-		p := heap.Pop(&s.plans).(plan)
-		if c := s.shards[p.shard]; c != nil && c.planned.Equal(p.at) {
+	for len(s.wakeups) > 0 && !now.Before(s.wakeups[0].at) {
+		due := heap.Pop(&s.wakeups).(wakeup)
+		if c := s.shards[due.shard]; c != nil && c.planned.Equal(due.at) {
 			c.planned = time.Time{}
 			s.drain(ctx, c)
 		}
 	}
-	if len(s.plans) > 0 {
-		s.arm(ctx, s.plans[0].at)
+	if len(s.wakeups) > 0 {
+		s.arm(ctx, s.wakeups[0].at)
 	}
 	s.expireShared(ctx, now)
 }

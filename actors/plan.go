@@ -1,0 +1,197 @@
+package actors
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Key names a shard that runs, or should run. Two generations may have the same ShardID: when a fleet
+// is resharded to the same total, with other intents.
+type Key struct {
+	Generation uint64
+	Shard      events.ShardID
+}
+
+// String is the shard, and the generation unless it is 0: "3/16", "3/16#2".
+func (k Key) String() string {
+	if k.Generation == 0 {
+		return k.Shard.String()
+	}
+	return fmt.Sprintf("%v#%d", k.Shard, k.Generation)
+}
+
+func compareKeys(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Shard.Total, b.Shard.Total), cmp.Compare(a.Shard.Index, b.Shard.Index))
+}
+
+// Mode is what a shard should do.
+type Mode int
+
+// The modes.
+const (
+	Run   Mode = iota // be connected
+	Pause             // not be connected for now; the session is kept, and send events are refused
+	Drain             // take no more send events, and stop when those under way have ended
+	Stop              // not be connected
+)
+
+var modeNames = [...]string{"run", "pause", "drain", "stop"}
+
+// String is the mode in a word.
+func (m Mode) String() string { return name(modeNames[:], int(m)) }
+
+// Role is what a shard's events are for.
+type Role int
+
+// The roles.
+const (
+	Serving  Role = iota // its events are delivered, and it is sent what concerns its guilds
+	Warming              // its events are held back: another shard serves its guilds still
+	Retiring             // its events are held back: another shard serves its guilds already
+)
+
+var roleNames = [...]string{"serving", "warming", "retiring"}
+
+// String is the role in a word.
+func (r Role) String() string { return name(roleNames[:], int(r)) }
+
+func name(names []string, i int) string {
+	if i < 0 || i >= len(names) {
+		return fmt.Sprint(i)
+	}
+	return names[i]
+}
+
+// Want is what should become of one shard. The zero value runs it, and has it serve.
+type Want struct {
+	Mode     Mode
+	Role     Role
+	Restarts uint64           // counts the restarts asked for: one more means one more
+	Fence    uint64           // of a lease or a store, which never goes back; 0: there is none
+	Code     events.CloseCode // Stop: what the gateway is told; zero: what keeps the session
+}
+
+// serves reports whether its guilds are the shard's.
+func (w Want) serves() bool { return w.Mode != Stop && w.Role == Serving }
+
+// Plan is what should run: a value. Whoever changes it names the version that the change was made from.
+type Plan struct {
+	Version uint64 // counts the changes
+	Wants   map[Key]Want
+}
+
+// PlanError says why a plan is refused. Nothing of it was taken.
+type PlanError struct {
+	Key     Key
+	Problem string
+}
+
+// Error names the shard and the problem.
+func (e *PlanError) Error() string {
+	return fmt.Sprintf("actors: plan: shard %v: %s", e.Key, e.Problem)
+}
+
+// StalePlanError refuses a change of a plan that has changed meanwhile.
+type StalePlanError struct{ From, Version uint64 }
+
+// Error tells both versions, and what to do.
+func (e *StalePlanError) Error() string {
+	return fmt.Sprintf("actors: the change was made from version %d of the plan, which is %d now: ask for the plan (GetPlan) and decide anew", e.From, e.Version)
+}
+
+// plan keeps a Plan, so that a change costs what it touches.
+type plan struct {
+	version uint64
+	wants   map[Key]Want
+	servers servers // by the wants
+}
+
+func newPlan() *plan { return &plan{wants: make(map[Key]Want), servers: make(servers)} }
+
+// copy is the plan as a value.
+func (p *plan) copy() Plan { return Plan{p.version, maps.Clone(p.wants)} }
+
+// change takes wants in, and forgets those to remove: all of it, or, with an error, nothing. It returns the keys that it
+// touches, in order, and those of them that are new.
+func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err error) {
+	keys = slices.Collect(maps.Keys(wants))
+	for _, key := range remove {
+		if _, both := wants[key]; both {
+			return nil, nil, &PlanError{key, "it is to be changed and to be removed: choose one"}
+		}
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, compareKeys)
+	keys = slices.Compact(keys)
+	for _, key := range keys {
+		if want, changed := wants[key]; changed {
+			if err := p.check(key, want); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	for _, key := range keys {
+		p.servers.remove(key)
+	}
+	for _, key := range keys {
+		if want, changed := wants[key]; !changed || !want.serves() {
+			continue
+		}
+		if other, conflict := p.servers.overlap(key.Shard); conflict {
+			p.restore(keys)
+			return nil, nil, &PlanError{key, fmt.Sprintf("it would serve guilds that shard %v serves: retire or stop that one in the same change", other)}
+		}
+		p.servers.add(key)
+	}
+	for _, key := range keys {
+		want, changed := wants[key]
+		if !changed {
+			delete(p.wants, key)
+			continue
+		}
+		if _, known := p.wants[key]; !known {
+			added = append(added, key)
+		}
+		p.wants[key] = want
+	}
+	p.version++
+	return keys, added, nil
+}
+
+// restore notes who serves by the wants that stand.
+func (p *plan) restore(keys []Key) {
+	for _, key := range keys {
+		p.servers.remove(key)
+	}
+	for _, key := range keys {
+		if want, known := p.wants[key]; known && want.serves() {
+			p.servers.add(key)
+		}
+	}
+}
+
+// check looks at one want, beside what was wanted of the shard before.
+func (p *plan) check(key Key, want Want) error {
+	before, known := p.wants[key]
+	switch {
+	case key.Shard.Total < 1:
+		return &PlanError{key, fmt.Sprintf("a total of %d: at least one shard is needed", key.Shard.Total)}
+	case !key.Shard.Valid():
+		return &PlanError{key, "the index is not below the total"}
+	case want.Mode < Run || want.Mode > Stop:
+		return &PlanError{key, fmt.Sprintf("there is no mode %d", want.Mode)}
+	case want.Role < Serving || want.Role > Retiring:
+		return &PlanError{key, fmt.Sprintf("there is no role %d", want.Role)}
+	case want.Code != events.CloseNone && want.Mode != Stop:
+		return &PlanError{key, fmt.Sprintf("the code %d is of no use: only Stop has one", want.Code)}
+	case known && want.Fence < before.Fence:
+		return &PlanError{key, fmt.Sprintf("the fence %d is behind %d: somebody else has had the shard since", want.Fence, before.Fence)}
+	case known && want.Restarts < before.Restarts:
+		return &PlanError{key, fmt.Sprintf("%d restarts asked for, after %d: the count does not go back", want.Restarts, before.Restarts)}
+	}
+	return nil
+}

@@ -1,0 +1,366 @@
+package actors
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// TestReconcileReachesThePlan: in a world that moves by itself (messages that are late, actors that crash, that others stop, and
+// whose sessions end, supervisors that lose hints and what they were told) the plan is reached, nothing is done twice, and when all is as it
+// should be there is nothing to do. go test ./actors -run Reconcile -rapid.checks 100000 runs it often.
+func TestReconcileReachesThePlan(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{t: t, plan: newPlan(), lives: newLives(), actors: make(map[Key]*mock), quarantined: make(map[Key]bool)}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			w.step()
+		}
+		w.calm()
+	})
+}
+
+// world is a supervisor's books and the actors of its shards, between which messages take their time.
+type world struct {
+	t           *rapid.T
+	plan        *plan
+	lives       *lives
+	actors      map[Key]*mock
+	inbox       []fact // of the supervisor
+	ends        []fact // those that overtake the others: the library's own
+	resting     []Key
+	quarantined map[Key]bool // ended for good, and not restarted since
+}
+
+// mock is the actor of one shard.
+type mock struct {
+	number   uint64
+	inbox    []order
+	role     Role
+	drains   bool
+	stopping bool
+	restarts uint64
+}
+
+// order is what an actor is told, and which turn it is.
+type order struct {
+	action
+	turn uint64
+}
+
+// fact is what the supervisor is told, by an actor or of its end.
+type fact struct {
+	key    Key
+	number uint64 // of the actor
+	what   string
+	n      uint64 // restarts, or the turn
+}
+
+func (w *world) keys() []Key {
+	keys := make(map[Key]bool)
+	for key := range w.plan.wants {
+		keys[key] = true
+	}
+	for key := range w.lives.of {
+		keys[key] = true
+	}
+	return slices.SortedFunc(maps.Keys(keys), compareKeys)
+}
+
+func (w *world) alive() []Key { return slices.SortedFunc(maps.Keys(w.actors), compareKeys) }
+
+func (w *world) step() {
+	alive := w.alive()
+	some := func(keys []Key) Key { return rapid.SampledFrom(keys).Draw(w.t, "which") }
+	switch rapid.IntRange(0, 11).Draw(w.t, "step") {
+	case 0, 1, 2:
+		w.change()
+	case 3: // a slow tick
+		w.reconcile(w.keys())
+	case 4, 5, 6:
+		if len(w.inbox)+len(w.ends) > 0 {
+			w.hear()
+		}
+	case 7, 8:
+		if len(alive) > 0 {
+			w.act(some(alive))
+		}
+	case 9: // it crashes, or its session ends, or both together with a supervisor that forgets what it was about to do
+		if len(alive) > 0 {
+			key, what := some(alive), rapid.SampledFrom([]string{"crashed", "failed"}).Draw(w.t, "end")
+			w.die(key, what)
+		}
+	case 10: // somebody else stops it
+		if len(alive) > 0 {
+			w.die(some(alive), "")
+		}
+	case 11:
+		if len(w.resting) > 0 {
+			w.rest()
+		}
+	}
+}
+
+func (w *world) change() {
+	wants, remove := make(map[Key]Want), []Key(nil)
+	for range rapid.IntRange(1, 3).Draw(w.t, "touched") {
+		total := rapid.SampledFrom([]int{2, 2, 2, 3, 4}).Draw(w.t, "total")
+		key := Key{uint64(rapid.IntRange(0, 1).Draw(w.t, "generation")), events.ShardID{Index: rapid.IntRange(0, total-1).Draw(w.t, "index"), Total: total}}
+		if rapid.IntRange(0, 5).Draw(w.t, "remove") == 0 {
+			remove = append(remove, key)
+			continue
+		}
+		wants[key] = Want{
+			Mode:     rapid.SampledFrom([]Mode{Run, Run, Run, Pause, Drain, Stop}).Draw(w.t, "mode"),
+			Role:     rapid.SampledFrom([]Role{Serving, Serving, Warming, Retiring}).Draw(w.t, "role"),
+			Restarts: w.plan.wants[key].Restarts + uint64(rapid.IntRange(0, 1).Draw(w.t, "restarts")),
+		}
+	}
+	before := maps.Clone(w.plan.wants)
+	keys, added, err := w.plan.change(wants, remove)
+	if err != nil {
+		if !maps.Equal(before, w.plan.wants) {
+			w.t.Fatalf("refused with %v, and changed", err)
+		}
+		return
+	}
+	for _, key := range added {
+		delete(w.quarantined, key)
+		w.lives.anew(key)
+	}
+	w.t.Logf("want %v, remove %v", wants, remove)
+	for key, want := range wants {
+		if want.Restarts > before[key].Restarts {
+			delete(w.quarantined, key)
+		}
+	}
+	w.fair(w.plan.servers, func(yield func(Key) bool) {
+		for key, want := range w.plan.wants {
+			if want.serves() && !yield(key) {
+				return
+			}
+		}
+	})
+	if rapid.Bool().Draw(w.t, "hint") { // or it is lost with the supervisor
+		w.reconcile(keys)
+	}
+}
+
+// fair counts by brute force that no guild has two who serve it.
+func (w *world) fair(noted servers, all func(func(Key) bool)) {
+	var count int
+	owner := make(map[int]Key) // of guild numbers below 2·3·4
+	all(func(key Key) bool {
+		count++
+		for guild := key.Shard.Index; guild < 24; guild += key.Shard.Total {
+			if other, taken := owner[guild]; taken {
+				w.t.Fatalf("%v and %v serve guild %d", other, key, guild)
+			}
+			owner[guild] = key
+		}
+		return true
+	})
+	if noted == nil {
+		return
+	}
+	for _, of := range noted {
+		count -= len(of)
+	}
+	if count != 0 {
+		w.t.Fatalf("%d more serve than are noted: %v", count, noted)
+	}
+}
+
+func (w *world) reconcile(keys []Key) {
+	for _, a := range reconcile(w.plan, w.lives, keys) {
+		w.carryOut(a)
+	}
+}
+
+func (w *world) carryOut(a action) {
+	m, want := w.actors[a.key], w.plan.wants[a.key]
+	w.t.Logf("do %v", a)
+	w.lives.told(a)
+	of := w.lives.of[a.key]
+	switch {
+	case a.do == spawn && m != nil:
+		w.t.Fatalf("%v: there is one already", a)
+	case a.do == spawn && (want.Mode != Run || w.quarantined[a.key]):
+		w.t.Fatalf("%v: nobody wants it: %+v, ended for good: %v", a, want, w.quarantined[a.key])
+	case a.do == spawn:
+		w.actors[a.key] = &mock{number: of.number, role: a.role, restarts: a.restarts}
+		w.tell(a.key, "began", 0)
+		w.served()
+	case a.do == forget && m != nil:
+		w.t.Fatalf("%v: it lives", a)
+	case a.do == forget:
+	case m != nil: // or it has died meanwhile, and what it is told is lost
+		if last := len(m.inbox) - 1; last >= 0 && m.inbox[last].action == a {
+			w.t.Fatalf("%v is told twice", a)
+		}
+		m.inbox = append(m.inbox, order{a, of.turns})
+	}
+}
+
+// tell has an actor tell the supervisor.
+func (w *world) tell(key Key, what string, n uint64) {
+	w.inbox = append(w.inbox, fact{key, w.actors[key].number, what, n})
+}
+
+// served holds what the actors do to the rule that two never serve one guild.
+func (w *world) served() {
+	w.fair(nil, func(yield func(Key) bool) {
+		for key, m := range w.actors {
+			if m.role == Serving && !yield(key) {
+				return
+			}
+		}
+	})
+}
+
+// act has an actor take one message.
+func (w *world) act(key Key) {
+	m := w.actors[key]
+	if len(m.inbox) == 0 || m.stopping {
+		if m.stopping || m.drains {
+			if !m.stopping {
+				w.tell(key, "drained", 0)
+			}
+			w.die(key, "")
+		}
+		return
+	}
+	a := m.inbox[0]
+	m.inbox = m.inbox[1:]
+	switch a.do {
+	case stop:
+		m.stopping = true
+	case drain:
+		m.drains = true
+	case admit:
+		m.drains = false
+	case restart:
+		if a.restarts <= m.restarts {
+			w.t.Fatalf("%v, after %d", a, m.restarts)
+		}
+		m.restarts, m.drains = a.restarts, false
+		w.tell(key, "restarted", a.restarts)
+	case assign:
+		if m.role = a.role; m.role == Serving {
+			w.served()
+		}
+		w.tell(key, "took", a.turn)
+	}
+}
+
+func (w *world) die(key Key, what string) {
+	if what != "" {
+		w.tell(key, what, 0)
+	}
+	w.ends = append(w.ends, fact{key: key, number: w.actors[key].number, what: "gone"})
+	delete(w.actors, key)
+}
+
+// hear has the supervisor take one message.
+func (w *world) hear() {
+	from := &w.inbox
+	if len(w.inbox) == 0 || len(w.ends) > 0 && rapid.Bool().Draw(w.t, "overtakes") {
+		from = &w.ends
+	}
+	f := (*from)[0]
+	*from = (*from)[1:]
+	w.t.Logf("hear %+v", f)
+	if !w.lives.current(f.key, f.number) {
+		return
+	}
+	ceased := false
+	switch f.what {
+	case "began":
+		w.lives.began(f.key)
+	case "restarted":
+		w.lives.restarted(f.key, f.n)
+	case "took":
+		ceased = w.lives.took(f.key, f.n)
+	case "drained":
+		w.lives.closed(f.key, false)
+	case "crashed":
+		w.lives.closed(f.key, false)
+		w.lives.rest(f.key)
+		w.resting = append(w.resting, f.key)
+	case "failed":
+		if of := w.lives.of[f.key]; (of.alive() || of.resting) && of.restarts >= w.plan.wants[f.key].Restarts {
+			w.quarantined[f.key] = true
+		}
+		w.lives.closed(f.key, true)
+	case "gone":
+		var unwanted bool
+		if unwanted, ceased = w.lives.gone(f.key); unwanted {
+			w.resting = append(w.resting, f.key)
+		}
+	}
+	w.reconcile([]Key{f.key})
+	if ceased {
+		w.reconcile(w.keys())
+	}
+}
+
+func (w *world) rest() {
+	key := w.resting[0]
+	w.resting = w.resting[1:]
+	w.lives.rested(key)
+	w.reconcile([]Key{key})
+}
+
+// calm lets all that is under way come to its end, with a tick now and then, and looks at what has become of it.
+func (w *world) calm() {
+	for round := 0; ; round++ {
+		for len(w.inbox)+len(w.ends) > 0 {
+			w.hear()
+		}
+		for len(w.resting) > 0 {
+			w.rest()
+		}
+		moved := false
+		for _, key := range w.alive() {
+			if m := w.actors[key]; len(m.inbox) > 0 || m.stopping || m.drains {
+				w.act(key)
+				moved = true
+			}
+		}
+		if moved || len(w.inbox)+len(w.ends) > 0 {
+			continue
+		}
+		if actions := reconcile(w.plan, w.lives, w.keys()); len(actions) == 0 {
+			break
+		} else if round > 100 {
+			w.t.Fatalf("it does not come to rest: %v", actions)
+		}
+		w.reconcile(w.keys())
+	}
+	for key, want := range w.plan.wants {
+		m := w.actors[key]
+		switch {
+		case want.Mode != Run && m != nil:
+			w.t.Errorf("%v runs, wanted %+v", key, want)
+		case want.Mode == Run && m == nil && !w.quarantined[key]:
+			w.t.Errorf("%v does not run: %v", key, fmt.Sprintf("%+v", w.lives.of[key]))
+		case want.Mode == Run && m != nil && (m.role != want.Role || m.restarts < want.Restarts || m.drains):
+			w.t.Errorf("%v is %+v, wanted %+v", key, m, want)
+		}
+	}
+	for key := range w.actors {
+		if _, wanted := w.plan.wants[key]; !wanted {
+			w.t.Errorf("%v runs, and the plan does not name it", key)
+		}
+	}
+	for key := range w.lives.of {
+		if _, wanted := w.plan.wants[key]; !wanted {
+			w.t.Errorf("%v is not forgotten", key)
+		}
+	}
+}
