@@ -144,11 +144,11 @@ func TestWatcherMayLeaveAsTheManagerEnds(t *testing.T) {
 				changes := m.Watch(t.Context())
 				start(t, m)
 				closed := false
-				for range changes {
-					if closed {
+				for c := range changes {
+					if c.To == session.Closed {
 						break
 					}
-					if m.Status().Ready() == 2 {
+					if !closed && m.Status().Ready() == 2 {
 						closeNow(t, m)
 						closed = true
 					}
