@@ -63,15 +63,19 @@ func (r *Raw) EventType() Type { return r.Type }
 
 // Meta says where a receive event came from.
 type Meta struct {
-	Shard    ShardID
-	Session  uint64    // tells one session of the shard from the next; it is not the session id
-	Seq      int64     // the event's sequence within the session
-	Received time.Time // when the last byte was read
+	Shard      ShardID
+	Generation uint64    // of the shard: see ShardKey
+	Session    uint64    // tells one session of the shard from the next; it is not the session id
+	Seq        int64     // the event's sequence within the session
+	Received   time.Time // when the last byte was read
 	// Replayed: sent again by a Resume, so it happened while the shard was not connected.
 	Replayed bool
 	// Redelivered: it may have been delivered before, by a process that ended before it could say.
 	Redelivered bool
 }
+
+// Key is the shard's.
+func (m Meta) Key() ShardKey { return ShardKey{m.Generation, m.Shard} }
 
 // Event is any receive event, always as a pointer.
 type Event interface{ EventType() Type }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -18,6 +19,26 @@ func (s ShardID) Valid() bool { return s.Index >= 0 && s.Index < s.Total }
 
 // String is the index and the total, such as "3/16".
 func (s ShardID) String() string { return strconv.Itoa(s.Index) + "/" + strconv.Itoa(s.Total) }
+
+// ShardKey names one shard among all that run or should run. Two generations may have the same ShardID: while a fleet is
+// resharded to the same total, with other intents.
+type ShardKey struct {
+	Generation uint64
+	Shard      ShardID
+}
+
+// String is the shard, and the generation unless it is 0: "3/16", "3/16#2".
+func (k ShardKey) String() string {
+	if k.Generation == 0 {
+		return k.Shard.String()
+	}
+	return k.Shard.String() + "#" + strconv.FormatUint(k.Generation, 10)
+}
+
+// Compare orders keys by generation, total and index.
+func (k ShardKey) Compare(other ShardKey) int {
+	return cmp.Or(cmp.Compare(k.Generation, other.Generation), cmp.Compare(k.Shard.Total, other.Shard.Total), cmp.Compare(k.Shard.Index, other.Shard.Index))
+}
 
 // MarshalJSON writes [index, total].
 func (s ShardID) MarshalJSON() ([]byte, error) {

@@ -13,7 +13,7 @@ import (
 func draining(high, low int) (b *bus.Bus, drained *int) {
 	cfg := silent()
 	drained = new(int)
-	cfg.HighWater, cfg.LowWater, cfg.Drained = high, low, func(int) { *drained++ }
+	cfg.HighWater, cfg.LowWater, cfg.Drained = high, low, func(events.ShardKey) { *drained++ }
 	return bus.New(cfg), drained
 }
 
@@ -30,7 +30,7 @@ func TestOwnQueueFillsAndDrains(t *testing.T) {
 			if full := publish(b, first, first+6, "X", nil); full != first+4 { // one is at the handler
 				t.Errorf("round %d: full after %d events", round, full-first+1)
 			}
-			if b.Publish(events.Raw{Type: "X"}, at(1, first)) {
+			if post(b, events.Raw{Type: "X"}, at(1, first)) {
 				t.Error("another shard is full as well")
 			}
 			h.release(3)
@@ -73,7 +73,7 @@ func TestFullIsOverWhenEveryQueueIs(t *testing.T) {
 			t.Errorf("drained %d times", *drained)
 		}
 		slow.release(2)
-		if _, seq := b.Settled(0); seq != 6 || len(leaving.got) != 1 {
+		if _, seq := settled(b, 0); seq != 6 || len(leaving.got) != 1 {
 			t.Errorf("settled up to %d; who left got %v", seq, leaving.got)
 		}
 	})
@@ -107,7 +107,7 @@ func TestStuckHandlerKeepsTheReaderStopped(t *testing.T) {
 			if *drained != 1 {
 				t.Errorf("drained %d times", *drained)
 			}
-			if _, seq := b.Settled(0); seq != 7 {
+			if _, seq := settled(b, 0); seq != 7 {
 				t.Errorf("settled up to %d", seq)
 			}
 			if full := publish(b, 13, 17, "X", nil); full != 17 {
@@ -116,12 +116,12 @@ func TestStuckHandlerKeepsTheReaderStopped(t *testing.T) {
 			close(quick.gate)
 			close(slow.gate)
 			synctest.Wait()
-			if _, seq := b.Settled(0); seq != 12 || *drained != 2 {
+			if _, seq := settled(b, 0); seq != 12 || *drained != 2 {
 				t.Errorf("settled up to %d, drained %d times", seq, *drained)
 			}
 			close(drops.gate)
 			synctest.Wait()
-			if _, seq := b.Settled(0); seq != 17 {
+			if _, seq := settled(b, 0); seq != 17 {
 				t.Errorf("in the end settled up to %d", seq)
 			}
 		})
@@ -142,7 +142,7 @@ func TestHandlerThatDropsHoldsNothingUp(t *testing.T) {
 		}
 		close(drops.gate)
 		synctest.Wait()
-		if _, seq := b.Settled(0); seq != 100 || len(drops.got) != 51 || *drained != 0 {
+		if _, seq := settled(b, 0); seq != 100 || len(drops.got) != 51 || *drained != 0 {
 			t.Errorf("settled up to %d, %d handled, drained %d times", seq, len(drops.got), *drained)
 		}
 	})
@@ -156,7 +156,7 @@ func TestWhatNobodyWantsIsSettled(t *testing.T) {
 		b.Subscribe(bus.Subscription{Types: []events.Type{"X"}, Handle: h.handle})
 		settled := func(shard int, want int64) {
 			t.Helper()
-			if _, seq := b.Settled(shard); seq != want {
+			if _, seq := settled(b, shard); seq != want {
 				t.Errorf("shard %d is settled up to %d, want %d", shard, seq, want)
 			}
 		}
@@ -170,7 +170,7 @@ func TestWhatNobodyWantsIsSettled(t *testing.T) {
 		settled(0, 5)
 		publish(b, 0, 0, "Y", nil) // one without a sequence
 		settled(0, 5)
-		b.Publish(events.Raw{Type: "X"}, at(40, 7)) // beyond the total that it tells
+		post(b, events.Raw{Type: "X"}, at(40, 7)) // beyond the total that it tells
 		synctest.Wait()
 		settled(40, 7)
 		settled(39, 0)

@@ -21,7 +21,7 @@ type Config struct {
 	HighWater int
 	LowWater  int // and from here down it is not any more
 	// Drained: the shard was full and is not any more.
-	Drained func(shard int)
+	Drained func(events.ShardKey)
 	// Panicked: a handler panicked; the event is settled for it.
 	Panicked func(raw *events.Raw, meta events.Meta, value any)
 	// Failed: the event could not be decoded for those who want it so; it is settled for them.
@@ -38,8 +38,12 @@ type Subscription struct {
 	// is used as a map key. nil: the event is not decoded.
 	Key    any
 	Decode func(*events.Raw) (any, error)
-	// Handle is called with what Decode returned, or with the *events.Raw.
+	// Handle is called with what Decode returned, or with the *events.Raw. The event is settled when it returns.
 	Handle func(ctx context.Context, event any, meta events.Meta)
+	// Send takes the place of Handle. It does not wait until the event is settled: that it is when settled is called, or
+	// when the subscription is cancelled. Nothing is decoded.
+	Send   func(raw events.Raw, meta events.Meta, settled func())
+	Credit int // for Send: how many events of one shard may have been sent and not be settled; at least 1
 
 	Name     string // for gauges and reports
 	Overflow Overflow
@@ -49,40 +53,38 @@ type Subscription struct {
 	Queue int
 }
 
-// Bus is safe for concurrent use, but events of one shard are published by one goroutine.
+// Bus is safe for concurrent use.
 type Bus struct {
 	cfg    Config
 	ctx    context.Context // of handlers
 	cancel context.CancelFunc
 	subs   atomic.Pointer[[]*subscriber]
 
-	shards atomic.Pointer[[]atomic.Pointer[shard]] // by index; replaced under mu by a longer one
-
 	mu      sync.Mutex
-	running int           // lanes that have a goroutine
+	shards  map[events.ShardKey]*Shard
+	running int           // see add
 	idle    chan struct{} // set by Close: closed when running is 0
 	closed  atomic.Bool   // changed under mu
 }
 
 // New returns a bus without subscribers.
 func New(cfg Config) *Bus {
-	b := &Bus{cfg: cfg}
+	b := &Bus{cfg: cfg, shards: make(map[events.ShardKey]*Shard)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.subs.Store(new([]*subscriber))
-	b.shards.Store(new([]atomic.Pointer[shard]))
 	return b
 }
 
 // Subscribe adds a subscriber for the events published from now on. After cancel returns, no
 // further call of its handler begins.
 func (b *Bus) Subscribe(s Subscription) (cancel func()) {
-	added := &subscriber{Subscription: s, lanes: make(map[int]*lane)}
+	added := &subscriber{Subscription: s, lanes: make(map[*Shard]*lane), gone: make(chan struct{})}
 	b.change(func(subs []*subscriber) []*subscriber { return append(subs, added) })
 	return func() {
-		added.cancelled.Store(true)
 		b.change(func(subs []*subscriber) []*subscriber {
 			return slices.DeleteFunc(subs, func(each *subscriber) bool { return each == added })
 		})
+		added.cancel(b)
 	}
 }
 
@@ -103,11 +105,11 @@ func (b *Bus) change(f func([]*subscriber) []*subscriber) {
 	b.subs.Store(&subs)
 }
 
-// Publish hands an event to all who want it. It reports whether the shard is full: then the
+// Publish hands an event of the shard to all who want it. One goroutine calls it. It reports whether the shard is full: then the
 // publisher should stop until Drained.
-func (b *Bus) Publish(raw events.Raw, meta events.Meta) (full bool) {
-	sh := b.shard(meta.Shard)
-	if sh == nil {
+func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
+	b := sh.bus
+	if b.closed.Load() {
 		return false
 	}
 	subs, lanes := sh.routes(b.subs.Load())
@@ -141,19 +143,6 @@ func (b *Bus) Publish(raw events.Raw, meta events.Meta) (full bool) {
 	return sh.full.Load()
 }
 
-// Settled is how far handlers have come with a shard: all events of the session up to seq are
-// settled.
-func (b *Bus) Settled(index int) (session uint64, seq int64) {
-	shards := *b.shards.Load()
-	if index >= len(shards) {
-		return 0, 0
-	}
-	if sh := shards[index].Load(); sh != nil {
-		return sh.settled()
-	}
-	return 0, 0
-}
-
 // Close takes no more events, and waits for those it has to be handled. When ctx ends first, or
 // at the end, the handlers' context ends; what has not begun then is not handled. The error
 // says how many handlers were still at it.
@@ -183,37 +172,41 @@ func (b *Bus) Close(ctx context.Context) error {
 	return fmt.Errorf("bus: %d handlers still run: %w", b.running, context.Cause(ctx))
 }
 
-// shard is nil when the bus is closed.
-func (b *Bus) shard(id events.ShardID) *shard {
-	if b.closed.Load() {
-		return nil
-	}
-	if shards := *b.shards.Load(); id.Index < len(shards) {
-		if sh := shards[id.Index].Load(); sh != nil {
-			return sh
-		}
-	}
+// Shard is where the events of one shard are published: the same at every call, until Forget.
+func (b *Bus) Shard(key events.ShardKey) *Shard {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	shards := *b.shards.Load()
-	if id.Index >= len(shards) {
-		longer := make([]atomic.Pointer[shard], max(id.Total, id.Index+1))
-		for i := range shards {
-			longer[i].Store(shards[i].Load())
-		}
-		shards = longer
-		b.shards.Store(&shards)
+	sh := b.shards[key]
+	if sh == nil {
+		sh = &Shard{bus: b, key: key}
+		b.shards[key] = sh
 	}
-	sh := &shard{index: id.Index}
-	shards[id.Index].Store(sh)
 	return sh
 }
 
-func (b *Bus) begin(l *lane) {
+// Forget forgets a shard of which nothing is published any more. What waits of it is handled.
+func (b *Bus) Forget(key events.ShardKey) {
 	b.mu.Lock()
-	b.running++
+	sh := b.shards[key]
+	delete(b.shards, key)
 	b.mu.Unlock()
+	for _, s := range *b.subs.Load() {
+		s.mu.Lock()
+		delete(s.lanes, sh)
+		s.mu.Unlock()
+	}
+}
+
+func (b *Bus) begin(l *lane) {
+	b.add()
 	go l.run(b) //seam:handlers-run-apart
+}
+
+// add counts one thing that Close waits for: a lane that runs, or an event that was sent and is not settled.
+func (b *Bus) add() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running++
 }
 
 func (b *Bus) end() {

@@ -15,7 +15,7 @@ import (
 
 func silent() bus.Config {
 	return bus.Config{
-		HighWater: 10, LowWater: 5, Drained: func(int) {},
+		HighWater: 10, LowWater: 5, Drained: func(events.ShardKey) {},
 		Panicked: func(*events.Raw, events.Meta, any) {}, Failed: func(*events.Raw, events.Meta, error) {},
 	}
 }
@@ -23,6 +23,14 @@ func silent() bus.Config {
 func at(shard int, seq int64) events.Meta {
 	return events.Meta{Shard: events.ShardID{Index: shard, Total: 8}, Session: 1, Seq: seq}
 }
+
+func key(shard int) events.ShardKey { return at(shard, 0).Key() }
+
+func post(b *bus.Bus, raw events.Raw, meta events.Meta) (full bool) {
+	return b.Shard(meta.Key()).Publish(raw, meta)
+}
+
+func settled(b *bus.Bus, shard int) (session uint64, seq int64) { return b.Shard(key(shard)).Settled() }
 
 func TestOrderForEachShardAndSubscriber(t *testing.T) {
 	t.Parallel()
@@ -43,7 +51,7 @@ func TestOrderForEachShardAndSubscriber(t *testing.T) {
 	for shard := range shards {
 		all.Go(func() {
 			for seq := range int64(each) {
-				b.Publish(events.Raw{Type: "X"}, at(shard, seq+1))
+				post(b, events.Raw{Type: "X"}, at(shard, seq+1))
 			}
 		})
 	}
@@ -83,9 +91,9 @@ func TestDecodedOnceAndOnlyWhatIsWanted(t *testing.T) {
 		}
 	}})
 	for seq := range int64(4) {
-		b.Publish(events.Raw{Type: "A", Seq: seq + 1}, at(0, seq+1))
+		post(b, events.Raw{Type: "A", Seq: seq + 1}, at(0, seq+1))
 	}
-	b.Publish(events.Raw{Type: "B"}, at(0, 5))
+	post(b, events.Raw{Type: "B"}, at(0, 5))
 	if err := b.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +101,7 @@ func TestDecodedOnceAndOnlyWhatIsWanted(t *testing.T) {
 	if decodes.Load() != 4 || calls.Load() != 6 || failed != 1 || panicked != 1 {
 		t.Errorf("decodes %d, calls %d, failed %d, panicked %d, want 4, 6, 1, 1", decodes.Load(), calls.Load(), failed, panicked)
 	}
-	if session, seq := b.Settled(0); session != 1 || seq != 5 {
+	if session, seq := settled(b, 0); session != 1 || seq != 5 {
 		t.Errorf("settled: session %d up to %d", session, seq)
 	}
 }
@@ -103,16 +111,16 @@ func TestFullAndDrained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var drained atomic.Int64
 		cfg := silent()
-		cfg.Drained = func(int) { drained.Add(1) }
+		cfg.Drained = func(events.ShardKey) { drained.Add(1) }
 		b := bus.New(cfg)
 		gate := make(chan struct{})
 		b.Subscribe(bus.Subscription{Handle: func(context.Context, any, events.Meta) { <-gate }})
 		for seq := range int64(10) {
-			if full := b.Publish(events.Raw{}, at(0, seq+1)); full != (seq == 9) {
+			if full := post(b, events.Raw{}, at(0, seq+1)); full != (seq == 9) {
 				t.Errorf("after %d events full is %v", seq+1, full)
 			}
 		}
-		if b.Publish(events.Raw{}, at(1, 1)) {
+		if post(b, events.Raw{}, at(1, 1)) {
 			t.Error("another shard is full as well")
 		}
 		for n := range 6 {
@@ -125,7 +133,7 @@ func TestFullAndDrained(t *testing.T) {
 		if drained.Load() != 1 {
 			t.Errorf("drained %d times", drained.Load())
 		}
-		if _, seq := b.Settled(0); seq != 10 {
+		if _, seq := settled(b, 0); seq != 10 {
 			t.Errorf("settled up to %d", seq)
 		}
 	})
@@ -140,16 +148,16 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 			calls.Add(1)
 			<-ctx.Done() // it ends when the bus does
 		}})
-		b.Publish(events.Raw{}, at(0, 1))
-		b.Publish(events.Raw{}, at(0, 2))
+		post(b, events.Raw{}, at(0, 1))
+		post(b, events.Raw{}, at(0, 2))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := b.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Close: %v", err)
 		}
 		synctest.Wait()
-		b.Publish(events.Raw{}, at(0, 3))
-		if _, seq := b.Settled(0); calls.Load() != 1 || seq != 1 {
+		post(b, events.Raw{}, at(0, 3))
+		if _, seq := settled(b, 0); calls.Load() != 1 || seq != 1 {
 			t.Errorf("%d calls, settled up to %d: what has not begun must stay unsettled", calls.Load(), seq)
 		}
 	})
@@ -167,13 +175,13 @@ func TestCancelledSubscriberHoldsNothingUp(t *testing.T) {
 			<-gate
 		}})
 		for seq := range int64(5) {
-			b.Publish(events.Raw{}, at(0, seq+1))
+			post(b, events.Raw{}, at(0, seq+1))
 		}
 		<-begun
 		cancel()
 		close(gate)
 		synctest.Wait()
-		if _, seq := b.Settled(0); calls != 1 || seq != 5 {
+		if _, seq := settled(b, 0); calls != 1 || seq != 5 {
 			t.Errorf("%d calls, settled up to %d", calls, seq)
 		}
 	})
@@ -190,7 +198,7 @@ func BenchmarkPublish(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for i := int64(1); b.Loop(); i++ {
-				box.Publish(events.Raw{Type: "X"}, at(0, i))
+				post(box, events.Raw{Type: "X"}, at(0, i))
 			}
 			if err := box.Close(context.Background()); err != nil {
 				b.Fatal(err)

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -12,9 +13,32 @@ import (
 // subscriber has a lane for each shard that has sent it something.
 type subscriber struct {
 	Subscription
-	cancelled atomic.Bool
-	mu        sync.Mutex
-	lanes     map[int]*lane
+	gone chan struct{} // closed when it is cancelled
+
+	mu    sync.Mutex
+	lanes map[*Shard]*lane
+}
+
+func (s *subscriber) cancelled() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// cancel settles what was sent, and has no handler called again.
+func (s *subscriber) cancel(b *Bus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancelled() {
+		return
+	}
+	close(s.gone)
+	for _, l := range s.lanes {
+		l.settleSent(b)
+	}
 }
 
 func (s *subscriber) wants(t events.Type) bool { return s.Types == nil || slices.Contains(s.Types, t) }
@@ -27,13 +51,16 @@ func (s *subscriber) limit(b *Bus) int {
 	return b.cfg.HighWater
 }
 
-func (s *subscriber) lane(b *Bus, sh *shard) *lane {
+func (s *subscriber) lane(b *Bus, sh *Shard) *lane {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.lanes[sh.index]
+	l := s.lanes[sh]
 	if l == nil {
 		l = &lane{bus: b, sub: s, shard: sh}
-		s.lanes[sh.index] = l
+		if s.Send != nil {
+			l.sent = newSent(max(s.Credit, 1))
+		}
+		s.lanes[sh] = l
 	}
 	return l
 }
@@ -43,7 +70,7 @@ func (s *subscriber) lane(b *Bus, sh *shard) *lane {
 type lane struct {
 	bus   *Bus
 	sub   *subscriber
-	shard *shard
+	shard *Shard
 
 	mu    sync.Mutex
 	queue []slot
@@ -54,6 +81,7 @@ type lane struct {
 	high  int             // the most that ever waited
 	total int64           // shed so far
 	shed  Shed            // and not reported yet
+	sent  *sent           // nil: the events are handled here
 }
 
 func (l *lane) push(it *item) {
@@ -116,36 +144,61 @@ func (l *lane) pop() (it *item, shed Shed) {
 	if l.full && len(l.queue)-l.head <= l.sub.limit(l.bus)/2 {
 		l.full = false
 		if l.shard.drain(l.bus.cfg.LowWater) {
-			defer l.bus.cfg.Drained(l.shard.index) //seam:drained-queue-told
+			defer l.bus.cfg.Drained(l.shard.key) //seam:drained-queue-told
 		}
 	}
 	return next.it, shed
 }
 
 func (l *lane) run(b *Bus) {
-	defer b.end()
+	ended := false
+	defer func() {
+		if ended {
+			b.end()
+			return
+		}
+		go l.run(b) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
+	}()
 	for {
 		it, shed := l.pop()
 		b.report(shed)
 		if it == nil {
+			ended = true
 			return
 		}
 		// What was not handled because the bus ended stays unsettled: it will be asked for again.
-		if b.ctx.Err() != nil {
-			continue
+		switch {
+		case b.ctx.Err() != nil:
+		case l.sent != nil:
+			l.send(b, it)
+		default:
+			l.handle(b, it) //seam:handled-once
 		}
-		l.handle(b, it) //seam:handled-once
-		l.shard.settle(it, l.sub.Overflow == Block, b)
 	}
 }
 
+// handle has one event handled, and settles it whatever the handler does.
 func (l *lane) handle(b *Bus, it *item) {
+	returned := false
+	defer l.settle(b, it)
 	defer func() {
-		if value := recover(); value != nil { //seam:panic-costs-one-event
+		if value := recover(); !returned { //seam:panic-costs-one-event
+			if value == nil {
+				value = errGoexit
+			}
 			b.cfg.Panicked(&it.raw, it.meta, value)
 		}
 	}()
-	if l.sub.cancelled.Load() {
+	l.call(b, it)
+	returned = true
+}
+
+var errGoexit = errors.New("bus: the handler has called runtime.Goexit")
+
+func (l *lane) settle(b *Bus, it *item) { l.shard.settle(it, l.sub.Overflow == Block, b) }
+
+func (l *lane) call(b *Bus, it *item) {
+	if l.sub.cancelled() {
 		return
 	}
 	if l.sub.Key == nil {

@@ -22,7 +22,7 @@ const (
 
 // Shed says what a subscriber did not get.
 type Shed struct {
-	Shard       events.ShardID
+	Shard       events.ShardKey
 	Session     uint64
 	Name        string // of the subscription
 	First, Last int64  // sequence numbers of the lowest and the highest
@@ -32,7 +32,7 @@ type Shed struct {
 // Queue is how one queue stands.
 type Queue struct {
 	Name  string
-	Shard int
+	Shard events.ShardKey
 	Depth int   // what waits
 	High  int   // the most that ever waited
 	Limit int   // of Depth
@@ -104,7 +104,7 @@ func (l *lane) note(it *item) (report Shed) {
 		report, l.shed = l.shed, Shed{}
 	}
 	if l.shed.Count == 0 {
-		l.shed = Shed{Shard: it.meta.Shard, Session: it.meta.Session, Name: l.sub.Name, First: seq, Last: seq}
+		l.shed = Shed{Shard: it.meta.Key(), Session: it.meta.Session, Name: l.sub.Name, First: seq, Last: seq}
 	}
 	l.shed.First, l.shed.Last = min(l.shed.First, seq), max(l.shed.Last, seq)
 	l.shed.Count++
@@ -161,15 +161,15 @@ func (b *Bus) Queues() []Queue {
 	var queues []Queue
 	for _, s := range *b.subs.Load() {
 		s.mu.Lock()
-		for index, l := range s.lanes {
+		for sh, l := range s.lanes {
 			l.mu.Lock()
-			queues = append(queues, Queue{s.Name, index, len(l.queue) - l.head, l.high, s.limit(b), l.total})
+			queues = append(queues, Queue{s.Name, sh.key, len(l.queue) - l.head, l.high, s.limit(b), l.total})
 			l.mu.Unlock()
 		}
 		s.mu.Unlock()
 	}
 	slices.SortStableFunc(queues, func(x, y Queue) int {
-		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Shard, y.Shard))
+		return cmp.Or(cmp.Compare(x.Name, y.Name), x.Shard.Compare(y.Shard))
 	})
 	return queues
 }

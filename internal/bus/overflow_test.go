@@ -41,7 +41,7 @@ func publish(b *bus.Bus, from, to int64, typ events.Type, data func(seq int64) s
 		if data != nil {
 			raw.Data = []byte(data(seq))
 		}
-		if b.Publish(raw, at(0, seq)) && full == 0 {
+		if post(b, raw, at(0, seq)) && full == 0 {
 			full = seq
 		}
 		synctest.Wait()
@@ -69,7 +69,7 @@ func TestCoalesceKeepsFirstAndNewestAndReady(t *testing.T) {
 		if want := []int64{1, 2, 3, 4, 499, 500}; !slices.Equal(h.got, want) || shed != 500-len(want) {
 			t.Errorf("got %v, want %v; shed %d", h.got, want, shed)
 		}
-		if _, seq := b.Settled(0); seq != 500 {
+		if _, seq := settled(b, 0); seq != 500 {
 			t.Errorf("settled up to %d", seq)
 		}
 		publish(b, 501, 503, "X", func(int64) string { return "a" }) // nothing waits: nothing to shed
@@ -141,18 +141,18 @@ func TestShedsOfAStuckHandlerAreTold(t *testing.T) {
 		if full := publish(b, 1, 16, "X", nil); full != 0 { // 1 is at the handler, 2 to 12 are shed
 			t.Errorf("it blocks at %d", full)
 		}
-		shard := at(0, 0).Shard
+		shard := key(0)
 		want := []bus.Shed{{shard, 1, "slow", 2, 5, 4}, {shard, 1, "slow", 6, 9, 4}}
 		if !slices.Equal(told, want) {
 			t.Errorf("while it is stuck: %+v, want %+v", told, want)
 		}
-		if q := b.Queues(); len(q) != 1 || q[0] != (bus.Queue{Name: "slow", Depth: 4, High: 4, Limit: 4, Shed: 11}) {
+		if q := b.Queues(); len(q) != 1 || q[0] != (bus.Queue{Name: "slow", Shard: key(0), Depth: 4, High: 4, Limit: 4, Shed: 11}) {
 			t.Errorf("queues: %+v", q)
 		}
 		second := at(0, 1)
 		second.Session = 2
 		for range 5 { // 13 to 16, then the first of them
-			b.Publish(events.Raw{Type: "X"}, second)
+			post(b, events.Raw{Type: "X"}, second)
 			second.Seq++
 		}
 		h.release(1)
@@ -162,7 +162,7 @@ func TestShedsOfAStuckHandlerAreTold(t *testing.T) {
 		}
 		close(h.gate)
 		synctest.Wait()
-		if session, seq := b.Settled(0); session != 2 || seq != 5 || !slices.Equal(h.got, []int64{1, 2, 3, 4, 5}) {
+		if session, seq := settled(b, 0); session != 2 || seq != 5 || !slices.Equal(h.got, []int64{1, 2, 3, 4, 5}) {
 			t.Errorf("settled: session %d up to %d, got %v", session, seq, h.got)
 		}
 	})
@@ -175,7 +175,7 @@ func TestReadyIsNeverShed(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			drained := 0
 			cfg := silent()
-			cfg.Drained = func(int) { drained++ }
+			cfg.Drained = func(events.ShardKey) { drained++ }
 			b, h := bus.New(cfg), newStuck()
 			b.Subscribe(bus.Subscription{Overflow: policy, KeyOf: byData, Queue: 4, Handle: h.handle})
 			publish(b, 1, 2, "X", nil)

@@ -22,9 +22,9 @@ func TestNoShardStaysFull(t *testing.T) {
 	}
 	cfg := silent()
 	cfg.HighWater, cfg.LowWater = 64, 0
-	cfg.Drained = func(shard int) {
+	cfg.Drained = func(key events.ShardKey) {
 		select {
-		case drained[shard] <- struct{}{}:
+		case drained[key.Shard.Index] <- struct{}{}:
 		default:
 		}
 	}
@@ -37,7 +37,7 @@ func TestNoShardStaysFull(t *testing.T) {
 	for shard := range shards {
 		all.Go(func() {
 			for seq := range int64(each) {
-				if !b.Publish(events.Raw{Type: "X", Seq: seq + 1}, at(shard, seq+1)) {
+				if !post(b, events.Raw{Type: "X", Seq: seq + 1}, at(shard, seq+1)) {
 					continue
 				}
 				select {

@@ -21,11 +21,12 @@ func (m mark) reach(meta events.Meta) mark {
 	return m
 }
 
-// shard keeps the events of one shard that are not settled, in order. One that is stuck does not
+// Shard keeps the events of one shard that are not settled, in order. One that is stuck does not
 // keep those after it in memory.
-type shard struct {
-	index int
-	full  atomic.Bool // changed under mu
+type Shard struct {
+	bus  *Bus
+	key  events.ShardKey
+	full atomic.Bool // changed under mu
 
 	// Of the publisher.
 	subs  *[]*subscriber // that lanes belong to
@@ -39,7 +40,7 @@ type shard struct {
 }
 
 // routes are the subscribers and their lanes.
-func (s *shard) routes(subs *[]*subscriber) ([]*subscriber, []*lane) {
+func (s *Shard) routes(subs *[]*subscriber) ([]*subscriber, []*lane) {
 	if s.subs != subs {
 		s.subs, s.lanes = subs, make([]*lane, len(*subs))
 	}
@@ -47,7 +48,7 @@ func (s *shard) routes(subs *[]*subscriber) ([]*subscriber, []*lane) {
 }
 
 // add takes an event that somebody wants.
-func (s *shard) add(it *item, highWater int) {
+func (s *Shard) add(it *item, highWater int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	it.before, s.latest = s.latest, s.latest.reach(it.meta)
@@ -66,14 +67,14 @@ func (s *shard) add(it *item, highWater int) {
 }
 
 // skip takes an event that nobody wants.
-func (s *shard) skip(meta events.Meta) {
+func (s *Shard) skip(meta events.Meta) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.latest = s.latest.reach(meta)
 }
 
-// settled is the last event before the first that is not settled.
-func (s *shard) settled() (session uint64, seq int64) {
+// Settled is how far handlers have come: all events of the session up to seq are settled.
+func (s *Shard) Settled() (session uint64, seq int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.latest
@@ -85,7 +86,7 @@ func (s *shard) settled() (session uint64, seq int64) {
 
 // settle counts that one lane is done with the item, which from then on may be another event's. blocking: the
 // lane of one that blocks.
-func (s *shard) settle(it *item, blocking bool, b *Bus) {
+func (s *Shard) settle(it *item, blocking bool, b *Bus) {
 	done := false
 	if !blocking {
 		if done = it.left.Add(-1) == 0; !done {
@@ -109,11 +110,11 @@ func (s *shard) settle(it *item, blocking bool, b *Bus) {
 		it.free()
 	}
 	if drained {
-		b.cfg.Drained(s.index)
+		b.cfg.Drained(s.key)
 	}
 }
 
-func (s *shard) remove(it *item) {
+func (s *Shard) remove(it *item) {
 	if it.prev == nil {
 		s.first = it.next
 	} else {
@@ -128,7 +129,7 @@ func (s *shard) remove(it *item) {
 }
 
 // fill notes that a lane is full by itself.
-func (s *shard) fill() {
+func (s *Shard) fill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.crammed++
@@ -136,14 +137,14 @@ func (s *shard) fill() {
 }
 
 // drain notes that a lane is not full any more, and reports whether the shard was until now.
-func (s *shard) drain(lowWater int) (drained bool) {
+func (s *Shard) drain(lowWater int) (drained bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.crammed--
 	return s.flows(lowWater)
 }
 
-func (s *shard) flows(lowWater int) (drained bool) {
+func (s *Shard) flows(lowWater int) (drained bool) {
 	if !s.full.Load() || s.crammed > 0 || s.held > lowWater {
 		return false
 	}

@@ -1,0 +1,201 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// Board is what is seen of the shards: their actors write it, and anybody may read it without asking an actor. It outlives
+// their crashes. Safe for concurrent use. What it counts, it counts as it changes: nothing but Status and Each looks at all shards.
+type Board struct {
+	log changes
+
+	mu      sync.RWMutex
+	records map[Key]*record
+	sorted  []*record // by key; replaced when a shard comes or goes
+	tally   Tally
+	waiters []*waiter
+	cause   error         // why the supervisor has ended
+	done    chan struct{} // closed when it has
+}
+
+// Tally counts the shards of a board that are to run.
+type Tally struct {
+	Wanted  int // to run
+	Ready   int // of them
+	Ended   int // of them, and by themselves: nothing but a restart that is asked for starts them again
+	Refused int // of them, because the day's budget of Identifies refuses to go on
+	Open    int // whether to run or not: their sessions have not ended
+}
+
+type waiter struct {
+	enough func(Tally) bool
+	met    chan struct{}
+}
+
+func newBoard() *Board { return &Board{records: make(map[Key]*record), done: make(chan struct{})} }
+
+// Status is how all shards stand, by key: a copy.
+func (b *Board) Status() Status {
+	b.mu.RLock()
+	sorted := b.sorted
+	b.mu.RUnlock()
+	status := Status{Shards: make([]ShardStatus, len(sorted))}
+	for i, r := range sorted {
+		r.copyTo(&status.Shards[i])
+		if status.Shards[i].Role == Serving {
+			status.Total = max(status.Total, r.key.Shard.Total)
+		}
+	}
+	return status
+}
+
+// Shard is how one shard stands, or false if the plan does not name it.
+func (b *Board) Shard(key Key) (status ShardStatus, ok bool) {
+	if r := b.record(key); r != nil {
+		r.copyTo(&status)
+		return status, true
+	}
+	return ShardStatus{}, false
+}
+
+// Tally is how many shards stand how.
+func (b *Board) Tally() Tally {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.tally
+}
+
+// Wait waits until enough says so, which is asked now and at each change; it must be quick and must not block. The error is that of
+// ctx, or why the supervisor has ended.
+func (b *Board) Wait(ctx context.Context, enough func(Tally) bool) error {
+	w := &waiter{enough, make(chan struct{})}
+	b.mu.Lock()
+	if enough(b.tally) {
+		b.mu.Unlock()
+		return nil
+	}
+	b.waiters = append(b.waiters, w)
+	b.mu.Unlock()
+	defer b.leave(w)
+	select {
+	case <-w.met:
+		return nil
+	case <-b.done:
+		return b.Err()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (b *Board) leave(w *waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiters = slices.DeleteFunc(b.waiters, func(each *waiter) bool { return each == w })
+}
+
+// Done is closed when the supervisor has ended, and no shard runs any more.
+func (b *Board) Done() <-chan struct{} { return b.done }
+
+// Err is why the supervisor has ended; nil while it runs.
+func (b *Board) Err() error {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.cause
+}
+
+// Watch yields every change of state from now on, until ctx or the supervisor ends. Whoever falls far behind misses the oldest:
+// StateChanged.Missed says how many. Ranging over it again goes on where it was left.
+func (b *Board) Watch(ctx context.Context) iter.Seq[StateChanged] { return b.log.watch(ctx, b.done) }
+
+// Format prints no secret, whatever the verb: fmt looks into unexported fields, but calls no methods there.
+func (b *Board) Format(s fmt.State, _ rune) {
+	tally := b.Tally()
+	fmt.Fprintf(s, "{board of %d shards, %d ready}", tally.Wanted, tally.Ready)
+}
+
+func (b *Board) record(key Key) *record {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.records[key]
+}
+
+// place makes room for a shard, which may have it already.
+func (b *Board) place(key Key) *record {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.records[key]
+	if r == nil {
+		r = newRecord(key)
+		b.records[key] = r
+		at, _ := slices.BinarySearchFunc(b.sorted, key, func(r *record, key Key) int { return compareKeys(r.key, key) })
+		b.sorted = slices.Insert(slices.Clone(b.sorted), at, r)
+	}
+	return r
+}
+
+// remove forgets a shard.
+func (b *Board) remove(key Key) {
+	b.update(key, func(s *ShardStatus) { s.Mode, s.State = Stop, session.Closed })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.records, key)
+	b.sorted = slices.DeleteFunc(slices.Clone(b.sorted), func(r *record) bool { return r.key == key })
+}
+
+// update changes the status of a shard, and with it what is counted.
+func (b *Board) update(key Key, change func(*ShardStatus)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.records[key]
+	if r == nil {
+		return
+	}
+	before := *r.status.Load()
+	after := before
+	change(&after)
+	r.status.Store(&after)
+	b.tally.count(before, -1)
+	b.tally.count(after, +1)
+	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
+		if !w.enough(b.tally) {
+			return false
+		}
+		close(w.met)
+		return true
+	})
+}
+
+// count adds one shard, or takes it away.
+func (t *Tally) count(s ShardStatus, n int) {
+	if s.State != session.Closed && s.State != session.Idle {
+		t.Open += n
+	}
+	if s.Mode != Run {
+		return
+	}
+	t.Wanted += n
+	switch {
+	case s.State == session.Ready:
+		t.Ready += n
+	case s.State == session.Closed:
+		t.Ended += n
+	case s.State == session.Backoff && s.refused:
+		t.Refused += n
+	}
+}
+
+// end notes that the supervisor has ended. Only the first cause counts.
+func (b *Board) end(cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cause == nil {
+		b.cause = cause
+		close(b.done)
+	}
+}
