@@ -13,8 +13,10 @@ import (
 func draining(high, low int) (b *bus.Bus, drained *int) {
 	cfg := silent()
 	drained = new(int)
-	cfg.HighWater, cfg.LowWater, cfg.Drained = high, low, func(events.ShardKey) { *drained++ }
-	return bus.New(cfg), drained
+	cfg.HighWater, cfg.LowWater = high, low
+	b = bus.New(cfg)
+	b.Shard(key(0)).OnDrained(func() { *drained++ })
+	return b, drained
 }
 
 // TestOwnQueueFillsAndDrains: a Block handler's own queue makes its shard full by itself, and lets it go when half of it is

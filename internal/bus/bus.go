@@ -20,8 +20,6 @@ type Config struct {
 	// handled by them: from here on it is full.
 	HighWater int
 	LowWater  int // and from here down it is not any more
-	// Drained: the shard was full and is not any more.
-	Drained func(events.ShardKey)
 	// Panicked: a handler panicked; the event is settled for it.
 	Panicked func(raw *events.Raw, meta events.Meta, value any)
 	// Failed: the event could not be decoded for those who want it so; it is settled for them.

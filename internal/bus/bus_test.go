@@ -15,7 +15,7 @@ import (
 
 func silent() bus.Config {
 	return bus.Config{
-		HighWater: 10, LowWater: 5, Drained: func(events.ShardKey) {},
+		HighWater: 10, LowWater: 5,
 		Panicked: func(*events.Raw, events.Meta, any) {}, Failed: func(*events.Raw, events.Meta, error) {},
 	}
 }
@@ -111,8 +111,8 @@ func TestFullAndDrained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var drained atomic.Int64
 		cfg := silent()
-		cfg.Drained = func(events.ShardKey) { drained.Add(1) }
 		b := bus.New(cfg)
+		b.Shard(key(0)).OnDrained(func() { drained.Add(1) })
 		gate := make(chan struct{})
 		b.Subscribe(bus.Subscription{Handle: func(context.Context, any, events.Meta) { <-gate }})
 		for seq := range int64(10) {

@@ -144,7 +144,7 @@ func (l *lane) pop() (it *item, shed Shed) {
 	if l.full && len(l.queue)-l.head <= l.sub.limit(l.bus)/2 {
 		l.full = false
 		if l.shard.drain(l.bus.cfg.LowWater) {
-			defer l.bus.cfg.Drained(l.shard.key) //seam:drained-queue-told
+			defer l.shard.tellDrained() //seam:drained-queue-told
 		}
 	}
 	return next.it, shed

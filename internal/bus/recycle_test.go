@@ -22,13 +22,15 @@ func TestNoShardStaysFull(t *testing.T) {
 	}
 	cfg := silent()
 	cfg.HighWater, cfg.LowWater = 64, 0
-	cfg.Drained = func(key events.ShardKey) {
-		select {
-		case drained[key.Shard.Index] <- struct{}{}:
-		default:
-		}
-	}
 	b := bus.New(cfg)
+	for shard := range drained {
+		b.Shard(key(shard)).OnDrained(func() {
+			select {
+			case drained[shard] <- struct{}{}:
+			default:
+			}
+		})
+	}
 	var count atomic.Int64
 	for range subscribers {
 		b.Subscribe(bus.Subscription{Handle: func(context.Context, any, events.Meta) { count.Add(1) }})

@@ -28,6 +28,8 @@ type Shard struct {
 	key  events.ShardKey
 	full atomic.Bool // changed under mu
 
+	drained atomic.Pointer[func()]
+
 	// Of the publisher.
 	subs  *[]*subscriber // that lanes belong to
 	lanes []*lane        // nil: not needed yet
@@ -37,6 +39,15 @@ type Shard struct {
 	latest      mark  // that was published
 	held        int   // not settled by those that block
 	crammed     int   // lanes that are full by themselves
+}
+
+// OnDrained sets what is called when the shard was full and is not any more: on a goroutine of the bus, which it must not hold up.
+func (s *Shard) OnDrained(f func()) { s.drained.Store(&f) }
+
+func (s *Shard) tellDrained() {
+	if f := s.drained.Load(); f != nil {
+		(*f)()
+	}
 }
 
 // routes are the subscribers and their lanes.
@@ -110,7 +121,7 @@ func (s *Shard) settle(it *item, blocking bool, b *Bus) {
 		it.free()
 	}
 	if drained {
-		b.cfg.Drained(s.key)
+		s.tellDrained()
 	}
 }
 
