@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 // supervisor admits send events onto the connections of its shards, and keeps their actors.
@@ -25,6 +26,8 @@ type supervisor struct {
 	plans   plans
 	timer   *time.Timer // one, for the earliest of them
 	armed   time.Time
+	outage  bool      // since a shard last became Ready some shard's attempt to connect has gained nothing
+	readyAt time.Time // when a shard last became Ready
 }
 
 // child is what the supervisor keeps of one shard.
@@ -241,6 +244,20 @@ func (s *supervisor) up(ctx actor.Context, m shardUp) {
 		c.admission.open(m.conn, s.fleet.cfg.Limiter.Connection(m.shard, m.interval))
 		s.drain(ctx, c)
 	}
+	s.reached(ctx, m.at)
+}
+
+// reached tells the shards that do not get through when another one does, once for each outage: they know whether it was
+// everybody's, and the pacer spreads their dials.
+func (s *supervisor) reached(ctx actor.Context, at time.Time) {
+	if s.outage {
+		for _, c := range s.shards {
+			if state := s.fleet.record(c.index).now().State; c.final == nil && state != session.Ready {
+				ctx.Send(c.pid, reachable{s.readyAt})
+			}
+		}
+	}
+	s.outage, s.readyAt = false, at
 }
 
 func (s *supervisor) down(m shardDown) {
@@ -248,6 +265,7 @@ func (s *supervisor) down(m shardDown) {
 	if c == nil {
 		return
 	}
+	s.outage = s.outage || m.failed
 	if m.conn == c.admission.conn || m.final != nil {
 		c.admission.shut()
 	}
