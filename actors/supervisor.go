@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/session"
 )
 
 // supervisor admits send events onto the connections of its shards, and keeps their actors.
@@ -26,8 +25,7 @@ type supervisor struct {
 	plans   plans
 	timer   *time.Timer // one, for the earliest of them
 	armed   time.Time
-	outage  bool      // since a shard last became Ready some shard's attempt to connect has gained nothing
-	readyAt time.Time // when a shard last became Ready
+	outage  outage
 }
 
 // child is what the supervisor keeps of one shard.
@@ -243,21 +241,8 @@ func (s *supervisor) up(ctx actor.Context, m shardUp) {
 	if c := s.shards[m.shard]; c != nil {
 		c.admission.open(m.conn, s.fleet.cfg.Limiter.Connection(m.shard, m.interval))
 		s.drain(ctx, c)
+		s.outage.reached(ctx, c, m.at)
 	}
-	s.reached(ctx, m.at)
-}
-
-// reached tells the shards that do not get through when another one does, once for each outage: they know whether it was
-// everybody's, and the pacer spreads their dials.
-func (s *supervisor) reached(ctx actor.Context, at time.Time) {
-	if s.outage {
-		for _, c := range s.shards {
-			if state := s.fleet.record(c.index).now().State; c.final == nil && state != session.Ready {
-				ctx.Send(c.pid, reachable{s.readyAt})
-			}
-		}
-	}
-	s.outage, s.readyAt = false, at
 }
 
 func (s *supervisor) down(m shardDown) {
@@ -265,7 +250,9 @@ func (s *supervisor) down(m shardDown) {
 	if c == nil {
 		return
 	}
-	s.outage = s.outage || m.failed
+	if m.failed {
+		s.outage.fails(c)
+	}
 	if m.conn == c.admission.conn || m.final != nil {
 		c.admission.shut()
 	}

@@ -25,7 +25,8 @@ type Host interface {
 	Dequeue(conn uint64)
 	// Wake wants a Tick at the given time, in place of the one wanted before. Zero: none.
 	Wake(at time.Time)
-	// Deliver hands over an event, READY and RESUMED included, in order. It reports whether the
+	// Deliver hands over an event, READY and RESUMED included, in order. meta.Seq is how far the session has come with it,
+	// to be stored; 0 if that is not known, since raw.Seq is none or does not follow. It reports whether the
 	// subscribers are behind: then a Flowing input follows when they have caught up, and silence until
 	// then is our own doing.
 	Deliver(raw events.Raw, meta events.Meta) (full bool)
