@@ -51,7 +51,7 @@ const (
 	discoveryBase    = 500 * time.Millisecond
 	discoveryCap     = 30 * time.Second
 	discoveryPause   = 500 * time.Millisecond // between two requests at the least, whoever asks: no more than 3 in any second
-	patience         = time.Minute // a longer Retry-After is the caller's to wait for
+	patience         = time.Minute            // a longer Retry-After is the caller's to wait for
 )
 
 // gateway is what GET /gateway/bot answers.
