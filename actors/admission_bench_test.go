@@ -47,7 +47,7 @@ func admitting(b *testing.B, shards int, limiter ratelimit.RateLimiter, took fun
 					took(m.request)
 				}
 			}))}
-			s.up(ctx, shardUp{index, 1, 41250 * time.Millisecond})
+			s.up(ctx, shardUp{index, 1, 41250 * time.Millisecond, time.Time{}})
 		}
 		close(up)
 	}))

@@ -311,7 +311,7 @@ func (f *Fleet) changed(r *record, c session.Change, crashed bool) {
 			s.Quarantined = c.To == session.Closed
 		case c.To == session.Identifying:
 			s.Identifies++
-		case c.To == session.Ready && c.From == session.Resuming:
+		case c.To == session.Ready && c.From == session.Resuming && !c.Lost:
 			s.Resumes++
 		}
 	})

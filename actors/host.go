@@ -37,7 +37,7 @@ func (h host) Connect(conn uint64, url events.Secret) {
 	s.fleet.links.Go(func() { l.run(turn, url, cfg) })
 }
 
-func (h host) Write(conn uint64, op events.Opcode, payload []byte) {
+func (h host) Write(conn uint64, op events.Opcode, payload []byte) error {
 	s := h.shard
 	err := s.link.write(payload)
 	if op == events.OpIdentify {
@@ -48,6 +48,7 @@ func (h host) Write(conn uint64, op events.Opcode, payload []byte) {
 	if err != nil {
 		s.system.Root.Send(s.self, lost{s.link, err})
 	}
+	return err
 }
 
 func (h host) Close(conn uint64, code events.CloseCode) {
@@ -90,27 +91,61 @@ func (h host) Dequeue(uint64) {
 
 func (h host) Wake(at time.Time) { h.wake = at }
 
-func (h host) Deliver(raw events.Raw, meta events.Meta) {
+func (h host) Deliver(raw events.Raw, meta events.Meta) (full bool) {
 	s := h.shard
-	s.settle(s.replies.Observe(s.now, raw, s.record.cursor.User))
 	if s.fleet.cfg.Deliver != nil && s.fleet.cfg.Deliver(raw, meta) {
 		s.stall()
-		s.machine.Stall(meta.Received)
+		full = true
+	}
+	s.record.seq.Store(max(meta.Seq, s.record.cursor.Seq)) // there are events without one
+	if meta.Seq == 0 {
+		meta.Seq = max(raw.Seq, 0) // subscribers are told what came
 	}
 	for _, sub := range *s.fleet.hub.Load() {
 		if sub.wants(raw.Type) {
 			s.system.Root.Send(sub.pid, &Dispatch{Raw: raw, Meta: meta})
 		}
 	}
-	s.record.seq.Store(max(raw.Seq, s.record.cursor.Seq)) // there are events without one
 	s.record.heard.Store(meta.Received.UnixNano())
+	return full
+}
+
+// Part hands a part of an answer to a caller who wants it at once.
+func (h host) Part(id uint64, raw events.Raw) (taken bool) {
+	r := h.asked[id]
+	if r == nil || r.parts == nil {
+		return false
+	}
+	if !r.over() {
+		r.parts.add(raw)
+	}
+	return true
+}
+
+// Ended answers whoever asked.
+func (h host) Ended(o session.Outcome) {
+	r := h.asked[o.ID]
+	delete(h.asked, o.ID)
+	answer := events.Answer{Events: o.Events}
+	stage := Admitted
+	if !o.Written.IsZero() {
+		stage = stageOf(o.Err)
+		answer.Receipt = events.Receipt{Shard: h.record.id, Queued: o.Written.Sub(r.asked), RoundTrip: o.RoundTrip}
+	}
+	switch {
+	case o.Err == nil:
+		r.finish(answer)
+	case h.machine.State() == session.Closed:
+		r.fail(stage, closedBy(o.Err), answer)
+	default:
+		r.fail(stage, o.Err, answer)
+	}
 }
 
 func (h host) Latency(d time.Duration) {
 	s, now := h.shard, h.now
 	s.record.keep() // an ACK may end what comes again
 	s.record.update(func(status *ShardStatus) { status.Latency, status.LatencyAt = d, now })
-	s.settle(s.replies.Acknowledged(now))
 }
 
 func (h host) Changed(c session.Change) {
@@ -122,13 +157,10 @@ func (h host) Changed(c session.Change) {
 	index := s.record.id.Index
 	switch {
 	case c.To == session.Ready:
-		if c.From == session.Resuming {
-			s.replies.Resumed(c.At)
-		} else {
-			s.settle(s.replies.Reset(c.At, session.ErrSessionLost))
-		}
 		s.log.Info("shard ready", fields...) //seam:session-id-not-logged
-		s.system.Root.Send(s.supervisor, shardUp{index, c.Conn, c.Beat})
+		if c.From != session.Ready {         // else the connection is the same, and so is what may be written on it
+			s.system.Root.Send(s.supervisor, shardUp{index, c.Conn, c.Beat, c.At})
+		}
 	case c.To == session.Closed:
 		final := closedBy(c.Cause)
 		if c.Cause != nil && !errors.Is(c.Cause, ErrClosed) {
@@ -136,20 +168,11 @@ func (h host) Changed(c session.Change) {
 		} else {
 			s.log.Info("shard closed", fields...)
 		}
-		s.settle(s.replies.Reset(c.At, final))
-		s.system.Root.Send(s.supervisor, shardDown{index, c.Conn, final})
+		s.system.Root.Send(s.supervisor, shardDown{shard: index, conn: c.Conn, final: final})
 	case c.To == session.Backoff:
-		var closed *session.CloseError
-		if errors.As(c.Cause, &closed) && (closed.Code == events.CloseUnknownOpcode || closed.Code == events.CloseDecodeError) {
-			s.settle(s.replies.Rejected(c.At, closed))
-		}
-		s.replies.Disconnected()
-		if c.Lost {
-			s.settle(s.replies.Reset(c.At, session.ErrSessionLost))
-		}
 		//seam:token-not-logged
 		s.log.Warn("shard disconnected", append(fields, zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))...)
-		s.system.Root.Send(s.supervisor, shardDown{shard: index, conn: c.Conn})
+		s.system.Root.Send(s.supervisor, shardDown{shard: index, conn: c.Conn, failed: c.Failed > 0})
 	default:
 		s.log.Debug("shard state", fields...) //seam:shard-up-when-ready
 	}

@@ -153,7 +153,8 @@ func TestRestartDoesNotWait(t *testing.T) {
 				t.Errorf("after restart %d: %v, resumed %d times", want, shard.State, shard.Resumes)
 			}
 		}
-		for n := range 8 { // each would double the next one's backoff
+		for n := range 8 { // each could double the next one's backoff
+			pass(time.Second) // between two dials of one shard, whatever for
 			restart(n + 1)
 		}
 		f.gateway.Outage(true)
@@ -164,6 +165,7 @@ func TestRestartDoesNotWait(t *testing.T) {
 			pass(time.Second)
 		}
 		f.gateway.Outage(false)
+		pass(time.Second)
 		restart(9)
 		if s := f.gateway.Stats(); s.Identifies != 1 {
 			t.Errorf("%d Identifies", s.Identifies)

@@ -120,13 +120,17 @@ type (
 		shard    int
 		conn     uint64
 		interval time.Duration
+		at       time.Time // since when
 	}
 	// shardDown: it is no longer. Shard → supervisor.
 	shardDown struct {
-		shard int
-		conn  uint64
-		final error // not nil: it is Closed, and this is why sends fail
+		shard  int
+		conn   uint64
+		final  error // not nil: it is Closed, and this is why sends fail
+		failed bool  // its latest attempt to connect gained nothing
 	}
+	// reachable: another shard has just become Ready, the first since before. Supervisor → shard.
+	reachable struct{ before time.Time }
 	// admitted carries a request that has a permit for this connection. Supervisor → shard.
 	admitted struct {
 		*request

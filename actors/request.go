@@ -18,7 +18,6 @@ type request struct {
 	event   events.Request
 	payload []byte
 	asked   time.Time
-	written time.Time
 	serial  uint64 // names the request among the replies, and orders the queue
 	system  *actor.ActorSystem
 	asker   *actor.PID  // an actor, or

@@ -23,8 +23,7 @@ type shard struct {
 	system  *actor.ActorSystem
 	self    *actor.PID
 	machine *session.Machine
-	replies session.Replies
-	asked   map[uint64]*request // those in replies, by serial
+	asked   map[uint64]*request // those that the machine was given, by serial
 	link    *link
 	now     time.Time // of the message that is handled
 	owed    []debt    // batches whose credit is held back, since the subscribers are behind
@@ -39,24 +38,10 @@ type shard struct {
 }
 
 func newShard(f *Fleet, r *record, supervisor *actor.PID) *shard {
-	s := &shard{
+	return &shard{
 		fleet: f, record: r, supervisor: supervisor, asked: make(map[uint64]*request),
 		log: f.log.With(zap.Int("shard", r.id.Index), zap.Int("shard_total", r.id.Total)),
 	}
-	s.replies.Part = s.part
-	return s
-}
-
-// part hands a part of an answer to a caller who wants it at once.
-func (s *shard) part(id uint64, raw events.Raw) bool {
-	r := s.asked[id]
-	if r == nil || r.parts == nil {
-		return false
-	}
-	if !r.over() {
-		r.parts.add(raw)
-	}
-	return true
 }
 
 // granted brings a permit to Identify, or its refusal. Identify queue → shard.
@@ -88,10 +73,11 @@ func (s *shard) Receive(ctx actor.Context) {
 		s.flow()
 	case stopShard:
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
-		s.settle(s.replies.Reset(s.now, ErrClosed))
 	case restartShard:
 		s.step(session.Input{Kind: session.Restart, Err: errRestart})
 		s.step(session.Input{Kind: session.Start})
+	case reachable:
+		s.step(session.Input{Kind: session.Reachable, At: m.before})
 	case crash:
 		panic("actors: crash rehearsed by CrashShard")
 	case *actor.Started:
@@ -174,7 +160,6 @@ func (s *shard) tick() {
 	if !s.wake.IsZero() && !s.now.Before(s.wake) {
 		s.machine.Step(s.now, session.Input{Kind: session.Tick})
 	}
-	s.settle(s.replies.Expire(s.now))
 	s.arm()
 }
 
@@ -182,9 +167,6 @@ func (s *shard) tick() {
 // costs less than one that is set anew by every frame.
 func (s *shard) arm() {
 	at := s.wake
-	if next := s.replies.Next(); !next.IsZero() && (at.IsZero() || next.Before(at)) {
-		at = next
-	}
 	if at.IsZero() || (!s.armed.IsZero() && !at.Before(s.armed)) {
 		return
 	}
@@ -215,7 +197,7 @@ func (s *shard) granted(m granted) {
 // send writes a request that was admitted onto this very connection.
 func (s *shard) send(m admitted) {
 	r, now := m.request, s.now
-	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready { //seam:send-needs-live-session
+	if !s.machine.Sendable(m.conn) {
 		s.system.Root.Send(s.supervisor, readmit{request: r})
 		return
 	}
@@ -229,45 +211,10 @@ func (s *shard) send(m admitted) {
 	if !r.claim() {
 		return
 	}
-	r.written = now
-	if session.Answered(r.Op) {
-		s.asked[r.serial] = r
-		s.replies.Add(now, r.serial, r.event, r.Deadline)
-	}
-	if r.Op == events.OpHeartbeat {
-		s.machine.Heartbeat(now)
-	} else if err := s.link.write(r.payload); err != nil { //seam:send-written-once
-		s.system.Root.Send(s.self, lost{s.link, err})
-		if !session.Answered(r.Op) {
-			r.fail(Written, session.ErrConnectionLost, events.Answer{})
-		}
-		return
-	}
-	if !session.Answered(r.Op) {
-		r.finish(s.answer(r, 0, nil))
-	}
-	s.arm()
-}
-
-func (s *shard) answer(r *request, roundTrip time.Duration, got []events.Raw) events.Answer {
-	return events.Answer{
-		Receipt: events.Receipt{Shard: s.record.id, Queued: r.written.Sub(r.asked), RoundTrip: roundTrip},
-		Events:  got,
-	}
-}
-
-// settle answers those whose requests have ended.
-func (s *shard) settle(outcomes []session.Outcome) {
-	for _, o := range outcomes {
-		r := s.asked[o.ID]
-		delete(s.asked, o.ID)
-		answer := s.answer(r, o.RoundTrip, o.Events)
-		if o.Err != nil {
-			r.fail(stageOf(o.Err), o.Err, answer)
-		} else {
-			r.finish(answer)
-		}
-	}
+	s.asked[r.serial] = r
+	s.step(session.Input{
+		Kind: session.Send, Conn: m.conn, ID: r.serial, Request: &r.event, Payload: r.payload, Deadline: r.Deadline,
+	})
 }
 
 // close ends what this incarnation holds; the session stays in the record.

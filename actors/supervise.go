@@ -176,7 +176,7 @@ func (s *supervisor) catchUp(ctx actor.Context, m recovered) {
 		case status.State != session.Ready:
 			c.admission.shut()
 		case c.admission.conn != status.Conn || c.admission.bucket == nil:
-			s.up(ctx, shardUp{index, status.Conn, status.beat})
+			s.up(ctx, shardUp{index, status.Conn, status.beat, status.Since})
 		}
 		s.drain(ctx, c)
 	}

@@ -25,6 +25,7 @@ type supervisor struct {
 	wakeups wakeups
 	timer   *time.Timer // one, for the earliest of them
 	armed   time.Time
+	outage  outage
 }
 
 // child is what the supervisor keeps of one shard.
@@ -240,6 +241,7 @@ func (s *supervisor) up(ctx actor.Context, m shardUp) {
 	if c := s.shards[m.shard]; c != nil {
 		c.admission.open(m.conn, s.fleet.cfg.Limiter.Connection(m.shard, m.interval))
 		s.drain(ctx, c)
+		s.outage.reached(ctx, c, m.at)
 	}
 }
 
@@ -247,6 +249,9 @@ func (s *supervisor) down(m shardDown) {
 	c := s.shards[m.shard]
 	if c == nil {
 		return
+	}
+	if m.failed {
+		s.outage.fails(c)
 	}
 	if m.conn == c.admission.conn || m.final != nil {
 		c.admission.shut()

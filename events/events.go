@@ -66,7 +66,7 @@ type Meta struct {
 	Shard      ShardID
 	Generation uint64    // of the shard: see ShardKey
 	Session    uint64    // tells one session of the shard from the next; it is not the session id
-	Seq        int64     // the event's sequence within the session
+	Seq        int64     // the event's sequence within the session, as it came; 0: none
 	Received   time.Time // when the last byte was read
 	// Replayed: sent again by a Resume, so it happened while the shard was not connected.
 	Replayed bool

@@ -15,8 +15,8 @@ var meaning = map[session.State]string{
 	session.AwaitingHello: "connected; the gateway has 10 s to say Hello",
 	session.Queued:        "heartbeating, and waiting for a permit to Identify",
 	session.Identifying:   "Identify is written; READY has 30 s to come",
-	session.Resuming:      "Resume is written; what was missed comes again, and then RESUMED, each within 30 s of the last",
-	session.Ready:         "live: events come, send events go",
+	session.Resuming:      "Resume is written; what was missed comes again, and then RESUMED, each within 30 s of the last and all within 2 minutes",
+	session.Ready:         "live: events come, send events go; to Ready again when the gateway begins another session by itself",
 	session.Backoff:       "not connected; waiting to connect again",
 	session.Closed:        "ended, for good",
 }

@@ -28,7 +28,7 @@ type heartbeat struct {
 	next     time.Time            // when the next periodic beat is due
 	life     time.Time            // when the last complete frame came
 	sent     time.Time            // of the beat that has no ACK yet; zero: none
-	stalled  bool                 // silence is our own doing
+	behind   time.Time            // since when silence is our own doing, since subscribers are behind; zero: it is not
 	own      [ownFrames]time.Time // the latest frames of our own, a ring
 	at       int
 }
@@ -48,7 +48,7 @@ func (h *heartbeat) due() time.Time {
 	if h.interval == 0 {
 		return time.Time{}
 	}
-	if h.stalled {
+	if h.stalled() {
 		return h.next
 	}
 	return earliest(h.next, h.dead())
@@ -61,15 +61,27 @@ func (h *heartbeat) dead() time.Time {
 }
 
 func (h *heartbeat) zombie(now time.Time) bool {
-	return h.interval != 0 && !h.stalled && !now.Before(h.dead())
+	return h.interval != 0 && !h.stalled() && !now.Before(h.dead())
 }
 
-func (h *heartbeat) stall(now time.Time, stalled bool) {
-	if h.stalled && !stalled {
-		h.life = now // silence counts from here
+// stall begins a time in which frames are not read by our own choice.
+func (h *heartbeat) stall(now time.Time) {
+	if h.behind.IsZero() {
+		h.behind = now
 	}
-	h.stalled = stalled
 }
+
+// flow ends it, and returns how long it was. Silence counts from here.
+func (h *heartbeat) flow(now time.Time) time.Duration {
+	if h.behind.IsZero() {
+		return 0
+	}
+	took := now.Sub(h.behind)
+	h.behind, h.life = time.Time{}, now
+	return took
+}
+
+func (h *heartbeat) stalled() bool { return !h.behind.IsZero() }
 
 // beat reports whether the periodic heartbeat is due, and plans the next. Beats that were
 // missed, because the machine slept, are not made up for, and a late one delays the next: two
@@ -110,7 +122,7 @@ func (m *Machine) tend() bool {
 		return false
 	}
 	if m.beat.beat(m.now) {
-		m.writeHeartbeat()
+		_ = m.writeHeartbeat() // Lost follows an error
 	}
 	return true
 }
@@ -124,22 +136,11 @@ func (m *Machine) answerHeartbeat() {
 	}
 	//seam:beat-asked-for-within-reserve
 	if m.beat.interval != 0 && m.beat.spare(m.now, keep) { // nothing is written before Hello
-		m.writeHeartbeat()
+		_ = m.writeHeartbeat() // Lost follows an error
 	}
 }
 
-// Heartbeat writes a heartbeat beside the periodic ones, on behalf of somebody who has a
-// permit for it. It reports false when the machine is not Ready.
-func (m *Machine) Heartbeat(now time.Time) bool {
-	m.now = now
-	if m.state != Ready {
-		return false
-	}
-	m.writeHeartbeat()
-	return true
-}
-
-func (m *Machine) writeHeartbeat() {
+func (m *Machine) writeHeartbeat() error {
 	d := []byte("null")
 	if m.cursor.Seq > 0 {
 		d = fmt.Append(nil, m.cursor.Seq) //seam:beat-names-last-sequence
@@ -147,7 +148,7 @@ func (m *Machine) writeHeartbeat() {
 	if m.beat.sent.IsZero() {
 		m.beat.sent = m.now // before the write: its ACK may be here before the write returns
 	}
-	m.host.Write(m.conn, events.OpHeartbeat, events.EncodePayload(events.OpHeartbeat, d))
+	return m.host.Write(m.conn, events.OpHeartbeat, events.EncodePayload(events.OpHeartbeat, d))
 }
 
 func (m *Machine) acknowledged() {
@@ -159,5 +160,6 @@ func (m *Machine) acknowledged() {
 	if m.state == Ready {
 		m.cursor.Restored = false // the gateway answers in order: nothing old comes after it
 	}
+	m.ended(m.replies.Acknowledged(m.now))
 	m.host.Latency(took)
 }

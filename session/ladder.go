@@ -15,8 +15,13 @@ var (
 	ErrPhaseTimeout   = errors.New("session: the gateway took too long")
 	ErrReconnect      = errors.New("session: the gateway asked to reconnect (op 7)")
 	ErrInvalidSession = errors.New("session: the gateway declared the session invalid (op 9)")
+	ErrNewSession     = errors.New("session: the gateway began another session by itself")
 	ErrBadFrame       = errors.New("session: unreadable frame")
 	ErrTooLarge       = errors.New("session: message too large") // as Err of a Lost input: what was to be read exceeds a limit
+	// ErrTakenOver joins the cause from the third time in a row on that a connection ends without a reason within a
+	// minute of Ready. Reconnecting goes on as ever.
+	ErrTakenOver = errors.New("session: lost again and again right after Ready, and no reason given: " +
+		"if another process runs this shard with this token, stop one of the two; if none does, look at the network")
 )
 
 // closeToResume is sent when a connection is given up and its session is not: any code but
@@ -24,26 +29,44 @@ var (
 const closeToResume = events.CloseUnknownError //seam:close-keeps-session
 
 const (
-	dialGrace   = time.Second // for a dial that does not end by its time
-	maxTooLarge = 2           // READYs in a row that are too large to be read, then the shard ends
-	maxResumes  = 3           // failed in a row, then the session is given up
-	maxURLDials = 2           // failed in a row to the resume URL, then the gateway's own URL is dialled
-	healthy     = time.Minute
-	backoffBase = 2 * time.Second
-	backoffCap  = 30 * time.Second //seam:longest-pause
+	dialGrace    = time.Second // for a dial that does not end by its time
+	maxTooLarge  = 2           // READYs in a row that are too large to be read, then the shard ends
+	maxResumes   = 3           // failed in a row, then the session is given up
+	maxReplays   = 3           // Resumes in a row that came to no RESUMED in their time, whatever else they brought
+	maxURLDials  = 2           // failed in a row to the resume URL, then the gateway's own URL is dialled
+	maxTakeovers = 3           // in a row, then they have a name
+	maxRefusals  = 3           // op 9 in a row, then the waits grow
+	healthy      = time.Minute
+
+	dialDistance = 1100 * time.Millisecond // between two dials of a shard, whatever they gain: at most 28 in 30 s
+	closePause   = 25 * time.Millisecond   // for our close frame to be read before what follows on another connection
+	backoffBase  = time.Second
+	backoffCap   = 30 * time.Second //seam:longest-pause
 
 	maxRetryAfter = time.Hour // a longer wish of a server's is not believed
 )
 
 // ladder remembers what failed, to choose the next step down: the resume URL, then the
-// gateway's own URL with the same session, then a new session.
+// gateway's own URL with the same session, then a new session; and how long to wait before.
 type ladder struct {
-	attempts int       // connections in a row without a healthy minute
+	attempts int       // in a row that gained nothing
+	since    time.Time // when the first of them failed; zero: the latest attempt gained something
+	refusals int       // op 9 in a row
 	resumes  int       // failed Resumes of this session in a row
+	replays  int       // Resumes of this session in a row that came to no RESUMED in time
 	dials    int       // connections to the resume URL in a row that came to no Hello
-	tooLarge int       // READYs in a row that could not be read
+	tooLarge int       // READYs in a row that could not be read because of their size
+	takeover int       // connections in a row that ended soon after Ready, without a reason
+	bad      unreadable
 	reached  int64     // the sequence when Resume was written, to see progress
-	ready    time.Time // since when the session is Ready; zero: it is not
+	ready    time.Time // since when the session is Ready
+	dialled  time.Time // when the latest dial began
+	ours     bool      // the wait in Backoff is our own choice, and not the gateway's wish
+}
+
+// live notes that the session is Ready.
+func (l *ladder) live(now time.Time) {
+	l.ready, l.resumes, l.replays, l.dials, l.tooLarge = now, 0, 0, 0, 0
 }
 
 // url is where to dial: the resume URL only for a session that it belongs to, else empty.
@@ -54,12 +77,13 @@ func (m *Machine) url() events.Secret {
 	return ""
 }
 
-func (m *Machine) connect(cause error) {
+func (m *Machine) connect() {
 	m.conn++
 	m.peeker = events.Peeker{}
 	m.open = true
 	m.beat = heartbeat{}
-	m.become(Connecting, m.now.Add(DialTimeout+dialGrace), Change{Cause: cause}) //seam:dial-deadline
+	m.ladder.dialled = m.now
+	m.become(Connecting, m.now.Add(DialTimeout+dialGrace), Change{}) //seam:dial-deadline
 	m.host.Connect(m.conn, m.url())
 }
 
@@ -75,42 +99,67 @@ func (m *Machine) drop(code events.CloseCode) {
 	m.host.Close(m.conn, code)
 }
 
-// reconnect gives up the connection, chooses the next step of the ladder and waits.
-func (m *Machine) reconnect(cause error, code events.CloseCode) { m.retreat(cause, code, 0) }
-
-// retreat is reconnect with a least time to wait.
-func (m *Machine) retreat(cause error, code events.CloseCode, least time.Duration) {
-	m.drop(code)
-	lost := m.judge(cause)
-	at := m.now.Add(max(least, m.backoff()))
-	m.become(Backoff, at, Change{Cause: cause, Lost: lost, Retry: at}) //seam:lost-session-told
+// reconnect gives up the connection for a reason of ours or of the gateway's, and goes on with the next step of
+// the ladder.
+func (m *Machine) reconnect(cause error, code events.CloseCode) {
+	m.ladder.takeover = 0
+	m.retreat(cause, code, 0)
 }
 
-// judge decides whether the session outlives the cause, and counts what failed. It reports
+// retreat gives up the connection, and connects again at once, or when the ladder says; not before wish has passed,
+// which is the gateway's.
+func (m *Machine) retreat(cause error, code events.CloseCode, wish time.Duration) {
+	m.drop(code)
+	lost := m.judge(cause)
+	l := &m.ladder
+	if l.dialled.After(m.now) {
+		l.dialled = m.now // its turn had not come
+	}
+	wait := m.backoff(l.attempts)
+	if errors.Is(cause, ErrInvalidSession) { // it has nothing to do with dials that failed
+		l.refusals++
+		l.attempts, wait = 0, m.backoff(l.refusals-maxRefusals)
+	}
+	if l.ours = wish == 0; code != events.CloseNone {
+		wait = max(wait, closePause)
+	}
+	at := m.now.Add(max(wait, wish, l.dialled.Add(dialDistance).Sub(m.now), 0))            //seam:distance-of-dials
+	m.become(Backoff, at, Change{Cause: cause, Lost: lost, Retry: at, Failed: l.attempts}) //seam:lost-session-told
+	if !at.After(m.now) {
+		m.connect()
+	}
+}
+
+// judge decides whether the session outlives the cause, and counts what failed and what was gained. It reports
 // whether a session was given up.
 func (m *Machine) judge(cause error) bool {
 	had := m.hasSession()
 	l := &m.ladder
-	if !l.ready.IsZero() && m.now.Sub(l.ready) >= healthy {
-		*l = ladder{}
-	}
-	l.ready = time.Time{}
+	gained := false
 	switch m.state {
 	case Connecting, AwaitingHello:
 		if m.cursor.Resumable() && m.cursor.ResumeURL != "" {
 			l.dials++
 		}
 	case Resuming:
-		if l.resumes++; m.cursor.Seq > l.reached {
+		l.resumes++
+		if gained = m.cursor.Seq > l.reached; gained {
 			l.resumes = 1 // events came again: the next attempt starts from further on
 		}
+	case Ready: // without a session that can be resumed it costs an Identify, which is not to be had in haste
+		gained = m.cursor.Resumable() || m.now.Sub(l.ready) >= healthy
+	}
+	if l.attempts++; gained {
+		l.attempts, l.refusals, l.since = 0, 0, time.Time{}
+	} else if l.since.IsZero() {
+		l.since = m.now
 	}
 	var closed *CloseError
-	gone := !m.cursor.Resumable() || errors.Is(cause, errSessionGone) || l.resumes >= maxResumes  //seam:session-resumed-first
-	gone = gone || errors.As(cause, &closed) && closed.Code.Verdict() == events.VerdictNewSession //seam:close-code-ends-session
+	gone := !m.cursor.Resumable() || errors.Is(cause, errSessionGone) || l.resumes >= maxResumes || l.replays >= maxReplays //seam:session-resumed-first
+	gone = gone || errors.As(cause, &closed) && closed.Code.Verdict() == events.VerdictNewSession                           //seam:close-code-ends-session
 	if gone {
 		m.cursor.clear()
-		l.resumes, l.dials = 0, 0
+		l.resumes, l.replays, l.dials = 0, 0, 0
 	}
 	return had && gone
 }
@@ -122,40 +171,41 @@ func (m *Machine) hasSession() bool { return m.cursor.Resumable() || m.state == 
 // errSessionGone marks a cause after which the session cannot be resumed.
 var errSessionGone = errors.New("the session is gone")
 
-// backoff is full jitter below a bound that doubles: it spreads a fleet that lost its
-// connections at one instant. The bound falls back only after a healthy minute. That Identifies
-// which keep failing do not use up the day's budget is the identify queue's concern.
-func (m *Machine) backoff() time.Duration {
-	bound := min(backoffBase<<min(m.ladder.attempts, 20), backoffCap) //seam:pause-between-attempts
-	m.ladder.attempts++
-	return jitter(m.cfg.Rand, bound)
+// backoff is the wait after so many attempts in a row that gained nothing: a time around a value that doubles, so
+// that a fleet does not stay in step. That Identifies which keep failing do not use up the day's budget is the
+// identify queue's concern.
+func (m *Machine) backoff(attempts int) time.Duration {
+	if attempts <= 0 {
+		return 0
+	}
+	around := min(backoffBase<<min(attempts-1, 20), backoffCap) //seam:pause-between-attempts
+	return around/2 + jitter(m.cfg.Rand, around)
 }
 
 func jitter(random *rand.Rand, bound time.Duration) time.Duration {
 	return time.Duration(random.Int64N(int64(bound)))
 }
 
-// lost takes the end of a dial or of a connection that the other side brought about.
-func (m *Machine) lost(in Input) {
-	if !m.open {
+// hurry ends the wait in Backoff, but for the distance between two dials.
+func hurry(m *Machine, _ Input) {
+	if at := m.ladder.dialled.Add(dialDistance); at.After(m.now) {
+		m.deadline = earliest(m.deadline, at)
 		return
 	}
-	var closed *CloseError
-	if errors.As(in.Err, &closed) && closed.Fatal() { //seam:fatal-code-ends-shard
-		m.fail(in.Err)
+	m.connect()
+}
+
+// reachable begins anew to count what gained nothing, if no shard gained anything meanwhile: then it was not this
+// shard that was the matter. A wait that is the gateway's wish goes on.
+func reachable(m *Machine, in Input) {
+	l := &m.ladder
+	if l.since.IsZero() || l.since.Before(in.At) {
 		return
 	}
-	if m.state == Identifying && errors.Is(in.Err, ErrTooLarge) {
-		if m.ladder.tooLarge++; m.ladder.tooLarge >= maxTooLarge { // each has cost an Identify, and the next would as well
-			m.fail(fmt.Errorf("session: READY cannot be read, of %d Identifies: use more shards: %w", m.ladder.tooLarge, in.Err))
-			return
-		}
+	l.attempts = 0
+	if m.state == Backoff && l.ours {
+		hurry(m, in)
 	}
-	least := time.Duration(0)
-	if in.At.After(m.now) {
-		least = min(in.At.Sub(m.now), maxRetryAfter) + jitter(m.cfg.Rand, backoffBase)
-	}
-	m.retreat(in.Err, events.CloseNone, least)
 }
 
 // expire takes the end of a phase that had a deadline.
@@ -173,16 +223,4 @@ func (m *Machine) fail(cause error) {
 	had := m.hasSession()
 	m.cursor.clear()
 	m.become(Closed, time.Time{}, Change{Cause: cause, Lost: had})
-}
-
-// stop ends the machine because somebody wants it to.
-func (m *Machine) stop(in Input) {
-	if m.state == Closed { //seam:stop-in-any-state
-		return
-	}
-	m.drop(in.Code)
-	if in.Code.EndsSession() {
-		m.cursor.clear()
-	}
-	m.become(Closed, time.Time{}, Change{Cause: in.Err})
 }

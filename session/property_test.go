@@ -3,7 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,113 +14,6 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-// judge is a host that checks the laws of the protocol at every call.
-type judge struct {
-	fail     func(format string, args ...any)
-	cursor   session.Cursor
-	now      time.Time
-	open     uint64 // the connection, if there is one
-	closed   map[uint64]bool
-	greeted  map[uint64]bool // those on which Hello was given
-	started  map[uint64]bool // Identify or Resume was written
-	queued   bool
-	own      []time.Time // frames on the connection
-	interval time.Duration
-	session  uint64
-	seq      int64
-	wake     time.Time
-}
-
-func newJudge(fail func(string, ...any)) *judge {
-	return &judge{fail: fail, now: time.Unix(1_000_000, 0), closed: map[uint64]bool{}, greeted: map[uint64]bool{}, started: map[uint64]bool{}, interval: 41250 * time.Millisecond}
-}
-
-func (j *judge) Connect(conn uint64, url events.Secret) {
-	if j.open != 0 {
-		j.fail("connection %d is dialled while %d is open", conn, j.open)
-	}
-	if j.closed[conn] {
-		j.fail("connection number %d is used twice", conn)
-	}
-	if url != "" && !j.cursor.Resumable() {
-		j.fail("a resume URL is dialled without a session")
-	}
-	j.open, j.own = conn, nil
-}
-
-func (j *judge) Write(conn uint64, op events.Opcode, payload []byte) {
-	if conn != j.open {
-		j.fail("%v is written on connection %d, open is %d", op, conn, j.open)
-	}
-	if !j.greeted[conn] {
-		j.fail("%v is written before Hello", op)
-	}
-	if op == events.OpIdentify || op == events.OpResume {
-		if j.started[conn] {
-			j.fail("%v is the second start on connection %d", op, conn)
-		}
-		j.started[conn] = true
-	}
-	if op == events.OpIdentify && j.cursor.Resumable() {
-		j.fail("Identify, though there is a session to resume")
-	}
-	j.own = append(j.own, j.now)
-	recent := 0
-	for _, at := range j.own {
-		if j.now.Sub(at) < time.Minute {
-			recent++
-		}
-	}
-	if most := 3 + int((time.Minute+j.interval-1)/j.interval); recent > most {
-		j.fail("%d frames of the session's own in 60 s, with an interval of %v", recent, j.interval)
-	}
-}
-
-func (j *judge) Close(conn uint64, code events.CloseCode) {
-	if conn != j.open {
-		j.fail("connection %d is closed, open is %d", conn, j.open)
-	}
-	if j.queued {
-		j.fail("connection %d is closed, and its permit is still asked for", conn)
-	}
-	if code.EndsSession() {
-		j.fail("connection %d is closed with %d", conn, code)
-	}
-	j.closed[conn], j.open = true, 0
-}
-
-func (j *judge) Enqueue(uint64) {
-	if j.queued {
-		j.fail("two permits are asked for")
-	}
-	j.queued = true
-}
-func (j *judge) Dequeue(uint64)         { j.queued = false }
-func (j *judge) Wake(at time.Time)      { j.wake = at }
-func (j *judge) Latency(time.Duration)  {}
-func (j *judge) Odd(error)              {}
-func (j *judge) Changed(session.Change) {}
-
-func (j *judge) Deliver(raw events.Raw, meta events.Meta) {
-	if meta.Session == j.session && raw.Seq > 0 && raw.Seq <= j.seq {
-		j.fail("sequence %d of session %d is delivered after %d", raw.Seq, meta.Session, j.seq)
-	}
-	if meta.Session < j.session {
-		j.fail("an event of session %d after one of session %d", meta.Session, j.session)
-	}
-	if meta.Session != j.session {
-		j.seq = 0
-	}
-	j.session, j.seq = meta.Session, max(j.seq, raw.Seq)
-}
-
-func newMachine(j *judge, seed uint64) (*session.Machine, error) {
-	return session.NewMachine(session.Config{
-		Shard:    events.ShardID{Index: 0, Total: 1},
-		Identify: events.Identify{Token: "token"}, Rand: rand.New(rand.NewPCG(seed, seed)), Cursor: &j.cursor,
-	}, j)
-}
-
 const ready = `{"op":0,"t":"READY","s":1,"d":{"session_id":"a","resume_gateway_url":"wss://resume"}}`
 
 // frames are what a gateway may send, sensible or not. The first is the usual Hello.
@@ -129,15 +22,20 @@ var frames = []string{
 	`{"op":11}`, `{"op":1}`, `{"op":7}`, `{"op":9,"d":true}`, `{"op":9,"d":false}`, ready,
 	`{"op":0,"t":"READY","s":1,"d":{}}`, `{"op":0,"t":"RESUMED","s":5,"d":{}}`, `{"op":0,"t":"X","s":2,"d":{}}`,
 	`{"op":0,"t":"X","s":3,"d":{}}`, `{"op":0,"t":"X","d":{}}`, `{"op":99}`, `{`, ``,
+	`{"op":0,"t":"READY","s":1,"d":{"session_id":"b","resume_gateway_url":"wss://resume"}}`, `{"op":0,"t":"X","s":9007199254740992,"d":{}}`,
+	`{"op":0,"t":"X","s":-4,"d":{}}`, `{"op":0,"t":"X","s":9,"d":{}}`, `{"op":0,"t":"RESUMED","s":1,"d":{}}`, `{"op":10,"d":{"heartbeat_interval":41250.0}}`,
+	`{"op":0,"t":"CHANNEL_INFO","s":4,"d":{"guild_id":"5"}}`,
 }
 
 // hellos are the frames that are a Hello with an interval that can be kept.
-var hellos = map[string]int{frames[0]: 41250, frames[1]: 10000}
+var hellos = map[string]int{frames[0]: 41250, frames[1]: 10000, `{"op":10,"d":{"heartbeat_interval":41250.0}}`: 41250}
 
 // feed gives the machine a frame, and notes a Hello that it takes.
 func (j *judge) feed(m *session.Machine, data string, age time.Duration) {
 	if ms, ok := hellos[data]; ok && m.State() == session.AwaitingHello {
 		j.greeted[m.Conn()], j.interval = true, time.Duration(ms)*time.Millisecond
+	} else if strings.HasPrefix(data, `{"op":10,`) && m.State() == session.AwaitingHello { // it may be taken for the usual one
+		j.greeted[m.Conn()], j.interval = true, 41250*time.Millisecond
 	}
 	m.Step(j.now, session.Input{Kind: session.Frame, Conn: m.Conn(), Data: []byte(data), At: j.now.Add(-age)})
 }
@@ -194,7 +92,7 @@ func TestMachineKeepsTheLaws(t *testing.T) {
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			reached.Store(m.State(), true)
 			conn := m.Conn()
-			switch rapid.IntRange(0, 24).Draw(t, "input") {
+			switch rapid.IntRange(0, 27).Draw(t, "input") {
 			case 0:
 				m.Step(j.now, session.Input{Kind: session.Start})
 			case 1:
@@ -217,7 +115,7 @@ func TestMachineKeepsTheLaws(t *testing.T) {
 					m.Step(j.now, session.Input{Kind: session.Refused, Conn: conn, At: until, Err: errors.New("refused")})
 				}
 			case 7:
-				m.Step(j.now, session.Input{Kind: session.Stalled})
+				j.full = true
 			case 8, 9:
 				m.Step(j.now, session.Input{Kind: session.Flowing})
 			case 10: // from the connection before
@@ -232,6 +130,18 @@ func TestMachineKeepsTheLaws(t *testing.T) {
 				if rapid.IntRange(0, 19).Draw(t, "end") == 0 {
 					m.Step(j.now, session.Input{Kind: session.Stop, Code: events.CloseUnknownError})
 				}
+			case 19:
+				until := time.Time{}
+				if rapid.Bool().Draw(t, "deadline") {
+					until = j.now.Add(time.Duration(rapid.IntRange(-1, 100).Draw(t, "until")) * time.Second)
+				}
+				out := rapid.SampledFrom([]events.Outgoing{
+					events.Heartbeat{}, events.UpdatePresence{Status: events.StatusIdle}, events.RequestChannelInfo{GuildID: 5, Fields: []string{"status"}},
+				}).Draw(t, "send")
+				j.send(m, conn-uint64(rapid.IntRange(0, 1).Draw(t, "old")), out, until)
+			case 20:
+				since := j.now.Add(-time.Duration(rapid.IntRange(0, 100).Draw(t, "since")) * time.Second)
+				m.Step(j.now, session.Input{Kind: session.Reachable, At: since})
 			case 13:
 				j.now = j.now.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "seconds")) * time.Second)
 			case 14, 15:
@@ -261,6 +171,7 @@ func FuzzStep(f *testing.F) {
 				j := newJudge(t.Fatalf)
 				if resumable {
 					j.cursor = session.Cursor{SessionID: "a", ResumeURL: "wss://resume", Seq: 1, Session: 1}
+					j.session, j.given[1] = 1, true
 				}
 				m, err := newMachine(j, 1)
 				if err != nil {

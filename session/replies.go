@@ -4,25 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
-)
-
-// What a written request can end in, if not in an answer.
-var (
-	// ErrNoAnswer: the time was up. For Update Voice State this is how Discord says no.
-	ErrNoAnswer = errors.New("session: the gateway did not answer in time")
-	// ErrConnectionLost: the connection ended after the write and before the answer, and the
-	// answer was not among what the gateway sent again. Whether the request was carried out is
-	// not known.
-	ErrConnectionLost = errors.New("session: the connection was lost before the answer; whether the request was carried out is not known")
-	// ErrSessionLost: the session ended before the answer, which will not come any more.
-	ErrSessionLost = errors.New("session: the session was lost before the answer")
 )
 
 // errDeadline is ErrNoAnswer by the time that the asker set.
@@ -34,21 +21,11 @@ const (
 	replayGrace   = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
 )
 
-// Outcome is how one request ended. Events holds what came of the answer, even after an error.
-type Outcome struct {
-	ID        uint64
-	Events    []events.Raw
-	Err       error
-	RoundTrip time.Duration
-}
-
-// Replies are the written requests of one session that wait for their answer. Answers are
+// replies are the Sends of one session that wait for their answer. Answers are
 // recognised by nonce where the gateway echoes one, and else by guild, first asked first
-// answered. The zero value is ready; it belongs to one goroutine.
-type Replies struct {
-	// Part, if set, is asked for each part of an answer whether it takes the part; otherwise the
-	// part is kept for the Outcome.
-	Part func(id uint64, raw events.Raw) bool
+// answered. The zero value is ready; it belongs to a machine.
+type replies struct {
+	Part func(id uint64, raw events.Raw) bool // see Host; nil: nobody takes parts
 
 	pending []*pending
 	voice   map[events.Snowflake]events.Snowflake // where the bot is: guild → channel
@@ -70,15 +47,12 @@ type pending struct {
 	server   bool               // op 4: the voice server has come, or is not awaited
 }
 
-// Answered reports whether the gateway answers requests with this opcode at all.
-func Answered(op events.Opcode) bool { return op != events.OpPresenceUpdate }
-
-// Len is how many requests wait.
-func (r *Replies) Len() int { return len(r.pending) }
+// answered reports whether the gateway answers requests with this opcode at all.
+func answered(op events.Opcode) bool { return op != events.OpPresenceUpdate }
 
 // Add begins to wait for the answer to a request that is written now. A zero deadline means
 // that the asker has none.
-func (r *Replies) Add(now time.Time, id uint64, request events.Request, deadline time.Time) {
+func (r *replies) Add(now time.Time, id uint64, request events.Request, deadline time.Time) {
 	p := &pending{id: id, request: request, written: now, deadline: deadline, patience: now.Add(answerTimeout)}
 	p.missing = slices.Clone(request.Guilds)
 	if request.Op == events.OpVoiceStateUpdate {
@@ -92,7 +66,7 @@ func (r *Replies) Add(now time.Time, id uint64, request events.Request, deadline
 func (p *pending) due() time.Time { return earliest(p.deadline, p.patience) }
 
 // Next is when Expire should be called; zero: nothing waits.
-func (r *Replies) Next() time.Time {
+func (r *replies) Next() time.Time {
 	if len(r.pending) == 0 {
 		return time.Time{}
 	}
@@ -100,7 +74,7 @@ func (r *Replies) Next() time.Time {
 }
 
 // Expire ends the requests whose time is up.
-func (r *Replies) Expire(now time.Time) []Outcome {
+func (r *replies) Expire(now time.Time) []Outcome {
 	if len(r.pending) == 0 || now.Before(r.next) {
 		return nil
 	}
@@ -121,7 +95,7 @@ func (r *Replies) Expire(now time.Time) []Outcome {
 }
 
 // Disconnected marks what waits: its answer can only come by a replay.
-func (r *Replies) Disconnected() {
+func (r *replies) Disconnected() {
 	for _, p := range r.pending {
 		p.orphan = true
 	}
@@ -129,12 +103,12 @@ func (r *Replies) Disconnected() {
 
 // Rejected ends what was written right before the gateway closed the connection because it could
 // not read a payload (4001, 4002): which one it was it does not say.
-func (r *Replies) Rejected(now time.Time, reason error) []Outcome {
+func (r *replies) Rejected(now time.Time, reason error) []Outcome {
 	return r.sweep(now, func(p *pending) (bool, error) { return !p.orphan && now.Sub(p.written) < rejectPeriod, reason })
 }
 
 // Resumed gives what was asked on an earlier connection a last moment.
-func (r *Replies) Resumed(now time.Time) {
+func (r *replies) Resumed(now time.Time) {
 	for _, p := range r.pending {
 		if p.orphan {
 			p.patience = now.Add(replayGrace)
@@ -144,18 +118,18 @@ func (r *Replies) Resumed(now time.Time) {
 }
 
 // Reset ends all requests, because their session has: with ErrSessionLost, or another reason.
-func (r *Replies) Reset(now time.Time, reason error) []Outcome {
+func (r *replies) Reset(now time.Time, reason error) []Outcome {
 	r.voice = nil
 	return r.sweep(now, func(*pending) (bool, error) { return true, reason })
 }
 
 // Acknowledged takes a heartbeat's ACK.
-func (r *Replies) Acknowledged(now time.Time) []Outcome {
+func (r *replies) Acknowledged(now time.Time) []Outcome {
 	return r.sweep(now, func(p *pending) (bool, error) { return p.request.Op == events.OpHeartbeat && !p.orphan, nil })
 }
 
 // Observe takes an event, and returns the requests that it has completed. user is the bot.
-func (r *Replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
+func (r *replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
 	switch raw.Type {
 	case events.TypeVoiceStateUpdate: // also when nothing waits, to know where the bot is
 		return r.voiceState(now, raw, user)
@@ -217,7 +191,7 @@ func (p *pending) chunk(index, count int) (matches, done bool) {
 	return true, p.chunks == count
 }
 
-func (r *Replies) voiceState(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
+func (r *replies) voiceState(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
 	var digits [20]byte
 	if user == 0 || !bytes.Contains(raw.Data, strconv.AppendUint(digits[:0], uint64(user), 10)) {
 		return nil
@@ -251,7 +225,7 @@ func (r *Replies) voiceState(now time.Time, raw events.Raw, user events.Snowflak
 }
 
 // rateLimited ends the request that the gateway refused to carry out.
-func (r *Replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
+func (r *replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
 	var limited events.RateLimited
 	var meta events.RateLimitedMembers
 	if json.Unmarshal(raw.Data, &limited) != nil || limited.Opcode != events.OpRequestGuildMembers ||
@@ -271,7 +245,7 @@ func (r *Replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
 
 // first gives the event to the first request that it matches. Requests of a connection that was
 // lost come last: the gateway may never have read them.
-func (r *Replies) first(now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) []Outcome {
+func (r *replies) first(now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) []Outcome {
 	for _, orphan := range [...]bool{false, true} {
 		if ended, matched := r.firstOf(orphan, now, raw, match); matched {
 			return ended
@@ -280,7 +254,7 @@ func (r *Replies) first(now time.Time, raw events.Raw, match func(*pending) (mat
 	return nil
 }
 
-func (r *Replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) ([]Outcome, bool) {
+func (r *replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) ([]Outcome, bool) {
 	for i, p := range r.pending {
 		if p.orphan != orphan {
 			continue
@@ -303,7 +277,7 @@ func (r *Replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func
 }
 
 // sweep ends all requests for which end says so.
-func (r *Replies) sweep(now time.Time, end func(*pending) (bool, error)) []Outcome {
+func (r *replies) sweep(now time.Time, end func(*pending) (bool, error)) []Outcome {
 	var ended []Outcome
 	r.pending = slices.DeleteFunc(r.pending, func(p *pending) bool {
 		over, err := end(p)
@@ -316,5 +290,5 @@ func (r *Replies) sweep(now time.Time, end func(*pending) (bool, error)) []Outco
 }
 
 func (p *pending) outcome(now time.Time, err error) Outcome {
-	return Outcome{ID: p.id, Events: p.got, Err: err, RoundTrip: now.Sub(p.written)}
+	return Outcome{ID: p.id, Written: p.written, Events: p.got, Err: err, RoundTrip: now.Sub(p.written)}
 }

@@ -13,10 +13,13 @@ import (
 type Cursor struct {
 	SessionID events.Secret
 	ResumeURL events.Secret
-	Seq       int64            // the last sequence handed to Host.Deliver
+	Seq       int64            // how far it has come: the sequence that Resume and heartbeats name
 	Session   uint64           // counts the sessions of the shard: see events.Meta
 	User      events.Snowflake // the bot itself
 	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
+
+	spans  []span // what was delivered; none: all up to Seq, and nothing else
+	latest int64  // sequence, of those delivered
 }
 
 // Resumable reports whether there is a session to resume.
@@ -24,7 +27,7 @@ func (c *Cursor) Resumable() bool { return c.SessionID != "" }
 
 // clear forgets the session, but not how many there were.
 func (c *Cursor) clear() {
-	c.SessionID, c.ResumeURL, c.Seq, c.Restored = "", "", 0, false
+	*c = Cursor{Session: c.Session, User: c.User}
 }
 
 // Snapshot is a session at rest: with the token, all that is needed to resume it, in this

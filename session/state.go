@@ -13,7 +13,7 @@ const (
 	Queued                     // heartbeating; waiting for a permit to Identify
 	Identifying                // Identify is written, READY has not come
 	Resuming                   // Resume is written, missed events are coming, RESUMED has not
-	Ready                      // live: events come, send events go
+	Ready                      // live: events come, send events go; to Ready again when the gateway begins another session
 	Backoff                    // not connected; waiting to connect again
 	Closed                     // ended, for good
 )
@@ -43,7 +43,7 @@ var moves = map[State][]State{
 	Queued:        {Identifying, Backoff, Closed},
 	Identifying:   {Ready, Backoff, Closed},
 	Resuming:      {Ready, Backoff, Closed},
-	Ready:         {Backoff, Closed},
+	Ready:         {Ready, Backoff, Closed},
 	Backoff:       {Connecting, Closed},
 	Closed:        {},
 }

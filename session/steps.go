@@ -1,119 +1,77 @@
 package session
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
 )
 
-func (m *Machine) stepIdle(in Input) {
-	if in.Kind == Start {
-		m.connect(nil)
+func begin(m *Machine, _ Input) { m.connect() }
+
+func greet(m *Machine, _ Input) {
+	m.become(AwaitingHello, m.now.Add(HelloTimeout), Change{}) //seam:hello-deadline
+}
+
+// turn takes when the dial begins.
+func turn(m *Machine, in Input) {
+	m.ladder.dialled = in.At
+	m.deadline = in.At.Add(DialTimeout + dialGrace) //seam:dial-deadline-from-its-turn
+}
+
+var phases = map[State]string{Connecting: "no connection", AwaitingHello: "no Hello", Identifying: "no READY"}
+
+func tickPhase(m *Machine, _ Input) {
+	if m.tend() {
+		m.expire(phases[m.state])
 	}
 }
 
-func (m *Machine) stepConnecting(in Input) {
-	switch in.Kind {
-	case Connected:
-		m.become(AwaitingHello, m.now.Add(HelloTimeout), Change{}) //seam:hello-deadline
-	case Waiting:
-		m.deadline = in.At.Add(DialTimeout + dialGrace) //seam:dial-deadline-from-its-turn
-	case Tick:
-		m.expire("no connection")
+func tickBeat(m *Machine, _ Input) { m.tend() }
+
+func tickReplay(m *Machine, _ Input) {
+	if !m.tend() || m.beat.stalled() {
+		return
+	}
+	if !m.now.Before(m.replay) || !m.now.Before(m.deadline) {
+		m.ladder.replays++
+		m.reconnect(fmt.Errorf("%w: no RESUMED", ErrPhaseTimeout), events.CloseNone)
 	}
 }
 
-func (m *Machine) stepAwaitingHello(in Input) {
-	switch in.Kind {
-	case Frame:
-		m.frame(in, func(events.Raw) { m.host.Odd(fmt.Errorf("session: an event came before Hello")) })
-	case Tick:
-		m.expire("no Hello")
+func tickBackoff(m *Machine, _ Input) {
+	if !m.now.Before(m.deadline) {
+		m.connect()
 	}
 }
 
-func (m *Machine) stepQueued(in Input) {
-	switch in.Kind {
-	case Frame:
-		m.frame(in, func(events.Raw) { m.host.Odd(fmt.Errorf("session: an event came before Identify")) })
-	case Granted:
-		m.identify()
-	case Refused:
-		m.refused(in)
-	case Tick:
-		m.tend()
+// flow ends a time in which frames were not read by our own choice.
+func flow(m *Machine, _ Input) {
+	took := m.beat.flow(m.now)
+	if m.state == Resuming && took > 0 {
+		m.deadline = m.now.Add(ReadyTimeout) //seam:resumed-deadline-after-a-pause
+		m.replay = m.replay.Add(took)
 	}
 }
-
-func (m *Machine) stepIdentifying(in Input) {
-	switch in.Kind {
-	case Frame:
-		m.frame(in, m.ready)
-	case Tick:
-		if m.tend() {
-			m.expire("no READY")
-		}
-	}
-}
-
-func (m *Machine) stepResuming(in Input) {
-	switch in.Kind {
-	case Frame:
-		m.frame(in, func(raw events.Raw) {
-			m.deliver(raw, in.At, raw.Type != events.TypeResumed)
-			if raw.Type == events.TypeResumed {
-				m.ladder.resumes, m.ladder.dials, m.ladder.ready = 0, 0, m.now
-				m.become(Ready, time.Time{}, Change{})
-				if m.cursor.Restored && m.beat.spare(m.now, 0) {
-					m.writeHeartbeat() // its ACK ends the replay: this RESUMED may itself be one that came again
-				}
-				return
-			}
-			m.deadline = m.now.Add(ReadyTimeout) //seam:resumed-deadline-from-last-event
-		})
-	case Tick:
-		if m.tend() && !m.beat.stalled {
-			m.expire("no RESUMED")
-		}
-	}
-}
-
-func (m *Machine) stepReady(in Input) {
-	switch in.Kind {
-	case Frame:
-		m.frame(in, func(raw events.Raw) { m.deliver(raw, in.At, false) })
-	case Tick:
-		m.tend()
-	}
-}
-
-func (m *Machine) stepBackoff(in Input) {
-	if in.Kind == Start || in.Kind == Tick && !m.now.Before(m.deadline) {
-		m.connect(nil)
-	}
-}
-
-func (m *Machine) stepClosed(Input) {}
 
 // frame takes one payload. What an opcode means is the same in all connected states, but for
 // dispatches and Hello.
-func (m *Machine) frame(in Input, dispatch func(events.Raw)) {
+func frame(m *Machine, in Input) {
 	m.beat.heard(in.At)
 	raw, err := m.peeker.Peek(in.Data)
 	if err != nil {
-		m.reconnect(fmt.Errorf("%w: %w", ErrBadFrame, err), closeToResume)
+		m.unreadable(err)
 		return
 	}
 	switch raw.Op {
 	case events.OpDispatch:
-		dispatch(raw)
+		m.dispatch(raw, in.At)
 	case events.OpHello:
 		//seam:second-hello-changes-nothing
-		if m.state == AwaitingHello { // a second one changes nothing
+		if m.state == AwaitingHello {
 			m.hello(raw)
+		} else {
+			m.oddly("a second Hello on one connection")
 		}
 	case events.OpHeartbeatACK:
 		m.acknowledged()
@@ -123,21 +81,48 @@ func (m *Machine) frame(in Input, dispatch func(events.Raw)) {
 		m.reconnect(ErrReconnect, closeToResume)
 	case events.OpInvalidSession:
 		m.invalid(raw)
+	default:
+		m.oddly("%v, which the gateway should not send", raw.Op)
+	}
+}
+
+// dispatch takes an event.
+func (m *Machine) dispatch(raw events.Raw, at time.Time) {
+	switch m.state {
+	case AwaitingHello:
+		m.oddly("an event came before Hello")
+	case Queued:
+		m.oddly("an event came before Identify")
+	case Identifying:
+		if raw.Type != events.TypeReady {
+			m.oddly("%.32q came before READY", raw.Type)
+			return
+		}
+		m.ready(raw, at, nil)
+	case Resuming:
+		if raw.Type == events.TypeReady && m.another(raw) {
+			m.ready(raw, at, ErrNewSession)
+			return
+		}
+		m.deliver(raw, at, raw.Type != events.TypeResumed)
+		if raw.Type == events.TypeResumed {
+			m.resumed()
+			return
+		}
+		m.deadline = m.now.Add(ReadyTimeout) //seam:resumed-deadline-from-last-event
+	case Ready:
+		if raw.Type == events.TypeReady && m.another(raw) {
+			m.ready(raw, at, ErrNewSession)
+			return
+		}
+		m.deliver(raw, at, false)
 	}
 }
 
 // hello begins to heartbeat, and to resume or to wait for a permit to Identify.
-//
-// Source: events/gateway#hello-event
 func (m *Machine) hello(raw events.Raw) {
-	var hello events.Hello
-	err := json.Unmarshal(raw.Data, &hello)
-	interval := time.Duration(hello.HeartbeatInterval) * time.Millisecond
-	if err == nil && (hello.HeartbeatInterval < minInterval.Milliseconds() || hello.HeartbeatInterval > maxInterval.Milliseconds()) {
-		err = fmt.Errorf("heartbeat interval of %d ms", hello.HeartbeatInterval)
-	}
-	if err != nil {
-		m.reconnect(fmt.Errorf("%w: Hello: %w", ErrBadFrame, err), closeToResume)
+	interval, ok := m.interval(raw)
+	if !ok {
 		return
 	}
 	m.beat.start(m.now, interval, m.cfg.Rand)
@@ -148,6 +133,7 @@ func (m *Machine) hello(raw events.Raw) {
 	}
 	m.ladder.reached = m.cursor.Seq
 	m.beat.spare(m.now, 0)
+	m.replay = m.now.Add(ReplayTimeout)                   //seam:replay-has-an-end
 	m.become(Resuming, m.now.Add(ReadyTimeout), Change{}) //seam:resumed-deadline
 	//seam:resume-from-last-sequence
 	request, err := events.Resume{Token: m.cfg.Identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq}.Request()
@@ -155,10 +141,10 @@ func (m *Machine) hello(raw events.Raw) {
 		m.fail(err)
 		return
 	}
-	m.host.Write(m.conn, events.OpResume, events.EncodePayload(request.Op, request.Data))
+	_ = m.host.Write(m.conn, events.OpResume, events.EncodePayload(request.Op, request.Data)) // Lost follows an error
 }
 
-func (m *Machine) identify() {
+func identify(m *Machine, _ Input) {
 	payload, err := identifyPayload(m.cfg.Identify)
 	if err != nil {
 		m.fail(err)
@@ -166,59 +152,100 @@ func (m *Machine) identify() {
 	}
 	m.beat.spare(m.now, 0)
 	m.become(Identifying, m.now.Add(ReadyTimeout), Change{}) //seam:ready-deadline
-	m.host.Write(m.conn, events.OpIdentify, payload)
+	_ = m.host.Write(m.conn, events.OpIdentify, payload)     // Lost follows an error
 }
 
 // refused waits until a permit may be had. There is no loop: one request, one refusal, one wait.
-func (m *Machine) refused(in Input) {
+func refused(m *Machine, in Input) {
 	m.drop(closeToResume)
 	at := in.At
 	if most := m.now.Add(24 * time.Hour); at.After(most) {
 		at = most
 	}
-	if minimum := m.now.Add(jitter(m.cfg.Rand, backoffCap) + backoffBase); at.Before(minimum) {
+	if minimum := m.now.Add(jitter(m.cfg.Rand, backoffCap) + 2*backoffBase); at.Before(minimum) {
 		at = minimum
 	}
+	m.ladder.ours = false
 	m.become(Backoff, at, Change{Cause: in.Err, Retry: at})
+}
+
+// another reports whether a READY begins another session than the one that there is. One that names no session
+// does, unless it stands where an event of this session is expected.
+func (m *Machine) another(raw events.Raw) bool {
+	ready, ok := events.PartOf(raw.Data)
+	if !ok || ready.SessionID == "" {
+		return m.cursor.seen(raw.Seq)
+	}
+	return ready.SessionID != m.cursor.SessionID
 }
 
 // ready takes the first event of a new session.
 //
 // Source: events/gateway#ready-event
-func (m *Machine) ready(raw events.Raw) {
-	if raw.Type != events.TypeReady {
-		m.host.Odd(fmt.Errorf("session: %.32q came before READY", raw.Type))
-		return
-	}
+func (m *Machine) ready(raw events.Raw, at time.Time, cause error) {
 	ready, ok := events.PartOf(raw.Data)
 	if !ok || ready.SessionID == "" {
-		m.host.Odd(errors.New("session: READY names no session: it works, but cannot be resumed"))
+		m.oddly("READY names no session: it works, but cannot be resumed")
 		ready.SessionID, ready.ResumeURL = "", ""
 	}
+	m.begin(ready, cause)
+	m.deliver(raw, at, false)
+}
+
+// begin begins a session, in place of the one that there is.
+func (m *Machine) begin(ready events.Part, cause error) {
+	lost := m.hasSession()
 	m.cursor.clear()
 	m.cursor.SessionID, m.cursor.ResumeURL = ready.SessionID, ready.ResumeURL
-	m.cursor.User = ready.User
+	if ready.User != 0 {
+		m.cursor.User = ready.User
+	}
 	m.cursor.Session++
-	m.ladder.resumes, m.ladder.dials, m.ladder.tooLarge, m.ladder.ready = 0, 0, 0, m.now
+	if m.ladder.live(m.now); ready.SessionID != "" {
+		m.ladder.bad.readys = 0
+	}
+	m.become(Ready, time.Time{}, Change{Lost: lost, Cause: cause})
+}
+
+// resumed takes the end of a replay.
+func (m *Machine) resumed() {
+	m.ladder.live(m.now)
 	m.become(Ready, time.Time{}, Change{})
-	m.deliver(raw, m.now, false)
+	if m.cursor.Restored && m.beat.spare(m.now, 0) {
+		_ = m.writeHeartbeat() // its ACK ends the replay: this RESUMED may itself be one that came again
+	}
 }
 
 // deliver hands an event over once, in order. The cursor moves after that, so that an event
-// whose delivery crashed is asked for again.
+// whose delivery crashed is asked for again. Meta has a sequence only if events lead to it, so that what is stored of
+// a session goes no further; RESUMED comes through whatever its own is.
 func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
-	if raw.Seq > 0 && raw.Seq <= m.cursor.Seq { //seam:sequence-once
-		m.host.Odd(fmt.Errorf("session: sequence %d came twice", raw.Seq))
-		return
+	seq, moves := raw.Seq, raw.Seq > 0
+	switch {
+	case raw.Seq < 0:
+		m.oddly("sequence %d", raw.Seq)
+		seq = 0
+	case moves && m.cursor.seen(raw.Seq): //seam:sequence-once
+		m.oddly("sequence %d came twice", raw.Seq)
+		if raw.Type != events.TypeResumed {
+			return
+		}
+		seq, moves = 0, false
+	case moves && !m.cursor.follows(raw.Seq):
+		m.oddly("sequence %d follows %d", raw.Seq, m.cursor.Seq)
+		seq = 0
 	}
-	if raw.Seq > m.cursor.Seq+1 {
-		m.host.Odd(fmt.Errorf("session: sequence %d follows %d", raw.Seq, m.cursor.Seq))
-	}
-	m.host.Deliver(raw, events.Meta{ //seam:event-delivered
-		Shard: m.cfg.Shard, Session: m.cursor.Session, Seq: raw.Seq, Received: at, Replayed: replayed,
+	m.ended(m.replies.Observe(m.now, raw, m.cursor.User))
+	//seam:event-delivered
+	if m.host.Deliver(raw, events.Meta{
+		Shard: m.cfg.Shard, Session: m.cursor.Session, Seq: seq, Received: at, Replayed: replayed,
 		Redelivered: m.cursor.Restored,
-	})
-	m.cursor.Seq = max(m.cursor.Seq, raw.Seq)
+	}) {
+		m.beat.stall(m.now)
+	}
+	if moves {
+		m.cursor.take(raw.Seq)
+	}
 }
 
 // invalid takes op 9: the Identify or the Resume was refused, or a live session revoked. True
@@ -230,6 +257,7 @@ func (m *Machine) invalid(raw events.Raw) {
 	if string(raw.Data) != "true" { //seam:invalid-true-keeps-session
 		cause = fmt.Errorf("%w: %w", ErrInvalidSession, errSessionGone)
 	}
-	// One to five seconds at the least, as the gateway used to ask for.
+	m.ladder.takeover = 0
+	// One to five seconds, as the gateway used to ask for.
 	m.retreat(cause, closeToResume, time.Second+jitter(m.cfg.Rand, 4*time.Second))
 }

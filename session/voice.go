@@ -7,7 +7,7 @@ import (
 )
 
 // headedFor is the channel in which the bot is when all that was asked for before is carried out; nil: none.
-func (r *Replies) headedFor(guild events.Snowflake) *events.Snowflake {
+func (r *replies) headedFor(guild events.Snowflake) *events.Snowflake {
 	for _, p := range slices.Backward(r.pending) {
 		if p.request.Op == events.OpVoiceStateUpdate && p.request.Guild == guild && !p.orphan {
 			return p.request.Channel

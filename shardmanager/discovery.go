@@ -50,7 +50,8 @@ const (
 	discoveryTimeout = 15 * time.Second
 	discoveryBase    = 500 * time.Millisecond
 	discoveryCap     = 30 * time.Second
-	patience         = time.Minute // a longer Retry-After is the caller's to wait for
+	discoveryPause   = 500 * time.Millisecond // between two requests at the least, whoever asks: no more than 3 in any second
+	patience         = time.Minute            // a longer Retry-After is the caller's to wait for
 )
 
 // gateway is what GET /gateway/bot answers.
@@ -93,7 +94,7 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 		bound := min(discoveryBase<<min(attempt, 16), discoveryCap)
 		wait := time.Duration(jitter(int64(bound)))
 		if !failed.Until.IsZero() {
-			wait = time.Until(failed.Until)
+			wait = max(wait, time.Until(failed.Until)) // which may be no wait at all
 		} else if failed.Status >= 400 && failed.Status < 500 {
 			return gateway{}, err
 		}
@@ -109,7 +110,24 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 	}
 }
 
+// askTurn waits until the next request may go out.
+func (m *Manager) askTurn(ctx context.Context) error {
+	m.mu.Lock()
+	wait := max(time.Until(m.nextAsk), 0)
+	m.nextAsk = time.Now().Add(wait + discoveryPause)
+	m.mu.Unlock()
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
+	if err := m.askTurn(ctx); err != nil {
+		return gateway{}, &DiscoveryError{Err: err}
+	}
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.cfg.apiURL+"/gateway/bot", nil)

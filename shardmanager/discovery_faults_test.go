@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -133,6 +134,42 @@ func TestAnswerOfDiscoveryThatBreaksOffIsNotTaken(t *testing.T) {
 			t.Errorf("Start: %v", err)
 		}
 	})
+}
+
+// TestDiscoveryIsNeverAskedMoreThanThreeTimesASecond, whatever the answer says.
+func TestDiscoveryIsNeverAskedMoreThanThreeTimesASecond(t *testing.T) {
+	for name, broken := range map[string]func(http.ResponseWriter){
+		"Retry-After: 0": func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		"status 500": func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		"no JSON":    func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				var mu sync.Mutex
+				var at []time.Time
+				g.OnDiscovery(func(w http.ResponseWriter) bool {
+					mu.Lock()
+					defer mu.Unlock()
+					at = append(at, time.Now())
+					broken(w)
+					return true
+				})
+				m := newManager(t, g)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+				defer cancel()
+				if err := m.Start(ctx); err == nil {
+					t.Error("it has started")
+				}
+				if most := busiest(at, time.Second); most > 3 || len(at) < 5 || len(at) > 60 {
+					t.Errorf("asked %d times in two minutes, at most %d times in a second", len(at), most)
+				}
+			})
+		})
+	}
 }
 
 // TestRejectedTokenCostsOneQuestionAndNoDial: one question, no dial, and all who wait are told.

@@ -46,6 +46,7 @@ type Manager struct {
 	supervisor *actor.PID
 	saver      *saver
 	refresher  *refresher
+	nextAsk    time.Time // GET /gateway/bot is not asked before
 }
 
 type phase int

@@ -85,7 +85,7 @@ func (m *member) frame(conn uint64, payload string) session.Input {
 	return session.Input{Kind: session.Frame, Conn: conn, Data: []byte(payload), At: time.Now()}
 }
 
-func (m *member) Write(conn uint64, op events.Opcode, _ []byte) {
+func (m *member) Write(conn uint64, op events.Opcode, _ []byte) error {
 	switch op {
 	case events.OpHeartbeat:
 		m.inputs = append(m.inputs, m.frame(conn, `{"op":11}`))
@@ -100,6 +100,7 @@ func (m *member) Write(conn uint64, op events.Opcode, _ []byte) {
 		m.month.resumed++
 		m.inputs = append(m.inputs, m.frame(conn, fmt.Sprintf(`{"op":0,"t":"RESUMED","s":%d,"d":{}}`, m.cursor.Seq+1)))
 	}
+	return nil
 }
 
 func (m *member) Enqueue(conn uint64) {
@@ -115,12 +116,14 @@ func (m *member) Dequeue(uint64) {
 	}
 }
 
-func (m *member) Close(uint64, events.CloseCode)  {}
-func (m *member) Wake(at time.Time)               { m.wake = at }
-func (m *member) Deliver(events.Raw, events.Meta) {}
-func (m *member) Latency(time.Duration)           {}
-func (m *member) Changed(session.Change)          {}
-func (m *member) Odd(error)                       {}
+func (m *member) Close(uint64, events.CloseCode)       {}
+func (m *member) Wake(at time.Time)                    { m.wake = at }
+func (m *member) Deliver(events.Raw, events.Meta) bool { return false }
+func (m *member) Part(uint64, events.Raw) bool         { return false }
+func (m *member) Ended(session.Outcome)                {}
+func (m *member) Latency(time.Duration)                {}
+func (m *member) Changed(session.Change)               {}
+func (m *member) Odd(error)                            {}
 
 // step feeds the machine, and what the gateway answers.
 func (m *member) step(in session.Input) {

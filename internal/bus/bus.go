@@ -126,6 +126,9 @@ func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 	}
 	it := newItem(raw, meta, left, blocks)
 	sh.add(it, b.cfg.HighWater)
+	if it.meta.Seq == 0 {
+		it.meta.Seq = max(raw.Seq, 0) // handlers are told what came
+	}
 	for i, s := range subs {
 		if !s.wants(raw.Type) {
 			continue

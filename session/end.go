@@ -1,0 +1,67 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// lost takes the end of a dial or of a connection that the other side brought about.
+func lost(m *Machine, in Input) {
+	var closed *CloseError
+	if errors.As(in.Err, &closed) && closed.Fatal() { //seam:fatal-code-ends-shard
+		m.fail(in.Err)
+		return
+	}
+	l := &m.ladder
+	if m.state == Identifying && errors.Is(in.Err, ErrTooLarge) {
+		if l.tooLarge++; l.tooLarge >= maxTooLarge { // each has cost an Identify, and the next would as well
+			m.fail(fmt.Errorf("session: READY cannot be read, of %d Identifies: use more shards: %w", l.tooLarge, in.Err))
+			return
+		}
+	}
+	wish := time.Duration(0)
+	if in.At.After(m.now) {
+		wish = min(in.At.Sub(m.now), maxRetryAfter) + jitter(m.cfg.Rand, 2*backoffBase)
+	}
+	m.retreat(m.takenOver(in.Err), events.CloseNone, wish)
+}
+
+// takenOver gives the cause a name when it looks like a session that two processes resume in turn: it ends soon after
+// Ready, without a reason, again and again.
+func (m *Machine) takenOver(cause error) error {
+	if m.state != Ready {
+		return cause
+	}
+	l := &m.ladder
+	if l.takeover++; m.now.Sub(l.ready) >= healthy || errors.Is(cause, ErrTooLarge) || !unexplained(cause) {
+		l.takeover = 0
+	}
+	if l.takeover < maxTakeovers {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ErrTakenOver, cause)
+}
+
+// unexplained reports whether an end says nothing of its reason: no close frame, or one that stands for any.
+func unexplained(cause error) bool {
+	var closed *CloseError
+	if !errors.As(cause, &closed) {
+		return true
+	}
+	return closed.Code == events.CloseUnknownError || closed.Code < events.CloseUnknownError && closed.Resumable()
+}
+
+// restart gives up the connection because somebody wants it to.
+func restart(m *Machine, in Input) { m.reconnect(in.Err, closeToResume) }
+
+// stop ends the machine because somebody wants it to.
+func stop(m *Machine, in Input) {
+	m.drop(in.Code)
+	if in.Code.EndsSession() {
+		m.cursor.clear()
+	}
+	m.become(Closed, time.Time{}, Change{Cause: in.Err}) //seam:stop-in-any-state
+}
