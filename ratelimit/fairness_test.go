@@ -1,11 +1,13 @@
 package ratelimit_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/ratelimit/limitertest"
 )
 
 // TestShardsThatFailDoNotHoldOthersBack: low shards whose Identifies keep failing come again and again, and a higher one, which has
@@ -15,31 +17,22 @@ import (
 func TestShardsThatFailDoNotHoldOthersBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		queue := ratelimit.Local(ratelimit.SessionStart{Total: 1000, Remaining: 1000, ResetAfter: 24 * time.Hour, MaxConcurrency: 1}).Identify()
-		order := make(chan int, 100)
-		var ask func(shard int)
-		ask = func(shard int) {
-			queue.Enqueue(shard, func(p ratelimit.Permit) {
-				p.Used()
-				order <- shard
-				time.AfterFunc(time.Second, func() { ask(shard) })
-			})
+		o := limitertest.NewOwner(queue(budget(1000, 1)))
+		var order []int
+		o.Decided = func(d ratelimit.Decision) {
+			order = append(order, d.Shard.Index)
+			o.Used(d.Shard)
+			o.After(time.Second, func() { o.Ask(d.Shard) })
 		}
-		for shard := range 3 {
-			ask(shard)
+		for index := range 3 {
+			o.Ask(shard(index))
 		}
-		time.Sleep(time.Minute)
-		for len(order) > 0 {
-			<-order
-		}
-		ask(9)
-		for waited := 0; ; waited++ {
-			if shard := <-order; shard == 9 {
-				return
-			}
-			if waited > 2 {
-				t.Fatalf("shard 9 was overtaken %d times", waited)
-			}
+		o.Run(time.Minute)
+		order = nil
+		o.Ask(shard(9))
+		o.Run(time.Minute)
+		if waited := slices.Index(order, 9); waited < 0 || waited > 2 {
+			t.Fatalf("shard 9 was overtaken by %v", order)
 		}
 	})
 }
