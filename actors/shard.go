@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -33,9 +32,9 @@ type shard struct {
 	armed   time.Time
 	wake    time.Time // of the machine
 
-	pace     pace
-	withdraw func() // takes back what the identify queue was asked for
-	permit   ratelimit.Permit
+	pace    pace
+	asking  uint64    // the connection for which a permit to Identify was asked for and not used; 0: none
+	expires time.Time // of the permit
 }
 
 func newShard(f *Fleet, r *record, supervisor *actor.PID) *shard {
@@ -57,12 +56,6 @@ func (s *shard) part(id uint64, raw events.Raw) bool {
 		r.parts.add(raw)
 	}
 	return true
-}
-
-// granted brings a permit to Identify, or its refusal. Identify queue → shard.
-type granted struct {
-	conn   uint64
-	permit ratelimit.Permit
 }
 
 // Receive handles one message. It waits for nothing but the socket's buffer, which takes a
@@ -198,18 +191,35 @@ func (s *shard) arm() {
 }
 
 func (s *shard) granted(m granted) {
-	if m.conn != s.machine.Conn() || s.machine.State() != session.Queued {
-		m.permit.Release()
-		return
+	if m.conn != s.asking || m.conn != s.machine.Conn() || s.machine.State() != session.Queued {
+		return // it was withdrawn, and goes back without it
 	}
-	if err := m.permit.Err(); err != nil {
-		s.withdraw = nil
-		s.log.Error("identify refused", zap.Error(err))
-		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: err, At: refusedUntil(err)})
-		return
+	switch {
+	case m.err != nil:
+		s.asking = 0
+		s.log.Error("identify refused", zap.Error(m.err))
+		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: m.err, At: refusedUntil(m.err)})
+	case !s.now.Before(m.expires):
+		s.withdraw() // it came too late
+		s.ask(m.conn)
+	default:
+		s.expires = m.expires
+		s.step(session.Input{Kind: session.Granted, Conn: m.conn})
 	}
-	s.permit = m.permit
-	s.step(session.Input{Kind: session.Granted, Conn: m.conn})
+}
+
+// ask asks for a permit to Identify on a connection.
+func (s *shard) ask(conn uint64) {
+	s.asking = conn
+	s.system.Root.Send(s.supervisor, askIdentify{s.record.id, conn})
+}
+
+// withdraw takes back what was asked for, if it was not used.
+func (s *shard) withdraw() {
+	if s.asking != 0 {
+		s.system.Root.Send(s.supervisor, withdrawIdentify{s.record.id, s.asking})
+		s.asking = 0
+	}
 }
 
 // send writes a request that was admitted onto this very connection.
@@ -220,6 +230,7 @@ func (s *shard) send(m admitted) {
 		return
 	}
 	if r.expired(now, Admitted) {
+		s.unwritten(m)
 		return
 	}
 	if at, early := s.pace.early(now, m); early {
@@ -227,9 +238,11 @@ func (s *shard) send(m admitted) {
 		return
 	}
 	if !r.claim() {
+		s.unwritten(m)
 		return
 	}
 	r.written = now
+	defer s.wrote(m)
 	if session.Answered(r.Op) {
 		s.asked[r.serial] = r
 		s.replies.Add(now, r.serial, r.event, r.Deadline)
@@ -247,6 +260,16 @@ func (s *shard) send(m admitted) {
 		r.finish(s.answer(r, 0, nil))
 	}
 	s.arm()
+}
+
+// wrote tells that the permit of a request counts from now on.
+func (s *shard) wrote(m admitted) {
+	s.system.Root.Send(s.supervisor, wrote{s.record.id.Index, m.conn, time.Now()})
+}
+
+// unwritten gives the permit of a request back.
+func (s *shard) unwritten(m admitted) {
+	s.system.Root.Send(s.supervisor, unwritten{s.record.id.Index, m.conn})
 }
 
 func (s *shard) answer(r *request, roundTrip time.Duration, got []events.Raw) events.Answer {
@@ -275,9 +298,7 @@ func (s *shard) close() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	if s.withdraw != nil {
-		s.withdraw()
-	}
+	s.withdraw()
 	if s.link != nil {
 		s.link.close(events.CloseUnknownError, &s.fleet.links)
 	}
