@@ -75,7 +75,7 @@ func (s *supervisor) askIdentify(ctx actor.Context, m askIdentify) {
 	q := &question{index: m.id.Index, conn: m.conn}
 	f.asked[name] = q
 	s.fleet.record(q.index).forecast.Store(nil)
-	if f.retry.IsZero() {
+	if s.tellQueue(ctx, time.Now()) && !q.queued {
 		s.question(ctx, name, q)
 	}
 	s.decide(ctx)

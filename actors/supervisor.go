@@ -311,9 +311,6 @@ func (s *supervisor) recover(ctx actor.Context) {
 			}
 		}
 	}
-	if s.fleet.identifies.queue != nil || s.fleet.identifies.start != nil {
-		s.decide(ctx)
-	}
 }
 
 func (s *supervisor) stop(ctx actor.Context, m StopShards) {
