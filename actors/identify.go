@@ -117,7 +117,7 @@ func (s *supervisor) identified(ctx actor.Context, m identified) {
 func (s *supervisor) settleIdentify(ctx actor.Context, id events.ShardID, q *question) {
 	r := s.fleet.record(id.Index)
 	now := r.now()
-	if q.granted && (r.identified.Load() == q.conn || now.State == session.Identifying && now.Conn == q.conn) { //seam:crash-may-have-identified
+	if q.granted && (r.identified.Load() == q.conn || now.State == session.Identifying && now.Conn == q.conn) {
 		s.identified(ctx, identified{id, q.conn, time.Now()})
 	} else {
 		s.withdrawIdentify(ctx, withdrawIdentify{id, q.conn})

@@ -240,6 +240,10 @@ func TestNothingAskedForIsLostWithTheSupervisor(t *testing.T) {
 					if message == "actors.withdrawIdentify" {
 						h.gateway.DropAll() // two of them wait
 					}
+					pass(17 * time.Second)
+					if ready := h.Status().Ready(); name == "resumed" && message != "actors.withdrawIdentify" && ready != 3 {
+						t.Errorf("%d are ready when they might all be", ready)
+					}
 					pass(3 * time.Minute)
 					ready, s, q := h.Status().Ready(), h.gateway.Stats(), limiter.Stats(time.Now())
 					most := map[string]int{"resumed": 3, "restarted": 4}[name] // it ends a shard that has no READY yet
