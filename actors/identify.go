@@ -37,8 +37,9 @@ type question struct {
 
 // identifyWork is work of the queue's that takes time.
 type identifyWork struct {
-	done func(now time.Time)
-	over atomic.Bool // it has ended, however
+	done   func(now time.Time)
+	over   atomic.Bool // it has ended, however
+	cancel context.CancelFunc
 }
 
 func limiterShard(id events.ShardID) ratelimit.Shard {
@@ -226,13 +227,14 @@ func (s *supervisor) beginWork(ctx actor.Context, now time.Time) {
 	}
 	f.work = w
 	root, self := ctx.ActorSystem().Root, ctx.Self()
-	s.fleet.links.Go(func() {
-		bounded, cancel := context.WithTimeout(context.Background(), ratelimit.WorkTimeout)
-		defer cancel()
+	bounded, cancel := context.WithTimeout(context.Background(), ratelimit.WorkTimeout)
+	w.cancel = cancel
+	go func() { // nobody waits for it to end: it may hang, and then nothing is granted
 		defer root.Send(self, identifyNews{})
 		defer w.over.Store(true)
+		defer cancel()
 		s.guard("Work", func() { do(bounded) })
-	})
+	}()
 }
 
 // identifyDue does what the time has come for.
@@ -289,9 +291,12 @@ func (s *supervisor) catchUpIdentify(ctx actor.Context) {
 	}
 }
 
-// closeIdentify has all leave who wait, since this supervisor ends. A permit that is out may be used yet, or expires.
+// closeIdentify has all leave who wait, since this supervisor ends. A permit that is out may still be used, or expires.
 func (s *supervisor) closeIdentify(ctx actor.Context) {
 	f := &s.fleet.identifies
+	if f.work != nil {
+		f.work.cancel()
+	}
 	for name, q := range f.asked {
 		if delete(f.asked, name); !q.granted {
 			s.withdraw(ctx, name)
