@@ -21,6 +21,8 @@ type admission struct {
 	limit    int // of the queue
 	conn     uint64
 	bucket   ratelimit.Bucket  // nil: the shard is not ready
+	whole    int               // how many permits the bucket has in a period
+	fault    any               // what the bucket has panicked with
 	presence *ratelimit.Window // the presence's own limit, on top of the bucket
 	queue    queue
 	newest   *request  // the presence that waits; a newer one takes its place
@@ -31,8 +33,8 @@ type admission struct {
 }
 
 // open begins with a fresh connection, which has a fresh bucket.
-func (a *admission) open(conn uint64, bucket ratelimit.Bucket) {
-	a.conn, a.bucket, a.held, a.round = conn, bucket, time.Time{}, 0
+func (a *admission) open(conn uint64, bucket ratelimit.Bucket, whole int) {
+	a.conn, a.bucket, a.whole, a.held, a.round = conn, bucket, whole, time.Time{}, 0
 	a.presence = ratelimit.NewWindow(presenceLimit, presencePeriod) //seam:presence-margin
 }
 
@@ -121,6 +123,7 @@ func (a *admission) next(now time.Time) *request {
 		if a.presence.Remaining(now) > 0 { //seam:presence-limit
 			if a.take(now) {
 				a.presence.Take(now)
+				a.presence.Wrote(now)
 				r := a.newest
 				a.newest = nil
 				return r
@@ -140,12 +143,20 @@ func (a *admission) next(now time.Time) *request {
 	return nil
 }
 
-func (a *admission) take(now time.Time) bool {
-	ok, at := a.bucket.Take(now)
-	if !ok {
-		if !at.After(now) {
-			at = now.Add(time.Millisecond) // a bucket of somebody else's may be imprecise
+// take takes a permit of the bucket. A bucket that panics has none for a while.
+func (a *admission) take(now time.Time) (ok bool) {
+	defer func() {
+		if a.fault = recover(); a.fault != nil {
+			ok = false
+			a.wakeBy(now.Add(limiterPause))
 		}
+	}()
+	ok, at := a.bucket.Take(now)
+	switch {
+	case ok || at.IsZero(): // if there is none, what is written or comes back is told
+	case !at.After(now):
+		a.wakeBy(now.Add(time.Millisecond)) // a bucket of somebody else's may be imprecise
+	default:
 		a.wakeBy(at)
 	}
 	return ok

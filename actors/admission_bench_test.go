@@ -18,11 +18,13 @@ import (
 // open is a limiter that never says no.
 type open struct{ ratelimit.RateLimiter }
 
-func (open) Connection(int, time.Duration) ratelimit.Bucket { return open{} }
-func (open) Take(time.Time) (bool, time.Time)               { return true, time.Time{} }
-func (open) Limit() int                                     { return 1 << 30 }
-func (open) Remaining(time.Time) int                        { return 1 << 30 }
-func (open) Reset(now time.Time) time.Time                  { return now }
+func (open) Connection(ratelimit.Shard, time.Duration) ratelimit.Bucket { return open{} }
+func (open) Wrote(time.Time)                                            {}
+func (open) Return()                                                    {}
+func (open) Take(time.Time) (bool, time.Time)                           { return true, time.Time{} }
+func (open) Limit() int                                                 { return 1 << 30 }
+func (open) Remaining(time.Time) int                                    { return 1 << 30 }
+func (open) Reset(now time.Time) time.Time                              { return now }
 
 // admitting is a supervisor of shards that are ready, and do nothing but to take what is admitted.
 func admitting(b *testing.B, shards int, limiter ratelimit.RateLimiter, took func(*request)) (send func(*request)) {
@@ -118,8 +120,8 @@ func BenchmarkAdmissionBesideAFlood(b *testing.B) {
 // mixed has Discord's bucket for shard 0, and none for the others.
 type mixed struct{ ratelimit.RateLimiter }
 
-func (m mixed) Connection(shard int, heartbeat time.Duration) ratelimit.Bucket {
-	if shard == 0 {
+func (m mixed) Connection(shard ratelimit.Shard, heartbeat time.Duration) ratelimit.Bucket {
+	if shard.Index == 0 {
 		return m.RateLimiter.Connection(shard, heartbeat)
 	}
 	return open{}

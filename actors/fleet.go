@@ -23,10 +23,12 @@ import (
 // SupervisorConfig is what a supervisor and its shards need. Identify.Token, URL and Limiter are
 // required; the zero value of anything else is its default.
 type SupervisorConfig struct {
-	Identify events.Identify // Token, Intents, Presence, …; Shard is filled in for each shard
-	URL      string          // of the gateway, as discovery gave it
-	Limiter  ratelimit.RateLimiter
+	Identify events.Identify       // Token, Intents, Presence, …; Shard is filled in for each shard
+	URL      string                // of the gateway, as discovery gave it
+	Limiter  ratelimit.RateLimiter // the supervisor's alone, and used on its actor
 
+	// SessionStart is what the Limiter is told before all else; the zero value: it knows. See UpdateSessionStart.
+	SessionStart ratelimit.SessionStart
 	Compression  events.Compression                                                // empty: zstd-stream
 	NetDial      func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the net package's
 	GatewayHosts []string                                                          // hosts besides Discord's that may be connected to
@@ -62,10 +64,13 @@ type Fleet struct {
 	url      atomic.Pointer[string]
 	pacer    *pacer
 	decoders transport.Decoders
-	mu       sync.RWMutex
-	total    int
-	shards   map[int]*record
-	started  bool
+
+	identifies identifies // the supervisor's, which it outlives
+
+	mu      sync.RWMutex
+	total   int
+	shards  map[int]*record
+	started bool
 }
 
 type subscriber struct {
@@ -83,8 +88,12 @@ type record struct {
 	heard  atomic.Int64 // when the latest event came, in Unix nanoseconds; 0: none has
 	odd    atomic.Int64
 	status atomic.Pointer[ShardStatus]
-	waits  atomic.Int64   // send events that wait for a permit
-	joined atomic.Int64   // send events that wait for an answer which they share
+	waits  atomic.Int64 // send events that wait for a permit
+	joined atomic.Int64 // send events that wait for an answer which they share
+
+	identified atomic.Uint64                      // the connection on which an Identify was, or is about to be, written
+	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
+
 	wanted atomic.Bool    // it was started and not stopped
 	mu     sync.Mutex     // guards kept, and orders the writers of status
 	kept   session.Cursor // a copy of cursor for other goroutines; its Seq is not kept up
@@ -107,6 +116,11 @@ type ShardStatus struct {
 	Waiting   int       // send events that wait for a permit
 	Sharing   int       // send events that wait for an answer which they share
 	Frames    int       // read, and not yet dealt with: CreditLimit at the most
+
+	// Place and Expected are how the shard stands in the identify queue while it is Queued; they may be a second old. Place counts those that
+	// share its rate limit key: 1 is the next; 0: not known. Expected is when it may Identify, if nothing comes between; zero: not known.
+	Place    int
+	Expected time.Time
 
 	Identifies  int // sessions asked for
 	Resumes     int // sessions continued
@@ -155,6 +169,10 @@ func NewFleet(cfg SupervisorConfig) (*Fleet, error) {
 	}
 	cfg.Identify.Compress = cfg.Compression == events.CompressionPayload
 	f := &Fleet{cfg: cfg, log: cfg.Logger, pacer: newPacer(cfg.DialRate), shards: make(map[int]*record)}
+	f.identifies.asked = make(map[ratelimit.Shard]*question)
+	if cfg.SessionStart != (ratelimit.SessionStart{}) {
+		f.identifies.start = &cfg.SessionStart
+	}
 	f.hub.Store(new([]subscriber))
 	f.SetURL(cfg.URL)
 	return f, nil
@@ -272,6 +290,9 @@ func (r *record) now() ShardStatus {
 		status.Frames = int(l.underWay.Load())
 	}
 	status.Seq, status.Waiting, status.Odd = r.seq.Load(), int(r.waits.Load()), int(r.odd.Load())
+	if forecast := r.forecast.Load(); forecast != nil && status.State == session.Queued {
+		status.Place, status.Expected = forecast.Place, forecast.At
+	}
 	if at := r.heard.Load(); at != 0 {
 		status.LastEvent = time.Unix(0, at)
 	}

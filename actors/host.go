@@ -2,7 +2,6 @@ package actors
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,7 +12,10 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-var errRestart = errors.New("actors: restart asked for")
+var (
+	errRestart       = errors.New("actors: restart asked for")
+	errPermitExpired = errors.New("actors: the permit to Identify expired before it could be used")
+)
 
 // host does what the machine asks for.
 type host struct{ *shard }
@@ -39,11 +41,19 @@ func (h host) Connect(conn uint64, url events.Secret) {
 
 func (h host) Write(conn uint64, op events.Opcode, payload []byte) error {
 	s := h.shard
+	if op == events.OpIdentify {
+		if now := time.Now(); !now.Before(s.expires) {
+			s.withdraw()
+			s.system.Root.Send(s.self, lost{s.link, errPermitExpired})
+			return
+		}
+		s.record.identified.Store(conn)
+	}
 	err := s.link.write(payload)
 	if op == events.OpIdentify {
 		// Used even if the write failed: whether the gateway has seen it is not known.
-		s.permit.Used()
-		s.withdraw = nil
+		s.system.Root.Send(s.supervisor, identified{s.record.id, conn, time.Now()})
+		s.asking = 0
 	}
 	if err != nil {
 		s.system.Root.Send(s.self, lost{s.link, err})
@@ -55,39 +65,9 @@ func (h host) Close(conn uint64, code events.CloseCode) {
 	h.link.close(code, &h.fleet.links)
 }
 
-func (h host) Enqueue(conn uint64) {
-	s := h.shard
-	root, self := s.system.Root, s.self
-	a := new(ask)
-	cancel := s.fleet.cfg.Limiter.Identify().Enqueue(s.record.id.Index, func(p ratelimit.Permit) {
-		a.permit.Store(&p)
-		root.Send(self, granted{conn, p})
-		if a.over.Load() {
-			p.Release()
-		}
-	})
-	s.withdraw = func() {
-		a.over.Store(true)
-		cancel()
-		if p := a.permit.Load(); p != nil {
-			p.Release()
-		}
-	}
-}
+func (h host) Enqueue(conn uint64) { h.ask(conn) }
 
-// ask is a question for a permit. The permit may come when the shard has taken the question back, and
-// its actor may be gone by then: whichever of the two is later gives the permit back.
-type ask struct {
-	permit atomic.Pointer[ratelimit.Permit]
-	over   atomic.Bool
-}
-
-func (h host) Dequeue(uint64) {
-	if s := h.shard; s.withdraw != nil {
-		s.withdraw()
-		s.withdraw = nil
-	}
-}
+func (h host) Dequeue(uint64) { h.withdraw() }
 
 func (h host) Wake(at time.Time) { h.wake = at }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -83,6 +84,10 @@ type RestartShard struct{ Shard int }
 // Sent by drills and tests. Handled by the supervisor.
 type CrashShard struct{ Shard int }
 
+// UpdateSessionStart says what Discord has said about the limits on Identifies: it replaces what was known.
+// Sent by whoever asks GET /gateway/bot. Handled by the supervisor.
+type UpdateSessionStart struct{ SessionStart ratelimit.SessionStart }
+
 // GetStatus asks for the state of all shards.
 // Sent by anybody. Handled by the supervisor. Answered with Status.
 type GetStatus struct{}
@@ -145,6 +150,46 @@ type (
 		conn  uint64
 		at    time.Time
 		round int
+	}
+	// wrote says when the write of a permit of the connection's bucket was done. Shard → supervisor.
+	wrote struct {
+		shard int
+		conn  uint64
+		at    time.Time
+	}
+	// unwritten brings back a permit that was never written. Shard → supervisor.
+	unwritten struct {
+		shard int
+		conn  uint64
+	}
+	// askIdentify asks for a permit to Identify on a connection. Shard → supervisor.
+	askIdentify struct {
+		id   events.ShardID
+		conn uint64
+	}
+	// withdrawIdentify takes back what askIdentify asked for. Shard → supervisor.
+	withdrawIdentify struct {
+		id   events.ShardID
+		conn uint64
+	}
+	// identified: the Identify of the permit was written, or may have been. Shard → supervisor.
+	identified struct {
+		id   events.ShardID
+		conn uint64
+		at   time.Time
+	}
+	// granted brings the permit to Identify, or its refusal. Supervisor → shard.
+	granted struct {
+		conn    uint64
+		err     error
+		expires time.Time
+	}
+	// identifyNews: the identify queue has news, or its work is done. Limiter, goroutine → supervisor.
+	identifyNews struct{}
+	// shardCrashed: the shard's actor has crashed with this connection. Supervisor → itself.
+	shardCrashed struct {
+		shard int
+		conn  uint64
 	}
 	// admitTick: somebody's permit is due. Timer → supervisor.
 	admitTick struct{}

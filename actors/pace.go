@@ -33,10 +33,14 @@ func (p *pace) early(now time.Time, m admitted) (at time.Time, early bool) {
 	}
 	ok, at := p.sent.Take(now)
 	if ok && m.request.Op == events.OpPresenceUpdate { //seam:written-presence-limit
-		ok, at = p.presences.Take(now)
+		if ok, at = p.presences.Take(now); ok {
+			p.presences.Wrote(now)
+		}
 	}
 	if !ok {
 		p.round++
+		return at, true
 	}
-	return at, !ok
+	p.sent.Wrote(now)
+	return at, false
 }

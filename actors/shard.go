@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -23,7 +22,8 @@ type shard struct {
 	system  *actor.ActorSystem
 	self    *actor.PID
 	machine *session.Machine
-	asked   map[uint64]*request // those that the machine was given, by serial
+	replies session.Replies
+	asked   map[uint64]*request // those in replies, by serial
 	link    *link
 	now     time.Time // of the message that is handled
 	owed    []debt    // batches whose credit is held back, since the subscribers are behind
@@ -32,22 +32,30 @@ type shard struct {
 	armed   time.Time
 	wake    time.Time // of the machine
 
-	pace     pace
-	withdraw func() // takes back what the identify queue was asked for
-	permit   ratelimit.Permit
+	pace    pace
+	asking  uint64    // the connection for which a permit to Identify was asked for and not used; 0: none
+	expires time.Time // of the permit
 }
 
 func newShard(f *Fleet, r *record, supervisor *actor.PID) *shard {
-	return &shard{
+	s := &shard{
 		fleet: f, record: r, supervisor: supervisor, asked: make(map[uint64]*request),
 		log: f.log.With(zap.Int("shard", r.id.Index), zap.Int("shard_total", r.id.Total)),
 	}
+	s.replies.Part = s.part
+	return s
 }
 
-// granted brings a permit to Identify, or its refusal. Identify queue → shard.
-type granted struct {
-	conn   uint64
-	permit ratelimit.Permit
+// part hands a part of an answer to a caller who wants it at once.
+func (s *shard) part(id uint64, raw events.Raw) bool {
+	r := s.asked[id]
+	if r == nil || r.parts == nil {
+		return false
+	}
+	if !r.over() {
+		r.parts.add(raw)
+	}
+	return true
 }
 
 // Receive handles one message. It waits for nothing but the socket's buffer, which takes a
@@ -73,11 +81,10 @@ func (s *shard) Receive(ctx actor.Context) {
 		s.flow()
 	case stopShard:
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
+		s.settle(s.replies.Reset(s.now, ErrClosed))
 	case restartShard:
 		s.step(session.Input{Kind: session.Restart, Err: errRestart})
 		s.step(session.Input{Kind: session.Start})
-	case reachable:
-		s.step(session.Input{Kind: session.Reachable, At: m.before})
 	case crash:
 		panic("actors: crash rehearsed by CrashShard")
 	case *actor.Started:
@@ -160,6 +167,7 @@ func (s *shard) tick() {
 	if !s.wake.IsZero() && !s.now.Before(s.wake) {
 		s.machine.Step(s.now, session.Input{Kind: session.Tick})
 	}
+	s.settle(s.replies.Expire(s.now))
 	s.arm()
 }
 
@@ -167,6 +175,9 @@ func (s *shard) tick() {
 // costs less than one that is set anew by every frame.
 func (s *shard) arm() {
 	at := s.wake
+	if next := s.replies.Next(); !next.IsZero() && (at.IsZero() || next.Before(at)) {
+		at = next
+	}
 	if at.IsZero() || (!s.armed.IsZero() && !at.Before(s.armed)) {
 		return
 	}
@@ -180,28 +191,46 @@ func (s *shard) arm() {
 }
 
 func (s *shard) granted(m granted) {
-	if m.conn != s.machine.Conn() || s.machine.State() != session.Queued {
-		m.permit.Release()
-		return
+	if m.conn != s.asking || m.conn != s.machine.Conn() || s.machine.State() != session.Queued {
+		return // it was withdrawn, and goes back without it
 	}
-	if err := m.permit.Err(); err != nil {
-		s.withdraw = nil
-		s.log.Error("identify refused", zap.Error(err))
-		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: err, At: refusedUntil(err)})
-		return
+	switch {
+	case m.err != nil:
+		s.asking = 0
+		s.log.Error("identify refused", zap.Error(m.err))
+		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: m.err, At: refusedUntil(m.err)})
+	case !s.now.Before(m.expires):
+		s.withdraw() // it came too late
+		s.ask(m.conn)
+	default:
+		s.expires = m.expires
+		s.step(session.Input{Kind: session.Granted, Conn: m.conn})
 	}
-	s.permit = m.permit
-	s.step(session.Input{Kind: session.Granted, Conn: m.conn})
+}
+
+// ask asks for a permit to Identify on a connection.
+func (s *shard) ask(conn uint64) {
+	s.asking = conn
+	s.system.Root.Send(s.supervisor, askIdentify{s.record.id, conn})
+}
+
+// withdraw takes back what was asked for, if it was not used.
+func (s *shard) withdraw() {
+	if s.asking != 0 {
+		s.system.Root.Send(s.supervisor, withdrawIdentify{s.record.id, s.asking})
+		s.asking = 0
+	}
 }
 
 // send writes a request that was admitted onto this very connection.
 func (s *shard) send(m admitted) {
 	r, now := m.request, s.now
-	if !s.machine.Sendable(m.conn) {
+	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready { //seam:send-needs-live-session
 		s.system.Root.Send(s.supervisor, readmit{request: r})
 		return
 	}
 	if r.expired(now, Admitted) {
+		s.unwritten(m)
 		return
 	}
 	if at, early := s.pace.early(now, m); early {
@@ -209,12 +238,59 @@ func (s *shard) send(m admitted) {
 		return
 	}
 	if !r.claim() {
+		s.unwritten(m)
 		return
 	}
-	s.asked[r.serial] = r
-	s.step(session.Input{
-		Kind: session.Send, Conn: m.conn, ID: r.serial, Request: &r.event, Payload: r.payload, Deadline: r.Deadline,
-	})
+	r.written = now
+	defer s.wrote(m)
+	if session.Answered(r.Op) {
+		s.asked[r.serial] = r
+		s.replies.Add(now, r.serial, r.event, r.Deadline)
+	}
+	if r.Op == events.OpHeartbeat {
+		s.machine.Heartbeat(now)
+	} else if err := s.link.write(r.payload); err != nil { //seam:send-written-once
+		s.system.Root.Send(s.self, lost{s.link, err})
+		if !session.Answered(r.Op) {
+			r.fail(Written, session.ErrConnectionLost, events.Answer{})
+		}
+		return
+	}
+	if !session.Answered(r.Op) {
+		r.finish(s.answer(r, 0, nil))
+	}
+	s.arm()
+}
+
+// wrote tells that the permit of a request counts from now on.
+func (s *shard) wrote(m admitted) {
+	s.system.Root.Send(s.supervisor, wrote{s.record.id.Index, m.conn, time.Now()})
+}
+
+// unwritten gives the permit of a request back.
+func (s *shard) unwritten(m admitted) {
+	s.system.Root.Send(s.supervisor, unwritten{s.record.id.Index, m.conn})
+}
+
+func (s *shard) answer(r *request, roundTrip time.Duration, got []events.Raw) events.Answer {
+	return events.Answer{
+		Receipt: events.Receipt{Shard: s.record.id, Queued: r.written.Sub(r.asked), RoundTrip: roundTrip},
+		Events:  got,
+	}
+}
+
+// settle answers those whose requests have ended.
+func (s *shard) settle(outcomes []session.Outcome) {
+	for _, o := range outcomes {
+		r := s.asked[o.ID]
+		delete(s.asked, o.ID)
+		answer := s.answer(r, o.RoundTrip, o.Events)
+		if o.Err != nil {
+			r.fail(stageOf(o.Err), o.Err, answer)
+		} else {
+			r.finish(answer)
+		}
+	}
 }
 
 // close ends what this incarnation holds; the session stays in the record.
@@ -222,9 +298,7 @@ func (s *shard) close() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	if s.withdraw != nil {
-		s.withdraw()
-	}
+	s.withdraw()
 	if s.link != nil {
 		s.link.close(events.CloseUnknownError, &s.fleet.links)
 	}

@@ -39,6 +39,7 @@ func (s *supervisor) HandleFailure(system *actor.ActorSystem, parent actor.Super
 		l.close(events.CloseUnknownError, &s.fleet.links)
 	}
 	c.admission.shut()
+	system.Root.Send(s.self, shardCrashed{index, record.now().Conn}) // behind what the shard has said
 	now := time.Now()
 	c.crashes = append(c.crashes, now)
 	for now.Sub(c.crashes[0]) > crashWindow {
@@ -180,6 +181,7 @@ func (s *supervisor) catchUp(ctx actor.Context, m recovered) {
 		}
 		s.drain(ctx, c)
 	}
+	s.catchUpIdentify(ctx)
 }
 
 // closedBy is what send events of a closed shard end in.

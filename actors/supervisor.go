@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"cmp"
 	"container/heap"
 	"fmt"
 	"slices"
@@ -17,15 +16,17 @@ import (
 type supervisor struct {
 	fleet   *Fleet
 	log     *zap.Logger
+	self    *actor.PID
 	shards  map[int]*child
 	byPID   map[string]int
 	full    map[events.Snowflake]time.Time // guild → when its whole member list may be asked for again
 	shared  map[shareKey]*shared
 	carried map[uint64]*shared // by the id of the request that the supervisor makes
-	wakeups wakeups
-	timer   *time.Timer // one, for the earliest of them
+	plans   plans
+	reopen  map[int]shardUp // connections for which the limiter could not make a bucket
+	retry   time.Time       // when it is asked again
+	timer   *time.Timer     // one, for the earliest of them
 	armed   time.Time
-	outage  outage
 }
 
 // child is what the supervisor keeps of one shard.
@@ -42,6 +43,7 @@ func newSupervisor(f *Fleet) *supervisor {
 	return &supervisor{
 		fleet: f, log: f.log, shards: make(map[int]*child), byPID: make(map[string]int),
 		full: make(map[events.Snowflake]time.Time), shared: make(map[shareKey]*shared), carried: make(map[uint64]*shared),
+		reopen: make(map[int]shardUp),
 	}
 }
 
@@ -56,8 +58,27 @@ func (s *supervisor) Receive(ctx actor.Context) {
 		}
 		if c := s.shards[m.request.Shard]; c != nil && m.conn == c.admission.conn {
 			c.admission.hold(m.at, m.round)
+			s.giveBack(c)
 		}
 		s.forward(ctx, m.request)
+	case wrote:
+		s.wrote(ctx, m)
+	case unwritten:
+		s.unwritten(ctx, m)
+	case askIdentify:
+		s.askIdentify(ctx, m)
+	case withdrawIdentify:
+		s.withdrawIdentify(ctx, m)
+	case identified:
+		s.identified(ctx, m)
+	case identifyNews:
+		s.decide(ctx)
+	case shardCrashed:
+		s.endIdentify(ctx, m.shard, m.conn)
+	case UpdateSessionStart:
+		s.updateSessionStart(ctx, m.SessionStart)
+	case *UpdateSessionStart:
+		s.updateSessionStart(ctx, m.SessionStart)
 	case *EventSent:
 		s.settleShared(ctx, m.ID, events.Answer{Receipt: events.Receipt{Shard: m.Shard, Queued: m.Queued, RoundTrip: m.RoundTrip}, Events: m.Answer}, nil)
 	case *SendFailed:
@@ -94,11 +115,15 @@ func (s *supervisor) Receive(ctx actor.Context) {
 	case *Subscribe:
 		s.subscribe(ctx, *m)
 	case *actor.Started:
+		s.self = ctx.Self()
 		s.recover(ctx)
 	case *actor.Terminated:
 		s.terminated(ctx, m.Who)
-	case *actor.Restarting, *actor.Stopping:
+	case *actor.Restarting:
 		s.close()
+	case *actor.Stopping:
+		s.close()
+		s.closeIdentify(ctx)
 	}
 }
 
@@ -150,37 +175,22 @@ func (s *supervisor) drain(ctx actor.Context, c *child) {
 	now := time.Now()
 	for r := c.admission.next(now); r != nil; r = c.admission.next(now) {
 		if !s.wanted(r) || s.limited(now, r) {
+			s.giveBack(c)
 			continue
 		}
-		ctx.Send(c.pid, admitted{r, c.admission.conn, c.admission.bucket.Limit(), c.admission.round})
+		ctx.Send(c.pid, admitted{r, c.admission.conn, c.admission.whole, c.admission.round})
+	}
+	if fault := c.admission.fault; fault != nil {
+		c.admission.fault = nil
+		s.log.Error("the rate limiter panicked", zap.String("call", "Take"), zap.Int("shard", c.index), zap.String("reason", panicText(fault)))
 	}
 	s.fleet.record(c.index).waits.Store(int64(c.admission.depth()))
 	if wake := c.admission.wake; !wake.Equal(c.planned) {
 		if c.planned = wake; !wake.IsZero() {
-			heap.Push(&s.wakeups, wakeup{wake, c.index})
+			heap.Push(&s.plans, plan{wake, c.index})
 		}
 	}
 	s.arm(ctx, c.planned)
-}
-
-// wakeup is when a shard's admission is to be looked at, unless that has changed since.
-type wakeup struct {
-	at    time.Time
-	shard int
-}
-
-type wakeups []wakeup
-
-func (w wakeups) Len() int { return len(w) }
-func (w wakeups) Less(i, j int) bool {
-	return cmp.Or(w[i].at.Compare(w[j].at), cmp.Compare(w[i].shard, w[j].shard)) < 0
-}
-func (w wakeups) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
-func (w *wakeups) Push(v any)   { *w = append(*w, v.(wakeup)) }
-func (w *wakeups) Pop() any {
-	last := (*w)[len(*w)-1]
-	*w = (*w)[:len(*w)-1]
-	return last
 }
 
 // limited refuses a whole member list that the gateway would not send.
@@ -223,26 +233,19 @@ func (s *supervisor) arm(ctx actor.Context, at time.Time) {
 // admitDue looks at the shards whose time has come.
 func (s *supervisor) admitDue(ctx actor.Context) {
 	now := time.Now()
-	for len(s.wakeups) > 0 && !now.Before(s.wakeups[0].at) {
-		due := heap.Pop(&s.wakeups).(wakeup)
-		if c := s.shards[due.shard]; c != nil && c.planned.Equal(due.at) {
+	for len(s.plans) > 0 && !now.Before(s.plans[0].at) {
+		p := heap.Pop(&s.plans).(plan)
+		if c := s.shards[p.shard]; c != nil && c.planned.Equal(p.at) {
 			c.planned = time.Time{}
 			s.drain(ctx, c)
 		}
 	}
-	if len(s.wakeups) > 0 {
-		s.arm(ctx, s.wakeups[0].at)
+	if len(s.plans) > 0 {
+		s.arm(ctx, s.plans[0].at)
 	}
+	s.reopenDue(ctx, now)
+	s.identifyDue(ctx, now)
 	s.expireShared(ctx, now)
-}
-
-// up gives a new connection its bucket. What waits is admitted afresh.
-func (s *supervisor) up(ctx actor.Context, m shardUp) {
-	if c := s.shards[m.shard]; c != nil {
-		c.admission.open(m.conn, s.fleet.cfg.Limiter.Connection(m.shard, m.interval))
-		s.drain(ctx, c)
-		s.outage.reached(ctx, c, m.at)
-	}
 }
 
 func (s *supervisor) down(m shardDown) {
@@ -250,11 +253,11 @@ func (s *supervisor) down(m shardDown) {
 	if c == nil {
 		return
 	}
-	if m.failed {
-		s.outage.fails(c)
-	}
 	if m.conn == c.admission.conn || m.final != nil {
 		c.admission.shut()
+	}
+	if m.conn == s.reopen[m.shard].conn || m.final != nil {
+		delete(s.reopen, m.shard)
 	}
 	if m.final != nil {
 		c.final = m.final
@@ -298,6 +301,9 @@ func (s *supervisor) spawn(ctx actor.Context, id events.ShardID) error {
 
 // recover starts the shards again that ran before the supervisor crashed: their sessions resume.
 func (s *supervisor) recover(ctx actor.Context) {
+	for _, q := range s.fleet.identifies.asked {
+		s.endIdentify(ctx, q.index, q.conn) // with the actor that has asked
+	}
 	for _, status := range s.fleet.Status().Shards {
 		if s.fleet.wanted(status.Shard.Index) {
 			if err := s.spawn(ctx, status.Shard); err != nil {
@@ -361,8 +367,11 @@ func (s *supervisor) subscribe(ctx actor.Context, m Subscribe) {
 func (s *supervisor) terminated(ctx actor.Context, who *actor.PID) {
 	if index, ok := s.byPID[who.Id]; ok {
 		delete(s.byPID, who.Id)
-		if c := s.shards[index]; c != nil && c.pid.Equal(who) && c.final == nil {
-			s.down(shardDown{shard: index, final: ErrClosed})
+		if c := s.shards[index]; c != nil && c.pid.Equal(who) {
+			if c.final == nil {
+				s.down(shardDown{shard: index, final: ErrClosed})
+			}
+			s.endIdentify(ctx, index, 0)
 		}
 		return
 	}

@@ -2,9 +2,12 @@ package actors_test
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
@@ -91,16 +94,10 @@ func TestPriorityAndQueueLimit(t *testing.T) {
 func TestSupervisorThatIsRestartedResumesItsShards(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var armed atomic.Bool
-		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
-			cfg.Limiter = crashing{cfg.Limiter, func() {
-				if armed.CompareAndSwap(true, false) {
-					panic("a bug in the limiter")
-				}
-			}}
-		})
+		h := newFleet(t, nil, crashesOn(&armed, "actors.shardUp"))
 		h.start(3)
 		armed.Store(true)
-		h.gateway.Shard(0).Drop() // its new connection asks the limiter for a bucket: the supervisor crashes
+		h.gateway.Shard(0).Drop() // when it is up again the supervisor crashes
 		time.Sleep(2 * time.Minute)
 		if s := h.gateway.Stats(); h.Status().Ready() != 3 || s.Identifies != 3 || s.Resumes != 4 {
 			t.Errorf("ready %d, identifies %d, resumes %d, want 3, 3 and 4", h.Status().Ready(), s.Identifies, s.Resumes)
@@ -167,14 +164,16 @@ func TestQuarantineOutlivesTheSupervisor(t *testing.T) {
 	})
 }
 
-type crashing struct {
-	ratelimit.RateLimiter
-	maybe func()
-}
-
-func (c crashing) Connection(shard int, heartbeat time.Duration) ratelimit.Bucket {
-	c.maybe()
-	return c.RateLimiter.Connection(shard, heartbeat)
+// crashesOn has an actor panic instead of handling the next message of a type, when it is armed.
+func crashesOn(armed *atomic.Bool, message string) actor.PropsOption {
+	return actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+		return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+			if fmt.Sprintf("%T", e.Message) == message && armed.CompareAndSwap(true, false) {
+				panic("a bug in the supervisor")
+			}
+			next(ctx, e)
+		}
+	})
 }
 
 func TestNewFleetRefusesBadConfig(t *testing.T) {

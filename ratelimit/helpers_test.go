@@ -7,10 +7,10 @@ import (
 	"maps"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/ratelimit/limitertest"
 )
 
 // budget is a day's, of which nothing is spent.
@@ -22,63 +22,62 @@ func queue(start ratelimit.SessionStart, opts ...ratelimit.Option) *ratelimit.Qu
 	return ratelimit.Local(start, opts...).Identify().(*ratelimit.Queue)
 }
 
+// shard is one of the first generation.
+func shard(index int) ratelimit.Shard { return ratelimit.Shard{Index: index, Total: 1000} }
+
 // asker asks a queue, and notes who was answered when. What it was granted it uses at once, unless it keeps it.
 type asker struct {
+	*limitertest.Owner
 	queue *ratelimit.Queue
 	keep  bool
 	began time.Time
 
-	mu      sync.Mutex
-	order   []int
-	at      map[int]time.Duration // shard → when it was answered last
-	permits map[int]ratelimit.Permit
+	order []int
+	at    map[int]time.Duration // shard → when it was answered last
+	got   map[int]ratelimit.Decision
 }
 
 func newAsker(queue *ratelimit.Queue) *asker {
-	return &asker{queue: queue, began: time.Now(), at: make(map[int]time.Duration), permits: make(map[int]ratelimit.Permit)}
-}
-
-// uses says that it uses from now on what it is granted.
-func (a *asker) uses() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.keep = false
+	a := &asker{Owner: limitertest.NewOwner(queue), queue: queue, began: time.Now(), at: make(map[int]time.Duration), got: make(map[int]ratelimit.Decision)}
+	a.Decided = func(d ratelimit.Decision) {
+		index := d.Shard.Index
+		a.order = append(a.order, index)
+		a.at[index], a.got[index] = time.Since(a.began), d
+		if d.Err == nil && !a.keep {
+			a.Used(d.Shard)
+		}
+	}
+	return a
 }
 
 func (a *asker) ask(shards ...int) {
-	for _, shard := range shards {
-		a.queue.Enqueue(shard, func(p ratelimit.Permit) {
-			a.mu.Lock()
-			defer a.mu.Unlock()
-			a.order = append(a.order, shard)
-			a.at[shard], a.permits[shard] = time.Since(a.began), p
-			if p.Err() == nil && !a.keep {
-				p.Used()
-			}
-		})
+	for _, index := range shards {
+		a.Ask(shard(index))
 	}
 }
 
+func (a *asker) used(index int) { a.Used(shard(index)) }
+
+func (a *asker) withdraw(index int) { a.Withdraw(shard(index)) }
+
+func (a *asker) stats() ratelimit.QueueStats { return a.queue.Stats(time.Now()) }
+
 // answered is who was answered within the time, in order.
 func (a *asker) answered(within time.Duration) []int {
-	time.Sleep(within)
-	synctest.Wait()
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.Run(within)
 	order := a.order
 	a.order = nil
 	return order
 }
 
-func (a *asker) permit(t *testing.T, shard int) ratelimit.Permit {
+// refusal is why a shard has no permit, by the latest answer; nil: it has one.
+func (a *asker) refusal(t *testing.T, index int) error {
 	t.Helper()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	p, ok := a.permits[shard]
+	d, ok := a.got[index]
 	if !ok {
-		t.Fatalf("shard %d has no answer", shard)
+		t.Fatalf("shard %d has no answer", index)
 	}
-	return p
+	return d.Err
 }
 
 func same(t *testing.T, what string, got []int, want ...int) {

@@ -2,8 +2,8 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"time"
 )
 
@@ -20,13 +20,19 @@ type Ledger interface {
 
 // LedgerState is what a Ledger keeps. Times are of the wall clock: it is read by other processes.
 type LedgerState struct {
-	Remaining int               // of the budget
-	ResetAt   time.Time         // until when Remaining counts
-	Written   map[int]time.Time // by shard, its last Identify, as long as that matters
+	Remaining int       // of the budget
+	ResetAt   time.Time // until when Remaining counts
+	// Written is, by shard, its last Identify, as long as that matters. Of a permit that is out it is the latest time at which it
+	// may be used: for who reads that before, it was used just now.
+	Written map[Shard]time.Time
+	Spent   []Spent // the Identifies of the last day, permits that are out already counted
 }
 
-// WithLedger keeps what is spent beyond the process. The default is not to.
-func WithLedger(ledger Ledger) Option { return func(s *settings) { s.ledger = ledger } }
+// Spent is how many Identifies count until a time in the budget of a day.
+type Spent struct {
+	Until time.Time
+	Count int
+}
 
 // LedgerError refuses a permit, because what it spends could not be written down.
 type LedgerError struct {
@@ -42,104 +48,150 @@ func (e *LedgerError) Error() string {
 // Unwrap is the cause.
 func (e *LedgerError) Unwrap() error { return e.Err }
 
-const (
-	ledgerTimeout = 5 * time.Second  // for one access
-	ledgerPause   = 10 * time.Second // after one that failed
-)
+const ledgerPause = 10 * time.Second // after an access that failed
 
-// readLedger reports whether the ledger, if there is one, was read. If not, it begins to read it. The
-// lock is held.
-func (q *Queue) readLedger(now time.Time) bool {
-	if q.ledger == nil || q.read {
-		return true
-	}
-	if q.busy {
-		return false // it looks again when it is done
-	}
-	if now.Before(q.retry) {
-		q.wakeAt(now, q.retry)
-		return false
-	}
-	q.busy = true
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
-		defer cancel()
-		state, err := q.ledger.LoadLedger(ctx)
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		now := time.Now()
-		q.busy = false
-		if err != nil {
-			q.retry = now.Add(ledgerPause)
-			q.refuse = &LedgerError{Until: q.retry, Err: err}
-		} else {
-			q.read, q.refuse = true, nil
-			q.take(now, state)
-		}
-		q.wakeAt(now, now)
-	}()
-	return false
+var errLedgerGone = errors.New("ratelimit: the ledger did not return")
+
+// ledgerState is where the queue stands with its Ledger, which is nil if there is none.
+type ledgerState struct {
+	Ledger
+	read    bool
+	busy    bool         // it is being read or written
+	failed  *LedgerError // why it was not read; nobody waits for it until then
+	granted []*permit    // not written down yet
+	safe    []*permit    // written down, and not handed out yet
+	refused []Decision   // could not be written down
 }
 
-// take continues where the last process was.
-func (q *Queue) take(now time.Time, state LedgerState) {
-	if now.Before(state.ResetAt) && q.known {
-		q.remaining = min(q.remaining, state.Remaining)
+// ready reports whether permits may be granted.
+func (l *ledgerState) ready() bool { return l.Ledger == nil || l.read }
+
+// refuseUnread tells those who wait that the ledger cannot be read.
+func (q *Queue) refuseUnread(now time.Time) []Decision {
+	if failed := q.ledger.failed; failed != nil && now.Before(failed.Until) {
+		return q.refuseAll(failed)
 	}
-	for shard, at := range state.Written {
-		if at.After(now) {
-			at = now // that clock was ahead of ours
-		}
-		q.written[shard] = at //seam:restart-remembers-identifies
-	}
-	q.count()
+	return nil
 }
 
-// write writes down what the permits spend, and hands them out after that. The lock is not held.
-func (q *Queue) write(ready []*waiter) {
-	q.mu.Lock()
-	now := time.Now()
-	state := LedgerState{Remaining: q.remaining - len(q.out), ResetAt: q.resetAt, Written: make(map[int]time.Time)}
+// Work implements Worker: it reads and writes the ledger.
+func (q *Queue) Work(now time.Time) (do func(context.Context), done func(now time.Time)) {
+	now = q.tell(now)
+	l := &q.ledger
+	err := errLedgerGone
+	switch {
+	case l.Ledger == nil || l.busy || !q.budget.known:
+		return nil, nil
+	case !l.read:
+		if len(q.waiters) == 0 || l.failed != nil && now.Before(l.failed.Until) {
+			return nil, nil
+		}
+		l.busy = true
+		var state LedgerState
+		do = func(ctx context.Context) { state, err = l.LoadLedger(ctx) }
+		return do, func(now time.Time) { q.loaded(q.tell(now), state, err) }
+	case len(l.granted) == 0:
+		return nil, nil
+	}
+	batch, until := l.granted, now.Add(WorkTimeout+q.hold)
+	l.busy, l.granted = true, nil
+	state := q.state(now, until)
+	do = func(ctx context.Context) { err = l.SaveLedger(ctx, state) }
+	return do, func(now time.Time) { q.saved(q.tell(now), batch, until, err) }
+}
+
+// state is what a process has to know that goes on when this one ends. until is when the last permit of those that are not
+// handed out yet may be used.
+func (q *Queue) state(now, until time.Time) LedgerState {
+	wall := func(at time.Time) time.Time { return now.Round(0).Add(at.Sub(now)) }
+	b := &q.budget
+	state := LedgerState{Remaining: max(b.remaining-len(q.permits), 0), ResetAt: wall(b.resetAt), Written: make(map[Shard]time.Time)}
 	for shard, at := range q.written {
 		if now.Before(at.Add(q.spacing)) {
-			state.Written[shard] = at
+			state.Written[shard] = wall(at)
 		} else {
 			delete(q.written, shard)
 		}
 	}
-	var out []int
-	for w := range q.out {
-		out = append(out, w.shard)
+	for _, p := range q.permits {
+		at := p.expires
+		if at.IsZero() {
+			at = until
+		}
+		state.Written[p.shard] = wall(at)
 	}
-	q.mu.Unlock()
-	err := q.save(state, out, now)
-	if time.Since(now) > (q.spacing-IdentifyInterval)/2 && err == nil {
-		// The Identifies will be later than was written down: by as much as this write may take, at the most.
-		err = q.save(state, out, time.Now().Add(ledgerTimeout))
+	for _, s := range b.spent {
+		state.Spent = append(state.Spent, Spent{wall(s.until), s.count})
 	}
-	q.mu.Lock()
-	now = time.Now()
-	q.busy = false
-	for _, w := range ready {
-		if err != nil && w.permit.Err() == nil {
-			q.back(w)
-			w.permit = Refused(&LedgerError{Until: now.Add(ledgerPause), Err: err})
+	state.Spent = append(state.Spent, Spent{wall(b.until(until)), len(q.permits)})
+	return state
+}
+
+// loaded continues where the last process was.
+func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
+	l, b := &q.ledger, &q.budget
+	l.busy = false
+	if err != nil {
+		l.failed = &LedgerError{Until: now.Add(ledgerPause), Err: err}
+		return
+	}
+	l.read, l.failed = true, nil
+	here := func(at time.Time) time.Time { return now.Add(at.Sub(now.Round(0))) }
+	if now.Before(here(state.ResetAt)) {
+		b.remaining = min(b.remaining, state.Remaining)
+	}
+	for _, s := range state.Spent {
+		until := here(s.Until)
+		if most := b.until(now); until.After(most) {
+			until = most // that clock was ahead of ours
+		}
+		if now.Before(until) && s.Count > 0 {
+			b.count(until, s.Count)
 		}
 	}
-	q.wakeAt(now, now)
-	q.mu.Unlock()
-	for _, w := range ready {
-		w.granted(w.permit)
+	for shard, at := range state.Written {
+		at = here(at)
+		if at.After(now) {
+			at = now // it may have been used until that process ended
+		}
+		q.written[shard] = at //seam:restart-remembers-identifies
+	}
+	q.rebuild()
+}
+
+// saved makes the permits of a batch ready to be handed out, or takes them back.
+func (q *Queue) saved(now time.Time, batch []*permit, until time.Time, err error) {
+	l := &q.ledger
+	l.busy = false
+	if err == nil && !now.Before(until) {
+		err = errLedgerGone // so late that what was written down is not true any more
+	}
+	for _, p := range batch {
+		switch {
+		case q.permits[p.shard] != p: // withdrawn
+		case err != nil:
+			q.back(p)
+			l.refused = append(l.refused, Decision{Shard: p.shard, Err: &LedgerError{Until: now.Add(ledgerPause), Err: err}})
+		default:
+			p.expires = earlier(now.Add(q.hold), until)
+			l.safe = append(l.safe, p)
+		}
 	}
 }
 
-// save writes the state down, in which the shards that have permits identify at a time.
-func (q *Queue) save(state LedgerState, shards []int, at time.Time) error {
-	state.Written = maps.Clone(state.Written)
-	for _, shard := range shards {
-		state.Written[shard] = at
+// hand is what Decide says of permits that were written down, and of those that could not be.
+func (q *Queue) hand() (decisions []Decision) {
+	l := &q.ledger
+	for _, d := range l.refused {
+		if q.waiters[d.Shard] == nil && q.permits[d.Shard] == nil { // or it has asked again, or left
+			decisions = append(decisions, d)
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
-	defer cancel()
-	return q.ledger.SaveLedger(ctx, state)
+	for _, p := range l.safe {
+		if q.permits[p.shard] == p {
+			decisions = append(decisions, q.handOut(p, p.expires))
+		}
+	}
+	l.safe, l.refused = nil, nil
+	return decisions
 }

@@ -1,67 +1,38 @@
 package ratelimit
 
 import (
+	"maps"
 	"slices"
-	"sync"
 	"time"
 )
 
 // Queue is the identify queue of one process. Each key, shard % max_concurrency, has a lane: the
 // shard that had the fewest Identifies goes first, and of those the lowest; one permit is out at a
-// time, and the next follows an interval after the last Identify was written. A waiter that is
-// cancelled costs nothing. Safe for concurrent use. Local makes one.
+// time, and the next follows an interval after the last Identify was written. A waiter that
+// withdraws costs nothing. Local makes one. It is an IdentifyQueue, a Worker and a Forecaster.
 type Queue struct {
 	spacing time.Duration
 	hold    time.Duration
-	kept    *int   // the reserve, if it was set
-	ledger  Ledger // nil: there is none
+	start   *SessionStart // told before there was a time
+	now     time.Time     // the latest that was told
 
-	mu          sync.Mutex
-	known       bool
-	total       int
-	remaining   int
+	budget      budget
 	concurrency int
-	resetAt     time.Time
-	waiting     []*waiter
-	out         map[*waiter]bool  // permits that are out
-	expires     time.Time         // none of them is out for its hold before
-	written     map[int]time.Time // shard → its last Identify, while that matters
-	taken       map[int]int       // key → how many of its permits are out
-	free        map[int]time.Time // key → when the interval after its last Identify ends
-	timer       *time.Timer
-	wake        time.Time   // when the timer fires; zero: it is not set
-	starts      map[int]int // shard → its Identifies in this period
-	latest      time.Time   // when the last permit was granted
+	starts      map[Shard]int       // Identifies in this period
+	latest      time.Time           // when the last permit was granted
+	written     map[Shard]time.Time // the last Identify, while that matters
 
-	read   bool         // the ledger was read
-	busy   bool         // the ledger is being read or written
-	retry  time.Time    // when to read it again
-	refuse *LedgerError // why it could not be read
-}
+	waiters map[Shard]*waiter
+	permits map[Shard]*permit // those that are out
+	expires heap[*permit]     // those of them that were handed out, the first to expire first
+	lanes   map[int]*lane
+	later   heap[*lane] // those that are free at a later time, the earliest first
+	free    heap[*lane] // those that are free, by who goes first
 
-type waiter struct {
-	shard     int
-	asked     time.Time
-	granted   func(Permit)
-	since     time.Time // when the permit was granted
-	cancelled bool
-	permit    Permit
-}
-
-// QueueStats is how the queue stands.
-type QueueStats struct {
-	Waiting        int
-	Outstanding    int // permits that are out
-	Total          int
-	Remaining      int // of the day's budget
-	Reserve        int
-	MaxConcurrency int
-	ResetAt        time.Time
+	ledger ledgerState
 }
 
 const (
-	day = 24 * time.Hour
-
 	// gather is how long a waiter waits for lower shards to come, so that a fleet whose shards
 	// connect at once, in any order, starts in order.
 	gather = 100 * time.Millisecond
@@ -71,56 +42,79 @@ const (
 	freeStarts = 3
 )
 
-func newQueue(s settings) *Queue {
-	return &Queue{ //seam:identify-spacing
-		spacing: IdentifyInterval + s.identifyMargin, hold: s.hold, kept: s.reserve, ledger: s.ledger, concurrency: 1,
-		out: make(map[*waiter]bool), written: make(map[int]time.Time), starts: make(map[int]int),
-		taken: make(map[int]int), free: make(map[int]time.Time),
+// permit is one that is out.
+type permit struct {
+	shard   Shard
+	expires time.Time // zero: it was not handed out yet
+	place   int       // in Queue.expires; -1: it is not in there
+}
+
+func newQueue(start SessionStart, s settings) *Queue {
+	q := &Queue{ //seam:identify-spacing
+		spacing: IdentifyInterval + s.identifyMargin, hold: s.hold, start: &start, concurrency: 1,
+		starts: make(map[Shard]int), written: make(map[Shard]time.Time),
+		waiters: make(map[Shard]*waiter), permits: make(map[Shard]*permit), lanes: make(map[int]*lane),
 	}
+	q.budget.kept, q.ledger.Ledger = s.reserve, s.ledger
+	q.expires = heap[*permit]{
+		before: func(a, b *permit) bool { return a.expires.Before(b.expires) },
+		moved:  func(p *permit, place int) { p.place = place },
+	}
+	q.later = heap[*lane]{before: func(a, b *lane) bool { return a.at.Before(b.at) }, moved: func(l *lane, place int) { l.later = place }}
+	q.free = heap[*lane]{
+		before: func(a, b *lane) bool { return q.before(a.waiting.items[0], b.waiting.items[0]) },
+		moved:  func(l *lane, place int) { l.free = place },
+	}
+	return q
 }
 
-// Enqueue implements IdentifyQueue.
-func (q *Queue) Enqueue(shard int, granted func(Permit)) (cancel func()) {
-	now := time.Now()
-	w := &waiter{shard: shard, asked: now, granted: granted}
-	q.mu.Lock()
-	q.waiting = append(q.waiting, w)
-	q.wakeAt(now, q.gathered(w))
-	q.mu.Unlock()
-	return func() { q.cancel(w) }
+// tell takes the time, and what has happened by itself since the last.
+func (q *Queue) tell(now time.Time) time.Time {
+	if q.start != nil {
+		q.budget.origin, q.now = now, now
+		start := *q.start
+		q.start = nil
+		q.update(now, start)
+	}
+	if q.now.After(now) {
+		return q.now // a clock that went back makes nothing sooner
+	}
+	q.now = now
+	for len(q.expires.items) > 0 && !now.Before(q.expires.items[0].expires) {
+		p := q.expires.items[0]
+		q.begin(p.expires)
+		q.spend(p, p.expires)
+	}
+	q.begin(now)
+	return now
 }
 
-func (q *Queue) cancel(w *waiter) {
-	q.mu.Lock()
-	w.cancelled = true
-	q.remove(w)
-	out := q.out[w]
-	q.mu.Unlock()
-	if out {
-		w.permit.Release()
+// begin begins a new period of the budget if there is one: nobody has had an Identify in it.
+func (q *Queue) begin(now time.Time) {
+	if q.budget.advance(now) {
+		clear(q.starts)
+		q.rebuild()
 	}
 }
 
 // Update implements IdentifyQueue. The number of keys applies from the next permit on.
-func (q *Queue) Update(start SessionStart) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := time.Now()
-	q.refill(now) // a period that is over does not count in the one that was told
+func (q *Queue) Update(now time.Time, start SessionStart) { q.update(q.tell(now), start) }
+
+func (q *Queue) update(now time.Time, start SessionStart) {
+	b := &q.budget
 	left := max(start.Remaining, 0)
-	if q.known && left > q.remaining && left <= q.remaining+q.recent(now) {
-		left = q.remaining // it was told before our latest Identifies were counted
+	if b.known && left > b.remaining && left <= b.remaining+q.uncounted(now) {
+		left = b.remaining // it was told before our latest Identifies were counted
 	}
-	q.known = start.Total > 0
-	q.total, q.remaining = start.Total, left
+	b.known = start.Total > 0
+	b.total, b.remaining = start.Total, left
+	b.resetAt = now.Add(min(max(start.ResetAfter, 0), day))
 	q.concurrency = max(start.MaxConcurrency, 1)
-	q.count()
-	q.resetAt = now.Add(min(max(start.ResetAfter, 0), day))
-	q.wakeAt(now, now)
+	q.rebuild()
 }
 
-// recent is how many Identifies Discord may not have counted when it said what is left.
-func (q *Queue) recent(now time.Time) (n int) {
+// uncounted is how many Identifies Discord may not have counted when it said what is left.
+func (q *Queue) uncounted(now time.Time) (n int) {
 	for _, at := range q.written {
 		if now.Sub(at) < unseen {
 			n++
@@ -129,262 +123,170 @@ func (q *Queue) recent(now time.Time) (n int) {
 	return n
 }
 
-// Stats is how the queue stands now.
-func (q *Queue) Stats() QueueStats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.refill(time.Now())
-	return QueueStats{
-		Waiting: len(q.waiting), Outstanding: len(q.out), Total: q.total, Remaining: q.remaining,
-		Reserve: q.reserve(), MaxConcurrency: q.concurrency, ResetAt: q.resetAt,
+// Ask implements IdentifyQueue.
+func (q *Queue) Ask(now time.Time, shard Shard) {
+	now = q.tell(now)
+	q.withdraw(shard)
+	w := &waiter{shard: shard, gathered: now.Add(gather)}
+	if shard.Index < q.concurrency && q.starts[shard] == 0 && q.spare(now) >= q.concurrency {
+		w.gathered = now // it is the lowest of its key, and there is enough for one of each
+	}
+	q.waiters[shard] = w
+	l := q.lane(shard)
+	if len(l.waiting.items) == 0 || w.gathered.Before(l.gathered) {
+		l.gathered = w.gathered
+	}
+	l.waiting.push(w)
+	q.settle(l)
+}
+
+// Withdraw implements IdentifyQueue.
+func (q *Queue) Withdraw(now time.Time, shard Shard) {
+	q.tell(now)
+	q.withdraw(shard)
+}
+
+func (q *Queue) withdraw(shard Shard) {
+	if w := q.waiters[shard]; w != nil {
+		q.leave(w)
+	}
+	if p := q.permits[shard]; p != nil {
+		q.back(p)
 	}
 }
 
-func (q *Queue) reserve() int {
-	if q.kept != nil {
-		return *q.kept
-	}
-	return (q.total + 9) / 10 //seam:identify-reserve
-}
-
-func (q *Queue) refill(now time.Time) {
-	if q.known && !now.Before(q.resetAt) {
-		q.remaining = q.total
-		q.resetAt = now.Add(day)
-		clear(q.starts)
+// Used implements IdentifyQueue.
+func (q *Queue) Used(at time.Time, shard Shard) {
+	if p := q.permits[shard]; p != nil {
+		q.begin(at)
+		q.spend(p, at)
 	}
 }
 
-// run grants what may be granted now, and plans when to look again. It is the timer's function.
-func (q *Queue) run() {
-	q.mu.Lock()
-	now := time.Now()
-	q.wake = time.Time{}
-	if !q.readLedger(now) {
-		ready := q.refused()
-		q.mu.Unlock()
-		tell(ready)
-		return
-	}
-	if q.busy { // it looks again when it is done
-		q.mu.Unlock()
-		return
-	}
-	ready := q.grant(now)
-	q.busy = q.ledger != nil && slices.ContainsFunc(ready, func(w *waiter) bool { return w.permit.Err() == nil })
-	write := q.busy
-	q.mu.Unlock()
-	if write {
-		q.write(ready) // the timer's goroutine is ours to wait on
-		return
-	}
-	tell(ready)
+// spend takes a permit for used.
+func (q *Queue) spend(p *permit, at time.Time) {
+	q.budget.spend(at)
+	q.written[p.shard] = at
+	q.occupy(p.shard, at)
+	q.back(p)
 }
 
-func tell(ready []*waiter) {
-	for _, w := range ready {
-		w.granted(w.permit)
+// back notes that a permit is out no more.
+func (q *Queue) back(p *permit) {
+	delete(q.permits, p.shard)
+	if p.place >= 0 {
+		q.expires.remove(p.place)
 	}
+	l := q.lane(p.shard)
+	l.out--
+	q.settle(l)
 }
 
-// refused takes all out of the queue who are told that the ledger cannot be read.
-func (q *Queue) refused() []*waiter {
-	if q.refuse == nil {
-		return nil
-	}
-	ready := q.waiting
-	q.waiting = nil
-	for _, w := range ready {
-		w.permit = Refused(q.refuse)
-	}
-	return ready
+// spare is how many may be granted.
+func (q *Queue) spare(now time.Time) int {
+	return q.budget.left(now) - len(q.permits) - q.budget.reserve()
 }
 
-// grant takes from the queue all who get their answer now.
-func (q *Queue) grant(now time.Time) (ready []*waiter) {
-	q.refill(now)
-	q.expire(now)
-	if !q.known {
-		return nil
+// Decide implements IdentifyQueue. With a ledger it says who is granted when that is written down.
+func (q *Queue) Decide(now time.Time) (decisions []Decision, next time.Time) {
+	now = q.tell(now)
+	decisions = q.hand()
+	if !q.budget.known || !q.ledger.ready() {
+		return append(decisions, q.refuseUnread(now)...), q.wake(now)
 	}
-	for {
-		w, wake := q.next(now)
-		if w == nil {
-			if !wake.IsZero() {
-				q.wakeAt(now, wake)
-			}
-			return ready
+	for len(q.later.items) > 0 && !now.Before(q.later.items[0].at) {
+		q.settle(q.later.items[0])
+	}
+	spare := q.spare(now)
+	for len(q.waiters) > 0 {
+		if spare <= 0 && len(q.permits) == 0 { // a refusal needs no turn
+			return append(decisions, q.refuseAll(q.exhausted(now))...), q.wake(now)
 		}
-		q.remove(w)
-		if left := q.remaining - len(q.out); left <= q.reserve() {
-			w.permit = Refused(&BudgetError{Remaining: left, Reserve: q.reserve(), Until: q.resetAt})
-		} else {
-			w.since, q.latest = now, now
-			q.starts[w.shard]++
-			q.out[w] = true
-			q.taken[w.shard%q.concurrency]++
-			if q.expires.IsZero() {
-				q.expires = now.Add(q.hold)
-			}
-			w.permit = NewPermit(func() { q.used(w) }, func() { q.released(w) })
-		}
-		ready = append(ready, w)
-	}
-}
-
-// before orders those who wait: who had fewer Identifies goes first, so that shards which keep failing
-// hold nobody back; then the lower shard, as the gateway wants it of a fleet that starts.
-func (q *Queue) before(a, b *waiter) bool {
-	if q.starts[a.shard] != q.starts[b.shard] { //seam:fewest-identifies-first
-		return q.starts[a.shard] < q.starts[b.shard]
-	}
-	return a.shard < b.shard
-}
-
-// next is the first whose key is free, or when the first key becomes free. When the
-// budget refuses, every waiter is next: a refusal needs no turn.
-func (q *Queue) next(now time.Time) (first *waiter, wake time.Time) {
-	refused := q.remaining-len(q.out) <= q.reserve() && len(q.out) == 0
-	ripe := refused
-	for _, w := range q.waiting {
-		until := q.gathered(w)
-		for _, wait := range [...]time.Time{q.freeAt(w), q.paced(now, w)} {
-			if wait.After(until) {
-				until = wait
-			}
-		}
-		if ripe = ripe || !now.Before(until); ripe {
+		if len(q.free.items) == 0 {
 			break
 		}
-		if wake.IsZero() || until.Before(wake) {
-			wake = until
+		l := q.free.items[0]
+		w := l.waiting.items[0]
+		if now.Before(q.paced(w, spare)) {
+			break // and all others that are free have had as many
 		}
-	}
-	if !ripe {
-		return nil, wake
-	}
-	for _, w := range q.waiting { // who has just come may be lower than who has gathered
-		if free := !now.Before(q.freeAt(w)) && !now.Before(q.paced(now, w)); (free || refused) && (first == nil || q.before(w, first)) {
-			first = w
+		q.leave(w)
+		if spare <= 0 {
+			decisions = append(decisions, Decision{Shard: w.shard, Err: q.exhausted(now)})
+			continue
 		}
-	}
-	return first, time.Time{}
-}
-
-// gathered is until when a waiter waits for others who would go before it.
-func (q *Queue) gathered(w *waiter) time.Time {
-	if w.shard < q.concurrency && q.starts[w.shard] == 0 && q.remaining-len(q.out)-q.reserve() >= q.concurrency {
-		return w.asked // it is the lowest of its key, and there is enough for one of each
-	}
-	return w.asked.Add(gather)
-}
-
-// freeAt is when the waiter's key is free, or when it may be.
-func (q *Queue) freeAt(w *waiter) time.Time {
-	key := w.shard % q.concurrency
-	if q.taken[key] > 0 {
-		return q.expires
-	}
-	return q.free[key]
-}
-
-// count counts anew what the keys are taken by.
-func (q *Queue) count() {
-	clear(q.taken)
-	clear(q.free)
-	for w := range q.out {
-		q.taken[w.shard%q.concurrency]++
-	}
-	for shard, at := range q.written {
-		q.occupy(shard, at)
-	}
-}
-
-// occupy notes an Identify.
-func (q *Queue) occupy(shard int, at time.Time) {
-	if key, free := shard%q.concurrency, at.Add(q.spacing); free.After(q.free[key]) { //seam:identify-spacing-by-key
-		q.free[key] = free
-	}
-}
-
-// expire takes those permits for used that are out for so long that nobody knows what became of them.
-func (q *Queue) expire(now time.Time) {
-	if q.expires.IsZero() || now.Before(q.expires) {
-		return
-	}
-	q.expires = time.Time{}
-	for w := range q.out {
-		if end := w.since.Add(q.hold); !now.Before(end) {
-			q.spend(w, now)
-		} else if q.expires.IsZero() || end.Before(q.expires) {
-			q.expires = end
+		spare--
+		q.latest = now
+		q.starts[w.shard]++
+		p := &permit{shard: w.shard, place: -1}
+		q.permits[w.shard] = p
+		l.out++
+		q.settle(l)
+		if q.ledger.Ledger != nil {
+			q.ledger.granted = append(q.ledger.granted, p)
+			continue
 		}
+		decisions = append(decisions, q.handOut(p, now.Add(q.hold)))
 	}
+	return decisions, q.wake(now)
+}
+
+// handOut makes a permit known to its holder.
+func (q *Queue) handOut(p *permit, expires time.Time) Decision {
+	p.expires = expires
+	q.expires.push(p)
+	return Decision{Shard: p.shard, Expires: expires}
+}
+
+// exhausted says why there is no permit.
+func (q *Queue) exhausted(now time.Time) *BudgetError {
+	b, out := &q.budget, len(q.permits)
+	return &BudgetError{Remaining: max(b.left(now)-out, 0), Reserve: b.reserve(), Until: b.more(now, out)}
+}
+
+// refuseAll tells all who wait the same.
+func (q *Queue) refuseAll(err error) (decisions []Decision) {
+	all := slices.Collect(maps.Values(q.waiters))
+	slices.SortFunc(all, q.order)
+	for _, w := range all {
+		decisions = append(decisions, Decision{Shard: w.shard, Err: err})
+		q.leave(w)
+	}
+	return decisions
 }
 
 // paced is until when a shard waits that has had its share. When sessions keep failing, all day
 // long, the first half of the budget is spent as fast as they ask; what is left is spread over
 // the rest of the period, so that there is something left when the trouble ends.
-func (q *Queue) paced(now time.Time, w *waiter) time.Time {
-	spare, all := q.remaining-len(q.out)-q.reserve(), q.total-q.reserve()
+func (q *Queue) paced(w *waiter, spare int) time.Time {
+	all := q.budget.total - q.budget.reserve()
 	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 { //seam:failing-shards-spread-identifies
 		return time.Time{}
 	}
-	return q.latest.Add(q.resetAt.Sub(now) / time.Duration(spare))
+	return q.latest.Add(q.budget.resetAt.Sub(q.latest) / time.Duration(spare+1))
 }
 
-func (q *Queue) remove(w *waiter) {
-	for i, each := range slices.Backward(q.waiting) { // a fleet that ends takes back what it asked for last
-		if each == w {
-			q.waiting = slices.Delete(q.waiting, i, i+1)
-			return
+// wake is when Decide has to be called again.
+func (q *Queue) wake(now time.Time) (at time.Time) {
+	soonest := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
 		}
 	}
-}
-
-func (q *Queue) used(w *waiter) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.out[w] {
-		q.spend(w, time.Now())
+	if len(q.expires.items) > 0 {
+		soonest(q.expires.items[0].expires)
 	}
-}
-
-func (q *Queue) spend(w *waiter, now time.Time) {
-	q.back(w)
-	q.refill(now)
-	q.remaining = max(q.remaining-1, 0)
-	q.written[w.shard] = now
-	q.occupy(w.shard, now)
-	q.wakeAt(now, now.Add(q.spacing))
-}
-
-func (q *Queue) released(w *waiter) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.back(w)
-	q.wakeAt(time.Now(), time.Now())
-}
-
-// back notes that a permit is not out any more.
-func (q *Queue) back(w *waiter) {
-	if !q.out[w] {
-		return
+	if len(q.waiters) == 0 || !q.budget.known || !q.ledger.ready() {
+		return at
 	}
-	delete(q.out, w)
-	q.taken[w.shard%q.concurrency]--
-}
-
-// wakeAt has run called at the time, or earlier.
-func (q *Queue) wakeAt(now, at time.Time) {
-	if len(q.waiting) == 0 || !q.wake.IsZero() && !at.Before(q.wake) {
-		return
+	if len(q.later.items) > 0 {
+		soonest(q.later.items[0].at)
 	}
-	q.wake = at
-	wait := max(at.Sub(now), 0)
-	if q.timer == nil {
-		q.timer = time.AfterFunc(wait, q.run)
-		return
+	if len(q.free.items) > 0 { // they wait for the day to pass: the more is left the shorter
+		soonest(q.paced(q.free.items[0].waiting.items[0], q.spare(now)))
+		if len(q.budget.spent) > 0 {
+			soonest(q.budget.spent[0].until)
+		}
 	}
-	q.timer.Reset(wait)
+	return at
 }

@@ -22,30 +22,30 @@ func TestStatsSayHowTheQueueStands(t *testing.T) {
 		a.ask(0, 1, 2, 3, 4)
 		same(t, "granted", a.answered(time.Second), 0, 1)
 		want := ratelimit.QueueStats{Waiting: 3, Outstanding: 2, Total: 101, Remaining: 50, Reserve: 11, MaxConcurrency: 2, ResetAt: begin.Add(time.Hour)}
-		if got := q.Stats(); got != want {
+		if got := a.stats(); got != want {
 			t.Errorf("two are out: %+v\nwant %+v", got, want)
 		}
-		a.permit(t, 0).Used()
-		a.permit(t, 1).Release()
-		want.Outstanding, want.Remaining = 0, 49
-		if got := q.Stats(); got != want {
+		a.used(0)
+		a.withdraw(1)
+		want.Outstanding, want.Remaining, want.Spent = 0, 49, 1
+		if got := a.stats(); got != want {
 			t.Errorf("one was used, one given back: %+v\nwant %+v", got, want)
 		}
 		same(t, "the key of the one that was given back", a.answered(time.Second), 3)
-		a.permit(t, 3).Release()
-		a.uses()
+		a.withdraw(3)
+		a.keep = false
 		same(t, "the rest", a.answered(time.Minute), 2, 4)
-		want.Waiting, want.Remaining = 0, 47
-		if got := q.Stats(); got != want {
+		want.Waiting, want.Remaining, want.Spent = 0, 47, 3
+		if got := a.stats(); got != want {
 			t.Errorf("nobody waits: %+v\nwant %+v", got, want)
 		}
-		time.Sleep(time.Until(want.ResetAt) - 1)
-		if got := q.Stats(); got != want {
+		a.Run(time.Until(want.ResetAt) - 1)
+		if got := a.stats(); got != want {
 			t.Errorf("just before the reset: %+v\nwant %+v", got, want)
 		}
-		time.Sleep(time.Nanosecond)
+		a.Run(time.Nanosecond)
 		want.Remaining, want.ResetAt = 101, begin.Add(25*time.Hour)
-		if got := q.Stats(); got != want {
+		if got := a.stats(); got != want {
 			t.Errorf("at the reset: %+v\nwant %+v", got, want)
 		}
 	})
@@ -72,9 +72,10 @@ func TestMarginsAreAddedToDiscordsPeriods(t *testing.T) {
 					t.Errorf("Identifies are %v apart, want %v", apart, test.identify)
 				}
 			}
-			bucket, now := limiter.Connection(0, 45*time.Second), time.Now()
+			bucket, now := limiter.Connection(shard(0), 45*time.Second), time.Now()
 			for range bucket.Limit() {
 				bucket.Take(now)
+				bucket.Wrote(now)
 			}
 			if ok, at := bucket.Take(now); ok || at.Sub(now) != test.connection {
 				t.Errorf("a payload more after %v, want %v", at.Sub(now), test.connection)
@@ -112,12 +113,12 @@ func TestReserveIsNeverSpent(t *testing.T) {
 			}
 			granted := 0
 			for shard := range 30 {
-				err := a.permit(t, shard).Err()
+				err := a.refusal(t, shard)
 				var no *ratelimit.BudgetError
 				switch {
 				case err == nil:
 					granted++
-				case !errors.As(err, &no) || no.Reserve != test.reserve || no.Remaining > test.reserve || no.Remaining < 0 || !no.Until.Equal(until):
+				case !errors.As(err, &no) || no.Reserve != test.reserve || no.Remaining > test.reserve || no.Remaining < 0 || no.Until.Before(until) || no.Until.After(until.Add(24*time.Hour)):
 					t.Errorf("refused with %#v", err)
 				case !strings.Contains(err.Error(), fmt.Sprintf("%d left, of which %d are kept", no.Remaining, no.Reserve)):
 					t.Error(err)
@@ -153,10 +154,10 @@ func TestHeldPermitsExpireEachAtItsTime(t *testing.T) {
 				t.Errorf("the next of shard %d was granted after %v, want %v", shard, got, want)
 			}
 		}
-		before := q.Stats()
-		a.permit(t, 0).Used() // what is told of them later changes nothing
-		a.permit(t, 1).Release()
-		if s := q.Stats(); s != before {
+		before := a.stats()
+		a.used(0) // what is told of them later changes nothing
+		a.withdraw(1)
+		if s := a.stats(); s != before {
 			t.Errorf("%+v\nwas %+v", s, before)
 		}
 	})
@@ -173,7 +174,7 @@ func TestShardThatKeepsFailingDoesNotSpendTheDay(t *testing.T) {
 			a.ask(0)
 			for len(a.answered(time.Second)) == 0 {
 			}
-			if err := a.permit(t, 0).Err(); err != nil {
+			if err := a.refusal(t, 0); err != nil {
 				t.Fatalf("after %d Identifies, and %v: %v", len(at), a.at[0], err)
 			}
 			at = append(at, a.at[0])

@@ -1,15 +1,14 @@
 // Package ratelimit is the arithmetic of permission: how many payloads a connection may send,
-// and when a session may be started. It answers questions and never waits; but for the local
-// identify queue, which owns one timer, it has no goroutine and reads no clock. It knows
-// nothing of payloads, shards' sessions or sockets.
+// and when a session may be started. Its types are values that are told the time: they never wait, and have no goroutine,
+// lock or timer and read no clock. Each is owned by one goroutine. The package knows nothing of payloads, sessions or sockets.
 //
 // RateLimiter is the interface to replace: by limits that several processes share, for one.
 // Package limitertest is the suite that an implementation must pass.
 package ratelimit
 
 import (
+	"context"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -22,36 +21,88 @@ const (
 	IdentifyInterval = 5 * time.Second  // between two Identifies of one key
 )
 
-// RateLimiter stores the buckets of one application. Safe for concurrent use.
+// RateLimiter stores the buckets of one application. What it returns is used by the goroutine that called it, one call at a time.
 type RateLimiter interface {
 	// Connection returns a fresh bucket for a new connection of the shard, for send events
 	// alone: what the session writes by itself must fit beside it. heartbeat is the interval.
-	Connection(shard int, heartbeat time.Duration) Bucket
-	// Identify returns the application's one queue for starting sessions.
+	Connection(shard Shard, heartbeat time.Duration) Bucket
+	// Identify returns the application's one queue for starting sessions: the same at every call.
 	Identify() IdentifyQueue
 }
 
 // Bucket says when send events may go on one connection. It answers and never waits. It is
-// owned by one goroutine, which passes a time that does not go back.
+// owned by one goroutine, which tells a time that does not go back. For each permit that was taken either
+// Wrote or Return is called, once.
 type Bucket interface {
-	// Take takes one permit. If there is none, retryAt is when to ask again.
+	// Take takes one permit, for a write that follows. If there is none, retryAt is when to ask again; zero: not before Wrote
+	// or Return.
 	Take(now time.Time) (ok bool, retryAt time.Time)
+	// Wrote says when the write of a permit was done. It counts from then on; until it is called the permit counts without end.
+	Wrote(at time.Time)
+	// Return gives a permit back that was never written.
+	Return()
 	// Limit is how many permits there are in one period.
 	Limit() int
 	// Remaining is how many could be taken now.
 	Remaining(now time.Time) int
-	// Reset is when the bucket will be whole again: now, if it is.
+	// Reset is when the bucket will be whole again: now, if it is; zero: not before Wrote or Return.
 	Reset(now time.Time) time.Time
 }
 
-// IdentifyQueue decides when sessions may be started. It may be shared by processes.
+// IdentifyQueue decides when sessions may be started. It answers and never waits. It is owned by one goroutine, which tells a
+// time that does not go back. After each call but Decide the owner calls Decide, and it calls it when the time has come that
+// Decide has named. A queue may also be a Notifier, a Worker or a Forecaster.
 type IdentifyQueue interface {
-	// Enqueue asks for a permit for the shard. granted is called once, on another goroutine and
-	// never before Enqueue returns to a caller that holds no lock; it must not block. cancel
-	// takes the request back: a permit that was granted and not used goes back as well.
-	Enqueue(shard int, granted func(Permit)) (cancel func())
-	// Update says what Discord has said about the limits: it replaces what was known.
-	Update(SessionStart)
+	// Ask has the shard wait for a permit. A shard that waits already, or has a permit that was not used, begins anew.
+	Ask(now time.Time, shard Shard)
+	// Withdraw has the shard wait no longer. A permit that it has goes back unused.
+	Withdraw(now time.Time, shard Shard)
+	// Used says when the Identify of the shard's permit was written: the interval to the next one of its key counts from then, and
+	// one of the day's budget is spent. It does nothing for a shard without a permit.
+	Used(at time.Time, shard Shard)
+	// Decide says who is granted or refused now, each once, in order, and when it is to be called again at the latest; zero: not before something changes.
+	Decide(now time.Time) (decisions []Decision, next time.Time)
+	// Update takes what Discord has said about the limits: it replaces what was known.
+	Update(now time.Time, start SessionStart)
+}
+
+// Decision is the permit to write one Identify, or the refusal of it. Either way the shard waits no longer.
+type Decision struct {
+	Shard Shard
+	Err   error // nil: granted
+	// Expires is when a permit ends: its holder looks at it immediately before the write. One of which nothing was heard by then
+	// counts as used then.
+	Expires time.Time
+}
+
+// Notifier is an IdentifyQueue that hears from elsewhere, and later. The owner calls Notify once, before all else.
+type Notifier interface {
+	// Notify takes what the queue calls when Decide has something new to say: on any goroutine, also before Notify returns. It does not block.
+	Notify(news func())
+}
+
+// Worker is an IdentifyQueue that has work which takes time, such as to write a file.
+type Worker interface {
+	// Work is asked for after each Decide. If do is not nil, the owner has it run on another goroutine, with a context
+	// that ends after WorkTimeout. When do has ended, even by a panic, the owner calls done, and then Decide.
+	Work(now time.Time) (do func(context.Context), done func(now time.Time))
+}
+
+// WorkTimeout is how long the owner of a Worker gives its work.
+const WorkTimeout = 5 * time.Second
+
+// Forecaster is an IdentifyQueue that can say how long its shards will wait. Asking changes nothing.
+type Forecaster interface {
+	// Forecast is how a shard that waits stands; false: it does not wait.
+	Forecast(now time.Time, shard Shard) (Forecast, bool)
+	// Forecasts calls yield for each shard that waits, in no order, until it returns false.
+	Forecasts(now time.Time) func(yield func(Shard, Forecast) bool)
+}
+
+// Forecast is how a shard stands in the queue.
+type Forecast struct {
+	Place int       // among those that wait for the same key; 1 is the next
+	At    time.Time // when it is granted, if each permit is used at once and nobody comes before it; zero: that cannot be said
 }
 
 // SessionStart is Discord's session start limit object. The zero value stands for not known:
@@ -65,52 +116,17 @@ type SessionStart struct {
 	MaxConcurrency int           // keys; less than 1 counts as 1
 }
 
-// Permit is the right to write one Identify, or the refusal of it.
-type Permit struct{ state *permit }
-
-type permit struct {
-	once          sync.Once
-	err           error
-	used, release func()
-}
-
-// NewPermit is for those who implement IdentifyQueue. Of used and release one is called, once.
-func NewPermit(used, release func()) Permit {
-	return Permit{&permit{used: used, release: release}}
-}
-
-// Refused is a permit that says no, and why. It is for those who implement IdentifyQueue.
-func Refused(err error) Permit { return Permit{&permit{err: err}} }
-
-// Err is why there is no permit; nil: there is one.
-func (p Permit) Err() error { return p.state.err }
-
-// Used says that the Identify has been written just now: the interval to the next one of its
-// key starts, and one of the day's budget is spent. Only the first call of Used or Release
-// counts. Safe for concurrent use.
-func (p Permit) Used() { p.state.once.Do(call(p.state.used)) }
-
-// Release gives the permit back unused: nothing is spent, and the next waiter need not wait.
-func (p Permit) Release() { p.state.once.Do(call(p.state.release)) }
-
-func call(f func()) func() {
-	if f == nil {
-		return func() {}
-	}
-	return f
-}
-
 // BudgetError refuses a permit, because the day's budget of Identifies would fall below its
 // reserve. Beyond the budget Discord ends all sessions and resets the bot's token.
 type BudgetError struct {
 	Remaining int       // of the budget, permits that are out already counted
 	Reserve   int       // what is never spent
-	Until     time.Time // when the budget is whole again
+	Until     time.Time // when there is more than the reserve again
 }
 
 // Error tells what is left, what is kept, and until when.
 func (e *BudgetError) Error() string {
-	return fmt.Sprintf("ratelimit: identify budget: %d left, of which %d are kept in reserve; it is whole again at %v",
+	return fmt.Sprintf("ratelimit: identify budget: %d left, of which %d are kept in reserve; there is more at %v",
 		e.Remaining, e.Reserve, e.Until.Format(time.RFC3339))
 }
 
@@ -126,51 +142,3 @@ func Reserve(heartbeat time.Duration) int {
 	beats := int(ConnectionPeriod/heartbeat) + 1 //seam:beats-of-a-minute
 	return min(beats+own, ConnectionLimit-1)     //seam:room-for-heartbeats
 }
-
-// Option changes one setting of Local.
-type Option func(*settings)
-
-type settings struct {
-	reserve          *int
-	identifyMargin   time.Duration
-	connectionMargin time.Duration
-	hold             time.Duration
-	ledger           Ledger
-}
-
-// WithReserve sets how many Identifies of the day's budget are never spent. The default is a
-// tenth of the total.
-func WithReserve(identifies int) Option { return func(s *settings) { s.reserve = &identifies } }
-
-// WithMargins sets what is added to Discord's periods, since Discord counts arrivals and we
-// count departures: to the 5 s between Identifies, and to the 60 s of a connection. The defaults are
-// 250 ms and 500 ms: a busy machine writes later than it was permitted.
-func WithMargins(identify, connection time.Duration) Option {
-	return func(s *settings) { s.identifyMargin, s.connectionMargin = identify, connection }
-}
-
-// WithHold sets how long a permit may be out that is neither used nor given back: after that it
-// counts as used. The default is 30 s.
-func WithHold(hold time.Duration) Option { return func(s *settings) { s.hold = hold } }
-
-// Local is a RateLimiter for one process: it knows of no other that uses the same token.
-func Local(start SessionStart, opts ...Option) RateLimiter {
-	s := settings{identifyMargin: 250 * time.Millisecond, connectionMargin: 500 * time.Millisecond, hold: 30 * time.Second}
-	for _, opt := range opts {
-		opt(&s)
-	}
-	l := &local{settings: s, queue: newQueue(s)}
-	l.queue.Update(start)
-	return l
-}
-
-type local struct {
-	settings settings
-	queue    *Queue
-}
-
-func (l *local) Connection(_ int, heartbeat time.Duration) Bucket {
-	return NewWindow(ConnectionLimit-Reserve(heartbeat), ConnectionPeriod+l.settings.connectionMargin)
-}
-
-func (l *local) Identify() IdentifyQueue { return l.queue }

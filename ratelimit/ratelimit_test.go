@@ -2,7 +2,6 @@ package ratelimit_test
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +18,7 @@ func TestLocalPassesTheSuite(t *testing.T) {
 	limitertest.Run(t, func(start ratelimit.SessionStart) ratelimit.RateLimiter { return ratelimit.Local(start) })
 }
 
-// TestWindowAgainstTwin compares the window with a twin that keeps every take and counts.
+// TestWindowAgainstTwin compares the window with a twin that keeps every write and counts.
 func TestWindowAgainstTwin(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -27,34 +26,61 @@ func TestWindowAgainstTwin(t *testing.T) {
 		period := time.Duration(rapid.IntRange(1, 100).Draw(t, "period"))
 		window := ratelimit.NewWindow(limit, period)
 		now := time.Unix(1000, 0)
-		var taken []time.Time
-		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "pause")))
-			recent := 0
-			for _, at := range taken {
-				if now.Sub(at) < period {
-					recent++
+		var wrote []time.Time
+		out := 0
+		count := func(at time.Time) (n int) {
+			for _, w := range wrote {
+				if at.Sub(w) < period {
+					n++
 				}
 			}
-			if got := window.Remaining(now); got != limit-recent {
-				t.Fatalf("Remaining is %d, the twin says %d", got, limit-recent)
+			return n + out
+		}
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "pause")))
+			if got, want := window.Remaining(now), max(limit-count(now), 0); got != want {
+				t.Fatalf("Remaining is %d, the twin says %d", got, want)
 			}
-			ok, at := window.Take(now)
-			if ok != (recent < limit) {
-				t.Fatalf("Take is %v, the twin counts %d of %d", ok, recent, limit)
+			whole := now // when nothing counts any more
+			for out == 0 && count(whole) > 0 {
+				whole = whole.Add(1)
 			}
-			if ok {
-				taken = append(taken, now)
-				continue
+			if got := window.Reset(now); out > 0 && !got.IsZero() || out == 0 && !got.Equal(whole) {
+				t.Fatalf("whole after %v, the twin says %v, with %d out", got.Sub(now), whole.Sub(now), out)
 			}
-			if want := taken[len(taken)-limit].Add(period); !at.Equal(want) {
-				t.Fatalf("retryAt is %v, the twin says %v", at, want)
+			switch step := rapid.IntRange(0, 5).Draw(t, "step"); {
+			case step == 0 && out > 0:
+				window.Return()
+				out--
+			case step <= 2 && out > 0:
+				at := now.Add(-time.Duration(rapid.IntRange(0, 30).Draw(t, "told late")))
+				window.Wrote(at)
+				if len(wrote) > 0 && at.Before(wrote[len(wrote)-1]) {
+					at = wrote[len(wrote)-1]
+				}
+				wrote = append(wrote, at)
+				out--
+			default:
+				ok, at := window.Take(now)
+				if ok != (count(now) < limit) {
+					t.Fatalf("Take is %v, the twin counts %d of %d", ok, count(now), limit)
+				}
+				if ok {
+					out++
+					continue
+				}
+				want := now
+				for ; out < limit && count(want) >= limit; want = want.Add(1) {
+				}
+				if out == limit && !at.IsZero() || out < limit && !at.Equal(want) {
+					t.Fatalf("retryAt is after %v, the twin says %v, with %d out", at.Sub(now), want.Sub(now), out)
+				}
 			}
 		}
 	})
 }
 
-// TestWindowDoesNotTrustAClockThatGoesBack: a take at a time that goes back counts from the latest take before it, so that the window is not
+// TestWindowDoesNotTrustAClockThatGoesBack: a write at a time that goes back counts from the latest before it, so that the window is not
 // called whole, and gives nothing, before that one has passed.
 //
 // Failures: F42.
@@ -62,10 +88,12 @@ func TestWindowDoesNotTrustAClockThatGoesBack(t *testing.T) {
 	t.Parallel()
 	w, now := ratelimit.NewWindow(2, time.Minute), time.Unix(10_000, 0)
 	w.Take(now)
-	w.Take(now.Add(-time.Hour))
+	w.Wrote(now)
+	w.Take(now)
+	w.Wrote(now.Add(-time.Hour))
 	soon, whole := now.Add(time.Second), now.Add(time.Minute)
 	if ok, at := w.Take(soon); ok || !at.Equal(whole) {
-		t.Errorf("a take in the past made room: %v, or at %v", ok, at)
+		t.Errorf("a write in the past made room: %v, or at %v", ok, at)
 	}
 	if at := w.Reset(soon); !at.Equal(whole) || w.Remaining(soon) != 0 {
 		t.Errorf("%d remain, and it is whole at %v, want %v", w.Remaining(soon), at, whole)
@@ -117,27 +145,22 @@ func TestThousandsOfShardsAreSpaced(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				shards := 100 * keys
-				limiter := ratelimit.Local(ratelimit.SessionStart{Total: 100_000, Remaining: 100_000, MaxConcurrency: keys, ResetAfter: time.Hour})
+				o := limitertest.NewOwner(queue(budget(100_000, keys)))
 				last := make(map[int]time.Time)
-				var mu sync.Mutex
-				var all sync.WaitGroup
-				for shard := range shards {
-					all.Add(1)
-					limiter.Identify().Enqueue(shard, func(p ratelimit.Permit) {
-						defer all.Done()
-						mu.Lock()
-						defer mu.Unlock()
-						if before, ok := last[shard%keys]; ok && time.Since(before) < 5*time.Second {
-							t.Errorf("key %d again after %v", shard%keys, time.Since(before))
-						}
-						last[shard%keys] = time.Now()
-						p.Used()
-					})
+				done := 0
+				o.Decided = func(d ratelimit.Decision) {
+					if before, ok := last[d.Shard.Index%keys]; ok && time.Since(before) < 5*time.Second {
+						t.Errorf("key %d again after %v", d.Shard.Index%keys, time.Since(before))
+					}
+					last[d.Shard.Index%keys] = time.Now()
+					o.Used(d.Shard)
+					done++
 				}
-				began := time.Now()
-				all.Wait()
-				if took, most := time.Since(began), time.Duration(shards/keys)*5300*time.Millisecond; took > most {
-					t.Errorf("it took %v, want at most %v", took, most)
+				for index := range shards {
+					o.Ask(shard(index))
+				}
+				if most := time.Duration(shards/keys) * 5300 * time.Millisecond; !o.Until(most, func() bool { return done == shards }) {
+					t.Errorf("%d were granted within %v", done, most)
 				}
 			})
 		})
@@ -148,14 +171,12 @@ func TestThousandsOfShardsAreSpaced(t *testing.T) {
 func TestHeldPermitCountsAsUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		queue := ratelimit.Local(ratelimit.SessionStart{Total: 100, Remaining: 100, MaxConcurrency: 1, ResetAfter: time.Hour},
-			ratelimit.WithHold(20*time.Second)).Identify()
-		queue.Enqueue(0, func(ratelimit.Permit) {}) // never used, never given back
-		done := make(chan struct{})
-		began := time.Now()
-		queue.Enqueue(1, func(p ratelimit.Permit) { p.Release(); close(done) })
-		<-done
-		if took := time.Since(began); took < 25*time.Second || took > 26*time.Second {
+		a := newAsker(queue(budget(100, 1), ratelimit.WithHold(20*time.Second)))
+		a.keep = true
+		a.ask(0) // never used, never given back
+		a.ask(1)
+		same(t, "granted", a.answered(time.Minute), 0, 1)
+		if took := a.at[1]; took < 25*time.Second || took > 26*time.Second {
 			t.Errorf("the next was granted after %v, want the hold and an interval", took)
 		}
 	})
@@ -164,18 +185,11 @@ func TestHeldPermitCountsAsUsed(t *testing.T) {
 func TestUnknownLimitsGrantNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		queue := ratelimit.Local(ratelimit.SessionStart{}).Identify()
-		granted := make(chan struct{})
-		cancel := queue.Enqueue(0, func(ratelimit.Permit) { close(granted) })
-		defer cancel()
-		time.Sleep(time.Hour)
-		select {
-		case <-granted:
-			t.Fatal("granted before the limits were known")
-		default:
-		}
-		queue.Update(ratelimit.SessionStart{Total: 100, Remaining: 50})
-		<-granted
+		a := newAsker(queue(ratelimit.SessionStart{}))
+		a.ask(0)
+		same(t, "before the limits are known", a.answered(time.Hour))
+		a.Update(ratelimit.SessionStart{Total: 100, Remaining: 50})
+		same(t, "afterwards", a.answered(time.Second), 0)
 	})
 }
 
@@ -185,12 +199,13 @@ func BenchmarkWindowTake(b *testing.B) {
 	for b.Loop() {
 		now = now.Add(500 * time.Millisecond)
 		w.Take(now)
+		w.Wrote(now)
 	}
 }
 
 func ExampleLocal() {
 	limiter := ratelimit.Local(ratelimit.SessionStart{Total: 1000, Remaining: 998, MaxConcurrency: 1, ResetAfter: time.Hour})
-	bucket := limiter.Connection(0, 41250*time.Millisecond)
+	bucket := limiter.Connection(ratelimit.Shard{Index: 0, Total: 1}, 41250*time.Millisecond)
 	ok, _ := bucket.Take(time.Now())
 	fmt.Println(ok, bucket.Remaining(time.Now()), "of", bucket.Limit())
 	// Output: true 114 of 115

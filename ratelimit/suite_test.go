@@ -12,121 +12,151 @@ import (
 	"github.com/signalbox-go/signalbox/ratelimit/limitertest"
 )
 
-// broken is a limiter with one mistake.
-type broken struct {
-	ratelimit.RateLimiter
-	connection func(int, time.Duration) ratelimit.Bucket
-	queue      ratelimit.IdentifyQueue
-}
-
-func (b broken) Connection(shard int, heartbeat time.Duration) ratelimit.Bucket {
-	if b.connection != nil {
-		return b.connection(shard, heartbeat)
-	}
-	return b.RateLimiter.Connection(shard, heartbeat)
-}
-
-func (b broken) Identify() ratelimit.IdentifyQueue {
-	if b.queue != nil {
-		return b.queue
-	}
-	return b.RateLimiter.Identify()
-}
-
-// brokenQueue is a queue with one mistake.
-type brokenQueue struct {
-	ratelimit.IdentifyQueue
-	shard   func(int) int                            // another in its place
-	permit  func(ratelimit.Permit) ratelimit.Permit  // another in its place
-	forgets bool                                     // what cancel was called for
-	update  func(ratelimit.SessionStart) (told bool) // whether it is told
-}
-
-func (q brokenQueue) Enqueue(shard int, granted func(ratelimit.Permit)) func() {
-	if q.shard != nil {
-		shard = q.shard(shard)
-	}
-	cancel := q.IdentifyQueue.Enqueue(shard, func(p ratelimit.Permit) {
-		if q.permit != nil {
-			p = q.permit(p)
-		}
-		granted(p)
-	})
-	if q.forgets {
-		return func() {}
-	}
-	return cancel
-}
-
-func (q brokenQueue) Update(start ratelimit.SessionStart) {
-	if q.update == nil || q.update(start) {
-		q.IdentifyQueue.Update(start)
-	}
-}
-
-// liar is a bucket that says that it has one more, or is whole sooner.
-type liar struct {
-	ratelimit.Bucket
-	more  int
-	whole time.Duration
-}
-
-func (l liar) Remaining(now time.Time) int { return l.Bucket.Remaining(now) + l.more }
-
-func (l liar) Reset(now time.Time) time.Time { return l.Bucket.Reset(now).Add(l.whole) }
-
 // mistakes are named by the part of the suite that has to notice them; behind a comma stands what it says then.
 var mistakes = map[string]func(ratelimit.SessionStart) ratelimit.RateLimiter{
 	"connection limit in any 60 s": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
-		return broken{RateLimiter: ratelimit.Local(s), connection: func(_ int, heartbeat time.Duration) ratelimit.Bucket {
+		return broken{RateLimiter: ratelimit.Local(s), connection: func(_ ratelimit.Shard, heartbeat time.Duration) ratelimit.Bucket {
 			return ratelimit.NewWindow(ratelimit.ConnectionLimit-ratelimit.Reserve(heartbeat)+3, ratelimit.ConnectionPeriod)
 		}}
 	},
 	"connections are apart": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
 		bucket := ratelimit.NewWindow(100, ratelimit.ConnectionPeriod)
-		return broken{RateLimiter: ratelimit.Local(s), connection: func(int, time.Duration) ratelimit.Bucket { return bucket }}
+		return broken{RateLimiter: ratelimit.Local(s), connection: func(ratelimit.Shard, time.Duration) ratelimit.Bucket { return bucket }}
 	},
 	"bucket tells the truth": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
-		local := ratelimit.Local(s)
-		return broken{RateLimiter: local, connection: func(shard int, heartbeat time.Duration) ratelimit.Bucket {
-			return liar{local.Connection(shard, heartbeat), 0, -time.Second}
-		}}
+		return spoiltBucket(s, func(b ratelimit.Bucket) ratelimit.Bucket { return liar{b, -time.Second} })
+	},
+	"payloads count from a late write": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return spoiltBucket(s, func(b ratelimit.Bucket) ratelimit.Bucket { return hasty{b} })
+	},
+	"a returned permit makes room": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return spoiltBucket(s, func(b ratelimit.Bucket) ratelimit.Bucket { return greedy{b} })
 	},
 	"identifies of a key are apart": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
 		return ratelimit.Local(s, ratelimit.WithMargins(-100*time.Millisecond, 0))
 	},
 	"identifies of a key are apart, of one key": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
-		local, keys := ratelimit.Local(s), s.MaxConcurrency // lanes there are as many as keys, but not by the key
-		return broken{RateLimiter: local, queue: brokenQueue{IdentifyQueue: local.Identify(), shard: func(shard int) int { return shard*keys + shard/keys%keys }}}
+		keys := s.MaxConcurrency // lanes there are as many as keys, but not by the key
+		return spoilt(s, func(q *brokenQueue) {
+			q.shard = func(shard ratelimit.Shard) ratelimit.Shard {
+				return ratelimit.Shard{Generation: uint64(shard.Index), Index: shard.Index / keys % keys}
+			}
+			q.back = func(named ratelimit.Shard) ratelimit.Shard {
+				return ratelimit.Shard{Generation: 1, Index: int(named.Generation), Total: 10_000}
+			}
+		})
 	},
 	"lowest shard first": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
-		local := ratelimit.Local(s)
-		return broken{RateLimiter: local, queue: brokenQueue{IdentifyQueue: local.Identify(), shard: func(shard int) int { return 1000 - shard }}}
+		mirror := func(shard ratelimit.Shard) ratelimit.Shard {
+			shard.Index = 1000 - shard.Index
+			return shard
+		}
+		return spoilt(s, func(q *brokenQueue) { q.shard, q.back = mirror, mirror })
 	},
 	"cancelled waiters cost nothing": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
-		local := ratelimit.Local(s)
-		return broken{RateLimiter: local, queue: brokenQueue{IdentifyQueue: local.Identify(), forgets: true}}
+		return spoilt(s, func(q *brokenQueue) { q.withdraw = func(time.Time, ratelimit.Shard) {} })
 	},
 	"a released permit costs nothing": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
-		local := ratelimit.Local(s)
-		return broken{RateLimiter: local, queue: brokenQueue{IdentifyQueue: local.Identify(), permit: func(p ratelimit.Permit) ratelimit.Permit {
-			return ratelimit.NewPermit(p.Used, p.Used)
-		}}}
+		return spoilt(s, func(q *brokenQueue) { q.withdraw = q.IdentifyQueue.Used })
 	},
 	"slow writes count from the write": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
-		local := ratelimit.Local(s)
-		return broken{RateLimiter: local, queue: brokenQueue{IdentifyQueue: local.Identify(), permit: func(p ratelimit.Permit) ratelimit.Permit {
-			p.Used() // it counts from the grant
-			return ratelimit.NewPermit(nil, nil)
-		}}}
+		return spoilt(s, func(q *brokenQueue) {
+			queue := q.IdentifyQueue
+			q.decided = func(decisions []ratelimit.Decision) { // it counts from the grant
+				for _, d := range decisions {
+					queue.Used(time.Now(), d.Shard)
+				}
+			}
+		})
+	},
+	"a permit that expires counts as used": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return spoilt(s, func(q *brokenQueue) {
+			queue := q.IdentifyQueue
+			q.decided = func(decisions []ratelimit.Decision) { // it goes back when it expires
+				for _, d := range decisions {
+					time.AfterFunc(time.Until(d.Expires)-time.Millisecond, func() { queue.Withdraw(time.Now(), d.Shard) })
+				}
+			}
+		})
 	},
 	"the budget's reserve is not spent": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
 		return ratelimit.Local(s, ratelimit.WithReserve(0))
 	},
-	"an update applies at once": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
-		local := ratelimit.Local(s)
-		return broken{RateLimiter: local, queue: brokenQueue{IdentifyQueue: local.Identify(), update: func(ratelimit.SessionStart) bool { return false }}}
+	"a day is any 24 hours": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return &forgetful{start: s, RateLimiter: ratelimit.Local(s), began: time.Now()}
 	},
+	"an update applies at once": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return spoilt(s, func(q *brokenQueue) { q.update = func(time.Time, ratelimit.SessionStart) {} })
+	},
+	"reading changes nothing": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return spoilt(s, func(q *brokenQueue) {
+			queue := q.IdentifyQueue
+			q.forecasts = func(now time.Time) { queue.Update(now, s) }
+		})
+	},
+	"who asks again begins anew": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return spoilt(s, func(q *brokenQueue) { // each question is one more
+			asked := uint64(0)
+			q.shard = func(shard ratelimit.Shard) ratelimit.Shard {
+				asked++
+				shard.Generation = asked
+				return shard
+			}
+			q.back = func(shard ratelimit.Shard) ratelimit.Shard {
+				shard.Generation = 1
+				return shard
+			}
+		})
+	},
+	"two generations are two who wait": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return spoilt(s, func(q *brokenQueue) {
+			q.shard = func(shard ratelimit.Shard) ratelimit.Shard {
+				shard.Generation = 1
+				return shard
+			}
+		})
+	},
+	"who is decided on is not decided again": func(s ratelimit.SessionStart) ratelimit.RateLimiter {
+		return spoilt(s, func(q *brokenQueue) {
+			queue := q.IdentifyQueue
+			q.decided = func(decisions []ratelimit.Decision) { // it keeps its place
+				for _, d := range decisions {
+					queue.Ask(time.Now(), d.Shard)
+				}
+			}
+		})
+	},
+}
+
+// forgetful is a limiter whose queue is a new one when the day is over.
+type forgetful struct {
+	ratelimit.RateLimiter
+	start ratelimit.SessionStart
+	began time.Time
+	queue *brokenQueue
+}
+
+func (f *forgetful) Identify() ratelimit.IdentifyQueue {
+	f.queue = &brokenQueue{IdentifyQueue: f.RateLimiter.Identify()}
+	return f
+}
+
+func (f *forgetful) fresh(now time.Time) ratelimit.IdentifyQueue {
+	if now.Sub(f.began) >= f.start.ResetAfter {
+		f.began = now
+		f.queue.IdentifyQueue = ratelimit.Local(f.start).Identify()
+	}
+	return f.queue
+}
+
+func (f *forgetful) Ask(now time.Time, s ratelimit.Shard)      { f.fresh(now).Ask(now, s) }
+func (f *forgetful) Withdraw(now time.Time, s ratelimit.Shard) { f.fresh(now).Withdraw(now, s) }
+func (f *forgetful) Used(at time.Time, s ratelimit.Shard)      { f.queue.Used(at, s) }
+func (f *forgetful) Update(now time.Time, start ratelimit.SessionStart) {
+	f.fresh(now).Update(now, start)
+}
+func (f *forgetful) Decide(now time.Time) ([]ratelimit.Decision, time.Time) {
+	return f.queue.Decide(now)
 }
 
 // TestSuiteNoticesMistakes: each part of the suite fails for a limiter with a mistake of its kind. The limiters are tested by

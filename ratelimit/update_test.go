@@ -2,12 +2,12 @@ package ratelimit_test
 
 import (
 	"errors"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/ratelimit/limitertest"
 )
 
 // TestUpdateForgetsNoIdentifyUnderWay: what Discord says is left may have been counted before it read the
@@ -16,23 +16,23 @@ func TestUpdateForgetsNoIdentifyUnderWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := ratelimit.SessionStart{Total: 20, Remaining: 20, ResetAfter: time.Hour, MaxConcurrency: 1}
-		queue := ratelimit.Local(start, ratelimit.WithReserve(10)).Identify()
-		var written atomic.Int64
-		for shard := range 30 {
-			queue.Enqueue(shard, func(p ratelimit.Permit) {
-				if p.Err() == nil {
-					n := int(written.Add(1))
-					p.Used()
-					told := start
-					told.Remaining = 20 - (n - 1) // this one is not known there yet
-					told.ResetAfter = time.Until(time.Now().Add(time.Hour))
-					queue.Update(told)
-				}
-			})
+		o := limitertest.NewOwner(ratelimit.Local(start, ratelimit.WithReserve(10)).Identify())
+		written := 0
+		o.Decided = func(d ratelimit.Decision) {
+			if d.Err == nil {
+				written++
+				o.Used(d.Shard)
+				told := start
+				told.Remaining = 20 - (written - 1) // this one is not known there yet
+				o.Update(told)
+			}
 		}
-		time.Sleep(10 * time.Minute)
-		if n := written.Load(); n > 10 {
-			t.Errorf("%d Identifies: the reserve of 10 was touched", n)
+		for index := range 30 {
+			o.Ask(shard(index))
+		}
+		o.Run(10 * time.Minute)
+		if written != 10 {
+			t.Errorf("%d Identifies: of 20 a reserve of 10 is kept", written)
 		}
 	})
 }
@@ -51,8 +51,8 @@ func TestUpdateWhileAPermitIsOutKeepsItsKeyTaken(t *testing.T) {
 			a.keep = true
 			a.ask(1)
 			same(t, "the permit that is out", a.answered(time.Second), 1)
-			q.Update(budget(1000, test.after))
-			if s := q.Stats(); s.Outstanding != 1 || s.MaxConcurrency != max(test.after, 1) {
+			a.Update(budget(1000, test.after))
+			if s := a.stats(); s.Outstanding != 1 || s.MaxConcurrency != max(test.after, 1) {
 				t.Errorf("%+v: %+v", test, s)
 			}
 			a.ask(test.same)
@@ -64,13 +64,13 @@ func TestUpdateWhileAPermitIsOutKeepsItsKeyTaken(t *testing.T) {
 				t.Fatalf("%+v: %v got a permit beside the one of its key", test, got)
 			}
 			used := time.Since(a.began)
-			a.permit(t, 1).Used()
+			a.used(1)
 			same(t, "its key, after the interval", a.answered(10*time.Second), test.same)
 			if apart := a.at[test.same] - used; apart != 5250*time.Millisecond {
 				t.Errorf("%+v: granted %v after the Identify", test, apart)
 			}
 			// The key is free again when its permit is given back: it was counted once, and taken off once.
-			a.permit(t, test.same).Release()
+			a.withdraw(test.same)
 			a.ask(test.same)
 			same(t, "the key afterwards", a.answered(time.Second), test.same)
 		})
@@ -88,19 +88,19 @@ func TestUpdateWhileAPermitIsOutCountsIt(t *testing.T) {
 		same(t, "granted", a.answered(time.Second), 0)
 		last := budget(100, 4)
 		last.Remaining = 2
-		q.Update(last)
+		a.Update(last)
 		a.ask(1, 2)
 		same(t, "answered", a.answered(time.Second), 1, 2)
 		var no *ratelimit.BudgetError
-		if err := a.permit(t, 1).Err(); err != nil {
+		if err := a.refusal(t, 1); err != nil {
 			t.Errorf("of two that are left one is out, and the other is refused: %v", err)
 		}
-		if err := a.permit(t, 2).Err(); !errors.As(err, &no) || no.Remaining != 0 {
+		if err := a.refusal(t, 2); !errors.As(err, &no) || no.Remaining != 0 {
 			t.Errorf("of two that are left both are out: %v", err)
 		}
-		a.permit(t, 0).Used()
-		a.permit(t, 1).Used()
-		if s := q.Stats(); s.Remaining != 0 || s.Outstanding != 0 {
+		a.used(0)
+		a.used(1)
+		if s := a.stats(); s.Remaining != 0 || s.Outstanding != 0 {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -120,13 +120,13 @@ func TestYesterdaysIdentifiesAreForgotten(t *testing.T) {
 			}
 			a.ask(0, 1)
 			same(t, "who had fewer goes first", a.answered(time.Minute), 1, 0)
-			time.Sleep(24 * time.Hour)
+			a.Run(24 * time.Hour)
 			if told {
-				q.Update(budget(100, 1))
+				a.Update(budget(100, 1))
 			}
 			a.ask(1, 0)
 			same(t, "tomorrow", a.answered(time.Minute), 0, 1)
-			if s := q.Stats(); s.Remaining != 98 {
+			if s := a.stats(); s.Remaining != 98 {
 				t.Errorf("told %v: %+v", told, s)
 			}
 		})

@@ -2,18 +2,19 @@ package ratelimit
 
 import "time"
 
-// Window is a sliding-window log: at most limit takes in any span of one period, not merely in
+// Window is a sliding-window log: at most limit writes in any span of one period, not merely in
 // each fixed one. A bucket that refills at once, or bit by bit, would let up to twice the
 // limit through across its boundary, and the gateway closes with 4008. It implements Bucket.
 // The zero value is unusable; use NewWindow. Not safe for concurrent use.
 type Window struct {
 	limit  int
 	period time.Duration
-	taken  []time.Time // a ring of the latest takes, with as many places as were ever needed
+	out    int         // permits that were taken, and of which nothing was told yet
+	wrote  []time.Time // a ring of the latest writes, in order of time, with as many places as were ever needed
 	next   int         // the place of the oldest
 }
 
-// NewWindow returns a window that allows limit takes in any period. It panics unless both are
+// NewWindow returns a window that allows limit writes in any period. It panics unless both are
 // positive.
 func NewWindow(limit int, period time.Duration) *Window {
 	if limit < 1 || period <= 0 {
@@ -24,31 +25,47 @@ func NewWindow(limit int, period time.Duration) *Window {
 
 // Take implements Bucket.
 func (w *Window) Take(now time.Time) (ok bool, retryAt time.Time) {
-	if len(w.taken) == 0 || !w.free(w.taken[w.next], now) {
-		if len(w.taken) == w.limit {
-			return false, w.taken[w.next].Add(w.period)
+	room := w.limit - w.out // for writes
+	if room <= 0 {
+		return false, time.Time{}
+	}
+	// Of the newest writes, as many as there is room for, the oldest must have passed.
+	if len(w.wrote) >= room {
+		if at := w.wrote[(w.next+len(w.wrote)-room)%len(w.wrote)]; !w.free(at, now) {
+			return false, at.Add(w.period)
 		}
-		w.grow()
 	}
-	if latest := w.latest(); now.Before(latest) {
-		now = latest // a clock that went back must not make room sooner
-	}
-	w.taken[w.next] = now
-	w.next = (w.next + 1) % len(w.taken)
+	w.out++
 	return true, time.Time{}
 }
 
-// grow adds free places, which come before the oldest.
-func (w *Window) grow() {
-	more := min(max(len(w.taken), 4), w.limit-len(w.taken))
-	ring := make([]time.Time, more, more+len(w.taken))
-	w.taken, w.next = append(append(ring, w.taken[w.next:]...), w.taken[:w.next]...), 0
+// Wrote implements Bucket. A write for which no permit was taken counts as well.
+func (w *Window) Wrote(at time.Time) {
+	w.out = max(w.out-1, 0)
+	if len(w.wrote) == 0 || len(w.wrote) < w.limit && !w.free(w.wrote[w.next], at) {
+		w.grow()
+	}
+	if latest := w.latest(); at.Before(latest) {
+		at = latest // a clock that went back must not make room sooner
+	}
+	w.wrote[w.next] = at
+	w.next = (w.next + 1) % len(w.wrote)
 }
 
-func (w *Window) latest() time.Time { return w.taken[(w.next+len(w.taken)-1)%len(w.taken)] }
+// Return implements Bucket.
+func (w *Window) Return() { w.out = max(w.out-1, 0) }
 
-func (w *Window) free(taken, now time.Time) bool {
-	return taken.IsZero() || now.Sub(taken) >= w.period //seam:window-slides
+// grow adds free places, which come before the oldest.
+func (w *Window) grow() {
+	more := min(max(len(w.wrote), 4), w.limit-len(w.wrote))
+	ring := make([]time.Time, more, more+len(w.wrote))
+	w.wrote, w.next = append(append(ring, w.wrote[w.next:]...), w.wrote[:w.next]...), 0
+}
+
+func (w *Window) latest() time.Time { return w.wrote[(w.next+len(w.wrote)-1)%len(w.wrote)] }
+
+func (w *Window) free(wrote, now time.Time) bool {
+	return wrote.IsZero() || now.Sub(wrote) >= w.period //seam:window-slides
 }
 
 // Limit implements Bucket.
@@ -56,18 +73,22 @@ func (w *Window) Limit() int { return w.limit }
 
 // Remaining implements Bucket.
 func (w *Window) Remaining(now time.Time) int {
-	free := w.limit - len(w.taken)
-	for i := range w.taken { // the ring is in order of time: the free places come first
-		if !w.free(w.taken[(w.next+i)%len(w.taken)], now) {
-			return free + i
+	count := w.out
+	for i := range w.wrote { // the ring is in order of time: the free places come first
+		if !w.free(w.wrote[(w.next+i)%len(w.wrote)], now) {
+			count += len(w.wrote) - i
+			break
 		}
 	}
-	return w.limit
+	return max(w.limit-count, 0)
 }
 
 // Reset implements Bucket.
 func (w *Window) Reset(now time.Time) time.Time {
-	if len(w.taken) == 0 || w.free(w.latest(), now) {
+	switch {
+	case w.out > 0:
+		return time.Time{}
+	case len(w.wrote) == 0 || w.free(w.latest(), now):
 		return now
 	}
 	return w.latest().Add(w.period)

@@ -1,29 +1,48 @@
 package shardmanager_test
 
 import (
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
 // countingLimiter is a user's own rate limiter: it allows everything, and counts.
-type countingLimiter struct{ connections, takes, identifies atomic.Int64 }
+type countingLimiter struct {
+	connections, takes, wrote, returned, identifies atomic.Int64
+	asked                                           []ratelimit.Shard
+}
 
-func (l *countingLimiter) Connection(int, time.Duration) ratelimit.Bucket {
+func (l *countingLimiter) Connection(ratelimit.Shard, time.Duration) ratelimit.Bucket {
 	l.connections.Add(1)
 	return countingBucket{l}
 }
 
 func (l *countingLimiter) Identify() ratelimit.IdentifyQueue { return l }
 
-func (l *countingLimiter) Enqueue(_ int, granted func(ratelimit.Permit)) func() {
+func (l *countingLimiter) Ask(_ time.Time, shard ratelimit.Shard) {
 	l.identifies.Add(1)
-	go granted(ratelimit.NewPermit(nil, nil))
-	return func() {}
+	l.asked = append(l.asked, shard)
 }
 
-func (l *countingLimiter) Update(ratelimit.SessionStart) {}
+func (l *countingLimiter) Withdraw(time.Time, ratelimit.Shard) {}
+
+func (l *countingLimiter) Used(time.Time, ratelimit.Shard) {}
+
+func (l *countingLimiter) Update(time.Time, ratelimit.SessionStart) {}
+
+func (l *countingLimiter) Decide(now time.Time) (decisions []ratelimit.Decision, next time.Time) {
+	for _, shard := range l.asked {
+		decisions = append(decisions, ratelimit.Decision{Shard: shard, Expires: now.Add(time.Minute)})
+	}
+	l.asked = nil
+	return decisions, time.Time{}
+}
 
 type countingBucket struct{ limiter *countingLimiter }
 
@@ -31,28 +50,98 @@ func (b countingBucket) Take(time.Time) (bool, time.Time) {
 	b.limiter.takes.Add(1)
 	return true, time.Time{}
 }
+func (b countingBucket) Wrote(time.Time)               { b.limiter.wrote.Add(1) }
+func (b countingBucket) Return()                       { b.limiter.returned.Add(1) }
 func (b countingBucket) Limit() int                    { return 100 }
 func (b countingBucket) Remaining(time.Time) int       { return 100 }
 func (b countingBucket) Reset(now time.Time) time.Time { return now }
 
-// panickingLimiter is a user's limiter with a bug: when armed, its bucket panics once.
-type panickingLimiter struct {
-	countingLimiter
-	armed atomic.Bool
+// shared is one identify queue for several managers, each of which owns a part of it: what is decided comes later, on the goroutine
+// of another.
+type shared struct {
+	ratelimit.RateLimiter
+	mu    sync.Mutex
+	queue ratelimit.IdentifyQueue
+	parts map[ratelimit.Shard]*sharedPart
+	timer *time.Timer
 }
 
-func (l *panickingLimiter) Connection(int, time.Duration) ratelimit.Bucket {
-	return panickingBucket{countingBucket{&l.countingLimiter}, l}
+type sharedPart struct {
+	*shared
+	news  func()
+	inbox []ratelimit.Decision
 }
 
-type panickingBucket struct {
-	countingBucket
-	limiter *panickingLimiter
+func newShared(start ratelimit.SessionStart) *shared {
+	local := ratelimit.Local(start)
+	return &shared{RateLimiter: local, queue: local.Identify(), parts: make(map[ratelimit.Shard]*sharedPart)}
 }
 
-func (b panickingBucket) Take(now time.Time) (bool, time.Time) {
-	if b.limiter.armed.CompareAndSwap(true, false) {
-		panic("a bug in the limiter")
+// part is the limiter of one manager.
+func (s *shared) part() *sharedPart { return &sharedPart{shared: s} }
+
+// call calls the queue, and hands on what it decides.
+func (s *shared) call(call func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	call()
+	decisions, next := s.queue.Decide(time.Now())
+	for _, d := range decisions {
+		p := s.parts[d.Shard]
+		p.inbox = append(p.inbox, d)
+		p.news()
 	}
-	return b.countingBucket.Take(now)
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if !next.IsZero() {
+		s.timer = time.AfterFunc(time.Until(next), func() { s.call(func() {}) })
+	}
+}
+
+func (p *sharedPart) Identify() ratelimit.IdentifyQueue { return p }
+
+func (p *sharedPart) Notify(news func()) { p.news = news }
+
+func (p *sharedPart) Ask(now time.Time, shard ratelimit.Shard) {
+	p.call(func() {
+		p.parts[shard] = p
+		p.queue.Ask(now, shard)
+	})
+}
+
+func (p *sharedPart) Withdraw(now time.Time, shard ratelimit.Shard) {
+	p.call(func() { p.queue.Withdraw(now, shard) })
+}
+
+func (p *sharedPart) Used(at time.Time, shard ratelimit.Shard) {
+	p.call(func() { p.queue.Used(at, shard) })
+}
+
+func (p *sharedPart) Update(now time.Time, start ratelimit.SessionStart) {
+	p.call(func() { p.queue.Update(now, start) })
+}
+
+func (p *sharedPart) Decide(time.Time) (decisions []ratelimit.Decision, next time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	decisions, p.inbox = p.inbox, nil
+	return decisions, time.Time{}
+}
+
+// crashesOn has the supervisor panic instead of handling the next message of a type, when it is armed.
+func crashesOn(armed *atomic.Bool, message string) shardmanager.Option {
+	return shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+		if index >= 0 {
+			return nil
+		}
+		return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+				if fmt.Sprintf("%T", e.Message) == message && armed.CompareAndSwap(true, false) {
+					panic("a bug in the supervisor")
+				}
+				next(ctx, e)
+			}
+		})}
+	})
 }

@@ -132,8 +132,6 @@ func (m *Manager) start(ctx context.Context) error {
 			opts = append(opts, ratelimit.WithLedger(ledger))
 		}
 		limiter = ratelimit.Local(found.sessionStart(), opts...)
-	} else {
-		limiter.Identify().Update(found.sessionStart())
 	}
 	total := m.cfg.total
 	if total == 0 {
@@ -151,7 +149,7 @@ func (m *Manager) start(ctx context.Context) error {
 		compression = compressionFor(len(ids))
 	}
 	fleet, err := actors.NewFleet(actors.SupervisorConfig{
-		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, Compression: compression,
+		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
 		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
 		Deliver: m.deliver, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
 		DialRate: m.cfg.dialRate,
@@ -179,7 +177,7 @@ func (m *Manager) start(ctx context.Context) error {
 	if m.cfg.store != nil {
 		m.saver = newSaver(m, ids, stored)
 	}
-	m.refresher = newRefresher(m, fleet, limiter.Identify(), total, found.Limit.Remaining)
+	m.refresher = newRefresher(m, fleet, total, found.Limit.Remaining)
 	m.mu.Unlock()
 	for attempt := 1; ; attempt++ {
 		answer, err := system.Root.RequestFuture(supervisor, actors.StartShards{Total: total, IDs: ids}, startTimeout).Result()

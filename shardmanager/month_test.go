@@ -32,13 +32,14 @@ type month struct {
 	t        *testing.T
 	shards   int
 	keys     int
-	limiter  ratelimit.RateLimiter
+	queue    *ratelimit.Queue
+	next     time.Time // when the queue decides again
+	changed  bool      // or now
 	random   *rand.Rand
 	machines []*member
 	bare     bool // the shards are no more than what they ask of the queue
 	asked    int  // permits
 	due      dues
-	granted  chan grant
 
 	// The gateway.
 	down      bool // dials fail
@@ -53,12 +54,6 @@ type month struct {
 	lastWrite time.Time
 }
 
-type grant struct {
-	shard  int
-	conn   uint64
-	permit ratelimit.Permit
-}
-
 // member is one shard, and its machine's host.
 type member struct {
 	month   *month
@@ -67,8 +62,6 @@ type member struct {
 	cursor  session.Cursor
 	inputs  []session.Input
 	wake    time.Time
-	permit  ratelimit.Permit
-	cancel  func()
 }
 
 const monthInterval = 10 * time.Minute // of heartbeats: the longest there is, so that most of the month is not heartbeats
@@ -90,8 +83,7 @@ func (m *member) Write(conn uint64, op events.Opcode, _ []byte) error {
 	case events.OpHeartbeat:
 		m.inputs = append(m.inputs, m.frame(conn, `{"op":11}`))
 	case events.OpIdentify:
-		m.permit.Used()
-		m.cancel = nil
+		m.month.used(m.shard())
 		m.month.identified(m.index)
 		if !m.month.deaf {
 			m.inputs = append(m.inputs, m.frame(conn, `{"op":0,"t":"READY","s":1,"d":{"session_id":"s","resume_gateway_url":"wss://gateway.discord.gg","user":{"id":"1"}}}`))
@@ -103,17 +95,19 @@ func (m *member) Write(conn uint64, op events.Opcode, _ []byte) error {
 	return nil
 }
 
-func (m *member) Enqueue(conn uint64) {
+func (m *member) shard() ratelimit.Shard {
+	return ratelimit.Shard{Index: m.index, Total: m.month.shards}
+}
+
+func (m *member) Enqueue(uint64) {
 	m.month.asked++
-	all := m.month.granted
-	m.cancel = m.month.limiter.Identify().Enqueue(m.index, func(p ratelimit.Permit) { all <- grant{m.index, conn, p} })
+	m.month.queue.Ask(time.Now(), m.shard())
+	m.month.changed = true
 }
 
 func (m *member) Dequeue(uint64) {
-	if m.cancel != nil {
-		m.cancel()
-		m.cancel = nil
-	}
+	m.month.queue.Withdraw(time.Now(), m.shard())
+	m.month.changed = true
 }
 
 func (m *member) Close(uint64, events.CloseCode)       {}
@@ -185,10 +179,10 @@ func newMonth(t *testing.T, shards, keys int) *month {
 func (f *month) start(cursor session.Cursor, opts ...ratelimit.Option) {
 	now := time.Now()
 	f.refill(now)
-	f.limiter = ratelimit.Local(ratelimit.SessionStart{
+	f.queue = ratelimit.Local(ratelimit.SessionStart{
 		Total: monthBudget, Remaining: f.left, ResetAfter: f.resetAt.Sub(now), MaxConcurrency: f.keys,
-	}, opts...)
-	f.machines, f.due, f.granted = make([]*member, f.shards), nil, make(chan grant, f.shards)
+	}, opts...).Identify().(*ratelimit.Queue)
+	f.machines, f.due, f.next = make([]*member, f.shards), nil, time.Time{}
 	for index := range f.machines {
 		m := &member{month: f, index: index, cursor: cursor}
 		f.machines[index] = m
@@ -210,26 +204,21 @@ func (f *month) start(cursor session.Cursor, opts ...ratelimit.Option) {
 
 // run lets time pass, until the end or until the process has crashed.
 func (f *month) run(end time.Time, crashed func() bool) {
-	for !crashed() {
+	for f.settle(); !crashed(); f.settle() {
 		until := end
-		if len(f.due) > 0 && f.due[0].at.Before(end) {
-			until = f.due[0].at
+		if len(f.due) > 0 {
+			until = minTime(until, f.due[0].at)
 		}
-		select {
-		case g := <-f.granted:
-			f.grant(g)
-			continue
-		default:
+		if !f.next.IsZero() {
+			until = minTime(until, f.next)
 		}
-		timer := time.NewTimer(time.Until(until))
-		select {
-		case g := <-f.granted:
-			timer.Stop()
-			f.grant(g)
-		case now := <-timer.C:
-			if !now.Before(end) {
-				return
-			}
+		time.Sleep(time.Until(until))
+		now := time.Now()
+		if !now.Before(end) {
+			return
+		}
+		f.changed = f.changed || !f.next.IsZero() && !now.Before(f.next)
+		if len(f.due) > 0 && !now.Before(f.due[0].at) {
 			d := heap.Pop(&f.due).(due)
 			if m := f.machines[d.shard]; m.wake.Equal(d.at) { // or it was planned anew
 				m.step(session.Input{Kind: session.Tick})
@@ -238,27 +227,46 @@ func (f *month) run(end time.Time, crashed func() bool) {
 	}
 }
 
-func (f *month) grant(g grant) {
-	m := f.machines[g.shard]
+// settle hands on what the queue decides, and has its ledger written.
+func (f *month) settle() {
+	for f.changed {
+		f.changed = false
+		var decisions []ratelimit.Decision
+		decisions, f.next = f.queue.Decide(time.Now())
+		for _, d := range decisions {
+			f.decided(d)
+		}
+		if do, done := f.queue.Work(time.Now()); do != nil {
+			do(f.t.Context())
+			done(time.Now())
+			f.changed = true
+		}
+	}
+}
+
+func (f *month) decided(d ratelimit.Decision) {
+	m := f.machines[d.Shard.Index]
 	var budget *ratelimit.BudgetError
-	switch err := g.permit.Err(); {
-	case m.machine == nil && errors.As(err, &budget):
+	errors.As(d.Err, &budget)
+	switch {
+	case m.machine == nil && d.Err != nil:
 		m.wake = budget.Until
 		m.plan()
 	case m.machine == nil:
-		g.permit.Used()
-		m.cancel = nil
-		f.identified(g.shard)
-	case g.conn != m.machine.Conn() || m.machine.State() != session.Queued:
-		g.permit.Release()
-	case err != nil:
-		m.cancel = nil
-		errors.As(err, &budget)
-		m.step(session.Input{Kind: session.Refused, Conn: g.conn, Err: err, At: budget.Until})
+		f.used(d.Shard)
+		f.identified(m.index)
+	case m.machine.State() != session.Queued:
+		f.t.Errorf("shard %d is decided on, and does not wait", m.index)
+	case d.Err != nil:
+		m.step(session.Input{Kind: session.Refused, Conn: m.machine.Conn(), Err: d.Err, At: budget.Until})
 	default:
-		m.permit = g.permit
-		m.step(session.Input{Kind: session.Granted, Conn: g.conn})
+		m.step(session.Input{Kind: session.Granted, Conn: m.machine.Conn()})
 	}
+}
+
+func (f *month) used(shard ratelimit.Shard) {
+	f.queue.Used(time.Now(), shard)
+	f.changed = true
 }
 
 func (f *month) end() {

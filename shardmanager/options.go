@@ -96,7 +96,8 @@ func WithActorSystem(system *actor.ActorSystem) Option {
 }
 
 // WithRateLimiter sets who decides when something may be sent: for each connection, and for
-// each Identify. The default is ratelimit.Local, which knows of this process alone.
+// each Identify. It belongs to this Manager alone, which uses it on one goroutine; what it panics with is logged, and
+// the call is made again a second later. The default is ratelimit.Local, which knows of this process alone.
 func WithRateLimiter(limiter ratelimit.RateLimiter) Option {
 	return func(c *config) { c.limiter = limiter }
 }

@@ -2,6 +2,8 @@ package shardmanager_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,31 +18,77 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// belated is a user's limiter that answers when it is told to, and that hears of nobody's leaving.
+// belated is a user's limiter that answers when it is told to, from another goroutine, and that hears of nobody's leaving.
 type belated struct {
 	countingLimiter
-	asked          chan func(ratelimit.Permit)
-	used, released atomic.Int64
+	mu      sync.Mutex
+	news    func()
+	waiting []ratelimit.Shard
+	inbox   []ratelimit.Decision
+	holders map[ratelimit.Shard]bool
+	used    int
 }
 
 func (l *belated) Identify() ratelimit.IdentifyQueue { return l }
 
-func (l *belated) Enqueue(_ int, granted func(ratelimit.Permit)) func() {
-	l.asked <- granted
-	return func() {}
+func (l *belated) Notify(news func()) { l.news = news }
+
+func (l *belated) Ask(_ time.Time, shard ratelimit.Shard) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.holders, shard)
+	if !slices.Contains(l.waiting, shard) {
+		l.waiting = append(l.waiting, shard)
+	}
 }
 
-// grant answers the request that was made first.
+func (l *belated) Withdraw(_ time.Time, shard ratelimit.Shard) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.holders, shard)
+}
+
+func (l *belated) Used(_ time.Time, shard ratelimit.Shard) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.holders[shard] {
+		delete(l.holders, shard)
+		l.used++
+	}
+}
+
+func (l *belated) Decide(time.Time) (decisions []ratelimit.Decision, next time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range l.inbox {
+		l.holders[d.Shard] = true
+	}
+	decisions, l.inbox = l.inbox, nil
+	return decisions, time.Time{}
+}
+
+// grant answers who asked first.
 func (l *belated) grant() {
-	(<-l.asked)(ratelimit.NewPermit(func() { l.used.Add(1) }, func() { l.released.Add(1) }))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inbox = append(l.inbox, ratelimit.Decision{Shard: l.waiting[0], Expires: time.Now().Add(30 * time.Second)})
+	l.waiting = l.waiting[1:]
+	l.news()
+}
+
+// stands is how many hold a permit, have used one, and wait.
+func (l *belated) stands() (held, used, waiting int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.holders), l.used, len(l.waiting)
 }
 
 // TestPermitThatComesLateIsGivenBack: a permit to Identify that comes when its shard has no use for it any more, for
-// whatever reason, is given back, and nothing is sent for it.
+// whatever reason, is given back, and nothing is sent for it. One that has asked again meanwhile uses it.
 func TestPermitThatComesLateIsGivenBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		leave func(g *gatewaytest.Server, m *shardmanager.Manager)
-		again bool // it asks for another, on a new connection
+		again bool // it asks again, on a new connection
 	}{
 		"the shard was stopped": {func(_ *gatewaytest.Server, m *shardmanager.Manager) {
 			m.System().Root.Send(m.Supervisor(), actors.StopShards{IDs: []int{0}})
@@ -61,7 +109,7 @@ func TestPermitThatComesLateIsGivenBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				g := newGateway(t)
-				limiter := &belated{asked: make(chan func(ratelimit.Permit), 10)}
+				limiter := &belated{holders: make(map[ratelimit.Shard]bool)}
 				var busy atomic.Bool
 				m := newManager(t, g, shardmanager.WithRateLimiter(limiter), shardmanager.WithActorProps(func(index int) []actor.PropsOption {
 					if index < 0 {
@@ -88,19 +136,15 @@ func TestPermitThatComesLateIsGivenBack(t *testing.T) {
 				pass(20 * time.Second)
 				limiter.grant()
 				pass(10 * time.Second)
-				if limiter.released.Load() != 1 || limiter.used.Load() != 0 || counted(g, 0, events.OpIdentify) != 0 {
-					t.Errorf("%d given back, %d used, %d Identifies", limiter.released.Load(), limiter.used.Load(), counted(g, 0, events.OpIdentify))
-				}
+				held, used, waiting := limiter.stands()
 				if !test.again {
-					if len(limiter.asked) != 0 {
-						t.Error("it asked for another permit")
+					if held != 0 || used != 0 || waiting != 0 || counted(g, 0, events.OpIdentify) != 0 {
+						t.Errorf("%d held, %d used, %d wait, %d Identifies", held, used, waiting, counted(g, 0, events.OpIdentify))
 					}
 					return
 				}
-				limiter.grant()
-				pass(time.Second)
-				if limiter.released.Load() != 1 || limiter.used.Load() != 1 || m.Status().Ready() != 1 {
-					t.Errorf("the second: %d given back, %d used, %+v", limiter.released.Load(), limiter.used.Load(), m.Status())
+				if held != 0 || used != 1 || counted(g, 0, events.OpIdentify) != 1 || m.Status().Ready() != 1 {
+					t.Errorf("%d held, %d used, %d Identifies, %+v", held, used, counted(g, 0, events.OpIdentify), m.Status())
 				}
 				g.RequireNoViolations(t)
 			})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
 // refreshPause is the least time between two questions, however many shards are in trouble.
@@ -23,7 +22,6 @@ const refreshPause = time.Minute
 type refresher struct {
 	m     *Manager
 	fleet *actors.Fleet
-	queue ratelimit.IdentifyQueue
 	total int
 	wake  chan struct{}
 	stop  context.CancelFunc
@@ -33,10 +31,10 @@ type refresher struct {
 	counts int // Identifies of ours until then
 }
 
-func newRefresher(m *Manager, fleet *actors.Fleet, queue ratelimit.IdentifyQueue, total, left int) *refresher {
+func newRefresher(m *Manager, fleet *actors.Fleet, total, left int) *refresher {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &refresher{
-		m: m, fleet: fleet, queue: queue, total: total, left: left,
+		m: m, fleet: fleet, total: total, left: left,
 		wake: make(chan struct{}, 1), stop: cancel, over: make(chan struct{}),
 	}
 	go r.run(ctx)
@@ -94,7 +92,7 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 		r.m.log.Error("discovery", zap.Error(err))
 	default:
 		r.fleet.SetURL(found.URL)
-		r.queue.Update(found.sessionStart())
+		r.m.System().Root.Send(r.m.Supervisor(), actors.UpdateSessionStart{SessionStart: found.sessionStart()})
 		r.account(found.Limit.Remaining)
 		if found.Shards > r.total {
 			r.m.log.Warn("Discord recommends more shards: past 2,500 guilds in one it refuses to identify",

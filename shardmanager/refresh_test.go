@@ -138,9 +138,9 @@ func TestForeignIdentifiesAreNoticed(t *testing.T) {
 func TestProcessesWithASharedLimiterKeepTheBudget(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(8), gatewaytest.WithSessionStarts(1000, 110, 24*time.Hour))
-		shared := ratelimit.Local(ratelimit.SessionStart{Total: 1000, Remaining: 110, ResetAfter: 24 * time.Hour, MaxConcurrency: 1})
+		shared := newShared(ratelimit.SessionStart{Total: 1000, Remaining: 110, ResetAfter: 24 * time.Hour, MaxConcurrency: 1})
 		for _, ids := range [][]int{{0, 2, 4, 6}, {1, 3, 5, 7}} {
-			m := newManager(t, g, shardmanager.WithShards(8, ids...), shardmanager.WithRateLimiter(shared))
+			m := newManager(t, g, shardmanager.WithShards(8, ids...), shardmanager.WithRateLimiter(shared.part()))
 			if err := m.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}

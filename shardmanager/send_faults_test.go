@@ -15,7 +15,6 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -206,43 +205,21 @@ func TestFloodOfOneShardDelaysNoOther(t *testing.T) {
 	})
 }
 
-// crashingOnce is the library's own limiter, whose buckets panic once when armed.
-type crashingOnce struct {
-	ratelimit.RateLimiter
-	armed atomic.Bool
-}
-
-func (c *crashingOnce) Connection(shard int, heartbeat time.Duration) ratelimit.Bucket {
-	return crashingBucket{c.RateLimiter.Connection(shard, heartbeat), c}
-}
-
-type crashingBucket struct {
-	ratelimit.Bucket
-	limiter *crashingOnce
-}
-
-func (b crashingBucket) Take(now time.Time) (bool, time.Time) {
-	if b.limiter.armed.CompareAndSwap(true, false) {
-		panic("a bug in the limiter")
-	}
-	return b.Bucket.Take(now)
-}
-
 // TestSupervisorCrashLeavesNoSendWithoutAnOutcome: each caller is told within a second or answered in
 // the end, and the bucket is not filled anew.
 // Failures: F94.
 func TestSupervisorCrashLeavesNoSendWithoutAnOutcome(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
-		limiter := &crashingOnce{RateLimiter: ratelimit.Local(ratelimit.SessionStart{Total: 1000, Remaining: 1000, ResetAfter: 24 * time.Hour, MaxConcurrency: 1})}
-		m := newManager(t, g, shardmanager.WithRateLimiter(limiter))
+		var armed atomic.Bool
+		m := newManager(t, g, crashesOn(&armed, "*actors.request"))
 		start(t, m)
 		for range 100 {
 			if err := askMember(t.Context(), m, ""); err != nil {
 				t.Fatal(err)
 			}
 		}
-		limiter.armed.Store(true)
+		armed.Store(true)
 		const sends = 200
 		results := make(chan error, sends)
 		begun := time.Now()

@@ -136,6 +136,8 @@ var forbidden = map[string]struct {
 }{
 	"session": {[]string{"time.Now", "time.Sleep", "time.After", "time.AfterFunc", "time.NewTimer", "time.NewTicker"},
 		"time is given to the protocol"},
+	"ratelimit": {[]string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.NewTimer", "time.NewTicker", "context.WithTimeout", "context.WithDeadline"},
+		"permission is arithmetic that is told the time"},
 	"actors": {[]string{"time.Sleep", ".Result"}, "nothing in a Receive waits"},
 }
 
@@ -181,14 +183,14 @@ func TestForbiddenCalls(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pure := strings.HasSuffix(p.ImportPath, "/session")
+			pure := strings.HasSuffix(p.ImportPath, "/session") || strings.HasSuffix(p.ImportPath, "/ratelimit")
 			for _, found := range offences(file, rule.calls, pure) {
 				t.Errorf("%s/%s has %s: %s", p.ImportPath, name, found, rule.why)
 			}
 			for _, spec := range file.Imports {
 				path, _ := strconv.Unquote(spec.Path.Value)
 				if pure && (path == "net" || strings.HasPrefix(path, "net/") || path == "sync" && name != "store.go") {
-					t.Errorf("session/%s imports %s: the protocol is a value", name, path)
+					t.Errorf("%s/%s imports %s: %s", p.ImportPath, name, path, rule.why)
 				}
 			}
 		}

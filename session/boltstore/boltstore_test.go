@@ -57,7 +57,7 @@ func TestOutlivesTheProcess(t *testing.T) {
 	for name, opts := range map[string][]boltstore.Option{"plain": nil, "sealed": {boltstore.WithKey(key)}} {
 		path := file(t)
 		s := open(t, path, opts...)
-		ledger := ratelimit.LedgerState{Remaining: 12, ResetAt: time.Unix(1_700_000_000, 0).UTC(), Written: map[int]time.Time{3: time.Unix(1_600_000_000, 0).UTC()}}
+		ledger := ratelimit.LedgerState{Remaining: 12, ResetAt: time.Unix(1_700_000_000, 0).UTC(), Written: map[ratelimit.Shard]time.Time{{Index: 3, Total: 8}: time.Unix(1_600_000_000, 0).UTC()}}
 		if err := errors.Join(s.Save(t.Context(), sample), s.SaveLedger(t.Context(), ledger), s.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestOutlivesTheProcess(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 		got, err := s.LoadLedger(t.Context())
-		if err != nil || got.Remaining != 12 || !got.ResetAt.Equal(ledger.ResetAt) || !got.Written[3].Equal(ledger.Written[3]) {
+		if err != nil || got.Remaining != 12 || !got.ResetAt.Equal(ledger.ResetAt) || !got.Written[ratelimit.Shard{Index: 3, Total: 8}].Equal(ledger.Written[ratelimit.Shard{Index: 3, Total: 8}]) {
 			t.Errorf("%s: ledger %+v, %v", name, got, err)
 		}
 		content, err := os.ReadFile(path)

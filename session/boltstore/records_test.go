@@ -21,7 +21,7 @@ import (
 	"github.com/signalbox-go/signalbox/session/boltstore"
 )
 
-var spent = ratelimit.LedgerState{Remaining: 12, ResetAt: time.Unix(1_700_000_000, 0).UTC(), Written: map[int]time.Time{3: time.Unix(1_600_000_000, 0).UTC()}}
+var spent = ratelimit.LedgerState{Remaining: 12, ResetAt: time.Unix(1_700_000_000, 0).UTC(), Written: map[ratelimit.Shard]time.Time{{Index: 3, Total: 8}: time.Unix(1_600_000_000, 0).UTC()}}
 
 // saved is a file with the sample and what was spent.
 func saved(t *testing.T, opts ...boltstore.Option) string {

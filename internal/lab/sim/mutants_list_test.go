@@ -66,7 +66,7 @@ var mutants = []mutant{
 	{name: "a caller's context is not heeded", law: "T-5|panic", breaks: []breach{{"caller-context-heeded", value("<-time.After(20*time.Minute)")}}},
 	{name: "chunks go to whoever waits first", law: "I-15", breaks: []breach{{"chunk-for-its-request", only("p.request.Op != events.OpRequestGuildMembers")}}},
 	{name: "a send is written twice", law: "I-16", breaks: []breach{{"send-written-once", value("errors.Join(m.host.Write(m.conn, op, in.Payload), m.host.Write(m.conn, op, in.Payload))")}}},
-	{name: "the limit is a fixed window", law: "I-2", breaks: []breach{{"window-slides", or("w.period > time.Minute && now.Unix()/60 != taken.Unix()/60")}}},
+	{name: "the limit is a fixed window", law: "I-2", breaks: []breach{{"window-slides", or("w.period > time.Minute && now.Unix()/60 != wrote.Unix()/60")}}},
 	{name: "no room is kept for heartbeats", law: "I-2", breaks: []breach{{"room-for-heartbeats", arg(0, "0*beats")}}},
 	{name: "room for beats that divide a minute is one short", law: "I-2", breaks: []breach{{"beats-of-a-minute", value("int((ConnectionPeriod + heartbeat - 1) / heartbeat)")}}},
 	{name: "presences have no limit of their own", law: "I-3", breaks: []breach{{"presence-limit", always()}, {"written-presence-limit", never()}}},
@@ -83,7 +83,7 @@ var mutants = []mutant{
 
 	// Identifies.
 	{name: "restarts forget when the last Identify was", law: "I-1", breaks: []breach{{"restart-remembers-identifies", instead("_ = shard")}}},
-	{name: "keys are ignored", law: "I-1", breaks: []breach{{"identify-spacing-by-key", value("-1-shard", "at.Add(q.spacing)")}}},
+	{name: "keys are ignored", law: "I-1", breaks: []breach{{"identify-spacing-by-key", value("new(lane)")}}},
 	{name: "four seconds between Identifies", law: "I-1", breaks: []breach{{"identify-spacing", field("spacing", "4*time.Second + s.identifyMargin")}}},
 	{name: "the reserve is spent", law: "I-4|gateway's rules", breaks: []breach{{"identify-reserve", value("0")}, {"failing-shards-spread-identifies", always()}}},
 	{name: "the lowest shard always goes first", law: "L-5", breaks: []breach{{"fewest-identifies-first", never()}}},

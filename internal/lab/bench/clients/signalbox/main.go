@@ -71,11 +71,13 @@ func (c *client) RequestMembers(shard int, guildID uint64, nonce string) error {
 // wide is a limiter that never says no to a send.
 type wide struct{ ratelimit.RateLimiter }
 
-func (wide) Connection(int, time.Duration) ratelimit.Bucket { return bucket{} }
+func (wide) Connection(ratelimit.Shard, time.Duration) ratelimit.Bucket { return bucket{} }
 
 type bucket struct{}
 
 func (bucket) Take(time.Time) (bool, time.Time) { return true, time.Time{} }
+func (bucket) Wrote(time.Time)                  {}
+func (bucket) Return()                          {}
 func (bucket) Limit() int                       { return math.MaxInt32 }
 func (bucket) Remaining(time.Time) int          { return math.MaxInt32 }
 func (bucket) Reset(now time.Time) time.Time    { return now }

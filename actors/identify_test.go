@@ -1,0 +1,429 @@
+package actors_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+)
+
+// observed is the library's own limiter, of which each call is told before it is made. Its ledger takes a while.
+type observed struct {
+	ratelimit.RateLimiter
+	*ratelimit.Queue
+	called func(call string)
+}
+
+func observe(cfg *actors.SupervisorConfig, keys int, called func(call string)) *observed {
+	start := ratelimit.SessionStart{Total: 1000, Remaining: 1000, MaxConcurrency: keys, ResetAfter: time.Hour}
+	local := ratelimit.Local(start, ratelimit.WithLedger(slowLedger{}))
+	o := &observed{local, local.Identify().(*ratelimit.Queue), called}
+	cfg.Limiter, cfg.SessionStart = o, start
+	return o
+}
+
+// slowLedger remembers nothing.
+type slowLedger struct{}
+
+func (slowLedger) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
+	time.Sleep(20 * time.Millisecond)
+	return ratelimit.LedgerState{}, nil
+}
+
+func (slowLedger) SaveLedger(context.Context, ratelimit.LedgerState) error {
+	time.Sleep(20 * time.Millisecond)
+	return nil
+}
+
+func (o *observed) Identify() ratelimit.IdentifyQueue {
+	o.called("Identify")
+	return o
+}
+
+func (o *observed) Connection(shard ratelimit.Shard, heartbeat time.Duration) ratelimit.Bucket {
+	o.called("Connection")
+	return observedBucket{o.RateLimiter.Connection(shard, heartbeat), o}
+}
+
+func (o *observed) Ask(now time.Time, shard ratelimit.Shard) {
+	o.called("Ask")
+	o.Queue.Ask(now, shard)
+}
+
+func (o *observed) Withdraw(now time.Time, shard ratelimit.Shard) {
+	o.called("Withdraw")
+	o.Queue.Withdraw(now, shard)
+}
+
+func (o *observed) Used(at time.Time, shard ratelimit.Shard) {
+	o.called("Used")
+	o.Queue.Used(at, shard)
+}
+
+func (o *observed) Decide(now time.Time) ([]ratelimit.Decision, time.Time) {
+	o.called("Decide")
+	return o.Queue.Decide(now)
+}
+
+func (o *observed) Update(now time.Time, start ratelimit.SessionStart) {
+	o.called("Update")
+	o.Queue.Update(now, start)
+}
+
+func (o *observed) Work(now time.Time) (func(context.Context), func(time.Time)) {
+	o.called("Work")
+	return o.Queue.Work(now)
+}
+
+func (o *observed) Forecasts(now time.Time) func(func(ratelimit.Shard, ratelimit.Forecast) bool) {
+	o.called("Forecasts")
+	return o.Queue.Forecasts(now)
+}
+
+type observedBucket struct {
+	ratelimit.Bucket
+	o *observed
+}
+
+func (b observedBucket) Take(now time.Time) (bool, time.Time) {
+	b.o.called("Take")
+	return b.Bucket.Take(now)
+}
+
+func (b observedBucket) Wrote(at time.Time) {
+	b.o.called("Wrote")
+	b.Bucket.Wrote(at)
+}
+
+func (b observedBucket) Return() {
+	b.o.called("Return")
+	b.Bucket.Return()
+}
+
+func (b observedBucket) Limit() int {
+	b.o.called("Limit")
+	return b.Bucket.Limit()
+}
+
+// calls counts the calls of a limiter. Safe for concurrent use.
+type calls struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *calls) count(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = make(map[string]int)
+	}
+	c.n[call]++
+}
+
+func (c *calls) of(call string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n[call]
+}
+
+// TestStatusSaysHowLongAShardWaits: its place among those of its key, and when it may Identify; nothing of that is left when it may.
+func TestStatusSaysHowLongAShardWaits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) { observe(cfg, 2, func(string) {}) })
+		h.ask(actors.StartShards{Total: 8})
+		pass(3 * time.Second)
+		expected := make(map[int]time.Time)
+		for _, shard := range h.Status().Shards {
+			index := shard.Shard.Index
+			if index < 2 {
+				if shard.State != session.Ready || shard.Place != 0 || !shard.Expected.IsZero() {
+					t.Errorf("shard %d is %v, place %d, expected %v", index, shard.State, shard.Place, shard.Expected)
+				}
+				continue
+			}
+			if shard.State != session.Queued || shard.Place != index/2 {
+				t.Errorf("shard %d is %v, place %d", index, shard.State, shard.Place)
+			}
+			expected[index] = shard.Expected
+		}
+		pass(time.Minute)
+		for _, shard := range h.Status().Shards {
+			if at, ok := expected[shard.Shard.Index]; ok {
+				if late := shard.Since.Sub(at); shard.State != session.Ready || shard.Place != 0 || late < 0 || late > time.Second {
+					t.Errorf("shard %d is %v, %v after it was expected", shard.Shard.Index, shard.State, late)
+				}
+			}
+		}
+	})
+}
+
+// TestLimiterThatPanicsCostsACall: the supervisor goes on, and what the call was for comes about a little later.
+func TestLimiterThatPanicsCostsACall(t *testing.T) {
+	for _, call := range []string{"Identify", "Connection", "Limit", "Ask", "Withdraw", "Used", "Decide", "Update", "Work", "Forecasts", "Take", "Wrote", "Return"} {
+		t.Run(call, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var begun atomic.Int64
+				var times atomic.Int64
+				h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+					observe(cfg, 1, func(called string) {
+						if called == call && times.Add(1) <= 2 {
+							panic("a bug in the limiter")
+						}
+					})
+					cfg.ShardProps = onShards(func(message string) {
+						if message == "actors.admitted" {
+							time.Sleep(10 * time.Millisecond)
+						}
+					})
+				}, actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+					return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+						if _, ok := e.Message.(*actor.Started); ok {
+							begun.Add(1)
+						}
+						next(ctx, e)
+					}
+				}))
+				h.ask(actors.StartShards{Total: 3})
+				pass(3 * time.Second)
+				h.gateway.DropAll() // two of them wait
+				pass(2 * time.Minute)
+				p := h.probe()
+				for index := range 3 {
+					p.ask(h.supervisor, actors.SendEvent{Shard: index, Op: events.OpHeartbeat, Deadline: time.Now().Add(5 * time.Millisecond)})
+				}
+				for range 3 {
+					expect[*actors.SendFailed](p, 5*time.Second)
+				}
+				for id := range uint64(3) {
+					p.ask(h.supervisor, actors.SendEvent{ID: id, Shard: int(id), Op: events.OpHeartbeat})
+				}
+				for range 3 {
+					expect[*actors.EventSent](p, 5*time.Second)
+				}
+				if times.Load() == 0 {
+					t.Error("it was not called")
+				}
+				if s := h.gateway.Stats(); begun.Load() != 1 || h.Status().Ready() != 3 || s.Identifies != 3 {
+					t.Errorf("the supervisor began %d times, %d shards are ready, %+v", begun.Load(), h.Status().Ready(), s)
+				}
+				h.gateway.RequireNoViolations(t)
+			})
+		})
+	}
+}
+
+// TestNothingAskedForIsLostWithTheSupervisor: it crashes on a message about Identifies, and is resumed or restarted; all shards identify, each once.
+func TestNothingAskedForIsLostWithTheSupervisor(t *testing.T) {
+	for name, opts := range map[string][]actor.PropsOption{"resumed": {actor.WithGuardian(actors.Guardian())}, "restarted": nil} {
+		for _, message := range []string{"actors.askIdentify", "actors.withdrawIdentify", "actors.identified", "actors.identifyNews", "actors.admitTick", "actors.shardUp"} {
+			t.Run(name+" after "+message, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					var armed atomic.Bool
+					var limiter *observed
+					h := newFleet(t, func(cfg *actors.SupervisorConfig) { limiter = observe(cfg, 1, func(string) {}) }, append(opts, crashesOn(&armed, message))...)
+					h.ask(actors.StartShards{Total: 3})
+					armed.Store(message != "actors.withdrawIdentify")
+					pass(3 * time.Second)
+					armed.Store(armed.Load() || message == "actors.withdrawIdentify")
+					if message == "actors.withdrawIdentify" {
+						h.gateway.DropAll() // two of them wait
+					}
+					pass(17 * time.Second)
+					if ready := h.Status().Ready(); name == "resumed" && message != "actors.withdrawIdentify" && ready != 3 {
+						t.Errorf("%d are ready when they might all be", ready)
+					}
+					pass(3 * time.Minute)
+					ready, s, q := h.Status().Ready(), h.gateway.Stats(), limiter.Stats(time.Now())
+					most := map[string]int{"resumed": 3, "restarted": 4}[name] // it ends a shard that has no READY yet
+					if armed.Load() || ready != 3 || s.Identifies < 3 || s.Identifies > most || q.Waiting != 0 || q.Outstanding != 0 {
+						t.Errorf("%d are ready, %d Identifies, %+v; armed: %v", ready, s.Identifies, q, armed.Load())
+					}
+					if q.Spent != s.Identifies {
+						t.Errorf("of %d Identifies %d are counted", s.Identifies, q.Spent)
+					}
+					h.gateway.RequireNoViolations(t)
+				})
+			})
+		}
+	}
+}
+
+// onShards is middleware of the shards' actors.
+func onShards(before func(message string)) func(int) []actor.PropsOption {
+	return func(int) []actor.PropsOption {
+		return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+				before(fmt.Sprintf("%T", e.Message))
+				next(ctx, e)
+			}
+		})}
+	}
+}
+
+// TestShardThatCrashesWithAPermitGivesItBack, since nothing was written: the next need not wait for an interval.
+func TestShardThatCrashesWithAPermitGivesItBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		armed.Store(true)
+		var limiter *observed
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			limiter = observe(cfg, 1, func(string) {})
+			cfg.ShardProps = onShards(func(message string) {
+				if message == "actors.granted" && armed.CompareAndSwap(true, false) {
+					panic("a bug in the shard")
+				}
+			})
+		})
+		h.ask(actors.StartShards{Total: 2})
+		pass(400 * time.Millisecond)
+		if q := limiter.Stats(time.Now()); q.Spent != 1 || h.Status().Ready() != 1 {
+			t.Errorf("%d are ready, %+v", h.Status().Ready(), q)
+		}
+		pass(time.Minute)
+		if q := limiter.Stats(time.Now()); q.Spent != 2 || q.Outstanding != 0 || h.Status().Ready() != 2 {
+			t.Errorf("in the end %d are ready, %+v", h.Status().Ready(), q)
+		}
+		h.gateway.RequireNoViolations(t)
+	})
+}
+
+// TestIdentifyThatMayBeWrittenCounts: the shard crashes in the middle of the write.
+func TestIdentifyThatMayBeWrittenCounts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		var limiter *observed
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			limiter = observe(cfg, 1, func(string) {})
+			dial := cfg.NetDial
+			cfg.NetDial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := dial(ctx, network, addr)
+				return breaking{conn, &armed}, err
+			}
+			cfg.ShardProps = onShards(func(message string) { armed.Store(message == "actors.granted" && limiter.Stats(time.Now()).Spent == 0) })
+		})
+		h.ask(actors.StartShards{Total: 1})
+		pass(400 * time.Millisecond)
+		if q := limiter.Stats(time.Now()); q.Spent != 1 || q.Outstanding != 0 || h.Status().Shards[0].Crashes != 1 {
+			t.Errorf("%+v, %+v", q, h.Status())
+		}
+		pass(time.Minute)
+		if q := limiter.Stats(time.Now()); q.Spent != 2 || h.Status().Ready() != 1 {
+			t.Errorf("in the end %+v, %+v", q, h.Status())
+		}
+	})
+}
+
+// breaking panics when it is written to, when armed.
+type breaking struct {
+	net.Conn
+	armed *atomic.Bool
+}
+
+func (b breaking) Write(p []byte) (int, error) {
+	if b.armed.CompareAndSwap(true, false) {
+		panic("a bug in the dialler")
+	}
+	return b.Conn.Write(p)
+}
+
+// TestPermitThatHasExpiredIsNotUsed: the shard was busy, and asks for another.
+func TestPermitThatHasExpiredIsNotUsed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		armed.Store(true)
+		var limiter *observed
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			limiter = observe(cfg, 1, func(string) {})
+			cfg.ShardProps = onShards(func(message string) {
+				if message == "actors.granted" && armed.CompareAndSwap(true, false) {
+					time.Sleep(31 * time.Second)
+				}
+			})
+		})
+		h.ask(actors.StartShards{Total: 1})
+		pass(32 * time.Second)
+		if s := h.gateway.Stats(); s.Identifies != 0 {
+			t.Errorf("%d Identifies by a permit that had expired", s.Identifies)
+		}
+		pass(10 * time.Second)
+		if q := limiter.Stats(time.Now()); h.gateway.Stats().Identifies != 1 || h.Status().Ready() != 1 || q.Spent != 2 || q.Outstanding != 0 || h.gateway.Stats().Connections != 1 {
+			t.Errorf("%d Identifies, %+v, %+v", h.gateway.Stats().Identifies, q, h.Status())
+		}
+		h.gateway.RequireNoViolations(t)
+	})
+}
+
+// TestEachPermitIsWrittenOrComesBack: sends that are cancelled, whose deadlines pass, or that are refused, cost nothing.
+func TestEachPermitIsWrittenOrComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var c calls
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			observe(cfg, 1, c.count)
+			cfg.ShardProps = onShards(func(message string) {
+				if message == "actors.admitted" {
+					time.Sleep(10 * time.Millisecond) // in which some leave
+				}
+			})
+		})
+		h.start(1)
+		client := h.Client(h.system, h.supervisor, 0)
+		var all sync.WaitGroup
+		for n := range 100 {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(5*n)*time.Millisecond)
+				defer cancel()
+				if n%2 == 0 {
+					ctx, cancel = context.WithCancel(t.Context())
+					defer cancel()
+					time.AfterFunc(time.Duration(5*n)*time.Millisecond, cancel)
+				}
+				_, err := events.Heartbeat{}.SendEvent(ctx, client)
+				_ = err // either is right
+			})
+		}
+		all.Wait()
+		pass(2 * time.Second)
+		taken, wrote, returned := c.of("Take"), c.of("Wrote"), c.of("Return")
+		if wrote == 0 || returned == 0 || taken != wrote+returned {
+			t.Errorf("of %d permits %d were written, and %d came back", taken, wrote, returned)
+		}
+		h.gateway.RequireNoViolations(t)
+	})
+}
+
+// TestListThatIsRefusedCostsNoPermit: the gateway would not send a guild's whole member list again so soon.
+func TestListThatIsRefusedCostsNoPermit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var c calls
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			observe(cfg, 1, c.count)
+			cfg.Identify.Intents |= events.IntentGuildMembers
+		})
+		h.start(1)
+		client := h.Client(h.system, h.supervisor, 0)
+		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
+		for n := range 3 {
+			_, err := events.RequestGuildMembers{GuildID: guild, Query: events.Ptr(""), Limit: events.Ptr(0)}.SendEvent(t.Context(), client)
+			var limited *events.RateLimitedError
+			if errors.As(err, &limited) != (n > 0) {
+				t.Errorf("list %d: %v", n, err)
+			}
+		}
+		pass(time.Second)
+		if wrote, returned := c.of("Wrote"), c.of("Return"); wrote != 1 || returned != 2 {
+			t.Errorf("%d permits were written, and %d came back", wrote, returned)
+		}
+	})
+}
