@@ -2,207 +2,142 @@ package actors
 
 import (
 	"container/heap"
+	"context"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
+// The numbers by which a send may go, beside the 120 frames of a connection in 60 s, which are the limiter's.
 const (
-	presenceLimit  = 5                // updates of the presence in one session
-	presencePeriod = 21 * time.Second // of 20: the gateway counts arrivals, and a busy machine writes late
-	fullListPeriod = 30 * time.Second // between two whole member lists of one guild
+	// presenceLimit is of one session, so that a reconnect refills nothing. The period is 20 s and a margin: the gateway counts
+	// arrivals, and a busy machine writes late.
+	//
+	// Source: events/gateway-events#activity-object. It does not say of what; a session is the narrower reading.
+	presenceLimit  = 5
+	presencePeriod = 21 * time.Second
+
+	// fullListPeriod is between two whole member lists of one guild, of the bot, whatever the shard.
+	//
+	// Source: events/gateway-events#request-guild-members
+	fullListPeriod = 30 * time.Second
 )
 
-// admission decides when the send events of one shard may go: it holds the bucket of the
-// shard's connection, and those that wait for it by priority and arrival. It is a plain value,
-// owned by the supervisor, and answers without waiting.
+// admission is the one account of when a send event may go: the bucket of each connection, the presences of each session, the
+// whole member lists of the bot, priority, order and deadlines, and what was forwarded and is not yet known to be written. It is
+// a plain value that is told the time. The supervisor alone asks it, and it outlives the supervisor's crashes.
 type admission struct {
-	limit    int // of the queue
-	conn     uint64
-	bucket   ratelimit.Bucket  // nil: the shard is not ready
-	whole    int               // how many permits the bucket has in a period
-	fault    any               // what the bucket has panicked with
-	presence *ratelimit.Window // the presence's own limit, on top of the bucket
-	queue    queue
-	newest   *request  // the presence that waits; a newer one takes its place
-	held     time.Time // what the shard has sent back is not admitted before
-	round    int       // counts how often it has begun to send back
-	soonest  time.Time // no deadline of those that wait is earlier; zero: none has one
-	wake     time.Time
+	limit    int // of each shard's queue
+	accounts map[Key]*account
+	lists    map[events.Snowflake]list
+	wakeups  wakeups
 }
 
-// open begins with a fresh connection, which has a fresh bucket.
-func (a *admission) open(conn uint64, bucket ratelimit.Bucket, whole int) {
-	a.conn, a.bucket, a.whole, a.held, a.round = conn, bucket, whole, time.Time{}, 0
-	a.presence = ratelimit.NewWindow(presenceLimit, presencePeriod) //seam:presence-margin
+// list is when a guild's whole member list may be asked for again.
+type list struct {
+	out  bool // it was asked for, and that may not be written yet
+	free time.Time
 }
 
-// hold takes note of a request that the shard has sent back, since it would have been written too early.
-func (a *admission) hold(until time.Time, round int) {
-	if until.After(a.held) {
-		a.held = until
+func newAdmission(limit int) *admission {
+	return &admission{limit: limit, accounts: make(map[Key]*account), lists: make(map[events.Snowflake]list)}
+}
+
+// of is the account of a shard, which is made if there is none.
+func (a *admission) of(key Key) *account {
+	c := a.accounts[key]
+	if c == nil {
+		c = &account{admission: a, key: key}
+		a.accounts[key] = c
 	}
-	a.round = max(a.round, round)
+	return c
 }
 
-// shut holds everything back until there is a new connection.
-func (a *admission) shut() { a.bucket, a.presence = nil, nil }
-
-// add lets a request wait. It returns the request that it replaces, if any.
-func (a *admission) add(r *request) (superseded *request, err error) {
-	if r.Op == events.OpPresenceUpdate {
-		superseded = a.newest
-		a.newest = r
-	} else {
-		if len(a.queue) >= a.limit {
-			a.purge(r.asked)
-		}
-		if len(a.queue) >= a.limit {
-			return nil, ErrQueueFull
-		}
-		heap.Push(&a.queue, r)
+// forget ends what waits for a shard, and forgets the shard.
+func (a *admission) forget(key Key, err error) {
+	if c := a.accounts[key]; c != nil {
+		c.refuse(err)
+		delete(a.accounts, key)
 	}
-	if !r.Deadline.IsZero() && (a.soonest.IsZero() || r.Deadline.Before(a.soonest)) {
-		a.soonest = r.Deadline
-	}
-	return superseded, nil
 }
 
-// purge forgets those whose callers have left, and ends those whose time is up.
-func (a *admission) purge(now time.Time) {
-	a.soonest = time.Time{}
-	keep := func(r *request) bool {
-		if r.expired(now, Queued) {
-			return false
+// due takes one of the accounts whose time has come; nil: there is none, and at is when there is; zero: not before something changes.
+func (a *admission) due(now time.Time) (c *account, at time.Time) {
+	for len(a.wakeups) > 0 {
+		first := a.wakeups[0]
+		if first.account.wake.Equal(first.at) && now.Before(first.at) {
+			return nil, first.at
 		}
-		if !r.Deadline.IsZero() && (a.soonest.IsZero() || r.Deadline.Before(a.soonest)) {
-			a.soonest = r.Deadline
+		heap.Pop(&a.wakeups)
+		if first.account.wake.Equal(first.at) {
+			first.account.wake = time.Time{}
+			return first.account, time.Time{}
 		}
+	}
+	return nil, time.Time{}
+}
+
+// cleared reports whether a request goes that has its permits. If not, it has ended: nobody waits for it any more, or the gateway
+// would not send a whole member list now.
+func (a *admission) cleared(now time.Time, r *request) bool {
+	if r.over() || r.join != nil && !r.join.claim() {
+		r.fail(Queued, context.Canceled, events.Answer{})
+		return false
+	}
+	if !r.event.Full {
 		return true
 	}
-	kept := a.queue[:0]
-	for _, r := range a.queue {
-		if keep(r) {
-			kept = append(kept, r)
-		}
+	l, wait := a.lists[r.event.Guild], time.Duration(0)
+	if wait = l.free.Sub(now); l.out {
+		wait = fullListPeriod
 	}
-	clear(a.queue[len(kept):])
-	a.queue = kept
-	heap.Init(&a.queue)
-	if a.newest != nil && !keep(a.newest) {
-		a.newest = nil
+	if wait > 0 {
+		r.fail(Queued, &events.RateLimitedError{Opcode: r.event.Op, GuildID: r.event.Guild, RetryAfter: wait}, events.Answer{})
+		return false
 	}
+	a.list(r.event.Guild, true, time.Time{})
+	return true
 }
 
-// next takes one request that may go now, or nil. Then wake says when to ask again; zero: not
-// before something is added or opened.
-func (a *admission) next(now time.Time) *request {
-	a.wake = time.Time{}
-	if !a.soonest.IsZero() && !now.Before(a.soonest) {
-		a.purge(now)
-	}
-	for len(a.queue) > 0 && a.queue[0].over() {
-		heap.Pop(&a.queue)
-	}
-	if a.newest != nil && a.newest.over() {
-		a.newest = nil
-	}
-	if now.Before(a.held) && a.depth() > 0 {
-		a.wakeBy(a.held)
-		if !a.soonest.IsZero() {
-			a.wakeBy(a.soonest)
-		}
-		return nil
-	}
-	var head *request
-	if len(a.queue) > 0 {
-		head = a.queue[0]
-	}
-	if a.newest != nil && a.bucket != nil && (head == nil || a.newest.serial < head.serial) {
-		if a.presence.Remaining(now) > 0 { //seam:presence-limit
-			if a.take(now) {
-				a.presence.Take(now)
-				a.presence.Wrote(now)
-				r := a.newest
-				a.newest = nil
-				return r
+// list notes a request for a whole member list: out, or written at a time, or, with neither, that there is none after all.
+func (a *admission) list(guild events.Snowflake, out bool, wrote time.Time) {
+	const many = 1024
+	if len(a.lists) > many {
+		for guild, l := range a.lists {
+			if !l.out && wrote.After(l.free) {
+				delete(a.lists, guild)
 			}
-		} else {
-			_, at := a.presence.Take(now)
-			a.wakeBy(at)
 		}
 	}
-	if head != nil && a.bucket != nil && a.take(now) { //seam:send-at-once
-		heap.Pop(&a.queue)
-		return head
-	}
-	if a.depth() > 0 && !a.soonest.IsZero() {
-		a.wakeBy(a.soonest)
-	}
-	return nil
-}
-
-// take takes a permit of the bucket. A bucket that panics has none for a while.
-func (a *admission) take(now time.Time) (ok bool) {
-	defer func() {
-		if a.fault = recover(); a.fault != nil {
-			ok = false
-			a.wakeBy(now.Add(limiterPause))
-		}
-	}()
-	ok, at := a.bucket.Take(now)
 	switch {
-	case ok || at.IsZero(): // if there is none, what is written or comes back is told
-	case !at.After(now):
-		a.wakeBy(now.Add(time.Millisecond)) // a bucket of somebody else's may be imprecise
+	case out:
+		a.lists[guild] = list{out: true}
+	case wrote.IsZero():
+		delete(a.lists, guild)
 	default:
-		a.wakeBy(at)
-	}
-	return ok
-}
-
-func (a *admission) wakeBy(at time.Time) {
-	if a.wake.IsZero() || at.Before(a.wake) {
-		a.wake = at
+		a.lists[guild] = list{free: wrote.Add(fullListPeriod)}
 	}
 }
 
-// failAll ends all that wait.
-func (a *admission) failAll(err error) {
-	for _, r := range a.queue {
-		r.fail(Queued, err, events.Answer{})
-	}
-	if a.newest != nil {
-		a.newest.fail(Queued, err, events.Answer{})
-	}
-	a.queue, a.newest, a.soonest, a.wake = nil, nil, time.Time{}, time.Time{}
+// wakeup is when an account is to be looked at, unless that has changed since.
+type wakeup struct {
+	at      time.Time
+	account *account
 }
 
-// depth is how many wait.
-func (a *admission) depth() int {
-	if a.newest != nil {
-		return len(a.queue) + 1
-	}
-	return len(a.queue)
-}
+type wakeups []wakeup
 
-// queue is a heap: higher priority first, then who asked first.
-type queue []*request
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	if q[i].Priority != q[j].Priority {
-		return q[i].Priority > q[j].Priority
+func (w wakeups) Len() int { return len(w) }
+func (w wakeups) Less(i, j int) bool {
+	if !w[i].at.Equal(w[j].at) {
+		return w[i].at.Before(w[j].at)
 	}
-	return q[i].serial < q[j].serial //seam:sends-in-order
+	return w[i].account.key.Compare(w[j].account.key) < 0
 }
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(r any)   { *q = append(*q, r.(*request)) }
-func (q *queue) Pop() any {
-	last := len(*q) - 1
-	r := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	return r
+func (w wakeups) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
+func (w *wakeups) Push(v any)   { *w = append(*w, v.(wakeup)) }
+func (w *wakeups) Pop() any {
+	last := (*w)[len(*w)-1]
+	*w = (*w)[:len(*w)-1]
+	return last
 }

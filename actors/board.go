@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -13,7 +14,8 @@ import (
 // Board is what is seen of the shards: their actors write it, and anybody may read it without asking an actor. It outlives
 // their crashes. Safe for concurrent use. What it counts, it counts as it changes: nothing but Status and Each looks at all shards.
 type Board struct {
-	log changes
+	log     changes
+	ignored atomic.Int64 // messages that nobody could be told were of no use
 
 	mu      sync.RWMutex
 	records map[Key]*record
@@ -63,6 +65,10 @@ func (b *Board) Shard(key Key) (status ShardStatus, ok bool) {
 	}
 	return ShardStatus{}, false
 }
+
+// Ignored counts what was sent to an actor of ours and was of no use: an unknown or refused message of nobody, or one that only the
+// actor library may send.
+func (b *Board) Ignored() int64 { return b.ignored.Load() }
 
 // Tally is how many shards stand how.
 func (b *Board) Tally() Tally {
@@ -125,25 +131,37 @@ func (b *Board) record(key Key) *record {
 	return b.records[key]
 }
 
-// place makes room for a shard, which may have it already.
-func (b *Board) place(key Key) *record {
+// all are the records of all shards, by key.
+func (b *Board) all() []*record {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.sorted
+}
+
+// place makes room for shards, which may have it already.
+func (b *Board) place(keys ...Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r := b.records[key]
-	if r == nil {
-		r = newRecord(key)
-		b.records[key] = r
-		at, _ := slices.BinarySearchFunc(b.sorted, key, func(r *record, key Key) int { return compareKeys(r.key, key) })
-		b.sorted = slices.Insert(slices.Clone(b.sorted), at, r)
+	sorted := slices.Clone(b.sorted)
+	for _, key := range keys {
+		if b.records[key] == nil {
+			r := newRecord(key)
+			b.records[key] = r
+			sorted = append(sorted, r)
+			b.tally.count(*r.status.Load(), +1)
+		}
 	}
-	return r
+	slices.SortFunc(sorted, func(x, y *record) int { return x.key.Compare(y.key) })
+	b.sorted = sorted
 }
 
 // remove forgets a shard.
 func (b *Board) remove(key Key) {
-	b.update(key, func(s *ShardStatus) { s.Mode, s.State = Stop, session.Closed })
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if r := b.records[key]; r != nil {
+		b.tally.count(*r.status.Load(), -1)
+	}
 	delete(b.records, key)
 	b.sorted = slices.DeleteFunc(slices.Clone(b.sorted), func(r *record) bool { return r.key == key })
 }

@@ -11,19 +11,25 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// Client carries send events from Go code to a fleet's supervisor. It is an events.Sender:
-// safe for concurrent use, and a call costs no actor and no future. A client for all shards
-// (Shard -1) sends by guild, and to the lowest shard what has no guild.
+// Client carries send events from Go code to a supervisor. It is an events.Sender:
+// safe for concurrent use, and a call costs no actor and no future. It sends by guild, and to the lowest shard that
+// serves what has no guild, unless it is For one shard.
 type Client struct {
-	fleet      *Fleet
+	supervisor *Supervisor
 	system     *actor.ActorSystem
-	supervisor *actor.PID
-	shard      int
+	pid        *actor.PID
+	shard      *Key // nil: by guild
 }
 
-// Client returns a client for one shard, or for all with shard -1.
-func (f *Fleet) Client(system *actor.ActorSystem, supervisor *actor.PID, shard int) Client {
-	return Client{f, system, supervisor, shard}
+// Client returns a client for all shards.
+func (s *Supervisor) Client(system *actor.ActorSystem, pid *actor.PID) Client {
+	return Client{supervisor: s, system: system, pid: pid}
+}
+
+// For returns a client for one shard.
+func (c Client) For(shard Key) Client {
+	c.shard = &shard
+	return c
 }
 
 // Send carries out one send event and returns what answered it. Its error is a *SendError, or
@@ -32,7 +38,7 @@ func (f *Fleet) Client(system *actor.ActorSystem, supervisor *actor.PID, shard i
 func (c Client) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	event, err := out.Request()
 	if err != nil {
-		return events.Answer{}, &SendError{Shard: c.shard, Op: event.Op, Stage: Refused, Err: err}
+		return events.Answer{}, c.refused(event.Op, err)
 	}
 	return c.Do(ctx, event)
 }
@@ -51,22 +57,28 @@ func (c Client) Do(ctx context.Context, event events.Request) (events.Answer, er
 	}
 }
 
+func (c Client) refused(op events.Opcode, err error) error {
+	failure := &SendError{Op: op, Stage: Refused, Err: err}
+	if c.shard != nil {
+		failure.Shard = c.shard.Shard
+	}
+	return failure
+}
+
 // submit asks the supervisor. parts is where the answer is to go, if not into the result.
 func (c Client) submit(ctx context.Context, event events.Request, parts *parts) (*request, error) {
 	r := &request{asked: time.Now(), done: make(chan result, 1), parts: parts}
-	r.Op, r.Shard = event.Op, c.shard
-	if c.shard < 0 {
-		r.Shard = c.fleet.route(event.Guild)
+	r.deadline, _ = ctx.Deadline()
+	if err := ctx.Err(); err != nil {
+		return nil, c.refused(event.Op, err)
 	}
-	r.Deadline, _ = ctx.Deadline()
-	err := ctx.Err()
-	if err == nil {
-		err = c.fleet.prepare(r, event)
+	if err := c.supervisor.prepare(r, event, c.shard); err != nil {
+		return nil, &SendError{Shard: r.key.Shard, Op: event.Op, Stage: Refused, Err: err}
 	}
-	if err != nil {
-		return nil, &SendError{Shard: r.Shard, Op: r.Op, Stage: Refused, Err: err}
+	if err := c.supervisor.board.Err(); err != nil {
+		return nil, &SendError{Shard: r.key.Shard, Op: event.Op, Stage: Refused, Err: closedBy(err)}
 	}
-	c.system.Root.Send(c.supervisor, r)
+	c.system.Root.Send(c.pid, r)
 	return r, nil
 }
 
@@ -81,49 +93,36 @@ func (c Client) giveUp(ctx context.Context, r *request) (events.Answer, error) {
 	if written {
 		stage = Written
 	}
-	return events.Answer{}, &SendError{Shard: r.Shard, Op: r.Op, Stage: stage, Err: context.Cause(ctx)}
+	return events.Answer{}, &SendError{Shard: r.key.Shard, Op: r.event.Op, Stage: stage, Err: context.Cause(ctx)}
 }
 
-// route is the shard for a guild, or the lowest shard that runs here if there is none.
-func (f *Fleet) route(guild events.Snowflake) int {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if guild != 0 && f.total > 0 {
-		return events.ShardFor(guild, f.total)
-	}
-	lowest := -1
-	for index := range f.shards {
-		if lowest < 0 || index < lowest {
-			lowest = index
-		}
-	}
-	return lowest
-}
-
-// prepare checks a request against everything that can be known before a permit is spent.
-func (f *Fleet) prepare(r *request, event events.Request) error {
+// prepare routes a request, and checks it against everything that can be known before a permit is spent.
+func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err error) {
+	r.event = event
 	if event.Op == events.OpIdentify || event.Op == events.OpResume {
 		return ErrReservedEvent
 	}
-	f.mu.RLock()
-	total, here := f.total, f.shards[r.Shard] != nil
-	f.mu.RUnlock()
-	if !here || total == 0 {
-		return fmt.Errorf("%w: shard %d of %d", ErrUnknownShard, r.Shard, total)
+	if shard != nil {
+		r.key = *shard
+	} else if r.key, err = s.routes.now.Load().guild(event.Guild); err != nil {
+		return err
 	}
-	if missing := event.Needs &^ f.cfg.Identify.Intents; missing != 0 {
+	if s.board.record(r.key) == nil {
+		return fmt.Errorf("%w: %v", ErrUnknownShard, r.key)
+	}
+	if missing := event.Needs &^ s.cfg.Identify.Intents; missing != 0 {
 		return fmt.Errorf("%w: %v needs %v", ErrMissingIntent, event.Op, missing)
 	}
+	total := r.key.Shard.Total
 	for _, guild := range append(event.Guilds, event.Guild) {
-		if guild != 0 && events.ShardFor(guild, total) != r.Shard {
+		if guild != 0 && events.ShardFor(guild, total) != r.key.Shard.Index {
 			return fmt.Errorf("%w: guild %v is shard %d's", ErrWrongShard, guild, events.ShardFor(guild, total))
 		}
 	}
-	payload, err := event.Payload()
-	if err != nil {
+	if r.payload, err = event.Payload(); err != nil {
 		return err
 	}
-	r.event, r.payload, r.serial = event, payload, f.serial.Add(1)
+	r.serial = s.serial.Add(1)
 	return nil
 }
 

@@ -11,15 +11,19 @@ import (
 
 // What a send event can end in without an answer. They are found in a SendError by errors.Is.
 var (
-	ErrQueueFull     = errors.New("actors: too many send events wait for this shard: send fewer, or raise the queue's size")
-	ErrNotReady      = errors.New("actors: the shard is not ready")
-	ErrClosed        = errors.New("actors: the shard is closed")
-	ErrSuperseded    = errors.New("actors: a newer presence was asked for before this one was sent")
-	ErrUnknownShard  = errors.New("actors: no such shard runs here")
-	ErrWrongShard    = errors.New("actors: the guild belongs to another shard: see events.ShardFor")
-	ErrMissingIntent = errors.New("actors: an intent is missing without which the gateway would not answer")
-	ErrCrashed       = errors.New("actors: the shard's actor crashed while it had this event in hand")
-	ErrQuarantined   = errors.New("actors: the shard's actor kept crashing and was stopped")
+	ErrQueueFull       = errors.New("actors: too many send events wait for this shard: send fewer, or raise the queue's size")
+	ErrNotReady        = errors.New("actors: the shard is not ready")
+	ErrClosed          = errors.New("actors: the shard is closed")
+	ErrSuperseded      = errors.New("actors: a newer presence was asked for before this one was sent")
+	ErrUnknownShard    = errors.New("actors: no such shard runs here")
+	ErrWrongShard      = errors.New("actors: the guild belongs to another shard: see events.ShardFor")
+	ErrMissingIntent   = errors.New("actors: an intent is missing without which the gateway would not answer")
+	ErrCrashed         = errors.New("actors: the shard's actor crashed while it had this event in hand")
+	ErrPaused          = errors.New("actors: the shard is paused: have it run again, by a plan")
+	ErrDraining        = errors.New("actors: the shard takes no more send events: it is about to stop")
+	ErrStoppedByOthers = errors.New("actors: somebody else has stopped the shard's actor")
+	ErrSupervisorEnded = errors.New("actors: the supervisor's actor has ended")
+	ErrQuarantined     = errors.New("actors: the shard's actor kept crashing and was stopped")
 
 	ErrTooLarge      = events.ErrTooLarge
 	ErrReservedEvent = events.ErrReservedEvent
@@ -45,7 +49,7 @@ func (s Stage) String() string {
 
 // SendError is how a send event failed.
 type SendError struct {
-	Shard int // -1 when no shard could be chosen
+	Shard events.ShardID // the zero value: none could be chosen
 	Op    events.Opcode
 	Stage Stage
 	Err   error
@@ -53,10 +57,10 @@ type SendError struct {
 
 // Error names the event, the shard and the stage, and then the cause.
 func (e *SendError) Error() string {
-	if e.Shard < 0 {
+	if e.Shard == (events.ShardID{}) {
 		return fmt.Sprintf("actors: %v, %v: %v", e.Op, e.Stage, e.Err)
 	}
-	return fmt.Sprintf("actors: %v on shard %d, %v: %v", e.Op, e.Shard, e.Stage, e.Err)
+	return fmt.Sprintf("actors: %v on shard %v, %v: %v", e.Op, e.Shard, e.Stage, e.Err)
 }
 
 // Unwrap is the cause.
@@ -75,7 +79,7 @@ func (e *SendError) Retryable() bool {
 	case e.Sent(), errors.Is(e.Err, ErrClosed), errors.Is(e.Err, ErrSuperseded), errors.Is(e.Err, context.Canceled):
 		return false
 	}
-	return e.Stage != Refused || errors.Is(e.Err, ErrQueueFull) || errors.Is(e.Err, ErrNotReady)
+	return e.Stage != Refused || errors.Is(e.Err, ErrQueueFull) || errors.Is(e.Err, ErrNotReady) || errors.Is(e.Err, ErrPaused)
 }
 
 // stageOf is the stage that the outcome of a written request amounts to.

@@ -15,7 +15,7 @@ import (
 // fleet is a supervisor with a simulated gateway, without a Manager.
 type fleet struct {
 	*harness
-	*actors.Fleet
+	*actors.Supervisor
 	gateway    *gatewaytest.Server
 	supervisor *actor.PID
 }
@@ -42,7 +42,7 @@ func newFleet(t *testing.T, change func(*actors.SupervisorConfig), opts ...actor
 		change(&cfg)
 	}
 	var err error
-	if f.Fleet, err = actors.NewFleet(cfg); err != nil {
+	if f.Supervisor, err = actors.NewSupervisor(cfg); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Wait)
@@ -63,11 +63,39 @@ func (f *fleet) ask(message any) any {
 // start starts all shards of a total, and returns when they have had the time to be ready.
 func (f *fleet) start(total int) {
 	f.t.Helper()
-	if started := f.ask(actors.StartShards{Total: total}).(actors.ShardsStarted); started.Err != nil {
+	if started := f.ask(actors.StartShards{Total: total}).(*actors.ShardsStarted); started.Err != nil {
 		f.t.Fatal(started.Err)
 	}
 	pass(time.Second)
-	if ready := f.Status().Ready(); ready != total {
+	if ready := f.status().Ready(); ready != total {
 		f.t.Fatalf("%d of %d shards are ready", ready, total)
 	}
+}
+
+func (f *fleet) status() actors.Status { return f.Board().Status() }
+
+// shard is how the serving shard with the index stands; false: there is none.
+func (f *fleet) shard(index int) (actors.ShardStatus, bool) {
+	for _, s := range f.status().Shards {
+		if s.Shard.Index == index {
+			return s, true
+		}
+	}
+	return actors.ShardStatus{}, false
+}
+
+// key is that of the shard with the index.
+func (f *fleet) key(index int) actors.Key {
+	return actors.Key{Shard: events.ShardID{Index: index, Total: max(f.Total(), index+1, 1)}}
+}
+
+// sendsTo is a client for one shard.
+func (f *fleet) sendsTo(index int) actors.Client {
+	return f.Client(f.system, f.supervisor).For(f.key(index))
+}
+
+// id is the shard with the index.
+func (f *fleet) id(index int) *events.ShardID {
+	shard := f.key(index).Shard
+	return &shard
 }

@@ -12,58 +12,47 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-var (
-	errRestart       = errors.New("actors: restart asked for")
-	errPermitExpired = errors.New("actors: the permit to Identify expired before it could be used")
-)
-
 // host does what the machine asks for.
 type host struct{ *shard }
 
 func (h host) Connect(conn uint64, url events.Secret) {
 	s := h.shard
-	s.owed, s.full, s.pace = nil, false, pace{}
-	l := newLink(s.record.id, conn, s.system, s.self)
-	s.link = l
-	s.record.link.Store(l)
-	if url == "" {
-		url = events.Secret(*s.fleet.url.Load()) //seam:dial-discovered-host
-	}
-	cfg := transport.Config{
-		Compression: s.fleet.cfg.Compression, Decoders: &s.fleet.decoders, NetDial: s.fleet.cfg.NetDial, Hosts: s.fleet.cfg.GatewayHosts,
-	}
-	turn := s.fleet.pacer.turn(s.now)
-	if turn.After(s.now) {
-		s.system.Root.Send(s.self, paced{l, turn})
-	}
-	s.fleet.links.Go(func() { l.run(turn, url, cfg) })
+	s.owed, s.full = nil, false
+	s.link = s.dialer.dial(s.now, s.key, conn, url, s.system, s.self)
+	s.record.link.Store(s.link)
 }
 
 func (h host) Write(conn uint64, op events.Opcode, payload []byte) error {
 	s := h.shard
 	if op == events.OpIdentify {
-		if now := time.Now(); !now.Before(s.expires) {
-			s.withdraw()
-			s.system.Root.Send(s.self, lost{s.link, errPermitExpired})
-			return
-		}
-		s.record.identified.Store(conn)
+		return s.identify(payload)
 	}
 	err := s.link.write(payload)
-	if op == events.OpIdentify {
-		// Used even if the write failed: whether the gateway has seen it is not known.
-		s.system.Root.Send(s.supervisor, identified{s.record.id, conn, time.Now()})
-		s.asking = 0
-	}
 	if err != nil {
 		s.system.Root.Send(s.self, lost{s.link, err})
 	}
 	return err
 }
 
-func (h host) Close(conn uint64, code events.CloseCode) {
-	h.link.close(code, &h.fleet.links)
+// identify writes an Identify, if its permit has not expired.
+func (s *shard) identify(payload []byte) error {
+	if !time.Now().Before(s.expires) {
+		s.withdraw()
+		s.system.Root.Send(s.self, lost{s.link, errExpired})
+		return errExpired
+	}
+	s.record.identified.Store(s.link.conn)
+	err := s.link.write(payload)
+	// Used even if the write failed: whether the gateway has seen it is not known.
+	s.system.Root.Send(s.supervisor, identified{s.key, s.asking, time.Now()})
+	s.asking = 0
+	if err != nil {
+		s.system.Root.Send(s.self, lost{s.link, err})
+	}
+	return err
 }
+
+func (h host) Close(conn uint64, code events.CloseCode) { h.link.close(code) }
 
 func (h host) Enqueue(conn uint64) { h.ask(conn) }
 
@@ -73,19 +62,12 @@ func (h host) Wake(at time.Time) { h.wake = at }
 
 func (h host) Deliver(raw events.Raw, meta events.Meta) (full bool) {
 	s := h.shard
-	if s.fleet.cfg.Deliver != nil && s.fleet.cfg.Deliver(raw, meta) {
+	meta.Generation = s.key.Generation
+	if s.role == Serving && s.out.Publish(raw, meta) {
 		s.stall()
 		full = true
 	}
 	s.record.seq.Store(max(meta.Seq, s.record.cursor.Seq)) // there are events without one
-	if meta.Seq == 0 {
-		meta.Seq = max(raw.Seq, 0) // subscribers are told what came
-	}
-	for _, sub := range *s.fleet.hub.Load() {
-		if sub.wants(raw.Type) {
-			s.system.Root.Send(sub.pid, &Dispatch{Raw: raw, Meta: meta})
-		}
-	}
 	s.record.heard.Store(meta.Received.UnixNano())
 	return full
 }
@@ -110,7 +92,7 @@ func (h host) Ended(o session.Outcome) {
 	stage := Admitted
 	if !o.Written.IsZero() {
 		stage = stageOf(o.Err)
-		answer.Receipt = events.Receipt{Shard: h.record.id, Queued: o.Written.Sub(r.asked), RoundTrip: o.RoundTrip}
+		answer.Receipt = events.Receipt{Shard: h.key.Shard, Queued: o.Written.Sub(r.asked), RoundTrip: o.RoundTrip}
 	}
 	switch {
 	case o.Err == nil:
@@ -125,7 +107,7 @@ func (h host) Ended(o session.Outcome) {
 func (h host) Latency(d time.Duration) {
 	s, now := h.shard, h.now
 	s.record.keep() // an ACK may end what comes again
-	s.record.update(func(status *ShardStatus) { status.Latency, status.LatencyAt = d, now })
+	s.board.update(s.key, func(status *ShardStatus) { status.Latency, status.LatencyAt = d, now })
 }
 
 func (h host) Changed(c session.Change) {
@@ -134,38 +116,65 @@ func (h host) Changed(c session.Change) {
 	fields := []zap.Field{
 		zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn), zap.Error(c.Cause),
 	}
-	index := s.record.id.Index
 	switch {
 	case c.To == session.Ready:
 		s.log.Info("shard ready", fields...) //seam:session-id-not-logged
 		if c.From != session.Ready {         // else the connection is the same, and so is what may be written on it
-			s.system.Root.Send(s.supervisor, shardUp{index, c.Conn, c.Beat, c.At})
+			s.system.Root.Send(s.supervisor, shardUp{s.from, c.Conn, c.Session, c.Beat, c.At})
 		}
 	case c.To == session.Closed:
-		final := closedBy(c.Cause)
-		if c.Cause != nil && !errors.Is(c.Cause, ErrClosed) {
+		fatal := isFatal(c.Cause)
+		if fatal {
 			s.log.Error("shard closed", fields...)
 		} else {
 			s.log.Info("shard closed", fields...)
 		}
-		s.system.Root.Send(s.supervisor, shardDown{shard: index, conn: c.Conn, final: final})
+		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, final: closedBy(c.Cause), fatal: fatal})
 	case c.To == session.Backoff:
 		//seam:token-not-logged
 		s.log.Warn("shard disconnected", append(fields, zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))...)
-		s.system.Root.Send(s.supervisor, shardDown{shard: index, conn: c.Conn, failed: c.Failed > 0})
+		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, failed: c.Failed > 0})
 	default:
 		s.log.Debug("shard state", fields...) //seam:shard-up-when-ready
 	}
-	for _, sub := range *s.fleet.hub.Load() {
-		s.system.Root.Send(sub.pid, &StateChanged{Shard: s.record.id, Change: c})
-	}
-	s.fleet.changed(s.record, c, false)
+	s.changed(s.key, c, false)
+	s.feeds.tell(s.system, StateChanged{Key: s.key, Change: c})
 }
 
 func (h host) Odd(err error) {
 	h.record.odd.Add(1)
 	h.log.Warn("odd gateway", zap.Error(err))
 }
+
+// changed makes a move of a shard's session known. crashed: its actor has ended as it should not.
+func (s *Supervisor) changed(key Key, c session.Change, crashed bool) {
+	var budget *ratelimit.BudgetError
+	s.board.update(key, func(status *ShardStatus) {
+		status.State, status.Since, status.Conn, status.Session, status.Retry, status.beat = c.To, c.At, c.Conn, c.Session, c.Retry, c.Beat
+		if c.Cause != nil || c.To == session.Closed {
+			status.Cause = c.Cause
+		}
+		status.refused = errors.As(c.Cause, &budget)
+		switch {
+		case crashed:
+			status.Crashes++
+			status.Quarantined = c.To == session.Closed
+		case c.To == session.Identifying:
+			status.Identifies++
+		case c.To == session.Ready && c.From == session.Resuming:
+			status.Resumes++
+		}
+	})
+	s.board.log.add(StateChanged{Key: key, Change: c})
+	if s.cfg.Changed != nil {
+		s.cfg.Changed(key, c)
+	}
+}
+
+// isFatal reports whether a session has ended for good, and was not asked to.
+func isFatal(cause error) bool { return cause != nil && !errors.Is(cause, ErrClosed) }
+
+var errExpired = errors.New("actors: the permit to Identify came too late")
 
 // dialAgain is when the server that refused a dial wants to be dialled again; zero: it did not say.
 func dialAgain(err error) time.Time {

@@ -5,16 +5,18 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
 
-	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
 
-const forecastPause = time.Second // between two forecasts, of all shards that wait
+const (
+	forecastPause = time.Second // between two forecasts, of all shards that wait
+	limiterPause  = time.Second // after a call of the limiter that panicked
+)
 
-// identifies is the account of who waits for a permit to Identify, or has one. It is kept by the fleet, since it outlives the
+// identifies is the account of who waits for a permit to Identify, or has one. It is kept by the Supervisor, since it outlives the
 // supervisor's incarnations, and is touched by the supervisor's actor alone.
 type identifies struct {
 	queue    ratelimit.IdentifyQueue // nil: the limiter was not asked for it yet
@@ -29,7 +31,7 @@ type identifies struct {
 
 // question is one shard's, from its asking until its Identify is written or it has left.
 type question struct {
-	index   int
+	key     Key
 	conn    uint64
 	queued  bool // the queue knows of it
 	granted bool
@@ -42,18 +44,20 @@ type identifyWork struct {
 	cancel context.CancelFunc
 }
 
-func limiterShard(id events.ShardID) ratelimit.Shard {
-	return ratelimit.Shard{Index: id.Index, Total: id.Total}
+func newIdentifies() identifies { return identifies{asked: make(map[ratelimit.Shard]*question)} }
+
+func limiterShard(key Key) ratelimit.Shard {
+	return ratelimit.Shard{Generation: key.Generation, Index: key.Shard.Index, Total: key.Shard.Total}
 }
 
 // limit has the queue do something, and reports whether it was done.
-func (s *supervisor) limit(ctx actor.Context, what string, call func(ratelimit.IdentifyQueue)) bool {
-	f := &s.fleet.identifies
+func (s *incarnation) limit(what string, call func(ratelimit.IdentifyQueue)) bool {
+	f := &s.books.identifies
 	done := s.guard(what, func() {
 		if f.queue == nil {
-			queue := s.fleet.cfg.Limiter.Identify()
+			queue := s.cfg.Limiter.Identify()
 			if n, ok := queue.(ratelimit.Notifier); ok {
-				root, self := ctx.ActorSystem().Root, ctx.Self()
+				root, self := s.system.Root, s.self
 				n.Notify(func() { root.Send(self, identifyNews{}) })
 			}
 			f.queue = queue
@@ -62,99 +66,98 @@ func (s *supervisor) limit(ctx actor.Context, what string, call func(ratelimit.I
 	})
 	if !done {
 		f.retry = time.Now().Add(limiterPause)
-		s.arm(ctx, f.retry)
+		s.arm(f.retry)
 	}
 	return done
 }
 
 // askIdentify has a shard wait for a permit.
-func (s *supervisor) askIdentify(ctx actor.Context, m askIdentify) {
-	f, name := &s.fleet.identifies, limiterShard(m.id)
+func (s *incarnation) askIdentify(m askIdentify) {
+	f, name := &s.books.identifies, limiterShard(m.key)
 	if before := f.asked[name]; before != nil && before.conn >= m.conn {
 		return // it has asked already, or anew since
 	}
-	q := &question{index: m.id.Index, conn: m.conn}
+	q := &question{key: m.key, conn: m.conn}
 	f.asked[name] = q
-	s.fleet.record(q.index).forecast.Store(nil)
-	if s.tellQueue(ctx, time.Now()) && !q.queued {
-		s.question(ctx, name, q)
+	s.board.record(q.key).forecast.Store(nil)
+	if s.tellQueue(time.Now()) && !q.queued {
+		s.question(name, q)
 	}
-	s.decide(ctx)
+	s.decide()
 }
 
-func (s *supervisor) question(ctx actor.Context, name ratelimit.Shard, q *question) {
-	q.queued = s.limit(ctx, "Ask", func(queue ratelimit.IdentifyQueue) { queue.Ask(time.Now(), name) })
+func (s *incarnation) question(name ratelimit.Shard, q *question) {
+	q.queued = s.limit("Ask", func(queue ratelimit.IdentifyQueue) { queue.Ask(time.Now(), name) })
 }
 
 // withdrawIdentify takes back what a shard has asked for: on one connection, so that what an incarnation of its actor says
 // as it ends does not concern the next.
-func (s *supervisor) withdrawIdentify(ctx actor.Context, m withdrawIdentify) {
-	f, name := &s.fleet.identifies, limiterShard(m.id)
+func (s *incarnation) withdrawIdentify(m withdrawIdentify) {
+	f, name := &s.books.identifies, limiterShard(m.key)
 	if q := f.asked[name]; q == nil || q.conn != m.conn {
 		return
 	}
 	delete(f.asked, name)
-	s.withdraw(ctx, name)
-	s.decide(ctx)
+	s.withdraw(name)
+	s.decide()
 }
 
-func (s *supervisor) withdraw(ctx actor.Context, name ratelimit.Shard) {
-	s.limit(ctx, "Withdraw", func(queue ratelimit.IdentifyQueue) { queue.Withdraw(time.Now(), name) })
+func (s *incarnation) withdraw(name ratelimit.Shard) {
+	s.limit("Withdraw", func(queue ratelimit.IdentifyQueue) { queue.Withdraw(time.Now(), name) })
 }
 
 // identified takes a permit for used.
-func (s *supervisor) identified(ctx actor.Context, m identified) {
-	f, name := &s.fleet.identifies, limiterShard(m.id)
+func (s *incarnation) identified(m identified) {
+	f, name := &s.books.identifies, limiterShard(m.key)
 	if q := f.asked[name]; q == nil || q.conn != m.conn {
 		return
 	}
 	delete(f.asked, name)
 	// If this call is lost the permit expires, and counts as used then.
-	s.limit(ctx, "Used", func(queue ratelimit.IdentifyQueue) { queue.Used(m.at, name) })
-	s.decide(ctx)
+	s.limit("Used", func(queue ratelimit.IdentifyQueue) { queue.Used(m.at, name) })
+	s.decide()
 }
 
 // settleIdentify ends what a shard has asked for whose actor is gone, or has gone on: if it may have written its Identify, that counts.
-func (s *supervisor) settleIdentify(ctx actor.Context, id events.ShardID, q *question) {
-	r := s.fleet.record(id.Index)
-	now := r.now()
+func (s *incarnation) settleIdentify(key Key, q *question) {
+	r := s.board.record(key)
+	now := r.status.Load()
 	if q.granted && (r.identified.Load() == q.conn || now.State == session.Identifying && now.Conn == q.conn) {
-		s.identified(ctx, identified{id, q.conn, time.Now()})
+		s.identified(identified{key, q.conn, time.Now()})
 	} else {
-		s.withdrawIdentify(ctx, withdrawIdentify{id, q.conn})
+		s.withdrawIdentify(withdrawIdentify{key, q.conn})
 	}
 }
 
 // endIdentify ends what a shard asks for whose actor has crashed or stopped. conn is its connection; 0: whichever it was.
-func (s *supervisor) endIdentify(ctx actor.Context, index int, conn uint64) {
-	id := s.fleet.record(index).id
-	if q := s.fleet.identifies.asked[limiterShard(id)]; q != nil && (conn == 0 || q.conn == conn) {
-		s.settleIdentify(ctx, id, q)
+func (s *incarnation) endIdentify(key Key, conn uint64) {
+	if q := s.books.identifies.asked[limiterShard(key)]; q != nil && (conn == 0 || q.conn == conn) {
+		s.settleIdentify(key, q)
 	}
 }
 
 // updateSessionStart tells the queue what Discord has said.
-func (s *supervisor) updateSessionStart(ctx actor.Context, start ratelimit.SessionStart) {
-	s.fleet.identifies.start = &start
-	s.decide(ctx)
+func (s *incarnation) updateSessionStart(start ratelimit.SessionStart) {
+	s.books.identifies.start = &start
+	s.decide()
 }
 
 // tellQueue tells the queue what it has not been told yet, and reports whether it knows all.
-func (s *supervisor) tellQueue(ctx actor.Context, now time.Time) bool {
-	f := &s.fleet.identifies
+func (s *incarnation) tellQueue(now time.Time) bool {
+	f := &s.books.identifies
 	if now.Before(f.retry) {
-		s.arm(ctx, f.retry)
+		s.arm(f.retry)
 		return false
 	}
 	if start := f.start; start != nil {
-		if !s.limit(ctx, "Update", func(queue ratelimit.IdentifyQueue) { queue.Update(now, *start) }) {
+		if !s.limit("Update", func(queue ratelimit.IdentifyQueue) { queue.Update(now, *start) }) {
 			return false
 		}
 		f.start = nil
 	}
 	if w := f.work; w != nil && w.over.Load() {
 		f.work = nil
-		s.limit(ctx, "Work", func(ratelimit.IdentifyQueue) { w.done(now) })
+		s.limit("Work", func(ratelimit.IdentifyQueue) { w.done(now) })
 	}
 	if f.retry.IsZero() {
 		return true
@@ -162,45 +165,41 @@ func (s *supervisor) tellQueue(ctx actor.Context, now time.Time) bool {
 	f.retry = time.Time{}
 	for name, q := range f.asked {
 		if !q.queued {
-			s.question(ctx, name, q)
+			s.question(name, q)
 		}
 	}
 	return f.retry.IsZero()
 }
 
 // decide hands on what the queue decides, has its work done, and sees to it that it is asked again in time.
-func (s *supervisor) decide(ctx actor.Context) {
-	f, now := &s.fleet.identifies, time.Now()
+func (s *incarnation) decide() {
+	f, now := &s.books.identifies, time.Now()
 	f.stale = true
-	if !s.tellQueue(ctx, now) {
+	if !s.tellQueue(now) {
 		return
 	}
 	var decisions []ratelimit.Decision
-	s.limit(ctx, "Decide", func(queue ratelimit.IdentifyQueue) { decisions, f.next = queue.Decide(now) })
+	s.limit("Decide", func(queue ratelimit.IdentifyQueue) { decisions, f.next = queue.Decide(now) })
 	if !f.next.IsZero() && !f.next.After(now) {
 		f.next = now.Add(time.Millisecond) // a queue of somebody else's may be imprecise
 	}
 	for _, d := range decisions {
-		s.decided(ctx, d)
+		s.decided(d)
 	}
-	s.beginWork(ctx, now)
-	s.arm(ctx, f.next)
-	s.foresee(ctx, now)
+	s.beginWork(now)
+	s.arm(f.next)
+	s.foresee(now)
 }
 
 // decided tells a shard that it has a permit, or why not.
-func (s *supervisor) decided(ctx actor.Context, d ratelimit.Decision) {
-	f := &s.fleet.identifies
+func (s *incarnation) decided(d ratelimit.Decision) {
+	f := &s.books.identifies
 	q := f.asked[d.Shard]
-	var c *child
-	if q != nil {
-		c = s.shards[q.index]
-	}
 	switch {
-	case c == nil:
+	case q == nil || s.books.children[q.key] == nil || s.books.children[q.key].pid == nil:
 		delete(f.asked, d.Shard)
 		if d.Err == nil { // nobody wants it
-			s.withdraw(ctx, d.Shard)
+			s.withdraw(d.Shard)
 		}
 		return
 	case d.Err != nil:
@@ -208,25 +207,25 @@ func (s *supervisor) decided(ctx actor.Context, d ratelimit.Decision) {
 	default:
 		q.granted, q.queued = true, true
 	}
-	s.fleet.record(q.index).forecast.Store(nil)
-	ctx.Send(c.pid, granted{q.conn, d.Err, d.Expires})
+	s.board.record(q.key).forecast.Store(nil)
+	s.tell(q.key, granted{q.conn, d.Err, d.Expires})
 }
 
 // beginWork has the queue's work done on another goroutine, if there is any.
-func (s *supervisor) beginWork(ctx actor.Context, now time.Time) {
-	f := &s.fleet.identifies
+func (s *incarnation) beginWork(now time.Time) {
+	f := &s.books.identifies
 	worker, ok := f.queue.(ratelimit.Worker)
 	if !ok || f.work != nil {
 		return
 	}
 	var do func(context.Context)
 	w := new(identifyWork)
-	s.limit(ctx, "Work", func(ratelimit.IdentifyQueue) { do, w.done = worker.Work(now) })
+	s.limit("Work", func(ratelimit.IdentifyQueue) { do, w.done = worker.Work(now) })
 	if do == nil {
 		return
 	}
 	f.work = w
-	root, self := ctx.ActorSystem().Root, ctx.Self()
+	root, self := s.system.Root, s.self
 	bounded, cancel := context.WithTimeout(context.Background(), ratelimit.WorkTimeout)
 	w.cancel = cancel
 	go func() { // nobody waits for it to end: it may hang, and then nothing is granted
@@ -238,34 +237,34 @@ func (s *supervisor) beginWork(ctx actor.Context, now time.Time) {
 }
 
 // identifyDue does what the time has come for.
-func (s *supervisor) identifyDue(ctx actor.Context, now time.Time) {
-	f := &s.fleet.identifies
+func (s *incarnation) identifyDue(now time.Time) {
+	f := &s.books.identifies
 	due := func(at time.Time) bool { return !at.IsZero() && !now.Before(at) }
 	if due(f.retry) || due(f.next) {
-		s.decide(ctx)
+		s.decide()
 		return
 	}
-	s.arm(ctx, f.next)
-	s.arm(ctx, f.retry)
-	s.foresee(ctx, now)
+	s.arm(f.next)
+	s.arm(f.retry)
+	s.foresee(now)
 }
 
 // foresee writes into the shards' status how long they will wait, once a second while that changes.
-func (s *supervisor) foresee(ctx actor.Context, now time.Time) {
-	f := &s.fleet.identifies
+func (s *incarnation) foresee(now time.Time) {
+	f := &s.books.identifies
 	forecaster, ok := f.queue.(ratelimit.Forecaster)
 	if !ok || !f.stale || len(f.asked) == 0 {
 		return
 	}
 	if next := f.forecast.Add(forecastPause); now.Before(next) {
-		s.arm(ctx, next)
+		s.arm(next)
 		return
 	}
 	f.stale, f.forecast = false, now
 	s.guard("Forecasts", func() {
 		for name, forecast := range forecaster.Forecasts(now) {
 			if q := f.asked[name]; q != nil && !q.granted {
-				s.fleet.record(q.index).forecast.Store(&forecast)
+				s.board.record(q.key).forecast.Store(&forecast)
 			}
 		}
 	})
@@ -273,33 +272,55 @@ func (s *supervisor) foresee(ctx actor.Context, now time.Time) {
 
 // catchUpIdentify brings the account up to date with the shards, after a crash of the supervisor: what they have said may have been lost
 // with it, and the timer too. Who waits still waits.
-func (s *supervisor) catchUpIdentify(ctx actor.Context) {
-	f := &s.fleet.identifies
+func (s *incarnation) catchUpIdentify() {
+	f := &s.books.identifies
 	for _, q := range f.asked {
-		r := s.fleet.record(q.index)
-		if now := r.now(); now.State != session.Queued || now.Conn != q.conn {
-			s.settleIdentify(ctx, r.id, q)
+		r := s.board.record(q.key)
+		if now := r.status.Load(); now.State != session.Queued || now.Conn != q.conn {
+			s.settleIdentify(q.key, q)
 		}
 	}
-	for index := range s.shards {
-		if r := s.fleet.record(index); r.now().State == session.Queued {
-			s.askIdentify(ctx, askIdentify{r.id, r.now().Conn})
+	for _, r := range s.board.all() {
+		if now := r.status.Load(); now.State == session.Queued {
+			s.askIdentify(askIdentify{r.key, now.Conn})
 		}
 	}
 	if f.queue != nil || f.start != nil {
-		s.decide(ctx)
+		s.decide()
 	}
 }
 
+// recoverIdentifies goes on where the incarnation before this one was: who has asked then is gone.
+func (s *incarnation) recoverIdentifies() {
+	f := &s.books.identifies
+	for _, q := range f.asked {
+		s.endIdentify(q.key, q.conn)
+	}
+	if f.queue != nil || f.start != nil {
+		s.decide()
+	}
+}
+
+// guard calls the user's code, and reports whether it came back: its panic costs this call alone.
+func (s *Supervisor) guard(what string, call func()) (ok bool) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			s.log.Error("the rate limiter panicked", zap.String("call", what), zap.String("reason", panicText(reason)))
+		}
+	}()
+	call()
+	return true
+}
+
 // closeIdentify has all leave who wait, since this supervisor ends. A permit that is out may still be used, or expires.
-func (s *supervisor) closeIdentify(ctx actor.Context) {
-	f := &s.fleet.identifies
+func (s *incarnation) closeIdentify() {
+	f := &s.books.identifies
 	if f.work != nil {
 		f.work.cancel()
 	}
 	for name, q := range f.asked {
 		if delete(f.asked, name); !q.granted {
-			s.withdraw(ctx, name)
+			s.withdraw(name)
 		}
 	}
 }

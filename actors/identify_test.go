@@ -145,7 +145,7 @@ func TestStatusSaysHowLongAShardWaits(t *testing.T) {
 		h.ask(actors.StartShards{Total: 8})
 		pass(3 * time.Second)
 		expected := make(map[int]time.Time)
-		for _, shard := range h.Status().Shards {
+		for _, shard := range h.status().Shards {
 			index := shard.Shard.Index
 			if index < 2 {
 				if shard.State != session.Ready || shard.Place != 0 || !shard.Expected.IsZero() {
@@ -159,7 +159,7 @@ func TestStatusSaysHowLongAShardWaits(t *testing.T) {
 			expected[index] = shard.Expected
 		}
 		pass(time.Minute)
-		for _, shard := range h.Status().Shards {
+		for _, shard := range h.status().Shards {
 			if at, ok := expected[shard.Shard.Index]; ok {
 				if late := shard.Since.Sub(at); shard.State != session.Ready || shard.Place != 0 || late < 0 || late > time.Second {
 					t.Errorf("shard %d is %v, %v after it was expected", shard.Shard.Index, shard.State, late)
@@ -201,13 +201,13 @@ func TestLimiterThatPanicsCostsACall(t *testing.T) {
 				pass(2 * time.Minute)
 				p := h.probe()
 				for index := range 3 {
-					p.ask(h.supervisor, actors.SendEvent{Shard: index, Op: events.OpHeartbeat, Deadline: time.Now().Add(5 * time.Millisecond)})
+					p.ask(h.supervisor, actors.SendEvent{Shard: h.id(index), Op: events.OpHeartbeat, Deadline: time.Now().Add(5 * time.Millisecond)})
 				}
 				for range 3 {
 					expect[*actors.SendFailed](p, 5*time.Second)
 				}
 				for id := range uint64(3) {
-					p.ask(h.supervisor, actors.SendEvent{ID: id, Shard: int(id), Op: events.OpHeartbeat})
+					p.ask(h.supervisor, actors.SendEvent{ID: id, Shard: h.id(int(id)), Op: events.OpHeartbeat})
 				}
 				for range 3 {
 					expect[*actors.EventSent](p, 5*time.Second)
@@ -215,8 +215,8 @@ func TestLimiterThatPanicsCostsACall(t *testing.T) {
 				if times.Load() == 0 {
 					t.Error("it was not called")
 				}
-				if s := h.gateway.Stats(); begun.Load() != 1 || h.Status().Ready() != 3 || s.Identifies != 3 {
-					t.Errorf("the supervisor began %d times, %d shards are ready, %+v", begun.Load(), h.Status().Ready(), s)
+				if s := h.gateway.Stats(); begun.Load() != 1 || h.status().Ready() != 3 || s.Identifies != 3 {
+					t.Errorf("the supervisor began %d times, %d shards are ready, %+v", begun.Load(), h.status().Ready(), s)
 				}
 				h.gateway.RequireNoViolations(t)
 			})
@@ -227,7 +227,7 @@ func TestLimiterThatPanicsCostsACall(t *testing.T) {
 // TestNothingAskedForIsLostWithTheSupervisor: it crashes on a message about Identifies, and is resumed or restarted; all shards identify, each once.
 func TestNothingAskedForIsLostWithTheSupervisor(t *testing.T) {
 	for name, opts := range map[string][]actor.PropsOption{"resumed": {actor.WithGuardian(actors.Guardian())}, "restarted": nil} {
-		for _, message := range []string{"actors.askIdentify", "actors.withdrawIdentify", "actors.identified", "actors.identifyNews", "actors.admitTick", "actors.shardUp"} {
+		for _, message := range []string{"actors.askIdentify", "actors.withdrawIdentify", "actors.identified", "actors.identifyNews", "actors.dueTick", "actors.shardUp"} {
 			t.Run(name+" after "+message, func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					var armed atomic.Bool
@@ -241,11 +241,11 @@ func TestNothingAskedForIsLostWithTheSupervisor(t *testing.T) {
 						h.gateway.DropAll() // two of them wait
 					}
 					pass(17 * time.Second)
-					if ready := h.Status().Ready(); name == "resumed" && message != "actors.withdrawIdentify" && ready != 3 {
+					if ready := h.status().Ready(); name == "resumed" && message != "actors.withdrawIdentify" && ready != 3 {
 						t.Errorf("%d are ready when they might all be", ready)
 					}
 					pass(3 * time.Minute)
-					ready, s, q := h.Status().Ready(), h.gateway.Stats(), limiter.Stats(time.Now())
+					ready, s, q := h.status().Ready(), h.gateway.Stats(), limiter.Stats(time.Now())
 					most := map[string]int{"resumed": 3, "restarted": 4}[name] // it ends a shard that has no READY yet
 					if armed.Load() || ready != 3 || s.Identifies < 3 || s.Identifies > most || q.Waiting != 0 || q.Outstanding != 0 {
 						t.Errorf("%d are ready, %d Identifies, %+v; armed: %v", ready, s.Identifies, q, armed.Load())
@@ -261,8 +261,8 @@ func TestNothingAskedForIsLostWithTheSupervisor(t *testing.T) {
 }
 
 // onShards is middleware of the shards' actors.
-func onShards(before func(message string)) func(int) []actor.PropsOption {
-	return func(int) []actor.PropsOption {
+func onShards(before func(message string)) func(actors.Key) []actor.PropsOption {
+	return func(actors.Key) []actor.PropsOption {
 		return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
 				before(fmt.Sprintf("%T", e.Message))
@@ -288,12 +288,12 @@ func TestShardThatCrashesWithAPermitGivesItBack(t *testing.T) {
 		})
 		h.ask(actors.StartShards{Total: 2})
 		pass(400 * time.Millisecond)
-		if q := limiter.Stats(time.Now()); q.Spent != 1 || h.Status().Ready() != 1 {
-			t.Errorf("%d are ready, %+v", h.Status().Ready(), q)
+		if q := limiter.Stats(time.Now()); q.Spent != 1 || h.status().Ready() != 1 {
+			t.Errorf("%d are ready, %+v", h.status().Ready(), q)
 		}
 		pass(time.Minute)
-		if q := limiter.Stats(time.Now()); q.Spent != 2 || q.Outstanding != 0 || h.Status().Ready() != 2 {
-			t.Errorf("in the end %d are ready, %+v", h.Status().Ready(), q)
+		if q := limiter.Stats(time.Now()); q.Spent != 2 || q.Outstanding != 0 || h.status().Ready() != 2 {
+			t.Errorf("in the end %d are ready, %+v", h.status().Ready(), q)
 		}
 		h.gateway.RequireNoViolations(t)
 	})
@@ -315,12 +315,12 @@ func TestIdentifyThatMayBeWrittenCounts(t *testing.T) {
 		})
 		h.ask(actors.StartShards{Total: 1})
 		pass(400 * time.Millisecond)
-		if q := limiter.Stats(time.Now()); q.Spent != 1 || q.Outstanding != 0 || h.Status().Shards[0].Crashes != 1 {
-			t.Errorf("%+v, %+v", q, h.Status())
+		if q := limiter.Stats(time.Now()); q.Spent != 1 || q.Outstanding != 0 || h.status().Shards[0].Crashes != 1 {
+			t.Errorf("%+v, %+v", q, h.status())
 		}
 		pass(time.Minute)
-		if q := limiter.Stats(time.Now()); q.Spent != 2 || h.Status().Ready() != 1 {
-			t.Errorf("in the end %+v, %+v", q, h.Status())
+		if q := limiter.Stats(time.Now()); q.Spent != 2 || h.status().Ready() != 1 {
+			t.Errorf("in the end %+v, %+v", q, h.status())
 		}
 	})
 }
@@ -358,8 +358,8 @@ func TestPermitThatHasExpiredIsNotUsed(t *testing.T) {
 			t.Errorf("%d Identifies by a permit that had expired", s.Identifies)
 		}
 		pass(10 * time.Second)
-		if q := limiter.Stats(time.Now()); h.gateway.Stats().Identifies != 1 || h.Status().Ready() != 1 || q.Spent != 2 || q.Outstanding != 0 || h.gateway.Stats().Connections != 1 {
-			t.Errorf("%d Identifies, %+v, %+v", h.gateway.Stats().Identifies, q, h.Status())
+		if q := limiter.Stats(time.Now()); h.gateway.Stats().Identifies != 1 || h.status().Ready() != 1 || q.Spent != 2 || q.Outstanding != 0 || h.gateway.Stats().Connections != 1 {
+			t.Errorf("%d Identifies, %+v, %+v", h.gateway.Stats().Identifies, q, h.status())
 		}
 		h.gateway.RequireNoViolations(t)
 	})
@@ -378,7 +378,7 @@ func TestEachPermitIsWrittenOrComesBack(t *testing.T) {
 			})
 		})
 		h.start(1)
-		client := h.Client(h.system, h.supervisor, 0)
+		client := h.sendsTo(0)
 		var all sync.WaitGroup
 		for n := range 100 {
 			all.Go(func() {
@@ -412,7 +412,7 @@ func TestListThatIsRefusedCostsNoPermit(t *testing.T) {
 			cfg.Identify.Intents |= events.IntentGuildMembers
 		})
 		h.start(1)
-		client := h.Client(h.system, h.supervisor, 0)
+		client := h.sendsTo(0)
 		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
 		for n := range 3 {
 			_, err := events.RequestGuildMembers{GuildID: guild, Query: events.Ptr(""), Limit: events.Ptr(0)}.SendEvent(t.Context(), client)

@@ -131,6 +131,14 @@ func (l *lives) anew(key Key) {
 	}
 }
 
+// giveUp notes that the actor is not to be spawned again, unless a restart is asked for.
+func (l *lives) giveUp(key Key) {
+	of := l.of[key]
+	if of.final = true; of.alive() {
+		of.phase = stopping
+	}
+}
+
 // gone notes that the actor has ended. unwanted: it had not stopped, nor been told to, and now it rests. ceased: it served.
 func (l *lives) gone(key Key) (unwanted, ceased bool) {
 	of := l.of[key]

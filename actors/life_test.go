@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -33,7 +34,7 @@ func TestSupervisorPropsBringBadConfigToItsParent(t *testing.T) {
 
 		pid = h.spawn(actors.SupervisorProps(actors.SupervisorConfig{}, actor.WithGuardian(actors.Guardian())))
 		p.ask(pid, actors.StartShards{Total: 1})
-		if started := expect[actors.ShardsStarted](p, time.Second); started.Err == nil {
+		if started := expect[*actors.ShardsStarted](p, time.Second); started.Err == nil {
 			t.Error("it was started")
 		}
 		for _, message := range []any{actors.SendEvent{ID: 7, Op: events.OpHeartbeat}, &actors.SendEvent{ID: 7, Op: events.OpHeartbeat}} {
@@ -54,7 +55,7 @@ func (s stopping) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, w
 	parent.StopChildren(who)
 }
 
-// TestSupervisorPropsNeedNothingElse: every message by value and by pointer, to a supervisor without a Fleet in sight.
+// TestSupervisorPropsNeedNothingElse: every message by value and by pointer, to a supervisor without anything else in sight.
 func TestSupervisorPropsNeedNothingElse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g, h := newGateway(t), newHarness(t)
@@ -63,20 +64,20 @@ func TestSupervisorPropsNeedNothingElse(t *testing.T) {
 		ask(actors.StartShards{Total: 4, IDs: []int{0}})
 		ask(&actors.StartShards{Total: 4, IDs: []int{2}})
 		for _, want := range []int{0, 2} {
-			if started := expect[actors.ShardsStarted](p, time.Second); started.Err != nil || !slices.Equal(started.IDs, []int{want}) {
+			if started := expect[*actors.ShardsStarted](p, time.Second); started.Err != nil || !slices.Equal(started.IDs, []int{want}) {
 				t.Errorf("started: %+v", started)
 			}
 		}
 		pass(time.Second)
 		ask(actors.Subscribe{PID: p.pid, Types: []events.Type{"X"}})
-		expect[actors.Subscribed](p, time.Second)
+		expect[*actors.Subscribed](p, time.Second)
 		g.Shard(0).Dispatch("X", 1)
 		g.Shard(0).Dispatch("Y", 2)
 		if got := expect[*actors.Dispatch](p, time.Second); got.Raw.Type != "X" || got.Meta.Shard != (events.ShardID{Index: 0, Total: 4}) {
 			t.Errorf("dispatched: %+v", got)
 		}
 		ask(&actors.Subscribe{PID: p.pid, Off: true})
-		expect[actors.Subscribed](p, time.Second)
+		expect[*actors.Subscribed](p, time.Second)
 		g.Shard(0).Dispatch("X", 3)
 		p.expectNone(time.Second)
 		for _, message := range []any{actors.SendEvent{ID: 7, Op: events.OpHeartbeat}, &actors.SendEvent{ID: 7, Op: events.OpHeartbeat}} {
@@ -85,23 +86,24 @@ func TestSupervisorPropsNeedNothingElse(t *testing.T) {
 				t.Errorf("sent: %+v", sent)
 			}
 		}
-		for _, message := range []any{actors.SendEvent{ID: 8, Op: 99}, &actors.SendEvent{ID: 8, Shard: 1, Op: events.OpHeartbeat}} {
+		for _, message := range []any{actors.SendEvent{ID: 8, Op: 99}, &actors.SendEvent{ID: 8, Shard: &events.ShardID{Index: 1, Total: 4}, Op: events.OpHeartbeat}} {
 			ask(message)
 			if failed := expect[*actors.SendFailed](p, time.Second); failed.ID != 8 || actors.Sent(failed.Err) {
 				t.Errorf("failed: %+v", failed)
 			}
 		}
-		ask(actors.StopShards{IDs: []int{0}})
+		first, third := actors.Key{Shard: events.ShardID{Index: 0, Total: 4}}, actors.Key{Shard: events.ShardID{Index: 2, Total: 4}}
+		ask(actors.StopShards{Keys: []actors.Key{first}})
 		ask(&actors.StopShards{}) // all
-		for _, want := range [][]int{{0}, {0, 2}} {
-			if stopping := expect[actors.ShardsStopping](p, time.Second); !slices.Equal(stopping.IDs, want) {
+		for _, want := range [][]actors.Key{{first}, {first, third}} {
+			if stopping := expect[*actors.ShardsStopping](p, time.Second); !slices.Equal(stopping.Keys, want) {
 				t.Errorf("stopping: %+v", stopping)
 			}
 		}
 		pass(time.Second)
 		for _, message := range []any{actors.GetStatus{}, &actors.GetStatus{}} {
 			ask(message)
-			status := expect[actors.Status](p, time.Second)
+			status := expect[*actors.Status](p, time.Second)
 			if len(status.Shards) != 2 || status.Shards[0].State != session.Closed || status.Shards[1].State != session.Closed {
 				t.Errorf("status: %+v", status)
 			}
@@ -117,25 +119,23 @@ func TestUnknownShardsChangeNothing(t *testing.T) {
 		f.ask(actors.StartShards{Total: 4, IDs: []int{0}})
 		pass(time.Second)
 		for _, index := range []int{3, 4, -1} {
-			f.ask(actors.StopShards{IDs: []int{index}})
-			f.system.Root.Send(f.supervisor, actors.RestartShard{Shard: index})
-			f.system.Root.Send(f.supervisor, actors.CrashShard{Shard: index})
-			if failed, ok := f.ask(actors.SendEvent{Shard: index, Op: events.OpHeartbeat}).(*actors.SendFailed); !ok || !errors.Is(failed.Err, actors.ErrUnknownShard) {
+			f.ask(actors.StopShards{Keys: []actors.Key{f.key(index)}})
+			f.system.Root.Send(f.supervisor, actors.RestartShard{Key: f.key(index)})
+			f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(index)})
+			if failed, ok := f.ask(actors.SendEvent{Shard: f.id(index), Op: events.OpHeartbeat}).(*actors.SendFailed); !ok || !errors.Is(failed.Err, actors.ErrUnknownShard) {
 				t.Errorf("a send to shard %d: %+v", index, failed)
 			}
-			if _, ok := f.Shard(index); ok {
+			if _, ok := f.shard(index); ok {
 				t.Errorf("there is a shard %d", index)
 			}
-			f.Drained(f.system, index)
 		}
-		f.Restore(session.Snapshot{Shard: events.ShardID{Index: 2, Total: 4}, SessionID: "session"}) // known, and not started
-		f.system.Root.Send(f.supervisor, actors.SendEvent{Shard: 2, Op: events.OpHeartbeat})         // nobody is to be told
-		if failed, ok := f.ask(actors.SendEvent{Shard: 2, Op: events.OpHeartbeat}).(*actors.SendFailed); !ok || !errors.Is(failed.Err, actors.ErrUnknownShard) {
+		f.system.Root.Send(f.supervisor, actors.SendEvent{Shard: f.id(2), Op: events.OpHeartbeat}) // nobody is to be told
+		if failed, ok := f.ask(actors.SendEvent{Shard: f.id(2), Op: events.OpHeartbeat}).(*actors.SendFailed); !ok || !errors.Is(failed.Err, actors.ErrUnknownShard) {
 			t.Errorf("a send to a shard that was not started: %+v", failed)
 		}
 		pass(time.Hour)
-		if s := f.gateway.Stats(); s.Connections != 1 || f.Status().Ready() != 1 {
-			t.Errorf("%d connections, %d ready", s.Connections, f.Status().Ready())
+		if s := f.gateway.Stats(); s.Connections != 1 || f.status().Ready() != 1 {
+			t.Errorf("%d connections, %d ready", s.Connections, f.status().Ready())
 		}
 	})
 }
@@ -147,9 +147,9 @@ func TestRestartDoesNotWait(t *testing.T) {
 		f.start(1)
 		restart := func(want int) {
 			t.Helper()
-			f.system.Root.Send(f.supervisor, actors.RestartShard{})
+			f.system.Root.Send(f.supervisor, actors.RestartShard{Key: f.key(0)})
 			pass(100 * time.Millisecond) // dials are spread
-			if shard, _ := f.Shard(0); shard.State != session.Ready || shard.Resumes != want {
+			if shard, _ := f.shard(0); shard.State != session.Ready || shard.Resumes != want {
 				t.Errorf("after restart %d: %v, resumed %d times", want, shard.State, shard.Resumes)
 			}
 		}
@@ -159,7 +159,7 @@ func TestRestartDoesNotWait(t *testing.T) {
 		}
 		f.gateway.Outage(true)
 		for range 1000 { // until there is long to wait
-			if shard, _ := f.Shard(0); shard.State == session.Backoff && time.Until(shard.Retry) > 5*time.Second {
+			if shard, _ := f.shard(0); shard.State == session.Backoff && time.Until(shard.Retry) > 5*time.Second {
 				break
 			}
 			pass(time.Second)
@@ -182,19 +182,19 @@ func TestCrashBacksOff(t *testing.T) {
 		f.start(1)
 		for n := range 4 {
 			begin, least := time.Now(), 500*time.Millisecond<<n
-			f.system.Root.Send(f.supervisor, actors.CrashShard{})
+			f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)})
 			pass(0)
-			shard, _ := f.Shard(0)
+			shard, _ := f.shard(0)
 			if wait := shard.Retry.Sub(begin); shard.State != session.Backoff || !errors.Is(shard.Cause, actors.ErrCrashed) || wait < least || wait > 2*least {
 				t.Errorf("crash %d: %v until %v later, with %v", n, shard.State, wait, shard.Cause)
 			}
-			f.system.Root.Send(f.supervisor, actors.RestartShard{})
+			f.system.Root.Send(f.supervisor, actors.RestartShard{Key: f.key(0)})
 			pass(time.Until(shard.Retry) - time.Millisecond)
 			if s := f.gateway.Stats(); s.Live != 0 {
 				t.Errorf("crash %d: it is connected before its time", n)
 			}
 			pass(time.Second)
-			if shard, _ = f.Shard(0); shard.State != session.Ready || shard.Crashes != n+1 {
+			if shard, _ = f.shard(0); shard.State != session.Ready || shard.Crashes != n+1 {
 				t.Errorf("crash %d: %v, %d crashes", n, shard.State, shard.Crashes)
 			}
 		}
@@ -210,29 +210,28 @@ func TestCrashBacksOff(t *testing.T) {
 func TestStalledShardEnds(t *testing.T) {
 	for name, end := range map[string]func(f *fleet){
 		"stop":       func(f *fleet) { f.ask(actors.StopShards{}) },
-		"restart":    func(f *fleet) { f.system.Root.Send(f.supervisor, actors.RestartShard{}) },
-		"crash":      func(f *fleet) { f.system.Root.Send(f.supervisor, actors.CrashShard{}) },
+		"restart":    func(f *fleet) { f.system.Root.Send(f.supervisor, actors.RestartShard{Key: f.key(0)}) },
+		"crash":      func(f *fleet) { f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)}) },
 		"supervisor": func(f *fleet) { f.stop(f.supervisor) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				var stalled atomic.Bool
-				f := newFleet(t, func(cfg *actors.SupervisorConfig) {
-					cfg.Deliver = func(events.Raw, events.Meta) bool { return stalled.Load() }
-				})
+				f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.Bus = bus.New(bus.Config{HighWater: 4, LowWater: 1}) })
 				f.start(1)
-				stalled.Store(true)
+				goOn := make(chan struct{})
+				f.Handle([]events.Type{"X"}, func(events.Raw, events.Meta) { <-goOn })
 				for range 4 * actors.CreditLimit {
 					f.gateway.Shard(0).Dispatch("X", 1)
 				}
 				pass(time.Second)
-				if shard, _ := f.Shard(0); shard.Frames == 0 || shard.Seq > 2+2*actors.CreditLimit {
+				if shard, _ := f.shard(0); shard.Frames == 0 || shard.Seq > 2+2*actors.CreditLimit {
 					t.Fatalf("it is read on: %+v", shard)
 				}
-				stalled.Store(false)
 				end(f)
+				pass(2 * time.Second)
+				close(goOn)
 				pass(10 * time.Second)
-				shard, _ := f.Shard(0)
+				shard, _ := f.shard(0)
 				switch name {
 				case "restart", "crash":
 					if shard.State != session.Ready || shard.Seq != f.gateway.Shard(0).Seq() {

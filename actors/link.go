@@ -46,9 +46,10 @@ type link struct {
 	conn     uint64
 	system   *actor.ActorSystem
 	shard    *actor.PID
-	credit   chan struct{} // of batches
-	underWay atomic.Int64  // frames
-	read     *batch        // what the reader has not handed over yet
+	all      *sync.WaitGroup // the goroutines of all links
+	credit   chan struct{}   // of batches
+	underWay atomic.Int64    // frames
+	read     *batch          // what the reader has not handed over yet
 	ctx      context.Context
 	cancel   context.CancelFunc
 
@@ -57,9 +58,9 @@ type link struct {
 	closed bool
 }
 
-func newLink(id events.ShardID, conn uint64, system *actor.ActorSystem, shard *actor.PID) *link {
-	l := &link{conn: conn, system: system, shard: shard, credit: make(chan struct{}, batches)}
-	l.ctx, l.cancel = context.WithCancel(context.WithValue(context.Background(), dialKey{}, Dial{id, conn}))
+func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, all *sync.WaitGroup) *link {
+	l := &link{conn: conn, system: system, shard: shard, all: all, credit: make(chan struct{}, batches)}
+	l.ctx, l.cancel = context.WithCancel(context.WithValue(context.Background(), dialKey{}, Dial{key, conn}))
 	return l
 }
 
@@ -67,8 +68,8 @@ type dialKey struct{}
 
 // Dial says what a dial is for.
 type Dial struct {
-	Shard events.ShardID
-	Conn  uint64 // the number of the shard's connection, as in its status
+	Key
+	Conn uint64 // the number of the shard's connection, as in its status
 }
 
 // DialOf tells what a dial is for, inside of NetDial: to choose an address to dial from, for
@@ -185,14 +186,14 @@ func (l *link) write(payload []byte) error {
 
 // close ends the connection; what it still had to tell is not told. It does not wait. Safe for
 // any goroutine, any number of times.
-func (l *link) close(code events.CloseCode, links *sync.WaitGroup) {
+func (l *link) close(code events.CloseCode) {
 	l.mu.Lock()
 	socket, before := l.socket, l.closed
 	l.closed = true
 	l.mu.Unlock()
 	l.cancel() //seam:closed-link-silent
 	if !before && socket != nil {
-		links.Go(func() { socket.Close(code, "") }) //seam:closed-link-closes-socket
+		l.all.Go(func() { socket.Close(code, "") }) //seam:closed-link-closes-socket
 	}
 }
 

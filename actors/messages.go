@@ -10,6 +10,8 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
+// The messages that anybody may send to the supervisor. Each may be sent as a value or by pointer. Answers come by pointer.
+
 // Priority orders the send events that wait for a permit on one shard.
 type Priority int
 
@@ -20,25 +22,28 @@ const (
 	Low    Priority = -1
 )
 
-// SendEvent asks for a send event to be carried out on a shard.
+// SendEvent asks for a send event to be carried out. It goes to the shard that serves its guild, or, without a guild, to the lowest.
 // Sent by anybody. Handled by the supervisor. Answered with EventSent or SendFailed, exactly one.
 type SendEvent struct {
-	ID       uint64 // chosen by the asker, repeated in the answer
-	Shard    int
-	Op       events.Opcode
-	Data     []byte    // the d field, as JSON; see events.Outgoing for how to make it
-	Deadline time.Time // zero: none
+	ID       uint64          // chosen by the asker, repeated in the answer
+	Event    events.Outgoing // such as an events.RequestGuildMembers
+	Shard    *events.ShardID // nil: the one that serves the event's guild
+	Deadline time.Time       // zero: none
 	Priority Priority
+
+	// For what comes over a wire, in place of Event: an opcode, and the d field as JSON.
+	Op   events.Opcode
+	Data []byte
 }
 
-// EventSent says that a send event was carried out. Answer is empty if nothing answers its kind.
+// EventSent says that a send event was carried out. Its Answer is empty if nothing answers its kind; a send event's From reads it.
 // Sent by the shard. Handled by who asked.
 type EventSent struct {
 	ID        uint64
 	Shard     events.ShardID
 	Queued    time.Duration // from the request to the write
 	RoundTrip time.Duration // from the write to the last part of the answer
-	Answer    []events.Raw
+	Answer    events.Answer
 }
 
 // SendFailed says that a send event failed. Err is a *SendError. Answer holds what came of the
@@ -47,15 +52,37 @@ type EventSent struct {
 type SendFailed struct {
 	ID     uint64
 	Err    error
-	Answer []events.Raw
+	Answer events.Answer
 }
 
-// StartShards starts shards, those that run already excepted. All shards of a fleet have one
-// total: another one is refused.
+// SetPlan changes what should run: the Wants that it names, and no others. It is refused if the plan has changed since the version that
+// the change was made from (a *StalePlanError), or if it cannot be (a *PlanError); then nothing has changed.
+// Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal.
+type SetPlan struct {
+	From    uint64 // the version that it was made from; 0: before the first change
+	Change  map[Key]Want
+	Remove  []Key                    // are stopped and then forgotten
+	Restore map[Key]session.Snapshot // sessions with which shards begin that do not run
+}
+
+// PlanSet says that the plan was changed.
+type PlanSet struct{ Version uint64 }
+
+// GetPlan asks for the plan.
+// Sent by anybody. Handled by the supervisor. Answered with Plan.
+type GetPlan struct{}
+
+// Refusal says that nothing was done, and why: the message is not known, or cannot be carried out.
+// Sent by the supervisor. Handled by who asked.
+type Refusal struct{ Err error }
+
+// StartShards has shards run that serve, those that do so already excepted. One that was quarantined, or has ended for good, starts again.
 // Sent by anybody. Handled by the supervisor. Answered with ShardsStarted.
 type StartShards struct {
-	Total int
-	IDs   []int // nil: all
+	Generation uint64
+	Total      int
+	IDs        []int              // nil: all
+	Sessions   []session.Snapshot // to begin with
 }
 
 // ShardsStarted answers StartShards. Err says why nothing was started.
@@ -64,25 +91,25 @@ type ShardsStarted struct {
 	Err error
 }
 
-// StopShards ends shards. Their sessions stay resumable unless Code ends them.
+// StopShards has shards stop. Their sessions stay resumable unless Code ends them.
 // Sent by anybody. Handled by the supervisor. Answered with ShardsStopping; a StateChanged
 // follows for each.
 type StopShards struct {
-	IDs  []int            // nil: all
+	Keys []Key            // nil: all; those that the plan does not name are left out
 	Code events.CloseCode // zero: one that keeps the session
 }
 
 // ShardsStopping answers StopShards.
-type ShardsStopping struct{ IDs []int }
+type ShardsStopping struct{ Keys []Key }
 
-// RestartShard gives up a shard's connection and resumes its session on a new one. A shard that
-// was quarantined starts again.
-// Sent by anybody. Handled by the supervisor.
-type RestartShard struct{ Shard int }
+// RestartShard asks for a restart: the connection is given up, and the session resumed on a new one. A shard that
+// was quarantined, or has ended for good, starts again; one that is not to run does not.
+// Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal.
+type RestartShard struct{ Key Key }
 
 // CrashShard makes a shard's actor panic, to rehearse what follows: the session resumes.
 // Sent by drills and tests. Handled by the supervisor.
-type CrashShard struct{ Shard int }
+type CrashShard struct{ Key Key }
 
 // UpdateSessionStart says what Discord has said about the limits on Identifies: it replaces what was known.
 // Sent by whoever asks GET /gateway/bot. Handled by the supervisor.
@@ -93,88 +120,96 @@ type UpdateSessionStart struct{ SessionStart ratelimit.SessionStart }
 type GetStatus struct{}
 
 // Subscribe has events and changes of state sent to an actor, as Dispatch and StateChanged,
-// until it stops or asks with Off. Its mailbox is its own to keep up with.
-// Sent by anybody. Handled by the supervisor. Answered with Subscribed.
+// until it stops or asks with Off. A second one replaces the first.
+// Sent by anybody. Handled by the supervisor. Answered with Subscribed or Refusal.
 type Subscribe struct {
-	PID   *actor.PID
-	Types []events.Type // nil: all
-	Off   bool
+	PID    *actor.PID    // nil: who asks
+	Types  []events.Type // nil: all
+	Credit int           // how many events of one shard may be under way, sent and not Handled; 0: 64
+	Off    bool
 }
 
 // Subscribed answers Subscribe.
 type Subscribed struct{}
 
-// Dispatch is a received event.
-// Sent by a shard. Handled by those who subscribed.
+// Dispatch is a received event. The session counts it as handled, and the subscriber is sent more, when it is answered: with Done.
+// Sent on behalf of a subscriber. Handled by it. Answered with Handled.
 type Dispatch struct {
+	ID   uint64
 	Raw  events.Raw
 	Meta events.Meta
 }
 
+// Done is the answer to the Dispatch.
+func (d *Dispatch) Done() *Handled { return &Handled{d.ID} }
+
+// Handled says that a Dispatch was dealt with.
+// Sent by those who subscribed, once for each. Handled by who has sent the Dispatch.
+type Handled struct{ ID uint64 }
+
 // StateChanged says that a shard's session moved from one state to another.
 // Sent by a shard. Handled by those who subscribed.
 type StateChanged struct {
-	Shard events.ShardID
+	Key Key
 	session.Change
+	// Missed is how many changes before this one were not kept, because the watcher was slow.
+	Missed int
 }
 
-// Messages among the actors themselves.
+// The messages among the actors themselves. They name the actor that they come from by its number, since its last words may come after the
+// library's word of its end.
 type (
 	// shardUp: the shard is Ready on this connection. Shard → supervisor.
 	shardUp struct {
-		shard    int
-		conn     uint64
-		interval time.Duration
-		at       time.Time // since when
+		from
+		conn, session uint64
+		interval      time.Duration
+		at            time.Time // since when
 	}
 	// shardDown: it is no longer. Shard → supervisor.
 	shardDown struct {
-		shard  int
+		from
 		conn   uint64
-		final  error // not nil: it is Closed, and this is why sends fail
 		failed bool  // its latest attempt to connect gained nothing
+		final  error // not nil: its session has ended, the actor stops, and this is why sends fail
+		fatal  bool  // with final: connecting again would end the same way
 	}
-	// reachable: another shard has just become Ready, the first since before. Supervisor → shard.
-	reachable struct{ before time.Time }
-	// admitted carries a request that has a permit for this connection. Supervisor → shard.
+	// shardSays is what a shard's actor says of its life. Shard → supervisor.
+	shardSays struct {
+		from
+		what  word
+		count uint64 // restarts done, or the turn of a role
+	}
+	// admitted carries a request that has its permits for this connection. Supervisor → shard.
 	admitted struct {
 		*request
-		conn  uint64
-		limit int // of the connection's bucket
-		round int // see pace
+		conn uint64
 	}
-	// readmit brings back a request whose connection ended before the write, or which would have been
-	// written too early: then at is when it may be. Shard → supervisor.
-	readmit struct {
-		*request
-		conn  uint64
-		at    time.Time
-		round int
+	// landed says when a request was written; zero: it was not, and waits again unless it has ended. Shard → supervisor.
+	landed struct {
+		key    Key
+		serial uint64
+		wrote  time.Time
 	}
-	// wrote says when the write of a permit of the connection's bucket was done. Shard → supervisor.
-	wrote struct {
-		shard int
-		conn  uint64
-		at    time.Time
-	}
-	// unwritten brings back a permit that was never written. Shard → supervisor.
-	unwritten struct {
-		shard int
-		conn  uint64
+	// joined brings what a request has ended in that several share. Shard, supervisor → supervisor.
+	joined struct {
+		join    *join
+		answer  events.Answer
+		failure *SendError
 	}
 	// askIdentify asks for a permit to Identify on a connection. Shard → supervisor.
 	askIdentify struct {
-		id   events.ShardID
+		key  Key
 		conn uint64
 	}
 	// withdrawIdentify takes back what askIdentify asked for. Shard → supervisor.
 	withdrawIdentify struct {
-		id   events.ShardID
+		key  Key
 		conn uint64
 	}
 	// identified: the Identify of the permit was written, or may have been. Shard → supervisor.
 	identified struct {
-		id   events.ShardID
+		key  Key
 		conn uint64
 		at   time.Time
 	}
@@ -186,26 +221,32 @@ type (
 	}
 	// identifyNews: the identify queue has news, or its work is done. Limiter, goroutine → supervisor.
 	identifyNews struct{}
-	// shardCrashed: the shard's actor has crashed with this connection. Supervisor → itself.
-	shardCrashed struct {
-		shard int
-		conn  uint64
-	}
-	// admitTick: somebody's permit is due. Timer → supervisor.
-	admitTick struct{}
+	// dueTick: something is due. Timer → supervisor.
+	dueTick struct{}
+	// rested: the actor that has ended may be spawned again. Timer → supervisor.
+	rested struct{ from }
+	// reachable: another shard has just become Ready, the first since before. Supervisor → shard.
+	reachable struct{ before time.Time }
 	// stopShard ends the session. Supervisor → shard.
 	stopShard struct{ code events.CloseCode }
 	// restartShard gives up the connection. Supervisor → shard.
-	restartShard struct{}
+	restartShard struct{ restarts uint64 }
+	// drainShard: no more send events come, or they do again. Supervisor → shard.
+	drainShard struct{ drain bool }
+	// assignRole: what the shard's events are for. Supervisor → shard.
+	assignRole struct {
+		role Role
+		turn uint64
+	}
 	// crash panics. Supervisor → shard.
 	crash struct{}
-	// drained: the subscribers have caught up. Fleet → shard.
+	// drained: the subscribers have caught up. Bus → shard.
 	drained struct{}
 	// tick: the machine's time has come. Timer → shard.
 	tick struct{}
 	// connected: the dial succeeded. Link → shard.
 	connected struct{ *link }
-	// paced: the dial begins when its turn comes. Shard → itself.
+	// paced: the dial begins when its turn comes. Dialer → shard.
 	paced struct {
 		*link
 		turn time.Time
@@ -215,4 +256,19 @@ type (
 		*link
 		err error
 	}
+)
+
+// from names the actor that says something.
+type from struct {
+	key    Key
+	number uint64
+}
+
+// word is what a shard's actor says of its life.
+type word int
+
+const (
+	shardBegan word = iota
+	shardRestarted
+	shardTook
 )

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,24 +8,8 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// Key names a shard that runs, or should run. Two generations may have the same ShardID: when a fleet
-// is resharded to the same total, with other intents.
-type Key struct {
-	Generation uint64
-	Shard      events.ShardID
-}
-
-// String is the shard, and the generation unless it is 0: "3/16", "3/16#2".
-func (k Key) String() string {
-	if k.Generation == 0 {
-		return k.Shard.String()
-	}
-	return fmt.Sprintf("%v#%d", k.Shard, k.Generation)
-}
-
-func compareKeys(a, b Key) int {
-	return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Shard.Total, b.Shard.Total), cmp.Compare(a.Shard.Index, b.Shard.Index))
-}
+// Key names a shard that runs, or should run.
+type Key = events.ShardKey
 
 // Mode is what a shard should do.
 type Mode int
@@ -105,12 +88,15 @@ func (e *StalePlanError) Error() string {
 
 // plan keeps a Plan, so that a change costs what it touches.
 type plan struct {
-	version uint64
-	wants   map[Key]Want
-	servers servers // by the wants
+	version     uint64
+	wants       map[Key]Want
+	servers     servers        // by the wants
+	generations map[uint64]int // how many shards each has
 }
 
-func newPlan() *plan { return &plan{wants: make(map[Key]Want), servers: make(servers)} }
+func newPlan() *plan {
+	return &plan{wants: make(map[Key]Want), servers: make(servers), generations: make(map[uint64]int)}
+}
 
 // copy is the plan as a value.
 func (p *plan) copy() Plan { return Plan{p.version, maps.Clone(p.wants)} }
@@ -125,7 +111,7 @@ func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err 
 		}
 		keys = append(keys, key)
 	}
-	slices.SortFunc(keys, compareKeys)
+	slices.SortFunc(keys, Key.Compare)
 	keys = slices.Compact(keys)
 	for _, key := range keys {
 		if want, changed := wants[key]; changed {
@@ -149,14 +135,19 @@ func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err 
 	}
 	for _, key := range keys {
 		want, changed := wants[key]
-		if !changed {
-			delete(p.wants, key)
-			continue
-		}
-		if _, known := p.wants[key]; !known {
+		_, known := p.wants[key]
+		switch {
+		case changed && !known:
 			added = append(added, key)
+			p.generations[key.Generation]++
+		case !changed && known:
+			if p.generations[key.Generation]--; p.generations[key.Generation] == 0 {
+				delete(p.generations, key.Generation)
+			}
 		}
-		p.wants[key] = want
+		if p.wants[key] = want; !changed {
+			delete(p.wants, key)
+		}
 	}
 	p.version++
 	return keys, added, nil

@@ -2,34 +2,34 @@ package actors
 
 import "github.com/asynkron/protoactor-go/actor"
 
-// SupervisorProps are the props of a supervisor, for those who need no Fleet. A mistake in cfg
-// makes the supervisor panic as it starts, and is what it answers if its parent resumes it; NewFleet returns it.
+// SupervisorProps are the props of a supervisor, for those who need no Supervisor. A mistake in cfg
+// makes its actor panic as it starts, and is what it answers if its parent resumes it; NewSupervisor returns it.
 func SupervisorProps(cfg SupervisorConfig, opts ...actor.PropsOption) *actor.Props {
-	fleet, err := NewFleet(cfg)
+	s, err := NewSupervisor(cfg)
 	if err != nil {
 		return actor.PropsFromFunc(misconfigured{err}.Receive, opts...)
 	}
-	return fleet.Props(opts...)
+	return s.Props(opts...)
 }
 
 // misconfigured stands for a supervisor that cannot be. It panics only where a strategy can end it: what panics as it stops is
 // restarted, and stopped, for ever.
 type misconfigured struct{ err error }
 
+// Receive answers whoever asks with what is wrong.
 func (s misconfigured) Receive(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *actor.Started:
+	if _, started := ctx.Message().(*actor.Started); started {
 		panic(s.err)
-	case StartShards, *StartShards:
-		respond(ctx, ShardsStarted{Err: s.err})
-	case SendEvent:
-		respond(ctx, &SendFailed{ID: m.ID, Err: &SendError{m.Shard, m.Op, Refused, s.err}})
-	case *SendEvent:
-		respond(ctx, &SendFailed{ID: m.ID, Err: &SendError{m.Shard, m.Op, Refused, s.err}})
 	}
-}
-
-// Props are the props of the fleet's supervisor. Spawn one.
-func (f *Fleet) Props(opts ...actor.PropsOption) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return newSupervisor(f) }, opts...)
+	if ctx.Sender() == nil {
+		return
+	}
+	switch m := byValue(ctx.Message()).(type) {
+	case StartShards:
+		ctx.Respond(&ShardsStarted{Err: s.err})
+	case SendEvent:
+		ctx.Respond(&SendFailed{ID: m.ID, Err: &SendError{Op: m.Op, Stage: Refused, Err: s.err}})
+	case SetPlan, GetPlan, StopShards, RestartShard, GetStatus, Subscribe:
+		ctx.Respond(&Refusal{s.err})
+	}
 }

@@ -69,10 +69,10 @@ func (w *world) keys() []Key {
 	for key := range w.lives.of {
 		keys[key] = true
 	}
-	return slices.SortedFunc(maps.Keys(keys), compareKeys)
+	return slices.SortedFunc(maps.Keys(keys), Key.Compare)
 }
 
-func (w *world) alive() []Key { return slices.SortedFunc(maps.Keys(w.actors), compareKeys) }
+func (w *world) alive() []Key { return slices.SortedFunc(maps.Keys(w.actors), Key.Compare) }
 
 func (w *world) step() {
 	alive := w.alive()
@@ -110,7 +110,8 @@ func (w *world) change() {
 	wants, remove := make(map[Key]Want), []Key(nil)
 	for range rapid.IntRange(1, 3).Draw(w.t, "touched") {
 		total := rapid.SampledFrom([]int{2, 2, 2, 3, 4}).Draw(w.t, "total")
-		key := Key{uint64(rapid.IntRange(0, 1).Draw(w.t, "generation")), events.ShardID{Index: rapid.IntRange(0, total-1).Draw(w.t, "index"), Total: total}}
+		generation := uint64(rapid.IntRange(0, 1).Draw(w.t, "generation"))
+		key := Key{Generation: generation, Shard: events.ShardID{Index: rapid.IntRange(0, total-1).Draw(w.t, "index"), Total: total}}
 		if rapid.IntRange(0, 5).Draw(w.t, "remove") == 0 {
 			remove = append(remove, key)
 			continue

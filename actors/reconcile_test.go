@@ -58,7 +58,7 @@ func (c *chat) waiting() (keys []Key) {
 			keys = append(keys, key)
 		}
 	}
-	slices.SortFunc(keys, compareKeys)
+	slices.SortFunc(keys, Key.Compare)
 	return keys
 }
 
@@ -136,7 +136,7 @@ func (c *chat) line(t *testing.T, line string) {
 		c.reconcile(keys)
 		return
 	case "tick":
-		keys := slices.SortedFunc(maps.Keys(c.plan.wants), compareKeys)
+		keys := slices.SortedFunc(maps.Keys(c.plan.wants), Key.Compare)
 		for key := range c.lives.of {
 			if _, wanted := c.plan.wants[key]; !wanted {
 				keys = append(keys, key)

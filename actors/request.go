@@ -10,20 +10,28 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// request is a send event under way. It ends exactly once: by finish, or by cancel. Between
+// request is a send event under way. It ends exactly once: by finish, fail or cancel. Between
 // them stands a claim: a shard claims the request right before the write, and a caller that
 // gives up can tell from it whether the frame may still go out.
 type request struct {
-	SendEvent
-	event   events.Request
-	payload []byte
-	asked   time.Time
-	serial  uint64 // names the request among the replies, and orders the queue
-	system  *actor.ActorSystem
-	asker   *actor.PID  // an actor, or
-	done    chan result // a Go caller
-	parts   *parts      // where that caller wants the answer as it comes
-	state   atomic.Int32
+	id       uint64 // the asker's
+	key      Key
+	event    events.Request
+	payload  []byte
+	deadline time.Time // zero: none
+	priority Priority
+	asked    time.Time
+	serial   uint64 // names the request to the session, and orders the queue
+	state    atomic.Int32
+
+	// Who is told how it ends: one of these.
+	done  chan result // a Go caller
+	asker *actor.PID  // an actor
+	join  *join       // those who share it, by way of the supervisor
+
+	system *actor.ActorSystem // of asker, or of supervisor
+	owner  *actor.PID         // of join: the supervisor
+	parts  *parts             // where a Go caller wants the answer as it comes
 }
 
 const (
@@ -60,39 +68,35 @@ func (r *request) cancel() (written, won bool) {
 }
 
 // finish ends the request with its answer.
-func (r *request) finish(answer events.Answer) {
-	if r.state.Swap(finished) == finished {
-		return
-	}
-	if r.done != nil {
-		r.done <- result{answer: answer}
-		return
-	}
-	if r.asker != nil {
-		r.system.Root.Send(r.asker, &EventSent{
-			ID: r.ID, Shard: answer.Shard, Queued: answer.Queued, RoundTrip: answer.RoundTrip, Answer: answer.Events,
-		})
-	}
-}
+func (r *request) finish(answer events.Answer) { r.end(answer, nil) }
 
 // fail ends the request with an error; answer is what came before it.
 func (r *request) fail(stage Stage, err error, answer events.Answer) {
+	r.end(answer, &SendError{Shard: r.key.Shard, Op: r.event.Op, Stage: stage, Err: err})
+}
+
+func (r *request) end(answer events.Answer, failure *SendError) {
 	if r.state.Swap(finished) == finished {
 		return
 	}
-	failure := &SendError{Shard: r.Shard, Op: r.Op, Stage: stage, Err: err}
-	if r.done != nil {
-		r.done <- result{answer: answer, err: failure}
-		return
-	}
-	if r.asker != nil {
-		r.system.Root.Send(r.asker, &SendFailed{ID: r.ID, Err: failure, Answer: answer.Events})
+	switch {
+	case r.join != nil:
+		r.system.Root.Send(r.owner, joined{r.join, answer, failure})
+	case r.done != nil && failure != nil:
+		r.done <- result{answer, failure}
+	case r.done != nil:
+		r.done <- result{answer, nil}
+	case r.asker == nil: // nobody is to be told
+	case failure != nil:
+		r.system.Root.Send(r.asker, &SendFailed{ID: r.id, Err: failure, Answer: answer})
+	default:
+		r.system.Root.Send(r.asker, &EventSent{r.id, answer.Shard, answer.Queued, answer.RoundTrip, answer})
 	}
 }
 
 // expired ends the request if its deadline has passed, and reports whether it has ended.
 func (r *request) expired(now time.Time, stage Stage) bool {
-	if !r.Deadline.IsZero() && !now.Before(r.Deadline) {
+	if !r.deadline.IsZero() && !now.Before(r.deadline) {
 		r.fail(stage, context.DeadlineExceeded, events.Answer{})
 		return true
 	}

@@ -111,7 +111,7 @@ func TestLatePresencesKeepTheConnectionsLimit(t *testing.T) {
 		var busy atomic.Int64
 		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
 			cfg.Identify.Intents |= events.IntentGuildVoiceStates
-			cfg.ShardProps = func(int) []actor.PropsOption {
+			cfg.ShardProps = func(actors.Key) []actor.PropsOption {
 				return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 					return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
 						time.Sleep(time.Duration(busy.Swap(0)))
@@ -174,7 +174,7 @@ func TestWhatHasLeftMakesRoom(t *testing.T) {
 		errs := make(chan error, 4)
 		for range 4 {
 			go func() {
-				_, err := f.Client(f.system, f.supervisor, 0).Do(ctx, events.Request{Op: events.OpHeartbeat})
+				_, err := f.sendsTo(0).Do(ctx, events.Request{Op: events.OpHeartbeat})
 				errs <- err
 			}()
 		}
@@ -194,7 +194,7 @@ func TestWhatHasLeftMakesRoom(t *testing.T) {
 		p.ask(f.supervisor, actors.SendEvent{ID: 3, Op: events.OpPresenceUpdate, Data: presence(t), Deadline: deadline})
 		p.ask(f.supervisor, actors.SendEvent{ID: 4, Op: events.OpHeartbeat})
 		pass(0)
-		if shard, _ := f.Shard(0); shard.Waiting != 3 {
+		if shard, _ := f.shard(0); shard.Waiting != 3 {
 			t.Errorf("%d wait", shard.Waiting)
 		}
 		for range 2 {
@@ -204,7 +204,7 @@ func TestWhatHasLeftMakesRoom(t *testing.T) {
 			}
 		}
 		pass(0)
-		if shard, _ := f.Shard(0); shard.Waiting != 1 {
+		if shard, _ := f.shard(0); shard.Waiting != 1 {
 			t.Errorf("after the deadline %d wait", shard.Waiting)
 		}
 		f.gateway.Outage(false)
@@ -224,7 +224,7 @@ func TestStreamEndsWithItsContext(t *testing.T) {
 		f := newFleet(t, nil)
 		f.start(1)
 		f.gateway.OnFrame(func(frame gatewaytest.Frame) bool { return frame.Op == events.OpRequestGuildMembers })
-		client := f.Client(f.system, f.supervisor, 0)
+		client := f.sendsTo(0)
 		never := func(events.Raw) bool { t.Error("a part came"); return true }
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
@@ -233,7 +233,7 @@ func TestStreamEndsWithItsContext(t *testing.T) {
 			t.Errorf("%v: %v", e.Stage, e)
 		}
 		for name, out := range map[string]events.Outgoing{"invalid": events.RequestGuildMembers{}, "of another shard": events.RequestGuildMembers{GuildID: 1 << 22, UserIDs: []events.Snowflake{1}}} {
-			_, err = f.Client(f.system, f.supervisor, 9).Stream(t.Context(), out, never)
+			_, err = f.sendsTo(9).Stream(t.Context(), out, never)
 			if e := sendError(t, err); e.Stage != actors.Refused || e.Sent() {
 				t.Errorf("%s: %v", name, e)
 			}
@@ -243,7 +243,7 @@ func TestStreamEndsWithItsContext(t *testing.T) {
 		if _, err = client.Stream(t.Context(), some(), never); !errors.Is(err, actors.ErrClosed) {
 			t.Errorf("of a stopped shard: %v", err)
 		}
-		if shard, _ := f.Shard(0); shard.State != session.Closed {
+		if shard, _ := f.shard(0); shard.State != session.Closed {
 			t.Errorf("it is %v", shard.State)
 		}
 	})
@@ -289,7 +289,7 @@ func TestLateWritesKeepTheirOrder(t *testing.T) {
 		var busy, before atomic.Int64
 		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
 			cfg.Identify.Intents |= events.IntentGuildVoiceStates
-			cfg.ShardProps = func(int) []actor.PropsOption {
+			cfg.ShardProps = func(actors.Key) []actor.PropsOption {
 				return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 					return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
 						if fmt.Sprintf("%T", envelope.Message) == "actors.admitted" && before.Add(-1) == 0 {

@@ -1,29 +1,30 @@
 package actors
 
 import (
-	"slices"
+	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
 	"github.com/signalbox-go/signalbox/session"
 )
 
 // shard hosts one session.Machine: it feeds the machine what happens and does what it asks for
-// (see host.go). What outlives a crash is in the record.
+// (see host.go). It knows neither its neighbours, nor the plan, nor a limit. What outlives a crash is in the record.
 type shard struct {
-	fleet      *Fleet
-	record     *record
-	supervisor *actor.PID
-	log        *zap.Logger
+	*Supervisor
+	shardLife
+	record *record
+	out    *bus.Shard // where its events go
+	log    *zap.Logger
 
 	system  *actor.ActorSystem
 	self    *actor.PID
 	machine *session.Machine
-	replies session.Replies
-	asked   map[uint64]*request // those in replies, by serial
+	asked   map[uint64]*request // those that the machine was given, by serial
 	link    *link
 	now     time.Time // of the message that is handled
 	owed    []debt    // batches whose credit is held back, since the subscribers are behind
@@ -31,38 +32,48 @@ type shard struct {
 	timer   *time.Timer
 	armed   time.Time
 	wake    time.Time // of the machine
-
-	pace    pace
 	asking  uint64    // the connection for which a permit to Identify was asked for and not used; 0: none
 	expires time.Time // of the permit
+	drains  bool      // it ends when what was sent has its answers
+	ended   bool      // it has stopped itself
 }
 
-func newShard(f *Fleet, r *record, supervisor *actor.PID) *shard {
-	s := &shard{
-		fleet: f, record: r, supervisor: supervisor, asked: make(map[uint64]*request),
-		log: f.log.With(zap.Int("shard", r.id.Index), zap.Int("shard_total", r.id.Total)),
-	}
-	s.replies.Part = s.part
-	return s
+// shardLife is what the supervisor gives an actor to begin with.
+type shardLife struct {
+	from
+	role       Role
+	supervisor *actor.PID
 }
 
-// part hands a part of an answer to a caller who wants it at once.
-func (s *shard) part(id uint64, raw events.Raw) bool {
-	r := s.asked[id]
-	if r == nil || r.parts == nil {
-		return false
+func newShard(s *Supervisor, r *record, life shardLife) *shard {
+	return &shard{
+		Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key), asked: make(map[uint64]*request),
+		log: s.log.With(zap.Int("shard", life.key.Shard.Index), zap.Int("shard_total", life.key.Shard.Total), zap.Uint64("generation", life.key.Generation)),
 	}
-	if !r.over() {
-		r.parts.add(raw)
-	}
-	return true
 }
 
 // Receive handles one message. It waits for nothing but the socket's buffer, which takes a
 // frame of at most 4096 bytes or fails by the write deadline.
 func (s *shard) Receive(ctx actor.Context) {
 	s.now = time.Now()
-	switch m := ctx.Message().(type) {
+	switch ctx.Message().(type) {
+	case *actor.Started:
+		s.start(ctx)
+	case *actor.Stopping:
+		s.stop()
+		return
+	case *actor.Stopped, *actor.Restarting:
+		return
+	}
+	if s.machine != nil && !s.ended {
+		s.take(ctx.Message())
+		s.rest(ctx)
+	}
+}
+
+// take takes one message, while the session lives.
+func (s *shard) take(message any) {
+	switch m := message.(type) {
 	case *batch:
 		s.frames(m)
 	case connected:
@@ -79,41 +90,59 @@ func (s *shard) Receive(ctx actor.Context) {
 		s.send(m)
 	case drained:
 		s.flow()
-	case stopShard:
-		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
-		s.settle(s.replies.Reset(s.now, ErrClosed))
+	case reachable:
+		s.step(session.Input{Kind: session.Reachable, At: m.before})
+	case drainShard:
+		s.drains = m.drain
+	case assignRole:
+		s.role = m.role
+		s.say(shardTook, m.turn)
 	case restartShard:
+		s.drains = false
 		s.step(session.Input{Kind: session.Restart, Err: errRestart})
 		s.step(session.Input{Kind: session.Start})
+		s.say(shardRestarted, m.restarts)
+	case stopShard:
+		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
 	case crash:
 		panic("actors: crash rehearsed by CrashShard")
-	case *actor.Started:
-		s.start(ctx)
-	case *actor.Restarting, *actor.Stopping:
-		s.close()
 	}
-	if s.machine != nil && s.machine.State() == session.Closed && s.self != nil {
-		self := s.self
-		s.self = nil // once
-		ctx.Stop(self)
+}
+
+// rest ends the actor when its session has ended, or when it drains and nothing is under way any more.
+func (s *shard) rest(ctx actor.Context) {
+	if s.drains && len(s.asked) == 0 && !s.full {
+		s.step(session.Input{Kind: session.Stop, Code: closeCode(events.CloseNone), Err: ErrClosed})
+	}
+	if s.machine.State() == session.Closed {
+		s.ended = true
+		ctx.Stop(s.self)
 	}
 }
 
 func (s *shard) start(ctx actor.Context) {
 	s.system, s.self = ctx.ActorSystem(), ctx.Self()
-	identify := s.fleet.cfg.Identify
+	s.out.OnDrained(func() { s.system.Root.Send(s.self, drained{}) })
+	var status ShardStatus
+	s.record.copyTo(&status)
 	machine, err := session.NewMachine(session.Config{ //seam:crash-keeps-session
-		Shard: s.record.id, Identify: identify, Cursor: &s.record.cursor,
-		Conn: s.record.now().Conn, Rand: s.fleet.random(s.record.id.Index, s.record.now().Conn),
+		Shard: s.key.Shard, Identify: s.cfg.Identify, Cursor: &s.record.cursor,
+		Conn: status.Conn, Rand: random(s.cfg.Seed, s.key, status.Conn),
 	}, host{s})
 	if err != nil {
-		s.fleet.changed(s.record, session.Change{At: time.Now(), To: session.Closed, Cause: err}, false)
-		s.system.Root.Send(s.supervisor, shardDown{shard: s.record.id.Index, final: err})
-		ctx.Stop(ctx.Self())
+		s.system.Root.Send(s.supervisor, shardDown{from: s.from, final: err, fatal: true})
+		s.changed(s.key, session.Change{At: s.now, To: session.Closed, Cause: err}, false)
+		ctx.Stop(s.self)
 		return
 	}
 	s.machine = machine
+	s.say(shardBegan, 0)
 	s.step(session.Input{Kind: session.Start})
+}
+
+// say tells the supervisor of the actor's life.
+func (s *shard) say(what word, count uint64) {
+	s.system.Root.Send(s.supervisor, shardSays{s.from, what, count})
 }
 
 func (s *shard) step(in session.Input) {
@@ -167,7 +196,6 @@ func (s *shard) tick() {
 	if !s.wake.IsZero() && !s.now.Before(s.wake) {
 		s.machine.Step(s.now, session.Input{Kind: session.Tick})
 	}
-	s.settle(s.replies.Expire(s.now))
 	s.arm()
 }
 
@@ -175,9 +203,6 @@ func (s *shard) tick() {
 // costs less than one that is set anew by every frame.
 func (s *shard) arm() {
 	at := s.wake
-	if next := s.replies.Next(); !next.IsZero() && (at.IsZero() || next.Before(at)) {
-		at = next
-	}
 	if at.IsZero() || (!s.armed.IsZero() && !at.Before(s.armed)) {
 		return
 	}
@@ -211,104 +236,57 @@ func (s *shard) granted(m granted) {
 // ask asks for a permit to Identify on a connection.
 func (s *shard) ask(conn uint64) {
 	s.asking = conn
-	s.system.Root.Send(s.supervisor, askIdentify{s.record.id, conn})
+	s.system.Root.Send(s.supervisor, askIdentify{s.key, conn})
 }
 
 // withdraw takes back what was asked for, if it was not used.
 func (s *shard) withdraw() {
 	if s.asking != 0 {
-		s.system.Root.Send(s.supervisor, withdrawIdentify{s.record.id, s.asking})
+		s.system.Root.Send(s.supervisor, withdrawIdentify{s.key, s.asking})
 		s.asking = 0
 	}
 }
 
-// send writes a request that was admitted onto this very connection.
+// send writes a request that has its permits for this very connection, or says that it does not.
 func (s *shard) send(m admitted) {
-	r, now := m.request, s.now
-	if m.conn != s.machine.Conn() || s.machine.State() != session.Ready { //seam:send-needs-live-session
-		s.system.Root.Send(s.supervisor, readmit{request: r})
+	r := m.request
+	if !s.machine.Sendable(m.conn) || r.expired(s.now, Admitted) || !r.claim() {
+		s.landed(r, time.Time{})
 		return
 	}
-	if r.expired(now, Admitted) {
-		s.unwritten(m)
-		return
-	}
-	if at, early := s.pace.early(now, m); early {
-		s.system.Root.Send(s.supervisor, readmit{r, m.conn, at, s.pace.round})
-		return
-	}
-	if !r.claim() {
-		s.unwritten(m)
-		return
-	}
-	r.written = now
-	defer s.wrote(m)
-	if session.Answered(r.Op) {
-		s.asked[r.serial] = r
-		s.replies.Add(now, r.serial, r.event, r.Deadline)
-	}
-	if r.Op == events.OpHeartbeat {
-		s.machine.Heartbeat(now)
-	} else if err := s.link.write(r.payload); err != nil { //seam:send-written-once
-		s.system.Root.Send(s.self, lost{s.link, err})
-		if !session.Answered(r.Op) {
-			r.fail(Written, session.ErrConnectionLost, events.Answer{})
+	s.asked[r.serial] = r
+	s.step(session.Input{
+		Kind: session.Send, Conn: m.conn, ID: r.serial, Request: &r.event, Payload: r.payload, Deadline: r.deadline,
+	})
+	s.landed(r, time.Now())
+}
+
+func (s *shard) landed(r *request, wrote time.Time) {
+	s.system.Root.Send(s.supervisor, landed{s.key, r.serial, wrote})
+}
+
+// stop ends what this actor holds, whoever has it stop; the session stays in the record. A panic here would leave an actor that never ends.
+func (s *shard) stop() {
+	defer func() {
+		if reason := recover(); reason != nil {
+			s.log.Error("shard actor did not end in order", zap.String("reason", panicText(reason)))
 		}
-		return
-	}
-	if !session.Answered(r.Op) {
-		r.finish(s.answer(r, 0, nil))
-	}
-	s.arm()
-}
-
-// wrote tells that the permit of a request counts from now on.
-func (s *shard) wrote(m admitted) {
-	s.system.Root.Send(s.supervisor, wrote{s.record.id.Index, m.conn, time.Now()})
-}
-
-// unwritten gives the permit of a request back.
-func (s *shard) unwritten(m admitted) {
-	s.system.Root.Send(s.supervisor, unwritten{s.record.id.Index, m.conn})
-}
-
-func (s *shard) answer(r *request, roundTrip time.Duration, got []events.Raw) events.Answer {
-	return events.Answer{
-		Receipt: events.Receipt{Shard: s.record.id, Queued: r.written.Sub(r.asked), RoundTrip: roundTrip},
-		Events:  got,
-	}
-}
-
-// settle answers those whose requests have ended.
-func (s *shard) settle(outcomes []session.Outcome) {
-	for _, o := range outcomes {
-		r := s.asked[o.ID]
-		delete(s.asked, o.ID)
-		answer := s.answer(r, o.RoundTrip, o.Events)
-		if o.Err != nil {
-			r.fail(stageOf(o.Err), o.Err, answer)
-		} else {
-			r.finish(answer)
-		}
-	}
-}
-
-// close ends what this incarnation holds; the session stays in the record.
-func (s *shard) close() {
+	}()
 	if s.timer != nil {
 		s.timer.Stop()
 	}
 	s.withdraw()
 	if s.link != nil {
-		s.link.close(events.CloseUnknownError, &s.fleet.links)
+		s.link.close(events.CloseUnknownError)
 	}
 	for _, r := range s.asked {
 		r.fail(Written, session.ErrConnectionLost, events.Answer{})
 	}
+	clear(s.asked)
+	if s.machine != nil && s.machine.State() != session.Closed {
+		s.record.keep()
+	}
 }
-
-// wants reports whether a subscriber asked for the type.
-func (s subscriber) wants(t events.Type) bool { return s.types == nil || slices.Contains(s.types, t) }
 
 // closeCode keeps the session unless somebody wants it to end.
 func closeCode(code events.CloseCode) events.CloseCode {
@@ -317,3 +295,5 @@ func closeCode(code events.CloseCode) events.CloseCode {
 	}
 	return code
 }
+
+var errRestart = errors.New("actors: restart asked for")

@@ -38,7 +38,7 @@ func TestSharersWhoLeaveMakeRoom(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 4 {
 			go func() {
-				_, err := f.Client(f.system, f.supervisor, -1).Send(ctx, everyone())
+				_, err := f.Client(f.system, f.supervisor).Send(ctx, everyone())
 				errs <- err
 			}()
 		}
@@ -48,7 +48,7 @@ func TestSharersWhoLeaveMakeRoom(t *testing.T) {
 		if failed := expect[*actors.SendFailed](p, time.Second); !errors.Is(failed.Err, actors.ErrQueueFull) {
 			t.Errorf("one too many: %v", failed.Err)
 		}
-		if shard, _ := f.Shard(0); shard.Sharing != 4 {
+		if shard, _ := f.shard(0); shard.Sharing != 4 {
 			t.Errorf("%d share", shard.Sharing)
 		}
 		cancel()
@@ -110,7 +110,7 @@ func TestSharersEndWithTheirSupervisor(t *testing.T) {
 		if n := sent(f.gateway, events.OpRequestChannelInfo); n != 1 {
 			t.Errorf("channel info was asked for %d times", n)
 		}
-		if shard, _ := f.Shard(0); shard.Sharing != 0 {
+		if shard, _ := f.shard(0); shard.Sharing != 0 {
 			t.Errorf("%d share", shard.Sharing)
 		}
 	})

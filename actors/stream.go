@@ -38,7 +38,7 @@ func (p *parts) take() []events.Raw {
 func (c Client) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
 	event, err := out.Request()
 	if err != nil {
-		return events.Answer{}, &SendError{Shard: c.shard, Op: event.Op, Stage: Refused, Err: err}
+		return events.Answer{}, c.refused(event.Op, err)
 	}
 	incoming := &parts{ready: make(chan struct{}, 1)}
 	r, err := c.submit(ctx, event, incoming)

@@ -19,36 +19,36 @@ func TestSupervisorByMessages(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newFleet(t, nil)
 		for _, bad := range []actors.StartShards{{}, {Total: 2, IDs: []int{2}}, {Total: 2, IDs: []int{-1}}} {
-			if started := h.ask(bad).(actors.ShardsStarted); started.Err == nil {
+			if started := h.ask(bad).(*actors.ShardsStarted); started.Err == nil {
 				t.Errorf("%+v was accepted", bad)
 			}
 		}
-		if started := h.ask(actors.StartShards{Total: 8, IDs: []int{1, 3}}).(actors.ShardsStarted); started.Err != nil {
+		if started := h.ask(actors.StartShards{Total: 8, IDs: []int{1, 3}}).(*actors.ShardsStarted); started.Err != nil {
 			t.Fatal(started.Err)
 		}
-		if started := h.ask(actors.StartShards{Total: 4}).(actors.ShardsStarted); started.Err == nil {
+		if started := h.ask(actors.StartShards{Total: 4}).(*actors.ShardsStarted); started.Err == nil {
 			t.Error("another total was accepted")
 		}
 		time.Sleep(time.Second)
-		status := h.ask(actors.GetStatus{}).(actors.Status)
+		status := h.ask(actors.GetStatus{}).(*actors.Status)
 		if status.Total != 8 || len(status.Shards) != 2 || status.Ready() != 2 {
 			t.Errorf("status: %+v", status)
 		}
-		started := h.ask(actors.StartShards{Total: 8, IDs: []int{1, 5}}).(actors.ShardsStarted)
+		started := h.ask(actors.StartShards{Total: 8, IDs: []int{1, 5}}).(*actors.ShardsStarted)
 		time.Sleep(time.Second)
-		if n := h.Status().Ready(); started.Err != nil || n != 3 || h.gateway.Stats().Identifies != 3 {
+		if n := h.status().Ready(); started.Err != nil || n != 3 || h.gateway.Stats().Identifies != 3 {
 			t.Errorf("%d ready, %+v", n, started)
 		}
-		h.ask(actors.StopShards{IDs: []int{3}})
+		h.ask(actors.StopShards{Keys: []actors.Key{h.key(3)}})
 		time.Sleep(time.Hour)
-		if shard, _ := h.Shard(3); shard.State != session.Closed {
+		if shard, _ := h.shard(3); shard.State != session.Closed {
 			t.Errorf("shard 3 is %v", shard.State)
 		}
-		failed, ok := h.ask(actors.SendEvent{ID: 7, Shard: 3, Op: events.OpHeartbeat}).(*actors.SendFailed)
+		failed, ok := h.ask(actors.SendEvent{ID: 7, Shard: h.id(3), Op: events.OpHeartbeat}).(*actors.SendFailed)
 		if !ok || failed.ID != 7 || !errors.Is(failed.Err, actors.ErrClosed) {
 			t.Errorf("to a stopped shard: %+v", failed)
 		}
-		sent, ok := h.ask(actors.SendEvent{ID: 8, Shard: 5, Op: events.OpHeartbeat}).(*actors.EventSent)
+		sent, ok := h.ask(actors.SendEvent{ID: 8, Shard: h.id(5), Op: events.OpHeartbeat}).(*actors.EventSent)
 		if !ok || sent.ID != 8 || sent.Shard != (events.ShardID{Index: 5, Total: 8}) {
 			t.Errorf("sent: %+v", sent)
 		}
@@ -99,10 +99,10 @@ func TestSupervisorThatIsRestartedResumesItsShards(t *testing.T) {
 		armed.Store(true)
 		h.gateway.Shard(0).Drop() // when it is up again the supervisor crashes
 		time.Sleep(2 * time.Minute)
-		if s := h.gateway.Stats(); h.Status().Ready() != 3 || s.Identifies != 3 || s.Resumes != 4 {
-			t.Errorf("ready %d, identifies %d, resumes %d, want 3, 3 and 4", h.Status().Ready(), s.Identifies, s.Resumes)
+		if s := h.gateway.Stats(); h.status().Ready() != 3 || s.Identifies != 3 || s.Resumes != 4 {
+			t.Errorf("ready %d, identifies %d, resumes %d, want 3, 3 and 4", h.status().Ready(), s.Identifies, s.Resumes)
 		}
-		if _, ok := h.ask(actors.SendEvent{ID: 1, Shard: 2, Op: events.OpHeartbeat}).(*actors.EventSent); !ok {
+		if _, ok := h.ask(actors.SendEvent{ID: 1, Shard: h.id(2), Op: events.OpHeartbeat}).(*actors.EventSent); !ok {
 			t.Error("after the restart a send was not answered")
 		}
 		h.gateway.RequireNoViolations(t)
@@ -113,25 +113,19 @@ func TestSupervisorThatIsRestartedResumesItsShards(t *testing.T) {
 func TestStoppedShardStaysStoppedWhenTheSupervisorIsRestarted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var armed atomic.Bool
-		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
-			cfg.Limiter = crashing{cfg.Limiter, func() {
-				if armed.CompareAndSwap(true, false) {
-					panic("a bug in the limiter")
-				}
-			}}
-		})
+		h := newFleet(t, nil, crashesOn(&armed, "actors.shardUp"))
 		h.start(3)
-		h.ask(actors.StopShards{IDs: []int{1}})
+		h.ask(actors.StopShards{Keys: []actors.Key{h.key(1)}})
 		pass(time.Second)
 		armed.Store(true)
-		h.gateway.Shard(0).Drop() // its new connection asks the limiter for a bucket: the supervisor crashes
+		h.gateway.Shard(0).Drop() // it resumes, and the supervisor crashes on that
 		pass(2 * time.Minute)
 		if armed.Load() {
 			t.Fatal("the supervisor did not crash")
 		}
-		stopped, _ := h.Shard(1)
-		if s := h.gateway.Stats(); stopped.State != session.Closed || h.Status().Ready() != 2 || s.Identifies != 3 || s.Resumes != 3 {
-			t.Errorf("the stopped shard is %v; ready %d, identifies %d, resumes %d, want Closed, 2, 3 and 3", stopped.State, h.Status().Ready(), s.Identifies, s.Resumes)
+		stopped, _ := h.shard(1)
+		if s := h.gateway.Stats(); stopped.State != session.Closed || h.status().Ready() != 2 || s.Identifies != 3 || s.Resumes != 3 {
+			t.Errorf("the stopped shard is %v; ready %d, identifies %d, resumes %d, want Closed, 2, 3 and 3", stopped.State, h.status().Ready(), s.Identifies, s.Resumes)
 		}
 	})
 }
@@ -140,26 +134,20 @@ func TestStoppedShardStaysStoppedWhenTheSupervisorIsRestarted(t *testing.T) {
 func TestQuarantineOutlivesTheSupervisor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var armed atomic.Bool
-		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
-			cfg.Limiter = crashing{cfg.Limiter, func() {
-				if armed.CompareAndSwap(true, false) {
-					panic("a bug in the limiter")
-				}
-			}}
-		})
+		h := newFleet(t, nil, crashesOn(&armed, "actors.shardUp"))
 		h.start(2)
 		for range 5 {
-			h.system.Root.Send(h.supervisor, actors.CrashShard{Shard: 1})
+			h.system.Root.Send(h.supervisor, actors.CrashShard{Key: h.key(1)})
 			pass(20 * time.Second)
 		}
-		if shard, _ := h.Shard(1); !shard.Quarantined {
+		if shard, _ := h.shard(1); !shard.Quarantined {
 			t.Fatalf("after five crashes the shard is %v", shard.State)
 		}
 		armed.Store(true)
-		h.gateway.Shard(0).Drop() // its new connection asks the limiter for a bucket: the supervisor crashes
+		h.gateway.Shard(0).Drop() // it resumes, and the supervisor crashes on that
 		pass(2 * time.Minute)
-		if shard, _ := h.Shard(1); armed.Load() || shard.State != session.Closed || h.Status().Ready() != 1 {
-			t.Errorf("the supervisor has not crashed: %v; the shard is %v; %d are ready, want 1", armed.Load(), shard.State, h.Status().Ready())
+		if shard, _ := h.shard(1); armed.Load() || shard.State != session.Closed || h.status().Ready() != 1 {
+			t.Errorf("the supervisor has not crashed: %v; the shard is %v; %d are ready, want 1", armed.Load(), shard.State, h.status().Ready())
 		}
 	})
 }
@@ -176,10 +164,10 @@ func crashesOn(armed *atomic.Bool, message string) actor.PropsOption {
 	})
 }
 
-func TestNewFleetRefusesBadConfig(t *testing.T) {
+func TestNewSupervisorRefusesBadConfig(t *testing.T) {
 	t.Parallel()
 	good := actors.SupervisorConfig{Identify: events.Identify{Token: "t"}, URL: "wss://gateway.discord.gg", Limiter: ratelimit.Local(ratelimit.SessionStart{})}
-	if _, err := actors.NewFleet(good); err != nil {
+	if _, err := actors.NewSupervisor(good); err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*actors.SupervisorConfig){
@@ -188,7 +176,7 @@ func TestNewFleetRefusesBadConfig(t *testing.T) {
 	} {
 		bad := good
 		spoil(&bad)
-		if _, err := actors.NewFleet(bad); err == nil {
+		if _, err := actors.NewSupervisor(bad); err == nil {
 			t.Errorf("without its %s it was accepted", name)
 		}
 	}

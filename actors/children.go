@@ -1,0 +1,234 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/session"
+)
+
+const (
+	crashWindow   = 5 * time.Minute // crashes further apart are not counted together
+	crashLimit    = 5               // in a crashWindow, then the shard is quarantined
+	restartBase   = 500 * time.Millisecond
+	restartSpread = 2 // the longest delay is this many times the shortest
+)
+
+// child is the actor of one shard.
+type child struct {
+	key     Key
+	pid     *actor.PID
+	crashes []time.Time // recent ones, also of others before it; one that somebody has stopped counts as well
+}
+
+// reconcile carries out what is to be done about some shards.
+func (s *incarnation) reconcile(keys []Key) {
+	if s.ending {
+		return
+	}
+	for _, a := range reconcile(s.books.plan, s.books.lives, keys) {
+		s.carryOut(a)
+	}
+}
+
+// carryOut does one thing: first it is noted, so that a crash in the midst of it is none of what is seen.
+func (s *incarnation) carryOut(a action) {
+	s.books.lives.told(a)
+	of := s.books.lives.of[a.key]
+	switch a.do {
+	case spawn:
+		s.spawn(a)
+	case restart:
+		s.tell(a.key, restartShard{a.restarts})
+	case drain:
+		s.books.admission.of(a.key).refuse(ErrDraining)
+		s.tell(a.key, drainShard{true})
+	case admit:
+		s.books.admission.of(a.key).closed = nil
+		s.tell(a.key, drainShard{false})
+	case assign:
+		s.tell(a.key, assignRole{a.role, of.turns})
+	case stop:
+		s.close(a.key, s.whyStopped(a.key))
+		s.tell(a.key, stopShard{a.code})
+	case forget:
+		s.forget(a.key)
+	}
+}
+
+// whyStopped is what send events of a shard end in that is stopped.
+func (s *incarnation) whyStopped(key Key) error {
+	if s.books.plan.wants[key].Mode == Pause {
+		return ErrPaused
+	}
+	return ErrClosed
+}
+
+// spawn starts the actor of a shard.
+func (s *incarnation) spawn(a action) {
+	key, of := a.key, s.books.lives.of[a.key]
+	c := s.books.children[key]
+	if c == nil {
+		c = &child{key: key}
+		s.books.children[key] = c
+	}
+	record := s.board.record(key)
+	s.board.update(key, func(status *ShardStatus) { status.Quarantined, status.Cause = false, nil })
+	s.books.admission.of(key).closed = nil
+	opts := []actor.PropsOption{filtered(&s.board.ignored)}
+	if s.cfg.ShardProps != nil {
+		opts = append(opts, s.cfg.ShardProps(key)...)
+	}
+	life := shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self}
+	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, record, life) }, opts...)
+	pid, err := s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", key.Generation, key.Shard.Total, key.Shard.Index))
+	if err != nil { // the name is taken by somebody whom we do not know
+		s.log.Error("shard not started", zap.Stringer("shard", key), zap.Error(err))
+		s.books.lives.gone(key)
+		s.rest(c, fmt.Errorf("actors: shard %v: %w", key, err))
+		return
+	}
+	c.pid = pid
+	s.books.byPID[pid.Id] = key
+	record.pid.Store(pid)
+}
+
+// tell sends something to a shard's actor, if it lives.
+func (s *incarnation) tell(key Key, message any) {
+	if of, c := s.books.lives.of[key], s.books.children[key]; of != nil && of.phase != ended && c != nil && c.pid != nil {
+		s.system.Root.Send(c.pid, message)
+	}
+}
+
+// heard takes what a shard's actor says of itself.
+func (s *incarnation) heard(m shardSays) {
+	if !s.books.lives.current(m.key, m.number) {
+		return
+	}
+	ceased := false
+	switch m.what {
+	case shardBegan:
+		s.books.lives.began(m.key)
+	case shardRestarted:
+		s.books.lives.restarted(m.key, m.count)
+	case shardTook:
+		ceased = s.books.lives.took(m.key, m.count)
+	}
+	s.settled(m.key, ceased)
+}
+
+// settled looks at a shard of which something was seen, and, if it has ceased to serve, at those who wait for that.
+func (s *incarnation) settled(key Key, ceased bool) {
+	s.reconcile([]Key{key})
+	if ceased {
+		s.reconcile(s.allKeys())
+	}
+}
+
+// terminated takes note that a shard's actor has ended.
+func (s *incarnation) terminated(who *actor.PID) {
+	if key, ok := s.books.byPID[who.Id]; ok {
+		s.gone(key)
+	}
+}
+
+// gone takes note that the actor of a shard has ended.
+func (s *incarnation) gone(key Key) {
+	c, now := s.books.children[key], time.Now()
+	delete(s.books.byPID, c.pid.Id)
+	c.pid = nil
+	unwanted, ceased := s.books.lives.gone(key)
+	s.endIdentify(key, 0)
+	s.books.admission.of(key).grounded(now, ErrCrashed)
+	s.drain(s.books.admission.of(key))
+	if unwanted && !s.ending {
+		s.rest(c, ErrStoppedByOthers)
+	}
+	s.settled(key, ceased)
+}
+
+// rest has a shard wait before its actor is spawned again: longer each time. One that keeps ending is given up.
+func (s *incarnation) rest(c *child, cause error) {
+	now := time.Now()
+	c.crashes = append(c.crashes, now)
+	for now.Sub(c.crashes[0]) > crashWindow {
+		c.crashes = c.crashes[1:]
+	}
+	log := s.log.With(zap.Stringer("shard", c.key), zap.Int("crashes", len(c.crashes)), zap.NamedError("cause", cause))
+	status, _ := s.board.Shard(c.key)
+	if len(c.crashes) >= crashLimit {
+		cause = fmt.Errorf("%w: %w", ErrQuarantined, cause)
+		s.books.lives.giveUp(c.key)
+		s.close(c.key, closedBy(cause))
+		log.Error("shard quarantined: its actor keeps ending")
+		s.changed(c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
+		return
+	}
+	delay := restartBase << (len(c.crashes) - 1)
+	spread := (restartSpread - 1) * delay
+	if random := random(s.cfg.Seed, c.key, uint64(1)<<31|uint64(len(c.crashes))); random != nil {
+		delay += time.Duration(random.Int64N(int64(spread)))
+	} else {
+		delay += rand.N(spread)
+	}
+	s.books.lives.rest(c.key)
+	number := s.books.lives.of[c.key].number
+	root, self, key := s.system.Root, s.self, c.key
+	time.AfterFunc(delay, func() { root.Send(self, rested{from{key, number}}) }) //seam:crashed-shard-restarts
+	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
+	s.changed(c.key, session.Change{
+		At: now, From: status.State, To: session.Backoff, Conn: status.Conn, Session: status.Session, Cause: cause, Retry: now.Add(delay),
+	}, true)
+}
+
+// rested lets a shard's actor be spawned again.
+func (s *incarnation) rested(m rested) {
+	if s.books.lives.current(m.key, m.number) {
+		s.books.lives.rested(m.key)
+		s.reconcile([]Key{m.key})
+	}
+}
+
+// close takes no more send events for a shard.
+func (s *incarnation) close(key Key, err error) {
+	c := s.books.admission.of(key)
+	c.shut()
+	c.refuse(err)
+	delete(s.books.reopen, key)
+	s.waits(c)
+}
+
+// forget keeps nothing of a shard any more.
+func (s *incarnation) forget(key Key) {
+	s.books.admission.forget(key, ErrUnknownShard)
+	delete(s.books.children, key)
+	delete(s.books.reopen, key)
+	s.board.remove(key)
+	s.cfg.Bus.Forget(key)
+}
+
+// lookAround finds out what may have been lost with a crash: an actor that has ended, or has become Ready or not.
+func (s *incarnation) lookAround() {
+	for key, c := range s.books.children {
+		if c.pid == nil {
+			continue
+		}
+		if _, lives := s.system.ProcessRegistry.Get(c.pid); !lives {
+			s.gone(key)
+		}
+	}
+	s.reconcile(s.allKeys())
+}
+
+// closedBy is what send events of a closed shard end in.
+func closedBy(cause error) error {
+	if cause == nil || errors.Is(cause, ErrClosed) {
+		return ErrClosed
+	}
+	return errors.Join(ErrClosed, cause)
+}

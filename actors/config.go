@@ -1,0 +1,91 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// SupervisorConfig is what a supervisor and its shards need. Identify.Token, URL and Limiter are
+// required; the zero value of anything else is its default.
+type SupervisorConfig struct {
+	Identify events.Identify // Token, Intents, Presence, …; Shard is filled in for each shard
+	URL      string          // of the gateway, as discovery gave it
+	Limiter  ratelimit.RateLimiter
+	// SessionStart is what the Limiter is told before all else; the zero value: it knows. See UpdateSessionStart.
+	SessionStart ratelimit.SessionStart
+
+	Compression  events.Compression                                                // empty: zstd-stream
+	NetDial      func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the net package's
+	GatewayHosts []string                                                          // hosts besides Discord's that may be connected to
+
+	// QueueLimit is how many send events may wait for one shard; 0: 1024.
+	QueueLimit int
+	// Bus carries received events to those who subscribe; nil: one of the supervisor's own, for actors that subscribe.
+	Bus *Bus
+	// Changed is told every change of state, on the shard's actor: it must not block.
+	Changed func(Key, session.Change)
+	Logger  *zap.Logger // nil: silent
+	// ShardProps are further props of a shard's actor: middleware, a dispatcher. nil: none.
+	ShardProps func(Key) []actor.PropsOption
+	// Seed makes the jitter of heartbeats and reconnects repeatable, for tests. 0: it is random.
+	Seed uint64
+	// DialRate is how many dials may begin in a second, of all shards together; 0: 250.
+	DialRate int
+}
+
+// DefaultQueueLimit is the default of SupervisorConfig.QueueLimit.
+const DefaultQueueLimit = 1024
+
+// Bus carries received events from the shards to subscribers; see SupervisorConfig.
+type Bus = bus.Bus
+
+// check completes cfg, or says what in it cannot work.
+func (cfg *SupervisorConfig) check() error {
+	if cfg.Identify.Token == "" {
+		return errors.New("actors: SupervisorConfig.Identify.Token is empty: set the bot's token")
+	}
+	if unknown := cfg.Identify.Intents.Unknown(); unknown != 0 {
+		return fmt.Errorf("actors: SupervisorConfig.Identify.Intents: no intent has the bits %v", unknown)
+	}
+	if cfg.URL == "" {
+		return errors.New("actors: SupervisorConfig.URL is empty: ask GET /gateway/bot for it")
+	}
+	if cfg.Limiter == nil {
+		return errors.New("actors: SupervisorConfig.Limiter is nil: use ratelimit.Local with what GET /gateway/bot says")
+	}
+	if cfg.QueueLimit <= 0 {
+		cfg.QueueLimit = DefaultQueueLimit
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	if cfg.Bus == nil {
+		cfg.Bus = newBus(cfg.Logger)
+	}
+	cfg.Identify.Compress = cfg.Compression == events.CompressionPayload
+	return nil
+}
+
+// newBus is a bus for those who bring none.
+func newBus(log *zap.Logger) *Bus {
+	report := func(what string, meta events.Meta, reason string) {
+		log.Error(what, zap.Stringer("shard", meta.Key()), zap.Int64("seq", meta.Seq), zap.String("reason", reason))
+	}
+	return bus.New(bus.Config{
+		HighWater: 4096, LowWater: 2048,
+		Panicked: func(_ *events.Raw, meta events.Meta, value any) { report("a handler panicked", meta, panicText(value)) },
+		Failed: func(_ *events.Raw, meta events.Meta, err error) {
+			report("an event was not decoded", meta, fmt.Sprintf("%T", err))
+		},
+	})
+}

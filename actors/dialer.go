@@ -1,0 +1,64 @@
+package actors
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/transport"
+)
+
+const defaultDialRate = 250 // a second
+
+// dialer makes the connections of all shards, of all generations: it spreads their dials, which may all be wanted at one
+// instant, and lends them decoders. Safe for concurrent use.
+type dialer struct {
+	url       atomic.Pointer[string] // of the gateway
+	transport transport.Config
+	decoders  transport.Decoders
+	links     sync.WaitGroup // the goroutines that dial, read and close
+	interval  time.Duration  // between two dials
+
+	mu   sync.Mutex
+	next time.Time // before this nobody else may dial
+}
+
+func newDialer(cfg *SupervisorConfig) *dialer {
+	rate := cfg.DialRate
+	if rate <= 0 {
+		rate = defaultDialRate
+	}
+	d := &dialer{interval: max(time.Second/time.Duration(rate), 1)}
+	d.transport = transport.Config{Compression: cfg.Compression, Decoders: &d.decoders, NetDial: cfg.NetDial, Hosts: cfg.GatewayHosts}
+	d.url.Store(&cfg.URL)
+	return d
+}
+
+// turn is when a dial that is wanted now may begin: now, if the latest was long enough ago. A turn that is not taken is lost.
+func (d *dialer) turn(now time.Time) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := now
+	if d.next.After(at) {
+		at = d.next
+	}
+	d.next = at.Add(d.interval)
+	return at
+}
+
+// dial begins a connection of a shard, which is told what comes of it. url is empty for the gateway's own.
+func (d *dialer) dial(now time.Time, key Key, conn uint64, url events.Secret, system *actor.ActorSystem, shard *actor.PID) *link {
+	if url == "" {
+		url = events.Secret(*d.url.Load()) //seam:dial-discovered-host
+	}
+	l := newLink(key, conn, system, shard, &d.links)
+	turn := d.turn(now)
+	if turn.After(now) {
+		system.Root.Send(shard, paced{l, turn})
+	}
+	d.links.Go(func() { l.run(turn, url, d.transport) })
+	return l
+}

@@ -1,0 +1,145 @@
+package actors
+
+import (
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+)
+
+const defaultCredit = 64
+
+// feed is an actor that sends received events to one that subscribed, as many at a time as it has credit for, and ends with
+// it. It stands beside the supervisor, not below, and outlives its crashes.
+type feed struct {
+	supervisor *Supervisor
+	to         *actor.PID
+	types      []events.Type
+	credit     int
+	cancel     func()
+
+	mu    sync.Mutex
+	count uint64
+	sent  map[uint64]func() // that were not handled yet: what settles them
+}
+
+func (f *feed) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		ctx.Watch(f.to)
+		root, self := ctx.ActorSystem().Root, ctx.Self()
+		f.cancel = f.supervisor.cfg.Bus.Subscribe(bus.Subscription{
+			Name: f.to.Id, Types: f.types, Credit: f.credit,
+			Send: func(raw events.Raw, meta events.Meta, settled func()) {
+				root.RequestWithCustomSender(f.to, &Dispatch{f.add(settled), raw, meta}, self)
+			},
+		})
+	case Handled:
+		f.handled(m.ID)
+	case *Handled:
+		if m != nil {
+			f.handled(m.ID)
+		}
+	case *actor.Terminated:
+		if m.Who.Equal(f.to) {
+			f.supervisor.feeds.remove(f)
+			ctx.Stop(ctx.Self())
+		}
+	case *actor.Stopping:
+		f.cancel()
+	}
+}
+
+func (f *feed) add(settled func()) (id uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.count++
+	f.sent[f.count] = settled
+	return f.count
+}
+
+func (f *feed) handled(id uint64) {
+	f.mu.Lock()
+	settled := f.sent[id]
+	delete(f.sent, id)
+	f.mu.Unlock()
+	if settled != nil {
+		settled()
+	}
+}
+
+// feeds are those of all actors that subscribed. Safe for concurrent use.
+type feeds struct {
+	mu  sync.RWMutex
+	all []*feed
+	pid map[*feed]*actor.PID
+}
+
+var errNoSubscriber = errors.New("actors: Subscribe names no actor: set PID, or ask by a request")
+
+// subscribe has events sent to an actor, or ends that.
+func (s *incarnation) subscribe(ctx actor.Context, m Subscribe) any {
+	to := m.PID
+	if to == nil {
+		to = ctx.Sender()
+	}
+	if to == nil {
+		return &Refusal{Err: errNoSubscriber}
+	}
+	s.feeds.end(s.system, to)
+	if m.Off {
+		return &Subscribed{}
+	}
+	f := &feed{supervisor: s.Supervisor, to: to, types: slices.Clone(m.Types), credit: m.Credit, sent: make(map[uint64]func())}
+	if f.credit <= 0 {
+		f.credit = defaultCredit
+	}
+	s.feeds.begin(s.system, f)
+	return &Subscribed{}
+}
+
+func (all *feeds) begin(system *actor.ActorSystem, f *feed) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.pid == nil {
+		all.pid = make(map[*feed]*actor.PID)
+	}
+	all.all = append(slices.Clone(all.all), f)
+	all.pid[f] = system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return f }, filtered(&f.supervisor.board.ignored)))
+}
+
+// end ends the feeds of an actor; nil: all.
+func (all *feeds) end(system *actor.ActorSystem, to *actor.PID) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.all = slices.DeleteFunc(slices.Clone(all.all), func(f *feed) bool {
+		if to != nil && !f.to.Equal(to) {
+			return false
+		}
+		system.Root.Stop(all.pid[f])
+		delete(all.pid, f)
+		return true
+	})
+}
+
+// remove forgets one that ends by itself.
+func (all *feeds) remove(gone *feed) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.all = slices.DeleteFunc(slices.Clone(all.all), func(f *feed) bool { return f == gone })
+	delete(all.pid, gone)
+}
+
+// tell tells all of a change of state.
+func (all *feeds) tell(system *actor.ActorSystem, change StateChanged) {
+	all.mu.RLock()
+	feeds := all.all
+	all.mu.RUnlock()
+	for _, f := range feeds {
+		system.Root.Send(f.to, &change)
+	}
+}

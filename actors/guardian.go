@@ -1,0 +1,142 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// HandleFailure is the strategy for shards' actors. A crash costs the shard its connection and
+// nothing else: the socket is closed in a way that keeps the session, the actor stops, and after a delay that doubles with each
+// crash another is spawned, which resumes. One that keeps crashing is quarantined. No other shard is touched.
+func (s *incarnation) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
+	parent.StopChildren(who) // whatever else happens: an actor that has crashed waits for this
+	defer s.guard("the strategy for shards", func() {})
+	key, ok := s.books.byPID[who.Id]
+	if !ok {
+		return
+	}
+	if envelope, ok := message.(*actor.MessageEnvelope); ok {
+		message = envelope.Message
+	}
+	if l := s.board.record(key).link.Load(); l != nil {
+		l.close(events.CloseUnknownError)
+	}
+	s.books.admission.of(key).shut()
+	s.books.lives.closed(key, false)
+	s.log.Error("shard actor crashed", zap.Stringer("shard", key), zap.String("reason", panicText(reason)), zap.String("message", fmt.Sprintf("%T", message)))
+	s.rest(s.books.children[key], fmt.Errorf("%w: %s", ErrCrashed, panicText(reason)))
+}
+
+// panicText is a panic's text without what may be secret, such as a token that an error of the
+// user's code quotes: only the runtime's errors and our own strings come through, others by type.
+func panicText(reason any) string {
+	switch r := reason.(type) {
+	case runtime.Error:
+		return cut(r.Error())
+	case string:
+		if strings.HasPrefix(r, "actors: ") {
+			return cut(r)
+		}
+	}
+	return fmt.Sprintf("%T", reason)
+}
+
+func cut(text string) string {
+	const most = 256
+	if len(text) > most {
+		return text[:most] + "…"
+	}
+	return text
+}
+
+// guardian is the strategy for a supervisor. What it loses in a crash is the message that it
+// crashed on, so it goes on with the next one: its shards never notice.
+type guardian struct{}
+
+// Guardian returns the strategy under which a supervisor survives a crash: the asker is
+// answered, and the supervisor goes on with the next message. Use it with actor.WithGuardian,
+// or as the strategy of the supervisor's parent.
+func Guardian() actor.SupervisorStrategy { return guardian{} }
+
+// HandleFailure implements actor.SupervisorStrategy.
+func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
+	var asker *actor.PID
+	if envelope, ok := message.(*actor.MessageEnvelope); ok {
+		message, asker = envelope.Message, envelope.Sender
+	}
+	if r, ok := message.(*request); ok && r != nil {
+		r.fail(Queued, ErrCrashed, events.Answer{})
+	}
+	if answer := crashAnswer(byValue(message)); answer != nil && asker != nil {
+		system.Root.Send(asker, answer)
+	}
+	system.Logger().LogAttrs(context.Background(), slog.LevelError, "supervisor crashed: it goes on", slog.String("reason", panicText(reason)), slog.String("message", fmt.Sprintf("%T", message)))
+	parent.ResumeChildren(who)
+	system.Root.Send(who, recovered{again(message)}) //seam:crashed-supervisor-catches-up
+}
+
+// crashAnswer is what whoever asked the supervisor by a message is told, or nil.
+func crashAnswer(message any) any {
+	switch m := message.(type) {
+	case SendEvent:
+		return &SendFailed{ID: m.ID, Err: &SendError{Op: m.Op, Stage: Queued, Err: ErrCrashed}}
+	case StartShards:
+		return &ShardsStarted{Err: ErrCrashed}
+	case SetPlan, StopShards, RestartShard, GetPlan, GetStatus, Subscribe:
+		return &Refusal{ErrCrashed}
+	}
+	return nil
+}
+
+// again is what is tried a second time after a crash, since nobody would say it again.
+func again(message any) any {
+	switch message.(type) {
+	case landed, joined, askIdentify, withdrawIdentify, identified, shardUp, shardDown, shardSays, rested, UpdateSessionStart, *UpdateSessionStart:
+		return message
+	}
+	return nil
+}
+
+// recovered follows a crash of the supervisor: what the message that it crashed on would have
+// told it, it is told again, or finds out by itself. Guardian → supervisor.
+type recovered struct{ lost any }
+
+// catchUp brings the supervisor up to date with its shards.
+func (s *incarnation) catchUp(ctx actor.Context, m recovered) {
+	s.armed = time.Time{} // the tick may be what was lost
+	if m.lost != nil {
+		s.take(ctx, m.lost)
+	}
+	for _, r := range s.board.all() {
+		of := s.books.lives.of[r.key]
+		if of == nil || of.phase == ended {
+			continue
+		}
+		var status ShardStatus
+		r.copyTo(&status)
+		name := from{r.key, of.number}
+		c := s.books.admission.of(r.key)
+		switch {
+		case status.State == session.Closed:
+			s.down(shardDown{from: name, final: closedBy(status.Cause), fatal: isFatal(status.Cause)})
+		case status.State != session.Ready:
+			c.shut()
+		case c.conn != status.Conn || c.bucket == nil:
+			s.up(shardUp{name, status.Conn, status.Session, status.beat, status.Since})
+		}
+		s.drain(c)
+	}
+	s.catchUpIdentify()
+	s.slow = time.Time{}
+	s.due()
+}

@@ -1,0 +1,132 @@
+package actors
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// setPlan takes a change of the plan, or refuses all of it.
+func (s *incarnation) setPlan(m SetPlan) any {
+	if m.From != s.books.plan.version {
+		return &Refusal{Err: &StalePlanError{m.From, s.books.plan.version}}
+	}
+	if err := s.change(m.Change, m.Remove, m.Restore); err != nil {
+		return &Refusal{Err: err}
+	}
+	return &PlanSet{Version: s.books.plan.version}
+}
+
+// change changes the plan, and begins to bring the shards there.
+func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]session.Snapshot) error {
+	for key, snapshot := range restore {
+		if err := s.restorable(key, wants, snapshot); err != nil {
+			return err
+		}
+	}
+	keys, added, err := s.books.plan.change(wants, remove)
+	if err != nil {
+		return err
+	}
+	s.board.place(added...)
+	for _, key := range added {
+		s.books.lives.anew(key)
+	}
+	for key, snapshot := range restore {
+		record := s.board.record(key)
+		record.cursor = snapshot.Cursor()
+		record.seq.Store(snapshot.Seq)
+		record.keep()
+	}
+	for _, key := range keys {
+		if want, wanted := s.books.plan.wants[key]; wanted {
+			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role = want.Mode, want.Role })
+		} else {
+			s.board.update(key, func(status *ShardStatus) { status.Mode = Stop })
+		}
+	}
+	s.routes.set(s.books.plan)
+	s.reconcile(keys)
+	return nil
+}
+
+// restorable is why a session cannot be given to a shard: it is given before the shard begins.
+func (s *incarnation) restorable(key Key, wants map[Key]Want, snapshot session.Snapshot) error {
+	_, named := wants[key]
+	if _, known := s.books.plan.wants[key]; !named && !known {
+		return &PlanError{key, "there is a session for it, but the plan does not name it"}
+	}
+	if snapshot.Shard != key.Shard {
+		return &PlanError{key, fmt.Sprintf("the session is shard %v's", snapshot.Shard)}
+	}
+	if of := s.books.lives.of[key]; of != nil && of.phase != ended {
+		return &PlanError{key, "it runs, with a session of its own"}
+	}
+	return nil
+}
+
+// startShards has shards run, of one total.
+func (s *incarnation) startShards(m StartShards) any {
+	refused := func(err error) any { return &ShardsStarted{Err: err} }
+	if m.Total < 1 {
+		return refused(fmt.Errorf("actors: StartShards.Total is %d: at least one shard is needed", m.Total))
+	}
+	ids := slices.Clone(m.IDs)
+	if ids == nil {
+		ids = make([]int, m.Total)
+		for i := range ids {
+			ids[i] = i
+		}
+	}
+	wants, restore := make(map[Key]Want, len(ids)), make(map[Key]session.Snapshot, len(m.Sessions))
+	for _, id := range ids {
+		key := Key{Generation: m.Generation, Shard: events.ShardID{Index: id, Total: m.Total}}
+		want := s.books.plan.wants[key]
+		want.Mode, want.Code = Run, events.CloseNone
+		if of := s.books.lives.of[key]; of != nil && of.final {
+			want.Restarts++ // it is asked for: what has ended it for good counts no more
+		}
+		wants[key] = want
+	}
+	for _, snapshot := range m.Sessions {
+		restore[Key{Generation: m.Generation, Shard: snapshot.Shard}] = snapshot
+	}
+	if err := s.change(wants, nil, restore); err != nil {
+		return refused(err)
+	}
+	return &ShardsStarted{IDs: ids}
+}
+
+// stopShards has shards stop.
+func (s *incarnation) stopShards(m StopShards) any {
+	keys := m.Keys
+	if keys == nil {
+		keys = s.allKeys()
+	}
+	wants := make(map[Key]Want, len(keys))
+	for _, key := range keys {
+		if want, named := s.books.plan.wants[key]; named {
+			want.Mode, want.Code = Stop, m.Code
+			wants[key] = want
+		}
+	}
+	if err := s.change(wants, nil, nil); err != nil {
+		return &Refusal{Err: err}
+	}
+	return &ShardsStopping{Keys: sortedKeys(wants)}
+}
+
+// restartShard asks for one restart more.
+func (s *incarnation) restartShard(m RestartShard) any {
+	want, named := s.books.plan.wants[m.Key]
+	if !named {
+		return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, m.Key)}
+	}
+	want.Restarts++
+	if err := s.change(map[Key]Want{m.Key: want}, nil, nil); err != nil {
+		return &Refusal{Err: err}
+	}
+	return &PlanSet{Version: s.books.plan.version}
+}

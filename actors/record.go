@@ -1,0 +1,134 @@
+package actors
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// Status is how the shards stood at some moment.
+type Status struct {
+	Total  int           // of the shards that serve; those that run here may be fewer. 0: none is to
+	Shards []ShardStatus // by generation, total and index
+}
+
+// Ready is how many shards are Ready.
+func (s Status) Ready() (n int) {
+	for i := range s.Shards {
+		if s.Shards[i].State == session.Ready {
+			n++
+		}
+	}
+	return n
+}
+
+// ShardStatus is how one shard stood at some moment.
+type ShardStatus struct {
+	Shard      events.ShardID
+	Generation uint64
+	Mode       Mode // what is wanted of it
+	Role       Role // what its events are for, as wanted
+	State      session.State
+	Since      time.Time // in this state
+	Conn       uint64    // connections so far
+	Session    uint64    // see events.Meta
+	Cause      error     // of the latest move that was not the expected one; in Closed, why
+	Retry      time.Time // in Backoff: when it connects again
+	// Place and Expected are how the shard stands in the identify queue while it is Queued; they may be a second old. Place counts those that
+	// wait for the same rate limit key, 1 is the next; 0: not known. Expected is when it may identify; zero: not known.
+	Place     int
+	Expected  time.Time
+	Latency   time.Duration
+	LatencyAt time.Time // when Latency was measured; zero: never
+	Seq       int64     // of the latest event
+	LastEvent time.Time // when the latest event came; zero: none has
+	Odd       int       // what the gateway should not have sent, such as a sequence twice, or one too high; each is logged
+	Waiting   int       // send events that wait for a permit
+	Sharing   int       // send events that wait for an answer which they share
+	Frames    int       // read, and not yet dealt with: CreditLimit at the most
+
+	Identifies  int // sessions asked for
+	Resumes     int // sessions continued
+	Crashes     int // of the shard's actor
+	Quarantined bool
+
+	beat    time.Duration // Ready: the heartbeat interval
+	refused bool          // Backoff, because the day's budget of Identifies refuses to go on
+}
+
+// Key is the shard's key in the plan.
+func (s *ShardStatus) Key() Key { return Key{Generation: s.Generation, Shard: s.Shard} }
+
+// record is what is known of one shard, and outlives the crashes of its actor.
+type record struct {
+	key    Key
+	cursor session.Cursor // written by the shard's machine alone
+	status atomic.Pointer[ShardStatus]
+	link   atomic.Pointer[link]
+	seq    atomic.Int64
+	heard  atomic.Int64 // when the latest event came, in Unix nanoseconds; 0: none has
+	odd    atomic.Int64
+	pid    atomic.Pointer[actor.PID]
+	waits  atomic.Int64 // send events that wait for a permit
+	shares atomic.Int64 // send events that wait for an answer which they share
+
+	identified atomic.Uint64                      // the connection on which an Identify was, or is about to be, written
+	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
+
+	mu   sync.Mutex
+	kept session.Cursor // a copy of cursor for other goroutines; its Seq is not kept up
+}
+
+func newRecord(key Key) *record {
+	r := &record{key: key}
+	r.status.Store(&ShardStatus{Shard: key.Shard, Generation: key.Generation})
+	return r
+}
+
+// copyTo copies the status, with its moving parts.
+func (r *record) copyTo(s *ShardStatus) {
+	*s = *r.status.Load()
+	s.Seq, s.Odd = r.seq.Load(), int(r.odd.Load())
+	s.Waiting, s.Sharing = int(r.waits.Load()), int(r.shares.Load())
+	if l := r.link.Load(); l != nil {
+		s.Frames = int(l.underWay.Load())
+	}
+	if forecast := r.forecast.Load(); forecast != nil && s.State == session.Queued {
+		s.Place, s.Expected = forecast.Place, forecast.At
+	}
+	if at := r.heard.Load(); at != 0 {
+		s.LastEvent = time.Unix(0, at)
+	}
+}
+
+// keep copies what other goroutines may know of the cursor. Only the shard's actor calls it.
+func (r *record) keep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = r.cursor
+}
+
+// session is what the shard's session is known by, for a store, and its number; false if there is none.
+func (r *record) session() (snapshot session.Snapshot, number uint64, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return session.Snapshot{
+		Shard: r.key.Shard, SessionID: r.kept.SessionID.Reveal(), ResumeURL: r.kept.ResumeURL.Reveal(), Seq: r.seq.Load(),
+		Bot: r.kept.User, Exact: !r.kept.Restored,
+	}, r.kept.Session, r.kept.Resumable()
+}
+
+// random is where a shard's jitter comes from; which tells apart those who draw. nil: the system.
+func random(seed uint64, key Key, which uint64) *rand.Rand {
+	if seed == 0 {
+		return nil
+	}
+	return rand.New(rand.NewPCG(seed^key.Generation<<48, uint64(key.Shard.Index)<<32|which))
+}
