@@ -171,15 +171,15 @@ func (m *Machine) hasSession() bool { return m.cursor.Resumable() || m.state == 
 // errSessionGone marks a cause after which the session cannot be resumed.
 var errSessionGone = errors.New("the session is gone")
 
-// backoff is the wait after so many attempts in a row that gained nothing: a time around a value that doubles, so
-// that a fleet does not stay in step. That Identifies which keep failing do not use up the day's budget is the
+// backoff is the wait after so many attempts in a row that gained nothing: a time around a value that doubles, widely
+// spread, so that of a fleet some shard soon finds that an outage is over. That Identifies which keep failing do not use up the day's budget is the
 // identify queue's concern.
 func (m *Machine) backoff(attempts int) time.Duration {
 	if attempts <= 0 {
 		return 0
 	}
 	around := min(backoffBase<<min(attempts-1, 20), backoffCap) //seam:pause-between-attempts
-	return around/2 + jitter(m.cfg.Rand, around)
+	return min(around/4+jitter(m.cfg.Rand, 3*around/2), 3*backoffCap/2)
 }
 
 func jitter(random *rand.Rand, bound time.Duration) time.Duration {

@@ -91,8 +91,3 @@ func (r *replies) moved(c Change) []Outcome {
 		return nil
 	}
 }
-
-// oddly tells the host of something odd.
-func (m *Machine) oddly(format string, args ...any) {
-	m.host.Odd(fmt.Errorf("session: "+format, args...))
-}

@@ -188,12 +188,12 @@ func (m *Machine) ready(raw events.Raw, at time.Time, cause error) {
 		m.oddly("READY names no session: it works, but cannot be resumed")
 		ready.SessionID, ready.ResumeURL = "", ""
 	}
-	m.begin(ready, cause)
+	m.newSession(ready, cause)
 	m.deliver(raw, at, false)
 }
 
-// begin begins a session, in place of the one that there is.
-func (m *Machine) begin(ready events.Part, cause error) {
+// newSession begins a session, in place of the one that there is.
+func (m *Machine) newSession(ready events.Part, cause error) {
 	lost := m.hasSession()
 	m.cursor.clear()
 	m.cursor.SessionID, m.cursor.ResumeURL = ready.SessionID, ready.ResumeURL
@@ -246,6 +246,11 @@ func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
 	if moves {
 		m.cursor.take(raw.Seq)
 	}
+}
+
+// oddly tells the host of something that the gateway should not have sent.
+func (m *Machine) oddly(format string, args ...any) {
+	m.host.Odd(fmt.Errorf("session: "+format, args...))
 }
 
 // invalid takes op 9: the Identify or the Resume was refused, or a live session revoked. True

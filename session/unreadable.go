@@ -42,7 +42,7 @@ func (m *Machine) unreadable(err error) {
 			return
 		}
 		m.host.Odd(err)
-		m.begin(events.Part{}, nil)
+		m.newSession(events.Part{}, nil)
 	case b.count <= maxUnreadable:
 		m.reconnect(err, closeToResume)
 	case b.count <= maxUnreadable+maxSkipped:

@@ -126,17 +126,26 @@ func TestLossAgainAndAgainIsMadeUpForAtOnce(t *testing.T) {
 
 // TestOutageEndsForAllAtOnce: the first shard that gets through releases the others.
 func TestOutageEndsForAllAtOnce(t *testing.T) {
-	for _, outage := range []time.Duration{20 * time.Second, 45 * time.Second, 10 * time.Minute} {
-		t.Run(outage.String(), func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				const shards = 200
-				r := newRecovery(t, shards)
-				r.Outage(true)
-				pass(outage)
-				r.lose(t, func() { r.Outage(false) }, all(shards)...)
-				r.within(t, 3*time.Second, 15*time.Second)
+	for name, fails := range map[string]func(r *recovery, on bool){
+		"refused": func(r *recovery, on bool) { r.Outage(on) },
+		"silence": func(r *recovery, on bool) {
+			if r.Hang(on); on {
+				r.DropAll()
+			}
+		},
+	} {
+		for _, outage := range []time.Duration{20 * time.Second, 45 * time.Second, 10 * time.Minute} {
+			t.Run(name+" for "+outage.String(), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					const shards = 200
+					r := newRecovery(t, shards)
+					fails(r, true)
+					pass(outage)
+					r.lose(t, func() { fails(r, false) }, all(shards)...)
+					r.within(t, 3*time.Second, 15*time.Second)
+				})
 			})
-		})
+		}
 	}
 }
 
