@@ -38,11 +38,13 @@ func (s *incarnation) reconcile(keys []Key) {
 
 // carryOut does one thing: first it is noted, so that a crash in the midst of it is none of what is seen.
 func (s *incarnation) carryOut(a action) {
-	s.books.lives.told(a)
 	of := s.books.lives.of[a.key]
+	again := of != nil && of.final // somebody has asked for it since
+	s.books.lives.told(a)
+	of = s.books.lives.of[a.key]
 	switch a.do {
 	case spawn:
-		s.spawn(a)
+		s.spawn(a, again)
 	case restart:
 		s.tell(a.key, restartShard{a.restarts})
 	case drain:
@@ -69,13 +71,16 @@ func (s *incarnation) whyStopped(key Key) error {
 	return ErrClosed
 }
 
-// spawn starts the actor of a shard.
-func (s *incarnation) spawn(a action) {
+// spawn starts the actor of a shard. again: it had ended for good, and begins without a past.
+func (s *incarnation) spawn(a action, again bool) {
 	key, of := a.key, s.books.lives.of[a.key]
 	c := s.books.children[key]
 	if c == nil {
 		c = &child{key: key}
 		s.books.children[key] = c
+	}
+	if again {
+		c.crashes = nil
 	}
 	record := s.board.record(key)
 	s.board.update(key, func(status *ShardStatus) { status.Quarantined, status.Cause = false, nil })

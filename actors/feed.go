@@ -20,6 +20,7 @@ type feed struct {
 	to         *actor.PID
 	types      []events.Type
 	credit     int
+	self       *actor.PID
 	cancel     func()
 
 	mu    sync.Mutex
@@ -31,13 +32,6 @@ func (f *feed) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		ctx.Watch(f.to)
-		root, self := ctx.ActorSystem().Root, ctx.Self()
-		f.cancel = f.supervisor.cfg.Bus.Subscribe(bus.Subscription{
-			Name: f.to.Id, Types: f.types, Credit: f.credit,
-			Send: func(raw events.Raw, meta events.Meta, settled func()) {
-				root.RequestWithCustomSender(f.to, &Dispatch{f.add(settled), raw, meta}, self)
-			},
-		})
 	case Handled:
 		f.handled(m.ID)
 	case *Handled:
@@ -46,11 +40,10 @@ func (f *feed) Receive(ctx actor.Context) {
 		}
 	case *actor.Terminated:
 		if m.Who.Equal(f.to) {
-			f.supervisor.feeds.remove(f)
 			ctx.Stop(ctx.Self())
 		}
 	case *actor.Stopping:
-		f.cancel()
+		f.supervisor.feeds.remove(f)
 	}
 }
 
@@ -75,8 +68,7 @@ func (f *feed) handled(id uint64) {
 // feeds are those of all actors that subscribed. Safe for concurrent use.
 type feeds struct {
 	mu  sync.RWMutex
-	all []*feed
-	pid map[*feed]*actor.PID
+	all []*feed // replaced when one begins or ends
 }
 
 var errNoSubscriber = errors.New("actors: Subscribe names no actor: set PID, or ask by a request")
@@ -102,14 +94,18 @@ func (s *incarnation) subscribe(ctx actor.Context, m Subscribe) any {
 	return &Subscribed{}
 }
 
+// begin begins one: from its return on, nothing is missed.
 func (all *feeds) begin(system *actor.ActorSystem, f *feed) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	if all.pid == nil {
-		all.pid = make(map[*feed]*actor.PID)
-	}
+	f.self = system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return f }, filtered(&f.supervisor.board.ignored)))
+	f.cancel = f.supervisor.cfg.Bus.Subscribe(bus.Subscription{
+		Name: f.to.Id, Types: f.types, Credit: f.credit,
+		Send: func(raw events.Raw, meta events.Meta, settled func()) {
+			system.Root.RequestWithCustomSender(f.to, &Dispatch{f.add(settled), raw, meta}, f.self)
+		},
+	})
 	all.all = append(slices.Clone(all.all), f)
-	all.pid[f] = system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return f }, filtered(&f.supervisor.board.ignored)))
 }
 
 // end ends the feeds of an actor; nil: all.
@@ -120,8 +116,8 @@ func (all *feeds) end(system *actor.ActorSystem, to *actor.PID) {
 		if to != nil && !f.to.Equal(to) {
 			return false
 		}
-		system.Root.Stop(all.pid[f])
-		delete(all.pid, f)
+		f.cancel()
+		system.Root.Stop(f.self)
 		return true
 	})
 }
@@ -130,8 +126,8 @@ func (all *feeds) end(system *actor.ActorSystem, to *actor.PID) {
 func (all *feeds) remove(gone *feed) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
+	gone.cancel()
 	all.all = slices.DeleteFunc(slices.Clone(all.all), func(f *feed) bool { return f == gone })
-	delete(all.pid, gone)
 }
 
 // tell tells all of a change of state.

@@ -171,7 +171,7 @@ func TestStatusSaysHowLongAShardWaits(t *testing.T) {
 
 // TestLimiterThatPanicsCostsACall: the supervisor goes on, and what the call was for comes about a little later.
 func TestLimiterThatPanicsCostsACall(t *testing.T) {
-	for _, call := range []string{"Identify", "Connection", "Limit", "Ask", "Withdraw", "Used", "Decide", "Update", "Work", "Forecasts", "Take", "Wrote", "Return"} {
+	for _, call := range []string{"Identify", "Connection", "Ask", "Withdraw", "Used", "Decide", "Update", "Work", "Forecasts", "Take", "Wrote", "Return"} {
 		t.Run(call, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				var begun atomic.Int64

@@ -24,7 +24,7 @@ type life struct {
 	drains   bool   // it was told to take no more send events
 	asked    uint64 // restarts that it was told of
 	restarts uint64 // restarts that it has done
-	resting  bool   // it has ended as it should not, and is not to be spawned yet
+	resting  bool   // it has ended as it should not, and is not to be spawned yet, whoever asks for it
 	final    bool   // it has ended for good: only a restart that is asked for spawns it again
 }
 
@@ -134,7 +134,8 @@ func (l *lives) anew(key Key) {
 // giveUp notes that the actor is not to be spawned again, unless a restart is asked for.
 func (l *lives) giveUp(key Key) {
 	of := l.of[key]
-	if of.final = true; of.alive() {
+	of.final, of.resting = true, false
+	if of.alive() {
 		of.phase = stopping
 	}
 }

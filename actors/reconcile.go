@@ -51,7 +51,7 @@ func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 			switch {
 			case !wanted && known:
 				actions = append(actions, action{key: key, do: forget})
-			case want.Mode == Run && (!of.resting && !of.final || want.Restarts > of.restarts):
+			case want.Mode == Run && !of.resting && (!of.final || want.Restarts > of.restarts):
 				actions = append(actions, action{key: key, do: spawn, role: roleNow(l, key, want.Role), restarts: want.Restarts})
 			}
 		case want.Mode == Stop, want.Mode == Pause:

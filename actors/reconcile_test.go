@@ -156,7 +156,9 @@ func (c *chat) line(t *testing.T, line string) {
 	case "crashed":
 		c.lives.closed(key, false)
 		c.lives.rest(key)
-	case "quarantined", "failed":
+	case "quarantined":
+		c.lives.giveUp(key)
+	case "failed":
 		c.lives.closed(key, true)
 	case "drained":
 		c.lives.closed(key, false)

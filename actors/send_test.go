@@ -87,7 +87,7 @@ func TestCrashWhileAnAnswerIsDueIsToldAsWritten(t *testing.T) {
 		p := f.probe()
 		p.ask(f.supervisor, actors.SendEvent{ID: 7, Op: events.OpRequestGuildMembers, Data: members(t)})
 		p.expectNone(time.Second)
-		f.system.Root.Send(f.supervisor, actors.CrashShard{})
+		f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)})
 		p.ask(f.supervisor, actors.SendEvent{ID: 8, Op: events.OpPresenceUpdate, Data: presence(t)})
 		failed := expect[*actors.SendFailed](p, 2*time.Second)
 		if e := sendError(t, failed.Err); failed.ID != 7 || e.Stage != actors.Written || e.Retryable() {
