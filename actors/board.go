@@ -40,7 +40,8 @@ type waiter struct {
 	met    chan struct{}
 }
 
-func newBoard() *Board { return &Board{records: make(map[Key]*record), done: make(chan struct{})} }
+// NewBoard returns a board without shards.
+func NewBoard() *Board { return &Board{records: make(map[Key]*record), done: make(chan struct{})} }
 
 // Status is how all shards stand, by key: a copy.
 func (b *Board) Status() Status {

@@ -32,6 +32,8 @@ type SupervisorConfig struct {
 	QueueLimit int
 	// Bus carries received events to those who subscribe; nil: one of the supervisor's own, for actors that subscribe.
 	Bus *Bus
+	// Board is where to show how the shards stand; nil: one of the supervisor's own. It belongs to one supervisor.
+	Board *Board
 	// Changed is told every change of state, on the shard's actor: it must not block.
 	Changed func(Key, session.Change)
 	Logger  *zap.Logger // nil: silent
@@ -68,6 +70,9 @@ func (cfg *SupervisorConfig) check() error {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
+	}
+	if cfg.Board == nil {
+		cfg.Board = NewBoard()
 	}
 	if cfg.Bus == nil {
 		cfg.Bus = newBus(cfg.Logger)

@@ -49,7 +49,7 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Supervisor{cfg: cfg, log: cfg.Logger, board: newBoard(), dialer: newDialer(&cfg)}
+	s := &Supervisor{cfg: cfg, log: cfg.Logger, board: cfg.Board, dialer: newDialer(&cfg)}
 	s.routes.now.Store(new(routing))
 	s.books = books{
 		plan: newPlan(), lives: newLives(), children: make(map[Key]*child), byPID: make(map[string]Key),

@@ -10,7 +10,6 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/session"
 )
 
 const (
@@ -66,6 +65,7 @@ func (m *Manager) end(cause error, code events.CloseCode) {
 	}
 	m.phase, m.cause = phaseClosing, cause
 	m.mu.Unlock()
+	m.endLife(ErrClosed)
 	if cause != nil {
 		m.log.Error("manager ends", zap.Error(cause))
 	}
@@ -81,14 +81,14 @@ func (m *Manager) shutdown(code events.CloseCode) {
 	defer close(m.done)
 	defer m.logs.Flush(logTimeout)
 	m.mu.Lock()
-	system, supervisor, fleet, own, saver, refresher := m.system, m.supervisor, m.fleet, m.own, m.saver, m.refresher
+	system, supervisor, shards, own, saver, refresher := m.system, m.supervisor, m.shards, m.own, m.saver, m.refresher
 	m.mu.Unlock()
 	if refresher != nil {
 		refresher.close()
 	}
 	if supervisor != nil {
 		system.Root.Send(supervisor, actors.StopShards{Code: code})
-		m.waitClosed(fleet)
+		m.waitClosed()
 	}
 	drained, cancel := context.WithTimeout(context.Background(), drainTimeout) //seam:close-bounds-handlers
 	defer cancel()
@@ -103,7 +103,7 @@ func (m *Manager) shutdown(code events.CloseCode) {
 		if err := system.Root.StopFuture(supervisor).Wait(); err != nil {
 			m.log.Error("supervisor did not stop", zap.Error(err))
 		}
-		fleet.Wait()
+		shards.Wait()
 	}
 	if own {
 		system.Shutdown()
@@ -112,24 +112,10 @@ func (m *Manager) shutdown(code events.CloseCode) {
 }
 
 // waitClosed waits until every shard has ended its session, or the time is up.
-func (m *Manager) waitClosed(fleet *actors.Fleet) {
-	timeout := time.After(stopTimeout)
-	for {
-		next := m.watchers.next()
-		open := 0
-		for _, shard := range fleet.Status().Shards {
-			if shard.State != session.Closed {
-				open++
-			}
-		}
-		if open == 0 {
-			return
-		}
-		select {
-		case <-next:
-		case <-timeout:
-			m.log.Warn("shards did not close in time", zap.Int("open", open))
-			return
-		}
+func (m *Manager) waitClosed() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := m.board.Wait(ctx, func(t actors.Tally) bool { return t.Open == 0 }); err != nil && m.board.Err() == nil {
+		m.log.Warn("shards did not close in time", zap.Int("open", m.board.Tally().Open))
 	}
 }

@@ -85,12 +85,6 @@ func (m *Manager) newBus() *bus.Bus {
 	return bus.New(bus.Config{
 		HighWater: highWater,
 		LowWater:  lowWater,
-		Drained: func(shard int) {
-			m.mu.Lock()
-			fleet, system := m.fleet, m.system
-			m.mu.Unlock()
-			fleet.Drained(system, shard)
-		},
 		Panicked: func(raw *events.Raw, meta events.Meta, value any) {
 			stack := debug.Stack()
 			m.log.Error("handler panicked", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
@@ -104,11 +98,6 @@ func (m *Manager) newBus() *bus.Bus {
 		},
 		Shed: m.shed,
 	})
-}
-
-// deliver takes an event from its shard's actor.
-func (m *Manager) deliver(raw events.Raw, meta events.Meta) (full bool) {
-	return m.bus.Publish(raw, meta)
 }
 
 // printable is an event's name, of which the gateway decides, fit for a log.

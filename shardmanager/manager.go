@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,12 +30,14 @@ var (
 // Manager runs the shards of one bot. Make it with New, then Start it. It is safe for
 // concurrent use.
 type Manager struct {
-	cfg      config
-	log      *zap.Logger // through logs
-	logs     *zaplog.Async
-	bus      *bus.Bus
-	watchers *watchers
-	done     chan struct{} // closed when everything has ended
+	cfg     config
+	log     *zap.Logger // through logs
+	logs    *zaplog.Async
+	bus     *bus.Bus
+	board   *actors.Board
+	done    chan struct{}   // closed when everything has ended
+	life    context.Context // until it begins to end
+	endLife context.CancelCauseFunc
 
 	mu         sync.Mutex
 	phase      phase
@@ -42,7 +45,7 @@ type Manager struct {
 	abort      context.CancelCauseFunc // of Start
 	own        bool                    // the actor system is ours to shut down
 	system     *actor.ActorSystem
-	fleet      *actors.Fleet
+	shards     *actors.Supervisor
 	supervisor *actor.PID
 	saver      *saver
 	refresher  *refresher
@@ -60,7 +63,8 @@ const (
 
 // New checks the options together. The error joins one *OptionError for each that cannot work.
 func New(token string, opts ...Option) (*Manager, error) {
-	m := &Manager{watchers: newWatchers(), done: make(chan struct{})}
+	m := &Manager{board: actors.NewBoard(), done: make(chan struct{})}
+	m.life, m.endLife = context.WithCancelCause(context.Background())
 	m.cfg = config{apiURL: defaultAPIURL}
 	m.cfg.identify = events.Identify{
 		Token:      events.Secret(token),
@@ -148,18 +152,18 @@ func (m *Manager) start(ctx context.Context) error {
 	if compression == "" {
 		compression = compressionFor(len(ids))
 	}
-	fleet, err := actors.NewFleet(actors.SupervisorConfig{
+	shards, err := actors.NewSupervisor(actors.SupervisorConfig{
 		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
 		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
-		Deliver: m.deliver, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
+		Bus: m.bus, Board: m.board, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
 		DialRate: m.cfg.dialRate,
 	})
 	if err != nil {
 		return err
 	}
-	var stored map[int]session.Snapshot
+	var stored map[events.ShardID]session.Snapshot
 	if m.cfg.store != nil {
-		if stored, err = m.restore(ctx, fleet, ids, total); err != nil {
+		if stored, err = m.restore(ctx, ids, total); err != nil {
 			return err
 		}
 	}
@@ -169,24 +173,39 @@ func (m *Manager) start(ctx context.Context) error {
 	}
 	opts := []actor.PropsOption{actor.WithGuardian(actors.Guardian())}
 	if m.cfg.props != nil {
-		opts = append(opts, m.cfg.props(-1)...)
+		opts = append(opts, m.cfg.props(actors.Key{})...)
 	}
-	supervisor := system.Root.SpawnPrefix(fleet.Props(opts...), "signalbox-")
+	supervisor := system.Root.SpawnPrefix(shards.Props(opts...), "signalbox-")
 	m.mu.Lock()
-	m.system, m.own, m.fleet, m.supervisor = system, own, fleet, supervisor
+	m.system, m.own, m.shards, m.supervisor = system, own, shards, supervisor
 	if m.cfg.store != nil {
-		m.saver = newSaver(m, ids, stored)
+		m.saver = newSaver(m, stored)
 	}
-	m.refresher = newRefresher(m, fleet, total, found.Limit.Remaining)
+	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining)
 	m.mu.Unlock()
+	go m.guard()
+	start := actors.StartShards{Total: total, IDs: ids, Sessions: slices.Collect(maps.Values(stored))}
 	for attempt := 1; ; attempt++ {
-		answer, err := system.Root.RequestFuture(supervisor, actors.StartShards{Total: total, IDs: ids}, startTimeout).Result()
+		answer, err := system.Root.RequestFuture(supervisor, start, startTimeout).Result()
 		if err != nil {
 			return fmt.Errorf("shardmanager: the supervisor does not answer: %w", err)
 		}
-		if err = answer.(actors.ShardsStarted).Err; !errors.Is(err, actors.ErrCrashed) || attempt == 3 {
+		started, ok := answer.(*actors.ShardsStarted)
+		if !ok {
+			return fmt.Errorf("shardmanager: the supervisor answers with a %T", answer)
+		}
+		if err = started.Err; !errors.Is(err, actors.ErrCrashed) || attempt == 3 {
 			return err
 		}
+	}
+}
+
+// guard ends the Manager when its supervisor has ended, since somebody else has stopped it.
+func (m *Manager) guard() {
+	select {
+	case <-m.board.Done():
+		m.end(fmt.Errorf("shardmanager: %w", m.board.Err()), events.CloseNone)
+	case <-m.done:
 	}
 }
 
@@ -198,42 +217,40 @@ const deadLetterPause = 5 * time.Millisecond
 // will not come about by itself: a shard or the Manager has ended, or the daily budget of
 // Identifies refuses to go on (a *ratelimit.BudgetError).
 func (m *Manager) WaitReady(ctx context.Context) error {
-	for {
-		next := m.watchers.next()
-		m.mu.Lock()
-		phase, fleet := m.phase, m.fleet
-		m.mu.Unlock()
-		switch {
-		case phase == phaseNew:
-			return ErrNotStarted
-		case phase == phaseClosing:
-			return errors.Join(ErrClosed, m.Err())
-		case fleet != nil:
-			if ready, err := allReady(fleet.Status()); ready || err != nil {
-				return err
-			}
-		}
-		select {
-		case <-next:
-		case <-m.done:
-		case <-ctx.Done():
-			return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w",
-				m.Status().Ready(), len(m.Status().Shards), context.Cause(ctx))
-		}
+	m.mu.Lock()
+	phase := m.phase
+	m.mu.Unlock()
+	if phase == phaseNew {
+		return ErrNotStarted
 	}
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(m.life, func() { cancel(ErrClosed) })()
+	err := m.board.Wait(waiting, func(t actors.Tally) bool {
+		return t.Wanted > 0 && (t.Ready == t.Wanted || t.Ended > 0 || t.Refused > 0)
+	})
+	switch {
+	case m.life.Err() != nil:
+		return errors.Join(ErrClosed, m.Err())
+	case err != nil:
+		tally := m.board.Tally()
+		return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w", tally.Ready, tally.Wanted, err)
+	}
+	return whyNotReady(m.board.Status())
 }
 
-func allReady(status Status) (bool, error) {
+func whyNotReady(status Status) error {
 	for _, shard := range status.Shards {
 		var budget *ratelimit.BudgetError
 		switch {
+		case shard.Mode != actors.Run:
 		case shard.State == session.Closed:
-			return false, fmt.Errorf("shardmanager: shard %v ended: %w", shard.Shard, errors.Join(ErrClosed, shard.Cause))
+			return fmt.Errorf("shardmanager: shard %v ended: %w", shard.Shard, errors.Join(ErrClosed, shard.Cause))
 		case shard.State == session.Backoff && errors.As(shard.Cause, &budget):
-			return false, fmt.Errorf("shardmanager: shard %v: %w", shard.Shard, shard.Cause)
+			return fmt.Errorf("shardmanager: shard %v: %w", shard.Shard, shard.Cause)
 		}
 	}
-	return len(status.Shards) > 0 && status.Ready() == len(status.Shards), nil
+	return nil
 }
 
 // Status is how all shards stood at some moment.
@@ -244,13 +261,7 @@ type ShardStatus = actors.ShardStatus
 
 // Status is how all shards stand: a copy, made without asking them. Before Start it is empty.
 func (m *Manager) Status() Status {
-	m.mu.Lock()
-	fleet := m.fleet
-	m.mu.Unlock()
-	if fleet == nil {
-		return Status{}
-	}
-	return fleet.Status()
+	return m.board.Status()
 }
 
 // Supervisor is the supervisor's PID, for actors that send to it; nil before Start.
@@ -272,9 +283,8 @@ func (m *Manager) System() *actor.ActorSystem {
 }
 
 // changed takes every change of a shard's state, on the shard's actor.
-func (m *Manager) changed(shard events.ShardID, c session.Change) {
-	change := Change{Shard: shard, Change: c}
-	m.watchers.publish(change)
+func (m *Manager) changed(key actors.Key, c session.Change) {
+	change := Change{Shard: key.Shard, Generation: key.Generation, Change: c}
 	if c.To == session.Backoff && (c.From == session.Connecting || c.Lost) {
 		m.refresh()
 	}
@@ -285,7 +295,7 @@ func (m *Manager) changed(shard events.ShardID, c session.Change) {
 	var closed *session.CloseError
 	invalid := errors.As(c.Cause, &closed) && slices.Contains(planCodes, closed.Code)
 	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() { //seam:fatal-code-ends-manager
-		m.end(fmt.Errorf("shardmanager: shard %v: %w", shard, c.Cause), events.CloseNone)
+		m.end(fmt.Errorf("shardmanager: shard %v: %w", key, c.Cause), events.CloseNone)
 	}
 }
 
@@ -293,12 +303,8 @@ func (m *Manager) changed(shard events.ShardID, c session.Change) {
 var planCodes = []events.CloseCode{events.CloseInvalidShard, events.CloseShardingRequired}
 
 func (m *Manager) allClosed() bool {
-	for _, shard := range m.Status().Shards {
-		if shard.State != session.Closed {
-			return false
-		}
-	}
-	return true
+	tally := m.board.Tally()
+	return tally.Wanted > 0 && tally.Ended == tally.Wanted
 }
 
 // Format prints no secret, whatever the verb: fmt looks into unexported fields, but calls no

@@ -13,6 +13,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -48,7 +49,7 @@ type config struct {
 	dialRate    int
 	hooks       []Hook
 
-	props func(shard int) []actor.PropsOption
+	props func(actors.Key) []actor.PropsOption
 	seed  uint64
 
 	intentsFromHandlers bool
@@ -162,8 +163,8 @@ func WithQueueLimit(sends int) Option { return func(c *config) { c.queueLimit = 
 func WithDialRate(perSecond int) Option { return func(c *config) { c.dialRate = perSecond } }
 
 // WithActorProps adds props, such as middleware or a dispatcher, to the actors: to the shards' by
-// index, and to the supervisor's, which is -1. The default is none.
-func WithActorProps(props func(shard int) []actor.PropsOption) Option {
+// key, and to the supervisor's, whose key is the zero value. The default is none.
+func WithActorProps(props func(actors.Key) []actor.PropsOption) Option {
 	return func(c *config) { c.props = props }
 }
 

@@ -66,16 +66,16 @@ func (m *Manager) Queues() []Queue {
 		limit = actors.DefaultQueueLimit
 	}
 	for _, shard := range m.Status().Shards {
-		index := shard.Shard.Index
-		queues = append(queues, Queue{Name: "sends", Shard: index, Depth: shard.Waiting, Limit: limit},
-			Queue{Name: "shared", Shard: index, Depth: shard.Sharing, Limit: limit},
-			Queue{Name: "frames", Shard: index, Depth: shard.Frames, Limit: actors.CreditLimit})
+		key := shard.Key()
+		queues = append(queues, Queue{Name: "sends", Shard: key, Depth: shard.Waiting, Limit: limit},
+			Queue{Name: "shared", Shard: key, Depth: shard.Sharing, Limit: limit},
+			Queue{Name: "frames", Shard: key, Depth: shard.Frames, Limit: actors.CreditLimit})
 	}
 	return queues
 }
 
 func (m *Manager) shed(shed Shed) {
-	m.log.Warn("events shed: a handler is behind", zap.Int("shard", shed.Shard.Index), zap.String("handler", shed.Name),
+	m.log.Warn("events shed: a handler is behind", zap.Stringer("shard", shed.Shard), zap.String("handler", shed.Name),
 		zap.Int64("first", shed.First), zap.Int64("last", shed.Last), zap.Int("count", shed.Count))
 	callHooks(m, func(h HookShed) { h.OnShed(shed) })
 }

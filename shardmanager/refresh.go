@@ -20,21 +20,21 @@ const refreshPause = time.Minute
 //
 // Source: events/gateway#get-gateway-bot, which advises against caching the answer for long.
 type refresher struct {
-	m     *Manager
-	fleet *actors.Fleet
-	total int
-	wake  chan struct{}
-	stop  context.CancelFunc
-	over  chan struct{}
+	m      *Manager
+	shards *actors.Supervisor
+	total  int
+	wake   chan struct{}
+	stop   context.CancelFunc
+	over   chan struct{}
 
 	left   int // of the budget, by the latest answer
 	counts int // Identifies of ours until then
 }
 
-func newRefresher(m *Manager, fleet *actors.Fleet, total, left int) *refresher {
+func newRefresher(m *Manager, shards *actors.Supervisor, total, left int) *refresher {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &refresher{
-		m: m, fleet: fleet, total: total, left: left,
+		m: m, shards: shards, total: total, left: left,
 		wake: make(chan struct{}, 1), stop: cancel, over: make(chan struct{}),
 	}
 	go r.run(ctx)
@@ -91,7 +91,7 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 	case err != nil:
 		r.m.log.Error("discovery", zap.Error(err))
 	default:
-		r.fleet.SetURL(found.URL)
+		r.shards.SetURL(found.URL)
 		r.m.System().Root.Send(r.m.Supervisor(), actors.UpdateSessionStart{SessionStart: found.sessionStart()})
 		r.account(found.Limit.Remaining)
 		if found.Shards > r.total {
@@ -105,7 +105,7 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 // account notices what others have spent. When the budget was filled meanwhile it notices nothing.
 func (r *refresher) account(left int) {
 	counts := 0
-	for _, shard := range r.fleet.Status().Shards {
+	for _, shard := range r.shards.Board().Status().Shards {
 		counts += shard.Identifies
 	}
 	foreign := r.left - (counts - r.counts) - left

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,8 +44,8 @@ func (m *Manager) Persistence() Persistence {
 // restore loads the sessions to begin with, and notes that they are in use: from here on, what
 // the store holds may be behind. Of a store that fails nothing is known, and to identify all
 // shards for that could cost the day's budget: it is an error.
-func (m *Manager) restore(ctx context.Context, fleet *actors.Fleet, ids []int, total int) (map[int]session.Snapshot, error) {
-	stored := make(map[int]session.Snapshot)
+func (m *Manager) restore(ctx context.Context, ids []int, total int) (map[events.ShardID]session.Snapshot, error) {
+	stored := make(map[events.ShardID]session.Snapshot)
 	var inUse []session.Snapshot
 	bot := botOf(m.cfg.identify.Token)
 	for _, index := range ids {
@@ -59,8 +60,7 @@ func (m *Manager) restore(ctx context.Context, fleet *actors.Fleet, ids []int, t
 		case bot != 0 && snapshot.Bot != 0 && bot != snapshot.Bot:
 			m.log.Warn("stored session discarded: it is another bot's", zap.Stringer("shard", id), zap.Stringer("bot", snapshot.Bot))
 		default:
-			fleet.Restore(snapshot) //seam:stored-session-used
-			stored[index] = snapshot
+			stored[id] = snapshot //seam:stored-session-used
 			if snapshot.Exact {
 				snapshot.Exact = false
 				inUse = append(inUse, snapshot)
@@ -100,21 +100,17 @@ func botOf(token events.Secret) events.Snowflake {
 // a session is how far handlers have come, so that a crash repeats events but skips none.
 type saver struct {
 	m    *Manager
-	ids  []int
 	stop chan bool // whether all events have been handled
 	over chan struct{}
 
-	saved map[int]session.Snapshot // what the store holds
+	saved map[events.ShardID]session.Snapshot // what the store holds
 
 	mu    sync.Mutex
 	state Persistence
 }
 
-func newSaver(m *Manager, ids []int, stored map[int]session.Snapshot) *saver {
-	s := &saver{
-		m: m, ids: ids, stop: make(chan bool, 1), over: make(chan struct{}),
-		saved: stored,
-	}
+func newSaver(m *Manager, stored map[events.ShardID]session.Snapshot) *saver {
+	s := &saver{m: m, stop: make(chan bool, 1), over: make(chan struct{}), saved: maps.Clone(stored)}
 	go s.run()
 	return s
 }
@@ -141,10 +137,14 @@ func (s *saver) run() {
 func (s *saver) save(exact bool) {
 	var batch []session.Snapshot
 	var gone []events.ShardID
-	for _, index := range s.ids {
-		snapshot, number, ok := s.m.fleet.Session(index)
-		settled, seq := s.m.bus.Settled(index)
-		before := s.saved[index]
+	for _, shard := range s.m.Status().Shards {
+		if shard.Role != actors.Serving {
+			continue
+		}
+		key := shard.Key()
+		snapshot, number, ok := s.m.shards.Session(key)
+		settled, seq := s.m.bus.Shard(key).Settled()
+		before := s.saved[key.Shard]
 		if settled == 0 && number == 0 && before.SessionID == snapshot.SessionID { // restored, and nothing has come yet
 			seq = max(seq, before.Seq)
 		}
@@ -179,13 +179,13 @@ func (s *saver) write(batch []session.Snapshot, gone []events.ShardID) error {
 		}
 	}
 	for _, snapshot := range batch {
-		s.saved[snapshot.Shard.Index] = snapshot
+		s.saved[snapshot.Shard] = snapshot
 	}
 	for _, id := range gone {
 		if err := s.m.cfg.store.Delete(ctx, id); err != nil {
 			return err
 		}
-		delete(s.saved, id.Index)
+		delete(s.saved, id)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ const soundboardGuilds = 160
 // and else on the lowest shard. Errors are *actors.SendError; of several shards, joined, beside
 // the answers of the others, in the order of the shards.
 func (m *Manager) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
-	client, err := m.client(-1)
+	client, err := m.client()
 	if err != nil {
 		return events.Answer{}, err
 	}
@@ -37,14 +37,15 @@ func (m *Manager) Send(ctx context.Context, out events.Outgoing) (events.Answer,
 // Stream is Send for the large answer of one shard: part is called with each event of it as it
 // arrives, until it returns false. events.RequestGuildMembers.Chunks makes use of it.
 func (m *Manager) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
-	client, err := m.client(-1)
+	client, err := m.client()
 	if err != nil {
 		return events.Answer{}, err
 	}
 	return client.Stream(ctx, out, part)
 }
 
-func (m *Manager) client(shard int) (actors.Client, error) {
+// client sends by guild.
+func (m *Manager) client() (actors.Client, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -53,7 +54,30 @@ func (m *Manager) client(shard int) (actors.Client, error) {
 	case m.supervisor == nil:
 		return actors.Client{}, ErrNotStarted
 	}
-	return m.fleet.Client(m.system, m.supervisor, shard), nil
+	return m.shards.Client(m.system, m.supervisor), nil
+}
+
+// clientOf sends to the shard with an index, of those that serve.
+func (m *Manager) clientOf(index int) (actors.Client, actors.Key, error) {
+	client, err := m.client()
+	if err != nil {
+		return client, actors.Key{}, err
+	}
+	key, err := m.shards.RouteIndex(index)
+	if err != nil {
+		return client, key, &actors.SendError{Stage: actors.Refused, Err: err}
+	}
+	return client.For(key), key, nil
+}
+
+// total is the number of shards that serve, here or elsewhere; 0 before they are started.
+func (m *Manager) total() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.shards == nil {
+		return 0
+	}
+	return m.shards.Total()
 }
 
 type part struct {
@@ -64,7 +88,9 @@ type part struct {
 func (m *Manager) sendAll(ctx context.Context, e events.UpdatePresence) (events.Answer, error) {
 	var parts []part
 	for _, shard := range m.Status().Shards {
-		parts = append(parts, part{shard.Shard.Index, e})
+		if shard.Role == actors.Serving {
+			parts = append(parts, part{shard.Shard.Index, e})
+		}
 	}
 	if len(parts) == 0 {
 		return events.Answer{}, ErrNotStarted
@@ -74,9 +100,9 @@ func (m *Manager) sendAll(ctx context.Context, e events.UpdatePresence) (events.
 
 func (m *Manager) sendSplit(ctx context.Context, e events.RequestSoundboardSounds) (events.Answer, error) {
 	if _, err := e.Request(); err != nil {
-		return events.Answer{}, &actors.SendError{Shard: -1, Op: events.OpRequestSoundboardSounds, Stage: actors.Refused, Err: err}
+		return events.Answer{}, &actors.SendError{Op: events.OpRequestSoundboardSounds, Stage: actors.Refused, Err: err}
 	}
-	total := m.Status().Total
+	total := m.total()
 	if total == 0 {
 		return events.Answer{}, ErrNotStarted
 	}
@@ -101,7 +127,7 @@ func (m *Manager) sendParts(ctx context.Context, parts []part) (events.Answer, e
 	failures := make([]error, len(parts))
 	var all sync.WaitGroup
 	for i, p := range parts {
-		client, err := m.client(p.shard)
+		client, _, err := m.clientOf(p.shard)
 		if err != nil {
 			failures[i] = err
 			continue
@@ -131,7 +157,7 @@ func (m *Manager) Shard(index int) *Shard { return &Shard{m, index} }
 // ForGuild is the shard that receives the guild's events. It is nil before Start, when the
 // number of shards is not known.
 func (m *Manager) ForGuild(guild events.Snowflake) *Shard {
-	total := m.Status().Total
+	total := m.total()
 	if total == 0 {
 		return nil
 	}
@@ -143,7 +169,7 @@ func (s *Shard) Index() int { return s.index }
 
 // Send carries out a send event on this shard.
 func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
-	client, err := s.manager.client(s.index)
+	client, _, err := s.manager.clientOf(s.index)
 	if err != nil {
 		return events.Answer{}, err
 	}
@@ -152,7 +178,7 @@ func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 
 // Stream is Manager.Stream on this shard.
 func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
-	client, err := s.manager.client(s.index)
+	client, _, err := s.manager.clientOf(s.index)
 	if err != nil {
 		return events.Answer{}, err
 	}
@@ -161,27 +187,23 @@ func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(event
 
 // Status is how the shard stands, or false if it does not run here.
 func (s *Shard) Status() (ShardStatus, bool) {
-	s.manager.mu.Lock()
-	fleet := s.manager.fleet
-	s.manager.mu.Unlock()
-	if fleet == nil {
+	_, key, err := s.manager.clientOf(s.index)
+	if err != nil {
 		return ShardStatus{}, false
 	}
-	return fleet.Shard(s.index)
+	return s.manager.board.Shard(key)
 }
 
 // Restart gives up the shard's connection and resumes its session on a new one. It does not
 // wait for it. A shard that was quarantined starts again. After an error nothing is restarted.
 func (m *Manager) Restart(ctx context.Context, shard int) error {
-	if _, err := m.client(shard); err != nil {
+	_, key, err := m.clientOf(shard)
+	if err != nil {
 		return err
-	}
-	if _, ok := m.Shard(shard).Status(); !ok {
-		return actors.ErrUnknownShard
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	m.System().Root.Send(m.Supervisor(), actors.RestartShard{Shard: shard})
+	m.System().Root.Send(m.Supervisor(), actors.RestartShard{Key: key})
 	return nil
 }
