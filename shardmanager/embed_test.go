@@ -214,7 +214,7 @@ func TestSecretsStayInside(t *testing.T) {
 		}
 		g.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"content": "private words"})
 		g.Shard(0).SendRaw([]byte(`{"op":0,"t":` + token))
-		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Shard: 1})
+		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 1)})
 		m.System().Root.Send(actor.NewPID("nonhost", "nobody"), &actors.SendEvent{Data: []byte(token)}) // a dead letter
 		pass(time.Minute)
 		g.Outage(true)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -80,4 +81,17 @@ func jsonHas(t *testing.T, data []byte, key, value string) bool {
 		t.Fatal(err)
 	}
 	return string(all[key]) == value
+}
+
+// keyOf is the key of the shard with the index.
+func keyOf(m *shardmanager.Manager, index int) actors.Key {
+	return actors.Key{Shard: events.ShardID{Index: index, Total: m.Status().Total}}
+}
+
+// indexOf is the index of a shard, or -1 for the supervisor.
+func indexOf(key actors.Key) int {
+	if key == (actors.Key{}) {
+		return -1
+	}
+	return key.Shard.Index
 }

@@ -131,7 +131,8 @@ func (p *sharedPart) Decide(time.Time) (decisions []ratelimit.Decision, next tim
 
 // crashesOn has the supervisor panic instead of handling the next message of a type, when it is armed.
 func crashesOn(armed *atomic.Bool, message string) shardmanager.Option {
-	return shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+	return shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+		index := indexOf(key)
 		if index >= 0 {
 			return nil
 		}

@@ -94,7 +94,8 @@ func TestPresenceBeforeThereIsAShardIsNoSuccess(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var m *shardmanager.Manager
 		early := make(chan error, 10)
-		m = newManager(t, newGateway(t), shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+		m = newManager(t, newGateway(t), shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+			index := indexOf(key)
 			return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 				return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
 					if _, ok := e.Message.(actors.StartShards); ok && index < 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -20,7 +21,8 @@ func TestPresenceOfASlowShard(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		var slow atomic.Bool
-		m := newManager(t, g, shardmanager.WithActorProps(func(shard int) []actor.PropsOption {
+		m := newManager(t, g, shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+			shard := indexOf(key)
 			if shard < 0 {
 				return nil
 			}
@@ -53,7 +55,8 @@ func TestLateWritesKeepTheLimit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		var late atomic.Int64 // messages that still take long
-		m := newManager(t, g, shardmanager.WithActorProps(func(shard int) []actor.PropsOption {
+		m := newManager(t, g, shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+			shard := indexOf(key)
 			if shard < 0 {
 				return nil
 			}

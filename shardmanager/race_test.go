@@ -33,7 +33,8 @@ func TestSendThatRacesItsContextTellsTheTruth(t *testing.T) {
 				limits := ratelimit.SessionStart{Total: 1000, Remaining: 1000, ResetAfter: 24 * time.Hour, MaxConcurrency: 1}
 				limiter := &laterLimiter{RateLimiter: ratelimit.Local(limits)}
 				var open atomic.Bool
-				m := newManager(t, g, shardmanager.WithRateLimiter(limiter), shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+				m := newManager(t, g, shardmanager.WithRateLimiter(limiter), shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+					index := indexOf(key)
 					return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 						return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
 							if index == 0 && open.Load() {

@@ -22,7 +22,8 @@ type crashes struct {
 }
 
 func (c *crashes) option() shardmanager.Option {
-	return shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+	return shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+		index := indexOf(key)
 		if index >= 0 {
 			return nil
 		}

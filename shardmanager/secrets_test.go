@@ -81,7 +81,7 @@ func TestValuesDoNotPrintSecrets(t *testing.T) {
 		defer closeNow(t, m)
 		identify := events.Identify{Token: canary}
 		cfg := actors.SupervisorConfig{Identify: identify, URL: g.URL, Limiter: ratelimit.Local(ratelimit.SessionStart{Total: 1, Remaining: 1, MaxConcurrency: 1})}
-		fleet, err := actors.NewFleet(cfg)
+		fleet, err := actors.NewSupervisor(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,8 @@ func TestPanicsDoNotShowSecrets(t *testing.T) {
 				core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), &log, zap.DebugLevel)
 				g := newGateway(t)
 				var armed atomic.Bool
-				m := newManager(t, g, shardmanager.WithLogger(zap.New(core)), shardmanager.WithActorProps(func(shard int) []actor.PropsOption {
+				m := newManager(t, g, shardmanager.WithLogger(zap.New(core)), shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+					shard := indexOf(key)
 					return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 						return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
 							if shard >= 0 && armed.Swap(false) {

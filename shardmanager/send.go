@@ -167,6 +167,12 @@ func (m *Manager) ForGuild(guild events.Snowflake) *Shard {
 // Index is the shard's index.
 func (s *Shard) Index() int { return s.index }
 
+// Key is the shard's key, for the messages of the actors package, or an error if it does not run here.
+func (s *Shard) Key() (actors.Key, error) {
+	_, key, err := s.manager.clientOf(s.index)
+	return key, err
+}
+
 // Send carries out a send event on this shard.
 func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	client, _, err := s.manager.clientOf(s.index)

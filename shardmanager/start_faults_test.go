@@ -252,7 +252,8 @@ func TestFloodsLeaveMailboxesShort(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
 		var shard, supervisor gauge
-		m := newManager(t, g, shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+		m := newManager(t, g, shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+			index := indexOf(key)
 			if index < 0 {
 				return []actor.PropsOption{actor.WithMailbox(actor.Unbounded(&supervisor))}
 			}

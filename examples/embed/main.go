@@ -30,17 +30,12 @@ type librarian struct {
 func (l *librarian) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case events.Snowflake:
-		request, err := events.RequestGuildMembers{GuildID: m, UserIDs: []events.Snowflake{1, 2, 99}}.Request()
-		if err != nil {
-			l.done <- err.Error()
-			return
-		}
 		ctx.Request(l.supervisor, &actors.SendEvent{
-			ID: 1, Shard: 0, Op: request.Op, Data: request.Data, Deadline: time.Now().Add(5 * time.Second),
+			ID: 1, Event: events.RequestGuildMembers{GuildID: m, UserIDs: []events.Snowflake{1, 2, 99}}, Deadline: time.Now().Add(5 * time.Second),
 		})
 	case *actors.EventSent:
 		chunk := new(events.GuildMembersChunk)
-		if err := events.DecodeInto(&m.Answer[0], chunk); err != nil {
+		if err := events.DecodeInto(&m.Answer.Events[0], chunk); err != nil {
 			l.done <- err.Error()
 			return
 		}

@@ -184,5 +184,7 @@ func closeNow(m *shardmanager.Manager) {
 
 // crash makes the actor of a shard panic.
 func crash(m *shardmanager.Manager, shard int) {
-	m.System().Root.Send(m.Supervisor(), actors.CrashShard{Shard: shard})
+	if key, err := m.Shard(shard).Key(); err == nil {
+		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: key})
+	}
 }

@@ -54,7 +54,11 @@ func (sim *simulation) start() {
 		shardmanager.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}),
 		shardmanager.WithNetDial(dial), shardmanager.WithCompression(sim.plan.Compression), shardmanager.WithSeed(sim.plan.Seed + uint64(number)),
 		shardmanager.WithShards(sim.plan.Shards), shardmanager.WithHooks(p), shardmanager.WithLogger(sim.logger(p)),
-		shardmanager.WithActorProps(func(index int) []actor.PropsOption {
+		shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+			index := key.Shard.Index
+			if key == (actors.Key{}) {
+				index = -1
+			}
 			return []actor.PropsOption{
 				actor.WithDispatcher(p.dispatch.of(index)), actor.WithReceiverMiddleware(p.saboteur(index)), actor.WithMailbox(actor.Unbounded(mailbox{sim})),
 			}
