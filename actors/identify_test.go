@@ -302,7 +302,7 @@ func TestShardThatCrashesWithAPermitGivesItBack(t *testing.T) {
 // TestIdentifyThatMayBeWrittenCounts: the shard crashes in the middle of the write.
 func TestIdentifyThatMayBeWrittenCounts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var armed atomic.Bool
+		var armed, done atomic.Bool
 		var limiter *observed
 		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
 			limiter = observe(cfg, 1, func(string) {})
@@ -311,7 +311,7 @@ func TestIdentifyThatMayBeWrittenCounts(t *testing.T) {
 				conn, err := dial(ctx, network, addr)
 				return breaking{conn, &armed}, err
 			}
-			cfg.ShardProps = onShards(func(message string) { armed.Store(message == "actors.granted" && limiter.Stats(time.Now()).Spent == 0) })
+			cfg.ShardProps = onShards(func(message string) { armed.Store(message == "actors.granted" && done.CompareAndSwap(false, true)) })
 		})
 		h.ask(actors.StartShards{Total: 1})
 		pass(400 * time.Millisecond)
