@@ -12,8 +12,6 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-const forecastPause = time.Second // between two forecasts, of all shards that wait
-
 // identifies is the account of who waits for a permit to Identify, or has one. It is kept by the fleet, since it outlives the
 // supervisor's incarnations, and is touched by the supervisor's actor alone.
 type identifies struct {
@@ -248,27 +246,6 @@ func (s *supervisor) identifyDue(ctx actor.Context, now time.Time) {
 	s.arm(ctx, f.next)
 	s.arm(ctx, f.retry)
 	s.foresee(ctx, now)
-}
-
-// foresee writes into the shards' status how long they will wait, once a second while that changes.
-func (s *supervisor) foresee(ctx actor.Context, now time.Time) {
-	f := &s.fleet.identifies
-	forecaster, ok := f.queue.(ratelimit.Forecaster)
-	if !ok || !f.stale || len(f.asked) == 0 {
-		return
-	}
-	if next := f.forecast.Add(forecastPause); now.Before(next) {
-		s.arm(ctx, next)
-		return
-	}
-	f.stale, f.forecast = false, now
-	s.guard("Forecasts", func() {
-		for name, forecast := range forecaster.Forecasts(now) {
-			if q := f.asked[name]; q != nil && !q.granted {
-				s.fleet.record(q.index).forecast.Store(&forecast)
-			}
-		}
-	})
 }
 
 // catchUpIdentify brings the account up to date with the shards, after a crash of the supervisor: what they have said may have been lost
