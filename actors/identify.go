@@ -11,10 +11,7 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-const (
-	forecastPause = time.Second // between two forecasts, of all shards that wait
-	limiterPause  = time.Second // after a call of the limiter that panicked
-)
+const limiterPause = time.Second // after a call of the limiter that panicked
 
 // identifies is the account of who waits for a permit to Identify, or has one. It is kept by the Supervisor, since it outlives the
 // supervisor's incarnations, and is touched by the supervisor's actor alone.
@@ -249,27 +246,6 @@ func (s *incarnation) identifyDue(now time.Time) {
 	s.foresee(now)
 }
 
-// foresee writes into the shards' status how long they will wait, once a second while that changes.
-func (s *incarnation) foresee(now time.Time) {
-	f := &s.books.identifies
-	forecaster, ok := f.queue.(ratelimit.Forecaster)
-	if !ok || !f.stale || len(f.asked) == 0 {
-		return
-	}
-	if next := f.forecast.Add(forecastPause); now.Before(next) {
-		s.arm(next)
-		return
-	}
-	f.stale, f.forecast = false, now
-	s.guard("Forecasts", func() {
-		for name, forecast := range forecaster.Forecasts(now) {
-			if q := f.asked[name]; q != nil && !q.granted {
-				s.board.record(q.key).forecast.Store(&forecast)
-			}
-		}
-	})
-}
-
 // catchUpIdentify brings the account up to date with the shards, after a crash of the supervisor: what they have said may have been lost
 // with it, and the timer too. Who waits still waits.
 func (s *incarnation) catchUpIdentify() {
@@ -295,9 +271,6 @@ func (s *incarnation) recoverIdentifies() {
 	f := &s.books.identifies
 	for _, q := range f.asked {
 		s.endIdentify(q.key, q.conn)
-	}
-	if f.queue != nil || f.start != nil {
-		s.decide()
 	}
 }
 

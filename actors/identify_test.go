@@ -14,129 +14,9 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
-
-// observed is the library's own limiter, of which each call is told before it is made. Its ledger takes a while.
-type observed struct {
-	ratelimit.RateLimiter
-	*ratelimit.Queue
-	called func(call string)
-}
-
-func observe(cfg *actors.SupervisorConfig, keys int, called func(call string)) *observed {
-	start := ratelimit.SessionStart{Total: 1000, Remaining: 1000, MaxConcurrency: keys, ResetAfter: time.Hour}
-	local := ratelimit.Local(start, ratelimit.WithLedger(slowLedger{}))
-	o := &observed{local, local.Identify().(*ratelimit.Queue), called}
-	cfg.Limiter, cfg.SessionStart = o, start
-	return o
-}
-
-// slowLedger remembers nothing.
-type slowLedger struct{}
-
-func (slowLedger) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
-	time.Sleep(20 * time.Millisecond)
-	return ratelimit.LedgerState{}, nil
-}
-
-func (slowLedger) SaveLedger(context.Context, ratelimit.LedgerState) error {
-	time.Sleep(20 * time.Millisecond)
-	return nil
-}
-
-func (o *observed) Identify() ratelimit.IdentifyQueue {
-	o.called("Identify")
-	return o
-}
-
-func (o *observed) Connection(shard ratelimit.Shard, heartbeat time.Duration) ratelimit.Bucket {
-	o.called("Connection")
-	return observedBucket{o.RateLimiter.Connection(shard, heartbeat), o}
-}
-
-func (o *observed) Ask(now time.Time, shard ratelimit.Shard) {
-	o.called("Ask")
-	o.Queue.Ask(now, shard)
-}
-
-func (o *observed) Withdraw(now time.Time, shard ratelimit.Shard) {
-	o.called("Withdraw")
-	o.Queue.Withdraw(now, shard)
-}
-
-func (o *observed) Used(at time.Time, shard ratelimit.Shard) {
-	o.called("Used")
-	o.Queue.Used(at, shard)
-}
-
-func (o *observed) Decide(now time.Time) ([]ratelimit.Decision, time.Time) {
-	o.called("Decide")
-	return o.Queue.Decide(now)
-}
-
-func (o *observed) Update(now time.Time, start ratelimit.SessionStart) {
-	o.called("Update")
-	o.Queue.Update(now, start)
-}
-
-func (o *observed) Work(now time.Time) (func(context.Context), func(time.Time)) {
-	o.called("Work")
-	return o.Queue.Work(now)
-}
-
-func (o *observed) Forecasts(now time.Time) func(func(ratelimit.Shard, ratelimit.Forecast) bool) {
-	o.called("Forecasts")
-	return o.Queue.Forecasts(now)
-}
-
-type observedBucket struct {
-	ratelimit.Bucket
-	o *observed
-}
-
-func (b observedBucket) Take(now time.Time) (bool, time.Time) {
-	b.o.called("Take")
-	return b.Bucket.Take(now)
-}
-
-func (b observedBucket) Wrote(at time.Time) {
-	b.o.called("Wrote")
-	b.Bucket.Wrote(at)
-}
-
-func (b observedBucket) Return() {
-	b.o.called("Return")
-	b.Bucket.Return()
-}
-
-func (b observedBucket) Limit() int {
-	b.o.called("Limit")
-	return b.Bucket.Limit()
-}
-
-// calls counts the calls of a limiter. Safe for concurrent use.
-type calls struct {
-	mu sync.Mutex
-	n  map[string]int
-}
-
-func (c *calls) count(call string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = make(map[string]int)
-	}
-	c.n[call]++
-}
-
-func (c *calls) of(call string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n[call]
-}
 
 // TestStatusSaysHowLongAShardWaits: its place among those of its key, and when it may Identify; nothing of that is left when it may.
 func TestStatusSaysHowLongAShardWaits(t *testing.T) {
@@ -245,7 +125,7 @@ func TestNothingAskedForIsLostWithTheSupervisor(t *testing.T) {
 						t.Errorf("%d are ready when they might all be", ready)
 					}
 					pass(3 * time.Minute)
-					ready, s, q := h.status().Ready(), h.gateway.Stats(), limiter.Stats(time.Now())
+					ready, s, q := h.status().Ready(), h.gateway.Stats(), limiter.stats()
 					most := map[string]int{"resumed": 3, "restarted": 4}[name] // it ends a shard that has no READY yet
 					if armed.Load() || ready != 3 || s.Identifies < 3 || s.Identifies > most || q.Waiting != 0 || q.Outstanding != 0 {
 						t.Errorf("%d are ready, %d Identifies, %+v; armed: %v", ready, s.Identifies, q, armed.Load())
@@ -288,11 +168,11 @@ func TestShardThatCrashesWithAPermitGivesItBack(t *testing.T) {
 		})
 		h.ask(actors.StartShards{Total: 2})
 		pass(400 * time.Millisecond)
-		if q := limiter.Stats(time.Now()); q.Spent != 1 || h.status().Ready() != 1 {
+		if q := limiter.stats(); q.Spent != 1 || h.status().Ready() != 1 {
 			t.Errorf("%d are ready, %+v", h.status().Ready(), q)
 		}
 		pass(time.Minute)
-		if q := limiter.Stats(time.Now()); q.Spent != 2 || q.Outstanding != 0 || h.status().Ready() != 2 {
+		if q := limiter.stats(); q.Spent != 2 || q.Outstanding != 0 || h.status().Ready() != 2 {
 			t.Errorf("in the end %d are ready, %+v", h.status().Ready(), q)
 		}
 		h.gateway.RequireNoViolations(t)
@@ -302,7 +182,7 @@ func TestShardThatCrashesWithAPermitGivesItBack(t *testing.T) {
 // TestIdentifyThatMayBeWrittenCounts: the shard crashes in the middle of the write.
 func TestIdentifyThatMayBeWrittenCounts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var armed atomic.Bool
+		var armed, done atomic.Bool
 		var limiter *observed
 		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
 			limiter = observe(cfg, 1, func(string) {})
@@ -311,15 +191,15 @@ func TestIdentifyThatMayBeWrittenCounts(t *testing.T) {
 				conn, err := dial(ctx, network, addr)
 				return breaking{conn, &armed}, err
 			}
-			cfg.ShardProps = onShards(func(message string) { armed.Store(message == "actors.granted" && limiter.Stats(time.Now()).Spent == 0) })
+			cfg.ShardProps = onShards(func(message string) { armed.Store(message == "actors.granted" && done.CompareAndSwap(false, true)) })
 		})
 		h.ask(actors.StartShards{Total: 1})
 		pass(400 * time.Millisecond)
-		if q := limiter.Stats(time.Now()); q.Spent != 1 || q.Outstanding != 0 || h.status().Shards[0].Crashes != 1 {
+		if q := limiter.stats(); q.Spent != 1 || q.Outstanding != 0 || h.status().Shards[0].Crashes != 1 {
 			t.Errorf("%+v, %+v", q, h.status())
 		}
 		pass(time.Minute)
-		if q := limiter.Stats(time.Now()); q.Spent != 2 || h.status().Ready() != 1 {
+		if q := limiter.stats(); q.Spent != 2 || h.status().Ready() != 1 {
 			t.Errorf("in the end %+v, %+v", q, h.status())
 		}
 	})
@@ -358,7 +238,7 @@ func TestPermitThatHasExpiredIsNotUsed(t *testing.T) {
 			t.Errorf("%d Identifies by a permit that had expired", s.Identifies)
 		}
 		pass(10 * time.Second)
-		if q := limiter.Stats(time.Now()); h.gateway.Stats().Identifies != 1 || h.status().Ready() != 1 || q.Spent != 2 || q.Outstanding != 0 || h.gateway.Stats().Connections != 1 {
+		if q := limiter.stats(); h.gateway.Stats().Identifies != 1 || h.status().Ready() != 1 || q.Spent != 2 || q.Outstanding != 0 || h.gateway.Stats().Connections != 1 {
 			t.Errorf("%d Identifies, %+v, %+v", h.gateway.Stats().Identifies, q, h.status())
 		}
 		h.gateway.RequireNoViolations(t)
