@@ -104,7 +104,7 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 	}
 	if shard != nil {
 		r.key = *shard
-	} else if r.key, err = s.routes.now.Load().guild(event.Guild); err != nil {
+	} else if r.key, err = s.Route(event.Guild); err != nil {
 		return err
 	}
 	if s.board.record(r.key) == nil {

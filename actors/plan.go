@@ -88,14 +88,20 @@ func (e *StalePlanError) Error() string {
 
 // plan keeps a Plan, so that a change costs what it touches.
 type plan struct {
-	version     uint64
-	wants       map[Key]Want
-	servers     servers        // by the wants
-	generations map[uint64]int // how many shards each has
+	version uint64
+	wants   map[Key]Want
+	servers servers       // by the wants
+	fleets  map[fleet]int // how many shards it names of each
+}
+
+// fleet is all shards of one generation and total.
+type fleet struct {
+	generation uint64
+	total      int
 }
 
 func newPlan() *plan {
-	return &plan{wants: make(map[Key]Want), servers: make(servers), generations: make(map[uint64]int)}
+	return &plan{wants: make(map[Key]Want), servers: make(servers), fleets: make(map[fleet]int)}
 }
 
 // copy is the plan as a value.
@@ -139,10 +145,11 @@ func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err 
 		switch {
 		case changed && !known:
 			added = append(added, key)
-			p.generations[key.Generation]++
+			p.fleets[fleet{key.Generation, key.Shard.Total}]++
 		case !changed && known:
-			if p.generations[key.Generation]--; p.generations[key.Generation] == 0 {
-				delete(p.generations, key.Generation)
+			of := fleet{key.Generation, key.Shard.Total}
+			if p.fleets[of]--; p.fleets[of] == 0 {
+				delete(p.fleets, of)
 			}
 		}
 		if p.wants[key] = want; !changed {

@@ -3,6 +3,7 @@ package actors
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -15,8 +16,8 @@ type routes struct{ now atomic.Pointer[routing] }
 
 // routing is how things stand. The zero value has no shard.
 type routing struct {
-	fleets      []served // most shards first
-	generations []uint64 // that the plan names, the newest first
+	serving []served // most shards first
+	fleets  []fleet  // that the plan names, the newest first
 }
 
 // served are those of one total that serve and run here.
@@ -34,46 +35,88 @@ func (r *routes) set(p *plan) {
 		for index, key := range of {
 			f.keys[index] = key
 		}
-		next.fleets = append(next.fleets, f)
+		next.serving = append(next.serving, f)
 	}
-	slices.SortFunc(next.fleets, func(a, b served) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(b.total, a.total)) })
-	for generation := range p.generations {
-		next.generations = append(next.generations, generation)
-	}
-	slices.SortFunc(next.generations, func(a, b uint64) int { return cmp.Compare(b, a) })
+	slices.SortFunc(next.serving, func(a, b served) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(b.total, a.total)) })
+	next.fleets = slices.SortedFunc(maps.Keys(p.fleets), func(a, b fleet) int {
+		return cmp.Or(cmp.Compare(b.generation, a.generation), cmp.Compare(b.total, a.total))
+	})
 	r.now.Store(next)
 }
 
 // guild is the shard that serves a guild, or, of no guild (0), the lowest that serves.
-func (r *routing) guild(guild events.Snowflake) (Key, error) {
-	for _, f := range r.fleets {
+func (r *routing) guild(guild events.Snowflake) (Key, bool) {
+	for _, f := range r.serving {
 		if guild == 0 {
-			return f.keys[slices.IndexFunc(f.keys, func(key Key) bool { return key != Key{} })], nil
+			return f.keys[slices.IndexFunc(f.keys, func(key Key) bool { return key != Key{} })], true
 		}
 		if key := f.keys[events.ShardFor(guild, f.total)]; key != (Key{}) {
-			return key, nil
+			return key, true
 		}
 	}
-	if total := r.total(); total > 0 && guild != 0 {
-		return Key{}, fmt.Errorf("%w: shard %d of %d", ErrUnknownShard, events.ShardFor(guild, total), total)
-	}
-	return Key{}, fmt.Errorf("%w: none serves", ErrUnknownShard)
+	return Key{}, false
 }
 
 // index is the shard with the index, of those that serve.
-func (r *routing) index(index int) (Key, error) {
-	for _, f := range r.fleets {
+func (r *routing) index(index int) (Key, bool) {
+	for _, f := range r.serving {
 		if index >= 0 && index < f.total && f.keys[index] != (Key{}) {
-			return f.keys[index], nil
+			return f.keys[index], true
 		}
 	}
-	return Key{}, fmt.Errorf("%w: shard %d of %d", ErrUnknownShard, index, r.total())
+	return Key{}, false
 }
 
-// total is that of the shards which serve; 0: none does.
+// total is that of the shards which serve, or else are named by the plan; 0: there are none.
 func (r *routing) total() int {
-	if len(r.fleets) == 0 {
-		return 0
+	switch {
+	case len(r.serving) > 0:
+		return r.serving[0].total
+	case len(r.fleets) > 0:
+		return r.fleets[0].total
 	}
-	return r.fleets[0].total
+	return 0
+}
+
+// Route is the key of the shard that serves a guild, or, of no guild (0), of the lowest that serves; if none does, of one that
+// would if it was not stopped. The error is ErrUnknownShard.
+func (s *Supervisor) Route(guild events.Snowflake) (Key, error) {
+	now := s.routes.now.Load()
+	if key, ok := now.guild(guild); ok {
+		return key, nil
+	}
+	for _, f := range now.fleets {
+		if key := (Key{Generation: f.generation, Shard: events.ShardID{Index: events.ShardFor(guild, f.total), Total: f.total}}); s.board.record(key) != nil {
+			return key, nil
+		}
+	}
+	if total := now.total(); total > 0 {
+		return Key{}, fmt.Errorf("%w: shard %d of %d", ErrUnknownShard, events.ShardFor(guild, total), total)
+	}
+	return Key{}, fmt.Errorf("%w: none was started", ErrUnknownShard)
+}
+
+// RouteIndex is the key of the serving shard with an index; if there is none, of one that would serve if it was not stopped. The
+// error is ErrUnknownShard.
+func (s *Supervisor) RouteIndex(index int) (Key, error) {
+	now := s.routes.now.Load()
+	if key, ok := now.index(index); ok {
+		return key, nil
+	}
+	for _, f := range now.fleets {
+		if key := (Key{Generation: f.generation, Shard: events.ShardID{Index: index, Total: f.total}}); s.board.record(key) != nil {
+			return key, nil
+		}
+	}
+	return Key{}, fmt.Errorf("%w: shard %d of %d", ErrUnknownShard, index, now.total())
+}
+
+// RouteShard is the key of a shard of the plan, of those with the ShardID that of the newest generation. The error is ErrUnknownShard.
+func (s *Supervisor) RouteShard(shard events.ShardID) (Key, error) {
+	for _, f := range s.routes.now.Load().fleets {
+		if key := (Key{Generation: f.generation, Shard: shard}); f.total == shard.Total && s.board.record(key) != nil {
+			return key, nil
+		}
+	}
+	return Key{}, fmt.Errorf("%w: %v", ErrUnknownShard, shard)
 }

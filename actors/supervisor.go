@@ -77,24 +77,6 @@ func (s *Supervisor) SetURL(url string) { s.dialer.url.Store(&url) }
 // Total is the number of shards of the whole fleet that serves, here or elsewhere; 0 before they are started.
 func (s *Supervisor) Total() int { return s.routes.now.Load().total() }
 
-// Route is the key of the shard that serves a guild, or, of no guild (0), of the lowest that serves. The error is ErrUnknownShard.
-func (s *Supervisor) Route(guild events.Snowflake) (Key, error) {
-	return s.routes.now.Load().guild(guild)
-}
-
-// RouteIndex is the key of the serving shard with an index. The error is ErrUnknownShard.
-func (s *Supervisor) RouteIndex(index int) (Key, error) { return s.routes.now.Load().index(index) }
-
-// RouteShard is the key of a shard of the plan, of those with the ShardID that of the newest generation. The error is ErrUnknownShard.
-func (s *Supervisor) RouteShard(shard events.ShardID) (Key, error) {
-	for _, generation := range s.routes.now.Load().generations {
-		if key := (Key{Generation: generation, Shard: shard}); s.board.record(key) != nil {
-			return key, nil
-		}
-	}
-	return Key{}, fmt.Errorf("%w: %v", ErrUnknownShard, shard)
-}
-
 // Session is what the shard's session is known by, for a store, and its number (see
 // events.Meta); false if there is none. Its Seq is that of the latest event; whether it was
 // handled, the subscribers know. It is not Exact while what comes may have come before.

@@ -363,7 +363,7 @@ func TestDeadlineOfAnActorsSharedRequest(t *testing.T) {
 			t.Errorf("after %v: %+v", time.Since(begun), failed)
 		}
 		g.Shard(0).Freeze(false)
-		if sent, ok := (<-told).(*actors.EventSent); !ok || sent.ID != 2 || len(sent.Answer) != 1 {
+		if sent, ok := (<-told).(*actors.EventSent); !ok || sent.ID != 2 || len(sent.Answer.Events) != 1 {
 			t.Errorf("the other: %+v", sent)
 		}
 		m.System().Root.Stop(asker)
@@ -382,7 +382,7 @@ func TestMemberListIsNotLimitedByAFrameThatNeverWent(t *testing.T) {
 		m := newManager(t, g, allMembers)
 		start(t, m)
 		for i := range 20 {
-			m.System().Root.Send(m.Supervisor(), actors.RestartShard{Key: keyOf(m, 0)}) // and the request right behind it
+			m.System().Root.Send(m.Supervisor(), actors.RestartShard{Key: shardKey(m, 0)}) // and the request right behind it
 			guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, i)
 			if members, err := fullList(guild).SendEvent(t.Context(), m); err != nil || len(members.Members) != 3 {
 				t.Errorf("%d members, %v", len(members.Members), err)

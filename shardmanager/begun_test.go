@@ -102,7 +102,7 @@ func TestSequenceThatMakesNoSenseIsNotStored(t *testing.T) {
 				if want := []int64{1, max(absurd, 0), 2, 3, 4}; !slices.Equal(got.seqs, want) {
 					t.Errorf("handled %v, want %v", got.seqs, want)
 				}
-				m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 0)})
+				m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 0)})
 				pass(10 * time.Second)
 				stored(5)
 				g.RequireNoViolations(t)

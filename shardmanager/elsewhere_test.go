@@ -93,9 +93,9 @@ func TestOrdersForAShardThatIsNotHereChangeNothing(t *testing.T) {
 				t.Errorf("Shard(%d): %+v", index, status)
 			}
 			root := m.System().Root
-			root.Send(m.Supervisor(), actors.RestartShard{Key: keyOf(m, index)})
-			root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, index)})
-			if _, err := root.RequestFuture(m.Supervisor(), actors.StopShards{Keys: []actors.Key{keyOf(m, index)}}, time.Minute).Result(); err != nil {
+			root.Send(m.Supervisor(), actors.RestartShard{Key: shardKey(m, index)})
+			root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, index)})
+			if _, err := root.RequestFuture(m.Supervisor(), actors.StopShards{Keys: []actors.Key{shardKey(m, index)}}, time.Minute).Result(); err != nil {
 				t.Errorf("StopShards(%d): %v", index, err)
 			}
 		}

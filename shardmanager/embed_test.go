@@ -70,16 +70,17 @@ func TestActorsOfTheUsersOwnSystem(t *testing.T) {
 		system.Root.Send(pid, actors.Subscribe{Types: []events.Type{"GUILD_MEMBERS_CHUNK"}})
 		pass(time.Second)
 		d := fmt.Appendf(nil, `{"guild_id":"%d","user_ids":["1","99"]}`, guild)
+		of := func(index int) *events.ShardID { return &events.ShardID{Index: index, Total: 2} }
 		for i, message := range []*actors.SendEvent{
-			{ID: 1, Shard: 1, Op: events.OpRequestGuildMembers, Data: d},
-			{ID: 2, Shard: 0, Op: events.OpRequestGuildMembers, Data: d},           // another shard's guild
-			{ID: 3, Shard: 1, Op: events.OpIdentify, Data: []byte(`{}`)},           // the session's own
-			{ID: 4, Shard: 9, Op: events.OpHeartbeat},                              // no such shard
-			{ID: 5, Shard: 1, Op: events.OpPresenceUpdate, Data: []byte(`{`)},      // not JSON
-			{ID: 6, Shard: 0, Op: events.OpHeartbeat},                              // answered by an ACK
-			{ID: 7, Shard: 0, Op: events.OpPresenceUpdate, Data: []byte(`{}`)},     // nothing answers it
-			{ID: 8, Shard: 0, Op: events.OpHeartbeat, Deadline: time.Now()},        // too late
-			{ID: 9, Shard: 0, Op: events.OpRequestChannelInfo, Data: []byte(`{}`)}, // not valid
+			{ID: 1, Shard: of(1), Op: events.OpRequestGuildMembers, Data: d},
+			{ID: 2, Shard: of(0), Op: events.OpRequestGuildMembers, Data: d},           // another shard's guild
+			{ID: 3, Shard: of(1), Op: events.OpIdentify, Data: []byte(`{}`)},           // the session's own
+			{ID: 4, Shard: of(9), Op: events.OpHeartbeat},                              // no such shard
+			{ID: 5, Shard: of(1), Op: events.OpPresenceUpdate, Data: []byte(`{`)},      // not JSON
+			{ID: 6, Shard: of(0), Op: events.OpHeartbeat},                              // answered by an ACK
+			{ID: 7, Shard: of(0), Op: events.OpPresenceUpdate, Data: []byte(`{}`)},     // nothing answers it
+			{ID: 8, Shard: of(0), Op: events.OpHeartbeat, Deadline: time.Now()},        // too late
+			{ID: 9, Shard: of(0), Op: events.OpRequestChannelInfo, Data: []byte(`{}`)}, // not valid
 		} {
 			system.Root.Send(pid, message)
 			pass(time.Second)
@@ -96,7 +97,7 @@ func TestActorsOfTheUsersOwnSystem(t *testing.T) {
 		for _, s := range a.sent {
 			ids = append(ids, s.ID)
 		}
-		if fmt.Sprint(ids) != "[1 6 7]" || len(a.sent[0].Answer) != 1 || a.sent[0].Shard.Index != 1 {
+		if fmt.Sprint(ids) != "[1 6 7]" || len(a.sent[0].Answer.Events) != 1 || a.sent[0].Shard.Index != 1 {
 			t.Errorf("sent: %v, %+v", ids, a.sent[0])
 		}
 		for i, want := range []error{actors.ErrWrongShard, actors.ErrReservedEvent, actors.ErrUnknownShard, nil, context.DeadlineExceeded, nil} {
@@ -214,7 +215,7 @@ func TestSecretsStayInside(t *testing.T) {
 		}
 		g.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"content": "private words"})
 		g.Shard(0).SendRaw([]byte(`{"op":0,"t":` + token))
-		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 1)})
+		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 1)})
 		m.System().Root.Send(actor.NewPID("nonhost", "nobody"), &actors.SendEvent{Data: []byte(token)}) // a dead letter
 		pass(time.Minute)
 		g.Outage(true)

@@ -161,7 +161,7 @@ func TestCrashedActorResumesAndTouchesNoOther(t *testing.T) {
 		})
 		start(t, m)
 		for range 3 {
-			m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 2)})
+			m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 2)})
 			for range 100 {
 				g.Shard(2).Dispatch("MESSAGE_CREATE", map[string]any{"id": "1"})
 				pass(100 * time.Millisecond)
@@ -189,7 +189,7 @@ func TestCrashLoopIsQuarantined(t *testing.T) {
 		m := newManager(t, g)
 		start(t, m)
 		for range 10 {
-			m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 1)})
+			m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 1)})
 			pass(15 * time.Second)
 		}
 		status := m.Status()

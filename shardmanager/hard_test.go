@@ -424,7 +424,7 @@ func TestCrashAnswersWhatWasWritten(t *testing.T) {
 			result <- err
 		}()
 		pass(time.Second)
-		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 0)})
+		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 0)})
 		began := time.Now()
 		if err := <-result; !errors.Is(err, session.ErrConnectionLost) || !actors.Sent(err) || time.Since(began) > 2*time.Second {
 			t.Errorf("after %v: %v", time.Since(began), err)

@@ -83,8 +83,8 @@ func jsonHas(t *testing.T, data []byte, key, value string) bool {
 	return string(all[key]) == value
 }
 
-// keyOf is the key of the shard with the index.
-func keyOf(m *shardmanager.Manager, index int) actors.Key {
+// shardKey is the key of the shard with the index.
+func shardKey(m *shardmanager.Manager, index int) actors.Key {
 	return actors.Key{Shard: events.ShardID{Index: index, Total: m.Status().Total}}
 }
 

@@ -117,8 +117,8 @@ func TestStoppedShardStaysStopped(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
 		m := newManager(t, g)
 		start(t, m)
-		m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{keyOf(m, 1)}})
-		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 1)}) // a crash on its way out
+		m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{shardKey(m, 1)}})
+		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 1)}) // a crash on its way out
 		pass(24 * time.Hour)
 		g.Shard(0).Drop()
 		pass(time.Minute)

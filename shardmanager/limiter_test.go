@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )

@@ -64,7 +64,7 @@ var losses = map[string]struct {
 	"the session is lost":     {func(g *gatewaytest.Server, _ *shardmanager.Manager, _ func()) { g.ForgetSessions(); g.Shard(0).Drop() }, session.ErrSessionLost},
 	"the session is declared": {func(g *gatewaytest.Server, _ *shardmanager.Manager, _ func()) { g.Shard(0).InvalidSession(false) }, session.ErrSessionLost},
 	"the actor crashes": {func(_ *gatewaytest.Server, m *shardmanager.Manager, _ func()) {
-		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 0)})
+		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 0)})
 	}, session.ErrConnectionLost},
 	"the operator restarts": {func(_ *gatewaytest.Server, m *shardmanager.Manager, _ func()) { _ = m.Restart(context.Background(), 0) }, session.ErrConnectionLost},
 	"the manager closes":    {func(_ *gatewaytest.Server, m *shardmanager.Manager, _ func()) { _ = m.Close(context.Background()) }, actors.ErrClosed},

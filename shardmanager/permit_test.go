@@ -91,10 +91,10 @@ func TestPermitThatComesLateIsGivenBack(t *testing.T) {
 		again bool // it asks again, on a new connection
 	}{
 		"the shard was stopped": {func(_ *gatewaytest.Server, m *shardmanager.Manager) {
-			m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{keyOf(m, 0)}})
+			m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{shardKey(m, 0)}})
 		}, false},
 		"the shard is about to be stopped": {func(_ *gatewaytest.Server, m *shardmanager.Manager) {
-			m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{keyOf(m, 0)}})
+			m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{shardKey(m, 0)}})
 		}, false},
 		"the manager was closed": {func(_ *gatewaytest.Server, m *shardmanager.Manager) {
 			go func() { _ = m.Close(context.Background()) }()
@@ -102,7 +102,7 @@ func TestPermitThatComesLateIsGivenBack(t *testing.T) {
 		"the connection was lost":   {func(g *gatewaytest.Server, _ *shardmanager.Manager) { g.DropAll() }, true},
 		"the operator restarted it": {func(_ *gatewaytest.Server, m *shardmanager.Manager) { _ = m.Restart(context.Background(), 0) }, true},
 		"the shard's actor crashed": {func(_ *gatewaytest.Server, m *shardmanager.Manager) {
-			m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: keyOf(m, 0)})
+			m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 0)})
 		}, true},
 		"the gateway asked to reconnect": {func(g *gatewaytest.Server, _ *shardmanager.Manager) { g.SendTo(1, []byte(`{"op":7,"d":null}`)) }, true},
 	} {

@@ -109,7 +109,7 @@ func TestSoundsOfTheOthersComeWhenOneShardFails(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g, shardmanager.WithShards(4, 1, 2, 3))
 		start(t, m)
-		m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{keyOf(m, 3)}})
+		m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{shardKey(m, 3)}})
 		pass(time.Second)
 		var asked []events.Snowflake
 		for index := range 4 {
@@ -126,7 +126,7 @@ func TestSoundsOfTheOthersComeWhenOneShardFails(t *testing.T) {
 		if joined, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, each := range joined.Unwrap() {
 				if failure := (*actors.SendError)(nil); errors.As(each, &failure) {
-					failed[failure.Shard] = failure.Stage
+					failed[failure.Shard.Index] = failure.Stage
 				}
 			}
 		}
