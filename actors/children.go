@@ -171,6 +171,7 @@ func (s *incarnation) rest(c *child, cause error) {
 		s.books.lives.giveUp(c.key)
 		s.close(c.key, closedBy(cause))
 		log.Error("shard quarantined: its actor keeps ending")
+		s.crashed(ShardCrashed{c.key, len(c.crashes), cause, time.Time{}, true})
 		s.changed(c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
 		return
 	}
@@ -186,9 +187,14 @@ func (s *incarnation) rest(c *child, cause error) {
 	root, self, key := s.system.Root, s.self, c.key
 	time.AfterFunc(delay, func() { root.Send(self, rested{from{key, number}}) }) //seam:crashed-shard-restarts
 	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
+	s.crashed(ShardCrashed{c.key, len(c.crashes), cause, now.Add(delay), false})
 	s.changed(c.key, session.Change{
 		At: now, From: status.State, To: session.Backoff, Conn: status.Conn, Session: status.Session, Cause: cause, Retry: now.Add(delay),
 	}, true)
+}
+
+func (s *incarnation) crashed(c ShardCrashed) {
+	tell(s.observers.crash, func(o ObserverCrash) { o.OnCrash(c) })
 }
 
 // rested lets a shard's actor be spawned again.

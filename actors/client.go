@@ -122,7 +122,8 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 	if r.payload, err = event.Payload(); err != nil {
 		return err
 	}
-	r.serial = s.serial.Add(1)
+	r.serial, r.observers = s.serial.Add(1), s.observers.send
+	tell(r.observers, r.moved(SendQueued, 0, 0, nil))
 	return nil
 }
 

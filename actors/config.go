@@ -36,7 +36,9 @@ type SupervisorConfig struct {
 	Board *Board
 	// Changed is told every change of state, on the shard's actor: it must not block.
 	Changed func(Key, session.Change)
-	Logger  *zap.Logger // nil: silent
+	// Observers are told of occurrences; nil: there are none.
+	Observers *Observers
+	Logger    *zap.Logger // nil: silent
 	// ShardProps are further props of a shard's actor: middleware, a dispatcher. nil: none.
 	ShardProps func(Key) []actor.PropsOption
 	// Seed makes the jitter of heartbeats and reconnects repeatable, for tests. 0: it is random.
@@ -70,6 +72,9 @@ func (cfg *SupervisorConfig) check() error {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
+	}
+	if cfg.Observers == nil {
+		cfg.Observers = new(Observers)
 	}
 	if cfg.Board == nil {
 		cfg.Board = NewBoard()

@@ -50,12 +50,14 @@ func (d *dialer) turn(now time.Time) time.Time {
 }
 
 // dial begins a connection of a shard, which is told what comes of it. url is empty for the gateway's own.
-func (d *dialer) dial(now time.Time, key Key, conn uint64, url events.Secret, system *actor.ActorSystem, shard *actor.PID) *link {
+func (d *dialer) dial(now time.Time, key Key, conn uint64, url events.Secret, system *actor.ActorSystem, shard *actor.PID, o *Observers) *link {
 	if url == "" {
 		url = events.Secret(*d.url.Load()) //seam:dial-discovered-host
 	}
 	l := newLink(key, conn, system, shard, &d.links)
+	l.frames = o.frames
 	turn := d.turn(now)
+	tell(o.dial, func(o ObserverDial) { o.OnDial(DialBegun{key, conn, turn}) })
 	if turn.After(now) {
 		system.Root.Send(shard, paced{l, turn})
 	}

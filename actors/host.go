@@ -18,7 +18,7 @@ type host struct{ *shard }
 func (h host) Connect(conn uint64, url events.Secret) {
 	s := h.shard
 	s.owed, s.full = nil, false
-	s.link = s.dialer.dial(s.now, s.key, conn, url, s.system, s.self)
+	s.link = s.dialer.dial(s.now, s.key, conn, url, s.system, s.self, s.observers)
 	s.record.link.Store(s.link)
 }
 
@@ -45,6 +45,7 @@ func (s *shard) identify(payload []byte) error {
 	err := s.link.write(payload)
 	// Used even if the write failed: whether the gateway has seen it is not known.
 	s.system.Root.Send(s.supervisor, identified{s.key, s.asking, time.Now()})
+	tell(s.observers.identify, s.identifyMoved(IdentifyWritten, nil))
 	s.asking = 0
 	if err != nil {
 		s.system.Root.Send(s.self, lost{s.link, err})
@@ -104,10 +105,13 @@ func (h host) Ended(o session.Outcome) {
 	}
 }
 
-func (h host) Latency(d time.Duration) {
+func (h host) Latency(roundTrip, late time.Duration) {
 	s, now := h.shard, h.now
 	s.record.keep() // an ACK may end what comes again
-	s.board.update(s.key, func(status *ShardStatus) { status.Latency, status.LatencyAt = d, now })
+	s.board.update(s.key, func(status *ShardStatus) { status.Latency, status.LatencyAt = roundTrip, now })
+	tell(s.observers.heartbeat, func(o ObserverHeartbeat) {
+		o.OnHeartbeat(HeartbeatAcknowledged{s.key, s.link.conn, roundTrip, late})
+	})
 }
 
 func (h host) Changed(c session.Change) {
@@ -161,14 +165,22 @@ func (s *Supervisor) changed(key Key, c session.Change, crashed bool) {
 			status.Quarantined = c.To == session.Closed
 		case c.To == session.Identifying:
 			status.Identifies++
-		case c.To == session.Ready && c.From == session.Resuming:
+		case c.To == session.Ready && c.From == session.Resuming && !c.Lost:
 			status.Resumes++
 		}
 	})
-	s.board.log.add(StateChanged{Key: key, Change: c})
+	change := StateChanged{Key: key, Change: c}
+	s.board.log.add(change)
 	if s.cfg.Changed != nil {
 		s.cfg.Changed(key, c)
 	}
+	tell(s.observers.state, func(o ObserverState) { o.OnState(change) })
+}
+
+// identifyMoved tells how the shard's wish to Identify comes along.
+func (s *shard) identifyMoved(stage IdentifyStage, err error) func(ObserverIdentify) {
+	m := IdentifyMoved{s.key, s.asking, stage, err}
+	return func(o ObserverIdentify) { o.OnIdentify(m) }
 }
 
 // isFatal reports whether a session has ended for good, and was not asked to.

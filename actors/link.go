@@ -48,8 +48,11 @@ type link struct {
 	shard    *actor.PID
 	all      *sync.WaitGroup // the goroutines of all links
 	credit   chan struct{}   // of batches
-	underWay atomic.Int64    // frames
-	read     *batch          // what the reader has not handed over yet
+	key      Key
+	dialled  time.Time // when the dial began
+	frames   []told[ObserverFrames]
+	underWay atomic.Int64 // frames
+	read     *batch       // what the reader has not handed over yet
 	ctx      context.Context
 	cancel   context.CancelFunc
 
@@ -59,7 +62,7 @@ type link struct {
 }
 
 func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, all *sync.WaitGroup) *link {
-	l := &link{conn: conn, system: system, shard: shard, all: all, credit: make(chan struct{}, batches)}
+	l := &link{key: key, conn: conn, system: system, shard: shard, all: all, credit: make(chan struct{}, batches)}
 	l.ctx, l.cancel = context.WithCancel(context.WithValue(context.Background(), dialKey{}, Dial{key, conn}))
 	return l
 }
@@ -86,6 +89,7 @@ func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
 		return
 	}
 	cfg.Idle = l.hand
+	l.dialled = time.Now()
 	socket, err := l.dial(url, cfg)
 	if err != nil {
 		l.tell(lost{l, err})
@@ -137,10 +141,22 @@ func (l *link) hand() {
 	l.read = nil
 	select {
 	case l.credit <- struct{}{}:
+		if len(l.frames) > 0 {
+			l.observe(b)
+		}
 		l.underWay.Add(int64(len(b.frames)))
 		l.tell(b)
 	case <-l.ctx.Done():
 	}
+}
+
+// observe tells what was read. The batch is the actor's afterwards.
+func (l *link) observe(b *batch) {
+	read := FramesRead{Key: l.key, Conn: l.conn, At: b.at, Frames: len(b.frames)}
+	for _, frame := range b.frames {
+		read.Bytes += len(frame)
+	}
+	tell(l.frames, func(o ObserverFrames) { o.OnFrames(read) })
 }
 
 // await reports whether the connection is still wanted when its turn has come.

@@ -32,6 +32,8 @@ type request struct {
 	system *actor.ActorSystem // of asker, or of supervisor
 	owner  *actor.PID         // of join: the supervisor
 	parts  *parts             // where a Go caller wants the answer as it comes
+
+	observers []told[ObserverSend]
 }
 
 const (
@@ -64,6 +66,9 @@ func (r *request) over() bool { return r.state.Load() == finished } //seam:withd
 // whether this call ended it.
 func (r *request) cancel() (written, won bool) {
 	before := r.state.Swap(finished)
+	if before != finished && len(r.observers) > 0 {
+		tell(r.observers, r.moved(SendEnded, 0, 0, context.Canceled))
+	}
 	return before == claimed, before != finished
 }
 
@@ -79,6 +84,13 @@ func (r *request) end(answer events.Answer, failure *SendError) {
 	if r.state.Swap(finished) == finished {
 		return
 	}
+	if len(r.observers) > 0 {
+		var err error
+		if failure != nil {
+			err = failure
+		}
+		tell(r.observers, r.moved(SendEnded, 0, answer.RoundTrip, err))
+	}
 	switch {
 	case r.join != nil:
 		r.system.Root.Send(r.owner, joined{r.join, answer, failure})
@@ -91,6 +103,13 @@ func (r *request) end(answer events.Answer, failure *SendError) {
 		r.system.Root.Send(r.asker, &SendFailed{ID: r.id, Err: failure, Answer: answer})
 	default:
 		r.system.Root.Send(r.asker, &EventSent{r.id, answer.Shard, answer.Queued, answer.RoundTrip, answer})
+	}
+}
+
+// moved tells how the request comes along.
+func (r *request) moved(stage SendStage, waited, roundTrip time.Duration, err error) func(ObserverSend) {
+	return func(o ObserverSend) {
+		o.OnSend(SendMoved{r.key, r.event.Op, r.serial, stage, waited, roundTrip, err})
 	}
 }
 

@@ -77,6 +77,8 @@ func (s *shard) take(message any) {
 	case *batch:
 		s.frames(m)
 	case connected:
+		took := s.now.Sub(m.dialled)
+		tell(s.observers.connected, func(o ObserverConnected) { o.OnConnected(Connected{s.key, m.conn, took}) })
 		s.step(session.Input{Kind: session.Connected, Conn: m.conn})
 	case paced:
 		s.step(session.Input{Kind: session.Waiting, Conn: m.conn, At: m.turn})
@@ -221,6 +223,7 @@ func (s *shard) granted(m granted) {
 	}
 	switch {
 	case m.err != nil:
+		tell(s.observers.identify, s.identifyMoved(IdentifyRefused, m.err))
 		s.asking = 0
 		s.log.Error("identify refused", zap.Error(m.err))
 		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: m.err, At: refusedUntil(m.err)})
@@ -228,6 +231,7 @@ func (s *shard) granted(m granted) {
 		s.withdraw() // it came too late
 		s.ask(m.conn)
 	default:
+		tell(s.observers.identify, s.identifyMoved(IdentifyGranted, nil))
 		s.expires = m.expires
 		s.step(session.Input{Kind: session.Granted, Conn: m.conn})
 	}
@@ -236,12 +240,14 @@ func (s *shard) granted(m granted) {
 // ask asks for a permit to Identify on a connection.
 func (s *shard) ask(conn uint64) {
 	s.asking = conn
+	tell(s.observers.identify, s.identifyMoved(IdentifyAsked, nil))
 	s.system.Root.Send(s.supervisor, askIdentify{s.key, conn})
 }
 
 // withdraw takes back what was asked for, if it was not used.
 func (s *shard) withdraw() {
 	if s.asking != 0 {
+		tell(s.observers.identify, s.identifyMoved(IdentifyWithdrawn, nil))
 		s.system.Root.Send(s.supervisor, withdrawIdentify{s.key, s.asking})
 		s.asking = 0
 	}
@@ -259,6 +265,7 @@ func (s *shard) send(m admitted) {
 		Kind: session.Send, Conn: m.conn, ID: r.serial, Request: &r.event, Payload: r.payload, Deadline: r.deadline,
 	})
 	s.landed(r, time.Now())
+	tell(s.observers.send, r.moved(SendWritten, s.now.Sub(r.asked), 0, nil))
 }
 
 func (s *shard) landed(r *request, wrote time.Time) {

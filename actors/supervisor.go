@@ -19,13 +19,14 @@ import (
 // the lives of the shards, what may be sent when, who waits to Identify, what is seen of it all. Make it with NewSupervisor, and
 // spawn one actor with its Props. Its methods are safe for concurrent use and ask no actor.
 type Supervisor struct {
-	cfg    SupervisorConfig
-	log    *zap.Logger
-	board  *Board
-	routes routes
-	dialer *dialer
-	feeds  feeds
-	serial atomic.Uint64 // of requests
+	cfg       SupervisorConfig
+	log       *zap.Logger
+	board     *Board
+	routes    routes
+	dialer    *dialer
+	feeds     feeds
+	observers *Observers
+	serial    atomic.Uint64 // of requests
 
 	books books // touched by the supervisor's actor alone
 }
@@ -49,7 +50,7 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Supervisor{cfg: cfg, log: cfg.Logger, board: cfg.Board, dialer: newDialer(&cfg)}
+	s := &Supervisor{cfg: cfg, log: cfg.Logger, board: cfg.Board, dialer: newDialer(&cfg), observers: cfg.Observers}
 	s.routes.now.Store(new(routing))
 	s.books = books{
 		plan: newPlan(), lives: newLives(), children: make(map[Key]*child), byPID: make(map[string]Key),

@@ -21,7 +21,7 @@ func (quiet) Wake(time.Time)                            {}
 func (quiet) Deliver(events.Raw, events.Meta) bool      { return false }
 func (quiet) Part(uint64, events.Raw) bool              { return false }
 func (quiet) Ended(Outcome)                             {}
-func (quiet) Latency(time.Duration)                     {}
+func (quiet) Latency(_, _ time.Duration)                {}
 func (quiet) Changed(Change)                            {}
 func (quiet) Odd(error)                                 {}
 

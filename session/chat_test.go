@@ -103,7 +103,7 @@ func (c *chat) Close(conn uint64, code events.CloseCode) { c.say("close #%d %d",
 func (c *chat) Enqueue(conn uint64)                      { c.say("enqueue #%d", conn) }
 func (c *chat) Dequeue(conn uint64)                      { c.say("dequeue #%d", conn) }
 func (c *chat) Wake(at time.Time)                        { c.wake = at }
-func (c *chat) Latency(d time.Duration)                  { c.say("latency %v", d) }
+func (c *chat) Latency(d, _ time.Duration)               { c.say("latency %v", d) }
 func (c *chat) Odd(err error)                            { c.say("odd: %v", err) }
 func (c *chat) Part(id uint64, raw events.Raw) bool {
 	if c.taken[id] {

@@ -26,6 +26,7 @@ const (
 type heartbeat struct {
 	interval time.Duration
 	next     time.Time            // when the next periodic beat is due
+	late     time.Duration        // how late the latest was
 	life     time.Time            // when the last complete frame came
 	sent     time.Time            // of the beat that has no ACK yet; zero: none
 	behind   time.Time            // since when silence is our own doing, since subscribers are behind; zero: it is not
@@ -90,7 +91,8 @@ func (h *heartbeat) beat(now time.Time) bool {
 	if h.interval == 0 || now.Before(h.next) {
 		return false
 	}
-	if now.Sub(h.next) > maxLate {
+	h.late = now.Sub(h.next)
+	if h.late > maxLate {
 		h.next = now
 	}
 	h.next = h.next.Add(h.interval) //seam:every-interval-has-a-beat
@@ -161,5 +163,5 @@ func (m *Machine) acknowledged() {
 		m.cursor.Restored = false // the gateway answers in order: nothing old comes after it
 	}
 	m.ended(m.replies.Acknowledged(m.now))
-	m.host.Latency(took)
+	m.host.Latency(took, m.beat.late)
 }

@@ -114,10 +114,10 @@ func (j *judge) Enqueue(uint64) {
 	}
 	j.queued = true
 }
-func (j *judge) Dequeue(uint64)        { j.queued = false }
-func (j *judge) Wake(at time.Time)     { j.wake = at }
-func (j *judge) Latency(time.Duration) {}
-func (j *judge) Odd(error)             {}
+func (j *judge) Dequeue(uint64)             { j.queued = false }
+func (j *judge) Wake(at time.Time)          { j.wake = at }
+func (j *judge) Latency(_, _ time.Duration) {}
+func (j *judge) Odd(error)                  {}
 
 func (j *judge) Changed(c session.Change) {
 	if c.Lost && len(j.sends) > 0 || c.To == session.Closed && len(j.sends) > 0 {

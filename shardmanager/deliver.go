@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
 )
@@ -89,12 +90,12 @@ func (m *Manager) newBus() *bus.Bus {
 			stack := debug.Stack()
 			m.log.Error("handler panicked", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
 				zap.Int64("seq", meta.Seq), zap.String("panic", fmt.Sprintf("%T", value)), zap.ByteString("stack", stack))
-			callHooks(m, func(h HookHandlerPanic) { h.OnHandlerPanic(HandlerPanic{raw.Type, meta, value, stack}) })
+			actors.Tell(m.observers, func(h HookHandlerPanic) { h.OnHandlerPanic(HandlerPanic{raw.Type, meta, value, stack}) })
 		},
 		Failed: func(raw *events.Raw, meta events.Meta, err error) {
 			m.log.Error("event not decoded", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
 				zap.Int64("seq", meta.Seq), zap.Error(err))
-			callHooks(m, func(h HookDecodeError) { h.OnDecodeError(*raw, meta, err) })
+			actors.Tell(m.observers, func(h HookDecodeError) { h.OnDecodeError(*raw, meta, err) })
 		},
 		Shed: m.shed,
 	})

@@ -1,11 +1,20 @@
 package shardmanager
 
-import "github.com/signalbox-go/signalbox/events"
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
 
-// Hook is told of occurrences. A hook implements any of the interfaces HookChange,
-// HookHandlerPanic, HookDecodeError, HookShed and HookForeignIdentifies; more may come. Hooks are called on the goroutines of
-// the Manager, several at a time: they must be quick, must not block, and are not called
-// again while one call lasts only if they see to it themselves.
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Hook is told of occurrences. A hook implements any of the interfaces HookChange, HookHandlerPanic, HookDecodeError, HookShed,
+// HookForeignIdentifies, HookSaved, and those of the actors: HookDial, HookConnected, HookFrames, HookHeartbeat, HookIdentify,
+// HookSend and HookCrash; more may come. A method that is missing costs nothing. Each hook is called on a goroutine of its own, one call at a time and in
+// order, after what it is told has happened: it may take its time and may call anything of the Manager. If it panics, ends its
+// goroutine or hangs, that costs its own calls; what it is too slow for, beyond 8,192 calls, is left out.
 type Hook any
 
 // HookChange is told of every change of state.
@@ -28,12 +37,55 @@ type HookDecodeError interface {
 	OnDecodeError(raw events.Raw, meta events.Meta, err error)
 }
 
-func callHooks[H any](m *Manager, call func(H)) {
-	for _, hook := range m.cfg.hooks {
-		if h, ok := hook.(H); ok {
-			call(h)
+// The hooks that are told by the actors, which say what they are told.
+type (
+	HookDial      = actors.ObserverDial
+	HookConnected = actors.ObserverConnected
+	HookFrames    = actors.ObserverFrames
+	HookHeartbeat = actors.ObserverHeartbeat
+	HookIdentify  = actors.ObserverIdentify
+	HookSend      = actors.ObserverSend
+	HookCrash     = actors.ObserverCrash
+)
+
+// HookSaved is told that the session store was written to, or could not be.
+type HookSaved interface{ OnSaved(Saved) }
+
+// Saved is one writing of the session store.
+type Saved struct {
+	Shards int // of which something was written or deleted
+	Took   time.Duration
+	Err    error // it is tried again
+}
+
+// hookTypes are all that a hook may be.
+var hookTypes = []reflect.Type{
+	reflect.TypeFor[HookChange](), reflect.TypeFor[HookHandlerPanic](), reflect.TypeFor[HookDecodeError](), reflect.TypeFor[HookShed](),
+	reflect.TypeFor[HookForeignIdentifies](), reflect.TypeFor[HookDial](), reflect.TypeFor[HookConnected](), reflect.TypeFor[HookFrames](),
+	reflect.TypeFor[HookHeartbeat](), reflect.TypeFor[HookIdentify](), reflect.TypeFor[HookSend](), reflect.TypeFor[HookCrash](), reflect.TypeFor[HookSaved](),
+	reflect.TypeFor[actors.ObserverState](),
+}
+
+// checkHook says why a hook would never be called, or not as its author means it.
+func checkHook(hook Hook) error {
+	if hook == nil {
+		return errors.New("a hook is nil")
+	}
+	is, t := false, reflect.TypeOf(hook)
+	for _, kind := range hookTypes {
+		name := kind.Method(0).Name
+		if t.Implements(kind) {
+			is = true
+		} else if method, has := t.MethodByName(name); has {
+			return fmt.Errorf("%v has a method %s that is never called: it is %v, and must be %v", t, name, method.Type, kind.Method(0).Type)
+		} else if t.Kind() != reflect.Pointer && reflect.PointerTo(t).Implements(kind) {
+			return fmt.Errorf("%v has its method %s by pointer: pass &%v{…}", t, name, t)
 		}
 	}
+	if !is {
+		return fmt.Errorf("%v is no hook: it has no method of HookChange, HookShed, or another", t)
+	}
+	return nil
 }
 
 // HookForeignIdentifies is told when the daily budget of Identifies has shrunk by more than this Manager

@@ -30,14 +30,15 @@ var (
 // Manager runs the shards of one bot. Make it with New, then Start it. It is safe for
 // concurrent use.
 type Manager struct {
-	cfg     config
-	log     *zap.Logger // through logs
-	logs    *zaplog.Async
-	bus     *bus.Bus
-	board   *actors.Board
-	done    chan struct{}   // closed when everything has ended
-	life    context.Context // until it begins to end
-	endLife context.CancelCauseFunc
+	cfg       config
+	log       *zap.Logger // through logs
+	logs      *zaplog.Async
+	bus       *bus.Bus
+	board     *actors.Board
+	observers *actors.Observers
+	done      chan struct{}   // closed when everything has ended
+	life      context.Context // until it begins to end
+	endLife   context.CancelCauseFunc
 
 	mu         sync.Mutex
 	phase      phase
@@ -78,6 +79,7 @@ func New(token string, opts ...Option) (*Manager, error) {
 		return nil, err
 	}
 	m.log, m.logs = zaplog.Wrap(m.cfg.log)
+	m.observers = actors.NewObservers(m.log, m.cfg.hooks...)
 	m.bus = m.newBus()
 	return m, nil
 }
@@ -155,7 +157,7 @@ func (m *Manager) start(ctx context.Context) error {
 	shards, err := actors.NewSupervisor(actors.SupervisorConfig{
 		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
 		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
-		Bus: m.bus, Board: m.board, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
+		Bus: m.bus, Board: m.board, Observers: m.observers, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
 		DialRate: m.cfg.dialRate,
 	})
 	if err != nil {
@@ -288,7 +290,7 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 	if c.To == session.Backoff && (c.From == session.Connecting || c.Lost) {
 		m.refresh()
 	}
-	callHooks(m, func(h HookChange) { h.OnChange(change) })
+	actors.Tell(m.observers, func(h HookChange) { h.OnChange(change) })
 	if c.To != session.Closed || c.Cause == nil || errors.Is(c.Cause, actors.ErrClosed) {
 		return
 	}

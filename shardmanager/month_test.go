@@ -115,7 +115,7 @@ func (m *member) Wake(at time.Time)                    { m.wake = at }
 func (m *member) Deliver(events.Raw, events.Meta) bool { return false }
 func (m *member) Part(uint64, events.Raw) bool         { return false }
 func (m *member) Ended(session.Outcome)                {}
-func (m *member) Latency(time.Duration)                {}
+func (m *member) Latency(_, _ time.Duration)           {}
 func (m *member) Changed(session.Change)               {}
 func (m *member) Odd(error)                            {}
 

@@ -47,7 +47,7 @@ type config struct {
 	log         *zap.Logger
 	queueLimit  int
 	dialRate    int
-	hooks       []Hook
+	hooks       []any
 
 	props func(actors.Key) []actor.PropsOption
 	seed  uint64
@@ -173,7 +173,13 @@ func WithActorProps(props func(actors.Key) []actor.PropsOption) Option {
 func WithSeed(seed uint64) Option { return func(c *config) { c.seed = seed } }
 
 // WithHooks adds hooks: see Hook.
-func WithHooks(hooks ...Hook) Option { return func(c *config) { c.hooks = append(c.hooks, hooks...) } }
+func WithHooks(hooks ...Hook) Option {
+	return func(c *config) {
+		for _, hook := range hooks {
+			c.hooks = append(c.hooks, hook)
+		}
+	}
+}
 
 // fill puts defaults where there is nil.
 func (c *config) fill() {
@@ -219,6 +225,11 @@ func (c *config) check() error {
 	case "", events.CompressionNone, events.CompressionPayload, events.CompressionZlib, events.CompressionZstd:
 	default:
 		bad("WithCompression", "%.32q is not known: use one of the events.Compression constants", c.compression)
+	}
+	for _, hook := range c.hooks {
+		if err := checkHook(hook); err != nil {
+			bad("WithHooks", "%v", err)
+		}
 	}
 	if c.noGateway {
 		bad("WithGateway", "it is nil: pass a gateway that has been started, such as a *gatewaytest.Server")

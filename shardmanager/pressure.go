@@ -77,5 +77,5 @@ func (m *Manager) Queues() []Queue {
 func (m *Manager) shed(shed Shed) {
 	m.log.Warn("events shed: a handler is behind", zap.Stringer("shard", shed.Shard), zap.String("handler", shed.Name),
 		zap.Int64("first", shed.First), zap.Int64("last", shed.Last), zap.Int("count", shed.Count))
-	callHooks(m, func(h HookShed) { h.OnShed(shed) })
+	actors.Tell(m.observers, func(h HookShed) { h.OnShed(shed) })
 }

@@ -114,5 +114,5 @@ func (r *refresher) account(left int) {
 		return
 	}
 	r.m.log.Error("another process identifies with this token: beyond the daily budget Discord resets it", zap.Int("identifies", foreign), zap.Int("remaining", left))
-	callHooks(r.m, func(h HookForeignIdentifies) { h.OnForeignIdentifies(foreign) })
+	actors.Tell(r.m.observers, func(h HookForeignIdentifies) { h.OnForeignIdentifies(foreign) })
 }

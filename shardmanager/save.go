@@ -159,7 +159,12 @@ func (s *saver) save(exact bool) {
 			}
 		}
 	}
+	began := time.Now()
 	err := s.write(batch, gone)
+	if n := len(batch) + len(gone); n > 0 {
+		saved := Saved{n, time.Since(began), err}
+		actors.Tell(s.m.observers, func(h HookSaved) { h.OnSaved(saved) })
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
