@@ -149,8 +149,11 @@ func (s *incarnation) gone(key Key) {
 	c.pid = nil
 	unwanted, ceased := s.books.lives.gone(key)
 	s.endIdentify(key, 0)
-	s.books.admission.of(key).grounded(now, ErrCrashed)
-	s.drain(s.books.admission.of(key))
+	account := s.books.admission.of(key)
+	account.shut()
+	account.grounded(now, ErrCrashed)
+	s.waits(account)
+	delete(s.books.reopen, key)
 	if unwanted && !s.ending {
 		s.rest(c, ErrStoppedByOthers)
 	}

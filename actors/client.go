@@ -72,11 +72,11 @@ func (c Client) submit(ctx context.Context, event events.Request, parts *parts) 
 	if err := ctx.Err(); err != nil {
 		return nil, c.refused(event.Op, err)
 	}
+	if err := c.supervisor.board.Err(); err != nil {
+		return nil, c.refused(event.Op, closedBy(err))
+	}
 	if err := c.supervisor.prepare(r, event, c.shard); err != nil {
 		return nil, &SendError{Shard: r.key.Shard, Op: event.Op, Stage: Refused, Err: err}
-	}
-	if err := c.supervisor.board.Err(); err != nil {
-		return nil, &SendError{Shard: r.key.Shard, Op: event.Op, Stage: Refused, Err: closedBy(err)}
 	}
 	c.system.Root.Send(c.pid, r)
 	return r, nil

@@ -1,0 +1,85 @@
+package actors_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// TestNoMessageEndsAnActor: nil pointers, what nobody knows, and what only the library may send, to the supervisor under each strategy, and to a
+// shard. What is asked is answered.
+func TestNoMessageEndsAnActor(t *testing.T) {
+	asked := []any{
+		(*actors.SendEvent)(nil), (*actors.SetPlan)(nil), (*actors.StartShards)(nil), (*actors.StopShards)(nil), (*actors.RestartShard)(nil),
+		(*actors.CrashShard)(nil), (*actors.GetStatus)(nil), (*actors.GetPlan)(nil), (*actors.Subscribe)(nil), (*actors.UpdateSessionStart)(nil),
+		"text", 7, struct{}{}, []byte("x"), new(events.Raw), (*events.Raw)(nil), actors.Refused, errors.New("an error"),
+		actors.Handled{}, &actors.Handled{}, (*actors.Handled)(nil), &actors.EventSent{}, &actors.SendFailed{}, (*actors.SendFailed)(nil),
+		actors.RestartShard{}, actors.SetPlan{From: 99}, actors.SetPlan{From: 1, Change: map[actors.Key]actors.Want{{}: {}}},
+	}
+	forged := []any{
+		&actor.Started{}, &actor.Stopping{}, &actor.Stopped{}, &actor.Restarting{}, &actor.Restart{}, &actor.Stop{}, &actor.ReceiveTimeout{},
+		&actor.Terminated{}, (*actor.Terminated)(nil), &actor.Watch{}, &actor.Failure{}, nil,
+	}
+	for name, opts := range map[string][]actor.PropsOption{"resumed": {actor.WithGuardian(actors.Guardian())}, "restarted": nil} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFleet(t, nil, opts...)
+				f.start(2)
+				p, root := f.probe(), f.system.Root
+				for _, message := range asked {
+					p.ask(f.supervisor, message)
+					switch message.(type) {
+					case *actors.CrashShard:
+						// nobody is to be told
+					}
+					if refusal, ok := p.next(time.Second).(*actors.Refusal); !ok || refusal.Err == nil {
+						t.Errorf("%T %v is answered with %+v", message, message, refusal)
+					}
+					root.Send(f.supervisor, message)
+					root.Send(f.child(0), message)
+				}
+				for _, message := range append(forged, &actor.Terminated{Who: f.child(1)}, &actor.Terminated{Who: f.supervisor}) {
+					for _, pid := range []*actor.PID{f.supervisor, f.child(0), f.child(1)} {
+						if message != nil { // with nil the library itself goes on for ever
+							root.Send(pid, message)
+							p.ask(pid, message)
+						}
+					}
+				}
+				pass(time.Minute)
+				if s := f.gateway.Stats(); f.status().Ready() != 2 || s.Connections != 2 || f.Board().Ignored() == 0 {
+					t.Errorf("%d ready, %+v, ignored %d", f.status().Ready(), s, f.Board().Ignored())
+				}
+				p.next(0)
+				if _, err := f.sendsTo(1).Send(t.Context(), events.Heartbeat{}); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestSendOfABrokenEventIsRefused: a nil pointer to an event, an event of somebody else's that panics, and none at all.
+func TestSendOfABrokenEventIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil, actor.WithGuardian(actors.Guardian()))
+		f.start(1)
+		for _, event := range []events.Outgoing{(*events.RequestGuildMembers)(nil), (*events.UpdatePresence)(nil), panics{}, nil} {
+			failed, ok := f.ask(actors.SendEvent{ID: 7, Event: event}).(*actors.SendFailed)
+			if !ok || failed.ID != 7 || sendError(t, failed.Err).Stage != actors.Refused || errors.Is(failed.Err, actors.ErrCrashed) {
+				t.Errorf("%T: %+v", event, failed)
+			}
+		}
+		f.gateway.RequireNoViolations(t)
+	})
+}
+
+type panics struct{ events.Outgoing }
+
+func (panics) Request() (events.Request, error) { panic(fmt.Errorf("a secret")) }
