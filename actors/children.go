@@ -65,8 +65,11 @@ func (s *incarnation) carryOut(a action) {
 
 // whyStopped is what send events of a shard end in that is stopped.
 func (s *incarnation) whyStopped(key Key) error {
-	if s.books.plan.wants[key].Mode == Pause {
+	switch s.books.plan.wants[key].Mode {
+	case Pause:
 		return ErrPaused
+	case Drain:
+		return ErrDraining
 	}
 	return ErrClosed
 }
@@ -145,6 +148,9 @@ func (s *incarnation) terminated(who *actor.PID) {
 // gone takes note that the actor of a shard has ended.
 func (s *incarnation) gone(key Key) {
 	c, now := s.books.children[key], time.Now()
+	if status, _ := s.board.Shard(key); status.State == session.Closed {
+		s.down(s.closing(key, status)) // its own word of that may come after this one
+	}
 	delete(s.books.byPID, c.pid.Id)
 	c.pid = nil
 	unwanted, ceased := s.books.lives.gone(key)
@@ -158,6 +164,11 @@ func (s *incarnation) gone(key Key) {
 		s.rest(c, ErrStoppedByOthers)
 	}
 	s.settled(key, ceased)
+}
+
+// closing is what the actor of a shard says when its session has ended.
+func (s *incarnation) closing(key Key, status ShardStatus) shardDown {
+	return shardDown{from: from{key, s.books.lives.of[key].number}, conn: status.Conn, final: closedBy(status.Cause), fatal: isFatal(status.Cause)}
 }
 
 // rest has a shard wait before its actor is spawned again: longer each time. One that keeps ending is given up.

@@ -128,7 +128,7 @@ func (s *incarnation) catchUp(ctx actor.Context, m recovered) {
 		c := s.books.admission.of(r.key)
 		switch {
 		case status.State == session.Closed:
-			s.down(shardDown{from: name, final: closedBy(status.Cause), fatal: isFatal(status.Cause)})
+			s.down(s.closing(r.key, status))
 		case status.State != session.Ready:
 			c.shut()
 		case c.conn != status.Conn || c.bucket == nil:

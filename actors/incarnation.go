@@ -203,7 +203,7 @@ func (s *incarnation) stop() {
 	}
 	s.books.joins.end(ErrClosed)
 	s.closeIdentify()
-	s.routes.now.Store(new(routing))
+	s.routes.now.Store(&routing{fleets: s.routes.now.Load().fleets})
 	s.feeds.end(s.system, nil)
 }
 

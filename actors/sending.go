@@ -142,7 +142,11 @@ func (s *incarnation) down(m shardDown) {
 		return
 	}
 	s.books.lives.closed(m.key, m.fatal)
-	s.close(m.key, m.final)
+	final := m.final
+	if !m.fatal {
+		final = s.whyStopped(m.key)
+	}
+	s.close(m.key, final)
 	s.reconcile([]Key{m.key})
 }
 

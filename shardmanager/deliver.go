@@ -90,12 +90,14 @@ func (m *Manager) newBus() *bus.Bus {
 			stack := debug.Stack()
 			m.log.Error("handler panicked", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
 				zap.Int64("seq", meta.Seq), zap.String("panic", fmt.Sprintf("%T", value)), zap.ByteString("stack", stack))
-			actors.Tell(m.observers, func(h HookHandlerPanic) { h.OnHandlerPanic(HandlerPanic{raw.Type, meta, value, stack}) })
+			told := HandlerPanic{raw.Type, meta, value, stack} // what raw points to is another event's soon
+			actors.Tell(m.observers, func(h HookHandlerPanic) { h.OnHandlerPanic(told) })
 		},
 		Failed: func(raw *events.Raw, meta events.Meta, err error) {
 			m.log.Error("event not decoded", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
 				zap.Int64("seq", meta.Seq), zap.Error(err))
-			actors.Tell(m.observers, func(h HookDecodeError) { h.OnDecodeError(*raw, meta, err) })
+			event := *raw
+			actors.Tell(m.observers, func(h HookDecodeError) { h.OnDecodeError(event, meta, err) })
 		},
 		Shed: m.shed,
 	})

@@ -334,7 +334,7 @@ func TestSupervisorLooksAtWhatWaitsAfterACrash(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
 		limiter := &laterLimiter{RateLimiter: ratelimit.Local(ratelimit.SessionStart{}), from: [2]time.Time{time.Now().Add(time.Minute), time.Now().Add(2 * time.Minute)}}
 		var armed atomic.Bool
-		m := newManager(t, g, shardmanager.WithRateLimiter(limiter), crashesOn(&armed, "actors.admitTick"))
+		m := newManager(t, g, shardmanager.WithRateLimiter(limiter), crashesOn(&armed, "actors.dueTick"))
 		start(t, m)
 		pass(30 * time.Second) // until nothing else is due
 		armed.Store(true)

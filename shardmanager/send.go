@@ -193,7 +193,13 @@ func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(event
 
 // Status is how the shard stands, or false if it does not run here.
 func (s *Shard) Status() (ShardStatus, bool) {
-	_, key, err := s.manager.clientOf(s.index)
+	s.manager.mu.Lock()
+	shards := s.manager.shards
+	s.manager.mu.Unlock()
+	if shards == nil {
+		return ShardStatus{}, false
+	}
+	key, err := shards.RouteIndex(s.index)
 	if err != nil {
 		return ShardStatus{}, false
 	}
