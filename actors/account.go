@@ -117,7 +117,7 @@ func (c *account) choose(now time.Time) (r *request, at time.Time) {
 	for c.depth() > 0 {
 		presence := c.newest != nil && (len(c.queue) == 0 || c.newest.serial < c.queue[0].serial)
 		if presence {
-			ok, retry := c.presences.Take(now) //seam:presence-limit
+			ok, retry := c.presences.Take(now)
 			if presence = ok; !ok {
 				at = retry
 				if len(c.queue) == 0 {

@@ -197,14 +197,18 @@ func (s *incarnation) rest(c *child, cause error) {
 		delay += rand.N(spread)
 	}
 	s.books.lives.rest(c.key)
-	number := s.books.lives.of[c.key].number
-	root, self, key := s.system.Root, s.self, c.key
-	time.AfterFunc(delay, func() { root.Send(self, rested{from{key, number}}) }) //seam:crashed-shard-restarts
+	s.restUntil(c.key, delay) //seam:crashed-shard-restarts
 	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
 	s.crashed(ShardCrashed{c.key, len(c.crashes), cause, now.Add(delay), false})
 	s.changed(c.key, session.Change{
 		At: now, From: status.State, To: session.Backoff, Conn: status.Conn, Session: status.Session, Cause: cause, Retry: now.Add(delay),
 	}, true)
+}
+
+// restUntil has a shard's actor spawned again after a while, if it is to run then.
+func (s *incarnation) restUntil(key Key, delay time.Duration) {
+	root, self, name := s.system.Root, s.self, from{key, s.books.lives.of[key].number}
+	time.AfterFunc(delay, func() { root.Send(self, rested{name}) })
 }
 
 func (s *incarnation) crashed(c ShardCrashed) {

@@ -71,7 +71,7 @@ func (s *incarnation) take(ctx actor.Context, message any) {
 	case shardUp:
 		s.up(m)
 	case shardDown:
-		s.down(m)
+		s.down(m) //seam:other-shards-untouched
 	case shardSays:
 		s.heard(m)
 	case rested:
