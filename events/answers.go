@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -10,15 +11,33 @@ import (
 
 // SendEvent sends a heartbeat now. Receipt.RoundTrip is the latency to the gateway.
 func (e Heartbeat) SendEvent(ctx context.Context, to Sender) (Receipt, error) {
+	return carry(ctx, to, e)
+}
+
+// From reads the answer.
+func (e Heartbeat) From(answer Answer) (Receipt, error) { return answer.Receipt, nil }
+
+// Asking is a send event whose answer is read as a T.
+type Asking[T any] interface {
+	Outgoing
+	// From reads an answer to the event. What could be read is returned beside an error.
+	From(Answer) (T, error)
+}
+
+// carry sends e and reads what came, also of an answer that broke off.
+func carry[T any](ctx context.Context, to Sender, e Asking[T]) (T, error) {
 	answer, err := to.Send(ctx, e)
-	return answer.Receipt, err
+	read, bad := e.From(answer)
+	return read, errors.Join(err, bad)
 }
 
 // SendEvent sets the presence, and returns when it was written.
 func (e UpdatePresence) SendEvent(ctx context.Context, to Sender) (Receipt, error) {
-	answer, err := to.Send(ctx, e)
-	return answer.Receipt, err
+	return carry(ctx, to, e)
 }
+
+// From reads the answer: there is none but the receipt.
+func (e UpdatePresence) From(answer Answer) (Receipt, error) { return answer.Receipt, nil }
 
 // VoiceConnection is what UpdateVoiceState is answered with.
 type VoiceConnection struct {
@@ -29,8 +48,12 @@ type VoiceConnection struct {
 
 // SendEvent changes the voice state, and returns the bot's own new state.
 func (e UpdateVoiceState) SendEvent(ctx context.Context, to Sender) (VoiceConnection, error) {
-	answer, err := to.Send(ctx, e)
-	voice := VoiceConnection{Receipt: answer.Receipt}
+	return carry(ctx, to, e)
+}
+
+// From reads the answer.
+func (e UpdateVoiceState) From(answer Answer) (voice VoiceConnection, err error) {
+	voice.Receipt = answer.Receipt
 	for i := range answer.Events {
 		raw := &answer.Events[i]
 		var bad error
@@ -56,11 +79,16 @@ type GuildMembers struct {
 // SendEvent asks for the members, and returns when all chunks have come. After an error the
 // members that came before it are returned as well.
 func (e RequestGuildMembers) SendEvent(ctx context.Context, to Sender) (GuildMembers, error) {
-	answer, err := to.Send(ctx, e)
-	members := GuildMembers{Receipt: answer.Receipt, GuildID: e.GuildID}
+	return carry(ctx, to, e)
+}
+
+// From reads the answer, all chunks together.
+func (e RequestGuildMembers) From(answer Answer) (members GuildMembers, err error) {
+	members = GuildMembers{Receipt: answer.Receipt, GuildID: e.GuildID}
 	for i := range answer.Events {
 		chunk, bad := decodeAnswer[GuildMembersChunk](&answer.Events[i])
 		err = errors.Join(err, bad)
+		members.GuildID = cmp.Or(members.GuildID, chunk.GuildID)
 		members.Members = extend(members.Members, chunk.Members)
 		members.NotFound = extend(members.NotFound, chunk.NotFound)
 		members.Presences = extend(members.Presences, chunk.Presences)
@@ -117,8 +145,12 @@ type GuildSoundboardSounds struct {
 // SendEvent asks for the sounds, and returns when every guild has answered. After an error the
 // guilds that answered before it are returned as well.
 func (e RequestSoundboardSounds) SendEvent(ctx context.Context, to Sender) (GuildSoundboardSounds, error) {
-	answer, err := to.Send(ctx, e)
-	sounds := GuildSoundboardSounds{Receipt: answer.Receipt, Guilds: map[Snowflake][]discord.SoundboardSound{}}
+	return carry(ctx, to, e)
+}
+
+// From reads the answer.
+func (e RequestSoundboardSounds) From(answer Answer) (sounds GuildSoundboardSounds, err error) {
+	sounds = GuildSoundboardSounds{Receipt: answer.Receipt, Guilds: map[Snowflake][]discord.SoundboardSound{}}
 	for i := range answer.Events {
 		of, bad := decodeAnswer[SoundboardSounds](&answer.Events[i])
 		if bad == nil {
@@ -131,11 +163,15 @@ func (e RequestSoundboardSounds) SendEvent(ctx context.Context, to Sender) (Guil
 
 // SendEvent asks for the fields, and returns the guild's answer.
 func (e RequestChannelInfo) SendEvent(ctx context.Context, to Sender) (ChannelInfo, error) {
-	answer, err := to.Send(ctx, e)
-	info := &ChannelInfo{}
-	if err == nil && len(answer.Events) > 0 {
-		info, err = decodeAnswer[ChannelInfo](&answer.Events[0])
+	return carry(ctx, to, e)
+}
+
+// From reads the answer.
+func (e RequestChannelInfo) From(answer Answer) (ChannelInfo, error) {
+	if len(answer.Events) == 0 {
+		return ChannelInfo{Receipt: answer.Receipt}, nil
 	}
+	info, err := decodeAnswer[ChannelInfo](&answer.Events[0])
 	info.Receipt = answer.Receipt
 	return *info, err
 }
