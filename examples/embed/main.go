@@ -1,5 +1,5 @@
-// Embed shows a supervisor in an actor system of the program's own: another actor asks it for a
-// send event by message, and gets exactly one answer.
+// Embed shows a supervisor in an actor system of the program's own: one actor asks it for a send event by message, another
+// subscribes to events.
 //
 //	go run ./examples/embed
 package main
@@ -20,38 +20,12 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// librarian asks for the members of a guild, and hands on what came of it.
-type librarian struct {
-	supervisor *actor.PID
-	done       chan<- string
-}
-
-// Receive handles one message.
-func (l *librarian) Receive(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case events.Snowflake:
-		ctx.Request(l.supervisor, &actors.SendEvent{
-			ID: 1, Event: events.RequestGuildMembers{GuildID: m, UserIDs: []events.Snowflake{1, 2, 99}}, Deadline: time.Now().Add(5 * time.Second),
-		})
-	case *actors.EventSent:
-		chunk := new(events.GuildMembersChunk)
-		if err := events.DecodeInto(&m.Answer.Events[0], chunk); err != nil {
-			l.done <- err.Error()
-			return
-		}
-		l.done <- fmt.Sprintf("request %d: %d members, not found %v, in %v", m.ID, len(chunk.Members), chunk.NotFound, m.RoundTrip.Round(time.Microsecond))
-	case *actors.SendFailed:
-		l.done <- fmt.Sprintf("request %d: %v", m.ID, m.Err)
-	}
-}
-
 func main() {
 	gateway, err := gatewaytest.Start(gatewaytest.WithGuildsPerShard(1))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer gateway.Close()
-
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 	defer system.Shutdown()
 	m, err := shardmanager.New("simulated", shardmanager.WithGateway(gateway), shardmanager.WithActorSystem(system))
@@ -65,8 +39,33 @@ func main() {
 	}
 	defer m.Close(ctx)
 
-	done := make(chan string, 1)
-	pid := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &librarian{m.Supervisor(), done} }))
-	system.Root.Send(pid, gatewaytest.GuildOf(events.ShardID{Total: 1}, 0))
+	done := make(chan string)
+	reader := actor.PropsFromFunc(func(c actor.Context) { // subscribes
+		switch d := c.Message().(type) {
+		case *actor.Started:
+			c.Request(m.Supervisor(), &actors.Subscribe{Types: []events.Type{events.TypeGuildMembersChunk}})
+		case *actors.Subscribed:
+			done <- "subscribed"
+		case *actors.Dispatch:
+			c.Respond(d.Done()) // the next may come, and this one is handled
+			done <- fmt.Sprintf("%v on shard %v", d.Raw.Type, d.Meta.Shard)
+		}
+	})
+	request := events.RequestGuildMembers{GuildID: gatewaytest.GuildOf(events.ShardID{Total: 1}, 0), UserIDs: []events.Snowflake{1, 2, 99}}
+	librarian := actor.PropsFromFunc(func(c actor.Context) { // asks
+		switch answer := c.Message().(type) {
+		case *actor.Started:
+			c.Request(m.Supervisor(), &actors.SendEvent{ID: 1, Event: request})
+		case *actors.EventSent:
+			members, err := request.From(answer.Answer)
+			done <- fmt.Sprintf("request %d: %d members, not found %v, %v", answer.ID, len(members.Members), members.NotFound, err)
+		case *actors.SendFailed:
+			done <- answer.Err.Error()
+		}
+	})
+	system.Root.Spawn(reader)
+	fmt.Println(<-done)
+	system.Root.Spawn(librarian)
+	fmt.Println(<-done)
 	fmt.Println(<-done)
 }
