@@ -21,7 +21,7 @@ func (c *check) beats() {
 		if l.closing != never {
 			until = min(until, l.closing)
 		}
-		if l.hello == never || c.disturbed(l.shard, l.dialled, until, "freeze", "hole", "two-hellos") {
+		if l.hello == never || c.disturbed(l.shard, l.dialled, until, "freeze", "hole", "two-hellos", "bad-hello") {
 			continue
 		}
 		hello := l.hello
