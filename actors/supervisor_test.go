@@ -91,13 +91,7 @@ func TestPriorityAndQueueLimit(t *testing.T) {
 func TestSupervisorThatIsRestartedResumesItsShards(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var armed atomic.Bool
-		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
-			cfg.Limiter = crashing{cfg.Limiter, func() {
-				if armed.CompareAndSwap(true, false) {
-					panic("a bug in the limiter")
-				}
-			}}
-		})
+		h := newFleet(t, crashesWhen(&armed))
 		h.start(3)
 		armed.Store(true)
 		h.gateway.Shard(0).Drop() // its new connection asks the limiter for a bucket: the supervisor crashes
@@ -116,13 +110,7 @@ func TestSupervisorThatIsRestartedResumesItsShards(t *testing.T) {
 func TestStoppedShardStaysStoppedWhenTheSupervisorIsRestarted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var armed atomic.Bool
-		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
-			cfg.Limiter = crashing{cfg.Limiter, func() {
-				if armed.CompareAndSwap(true, false) {
-					panic("a bug in the limiter")
-				}
-			}}
-		})
+		h := newFleet(t, crashesWhen(&armed))
 		h.start(3)
 		h.ask(actors.StopShards{IDs: []int{1}})
 		pass(time.Second)
@@ -143,13 +131,7 @@ func TestStoppedShardStaysStoppedWhenTheSupervisorIsRestarted(t *testing.T) {
 func TestQuarantineOutlivesTheSupervisor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var armed atomic.Bool
-		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
-			cfg.Limiter = crashing{cfg.Limiter, func() {
-				if armed.CompareAndSwap(true, false) {
-					panic("a bug in the limiter")
-				}
-			}}
-		})
+		h := newFleet(t, crashesWhen(&armed))
 		h.start(2)
 		for range 5 {
 			h.system.Root.Send(h.supervisor, actors.CrashShard{Shard: 1})
@@ -165,6 +147,17 @@ func TestQuarantineOutlivesTheSupervisor(t *testing.T) {
 			t.Errorf("the supervisor has not crashed: %v; the shard is %v; %d are ready, want 1", armed.Load(), shard.State, h.Status().Ready())
 		}
 	})
+}
+
+// crashesWhen has the supervisor crash, once it is armed, as it asks the limiter for a bucket.
+func crashesWhen(armed *atomic.Bool) func(*actors.SupervisorConfig) {
+	return func(cfg *actors.SupervisorConfig) {
+		cfg.Limiter = crashing{cfg.Limiter, func() {
+			if armed.CompareAndSwap(true, false) {
+				panic("a bug in the limiter")
+			}
+		}}
+	}
 }
 
 type crashing struct {
