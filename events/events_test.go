@@ -184,17 +184,17 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 }
 
-// of is an event that this package does not know.
-type of struct {
+// somebodyElses is an event that this package does not know.
+type somebodyElses struct {
 	Name string `json:"name"`
 }
 
-func (*of) EventType() events.Type { return "SOMETHING_NEW" }
+func (*somebodyElses) EventType() events.Type { return "SOMETHING_NEW" }
 
 // TestEventOfSomebodyElsesTypeIsDecodedByEncodingJSON: a name that this package does not know may have a type of the caller's.
 func TestEventOfSomebodyElsesTypeIsDecodedByEncodingJSON(t *testing.T) {
 	t.Parallel()
-	var theirs of
+	var theirs somebodyElses
 	if err := events.DecodeInto(&events.Raw{Type: "SOMETHING_NEW", Data: []byte(`{"name":"new"}`)}, &theirs); err != nil || theirs.Name != "new" {
 		t.Errorf("%+v, %v", theirs, err)
 	}

@@ -227,7 +227,7 @@ func TestStartThatIsCutShort(t *testing.T) {
 	}
 }
 
-// TestWaitReadySaysHowManyAreReadyWhenItsTimeIsUp.
+// TestWaitReadySaysHowManyAreReadyWhenItsTimeIsUp, and may be called again.
 func TestWaitReadySaysHowManyAreReadyWhenItsTimeIsUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newManager(t, newGateway(t, gatewaytest.WithMaxConcurrency(1)), shardmanager.WithShards(4))
