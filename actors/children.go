@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -183,6 +184,7 @@ func (s *incarnation) rest(c *child, cause error) {
 	if len(c.crashes) >= crashLimit {
 		cause = fmt.Errorf("%w: %w", ErrQuarantined, cause)
 		s.books.lives.giveUp(c.key)
+		delete(s.books.resting, c.key)
 		s.close(c.key, closedBy(cause))
 		log.Error("shard quarantined: its actor keeps ending")
 		s.crashed(ShardCrashed{c.key, len(c.crashes), cause, time.Time{}, true})
@@ -197,7 +199,7 @@ func (s *incarnation) rest(c *child, cause error) {
 		delay += rand.N(spread)
 	}
 	s.books.lives.rest(c.key)
-	s.restUntil(c.key, delay) //seam:crashed-shard-restarts
+	s.restUntil(c.key, now.Add(delay)) //seam:crashed-shard-restarts
 	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
 	s.crashed(ShardCrashed{c.key, len(c.crashes), cause, now.Add(delay), false})
 	s.changed(c.key, session.Change{
@@ -205,22 +207,33 @@ func (s *incarnation) rest(c *child, cause error) {
 	}, true)
 }
 
-// restUntil has a shard's actor spawned again after a while, if it is to run then.
-func (s *incarnation) restUntil(key Key, delay time.Duration) {
-	root, self, name := s.system.Root, s.self, from{key, s.books.lives.of[key].number}
-	time.AfterFunc(delay, func() { root.Send(self, rested{name}) })
+// restUntil has a shard's actor spawned again at a time, if it is to run then. The time is kept in the books: a timer's message
+// could be lost with the supervisor.
+func (s *incarnation) restUntil(key Key, at time.Time) {
+	s.books.resting[key] = at
+	s.arm(at)
 }
 
 func (s *incarnation) crashed(c ShardCrashed) {
 	tell(s.observers.crash, func(o ObserverCrash) { o.OnCrash(c) })
 }
 
-// rested lets a shard's actor be spawned again.
-func (s *incarnation) rested(m rested) {
-	if s.books.lives.current(m.key, m.number) {
-		s.books.lives.rested(m.key)
-		s.reconcile([]Key{m.key})
+// restedDue lets those actors be spawned again that have rested.
+func (s *incarnation) restedDue(now time.Time) {
+	var rested []Key
+	for key, at := range s.books.resting {
+		if now.Before(at) {
+			s.arm(at)
+			continue
+		}
+		rested = append(rested, key)
 	}
+	slices.SortFunc(rested, Key.Compare)
+	for _, key := range rested {
+		delete(s.books.resting, key)
+		s.books.lives.rested(key)
+	}
+	s.reconcile(rested)
 }
 
 // close takes no more send events for a shard.
@@ -236,6 +249,7 @@ func (s *incarnation) close(key Key, err error) {
 func (s *incarnation) forget(key Key) {
 	s.books.admission.forget(key, ErrUnknownShard)
 	delete(s.books.children, key)
+	delete(s.books.resting, key)
 	delete(s.books.reopen, key)
 	s.board.remove(key)
 	s.cfg.Bus.Forget(key)

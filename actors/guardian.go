@@ -101,7 +101,7 @@ func crashAnswer(message any) any {
 // again is what is tried a second time after a crash, since nobody would say it again.
 func again(message any) any {
 	switch message.(type) {
-	case landed, joined, askIdentify, withdrawIdentify, identified, shardUp, shardDown, shardSays, rested, UpdateSessionStart, *UpdateSessionStart:
+	case landed, joined, askIdentify, withdrawIdentify, identified, shardUp, shardDown, shardSays, UpdateSessionStart, *UpdateSessionStart:
 		return message
 	}
 	return nil

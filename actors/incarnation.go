@@ -74,8 +74,6 @@ func (s *incarnation) take(ctx actor.Context, message any) {
 		s.down(m) //seam:other-shards-untouched
 	case shardSays:
 		s.heard(m)
-	case rested:
-		s.rested(m)
 	default:
 		s.asked(ctx, m)
 	}
@@ -231,6 +229,7 @@ func (s *incarnation) due() {
 	}
 	s.arm(s.books.joins.expire(now))
 	s.reopenDue(now)
+	s.restedDue(now)
 	s.identifyDue(now)
 	if !now.Before(s.slow) {
 		s.slow = now.Add(slowTick)

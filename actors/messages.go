@@ -223,8 +223,6 @@ type (
 	identifyNews struct{}
 	// dueTick: something is due. Timer → supervisor.
 	dueTick struct{}
-	// rested: the actor that has ended may be spawned again. Timer → supervisor.
-	rested struct{ from }
 	// reachable: another shard has just become Ready, the first since before. Supervisor → shard.
 	reachable struct{ before time.Time }
 	// stopShard ends the session. Supervisor → shard.

@@ -40,8 +40,9 @@ type books struct {
 	admission  *admission
 	joins      *joins
 	identifies identifies
-	reopen     map[Key]shardUp // connections for which the limiter could not make a bucket
-	retry      time.Time       // when it is asked again
+	resting    map[Key]time.Time // those that have ended as they should not, and when they may be spawned again
+	reopen     map[Key]shardUp   // connections for which the limiter could not make a bucket
+	retry      time.Time         // when it is asked again
 	outage     outage
 }
 
@@ -55,7 +56,7 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	s.books = books{
 		plan: newPlan(), lives: newLives(), children: make(map[Key]*child), byPID: make(map[string]Key),
 		admission: newAdmission(cfg.QueueLimit), joins: newJoins(cfg.QueueLimit), identifies: newIdentifies(),
-		reopen: make(map[Key]shardUp),
+		resting: make(map[Key]time.Time), reopen: make(map[Key]shardUp),
 	}
 	if cfg.SessionStart != (ratelimit.SessionStart{}) {
 		s.books.identifies.start = &cfg.SessionStart

@@ -181,3 +181,37 @@ func TestNewSupervisorRefusesBadConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestMessageLostWithTheSupervisorIsADelay: whichever message it crashes on, all shards are soon well again, and sends end.
+func TestMessageLostWithTheSupervisorIsADelay(t *testing.T) {
+	for _, message := range []string{
+		"actors.SendEvent", "actors.landed", "actors.askIdentify", "actors.dueTick", "actors.shardUp", "actors.shardDown", "actors.shardSays",
+	} {
+		t.Run(message, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var armed atomic.Bool
+				h := newFleet(t, nil, crashesOn(&armed, message))
+				h.start(3)
+				armed.Store(true)
+				h.system.Root.Send(h.supervisor, actors.CrashShard{Key: h.key(1)})
+				h.gateway.Shard(0).InvalidSession(false)
+				for id := range uint64(10) {
+					h.system.Root.Send(h.supervisor, actors.SendEvent{ID: id, Shard: h.id(2), Op: events.OpHeartbeat})
+				}
+				pass(time.Minute)
+				if armed.Load() {
+					t.Fatal("the supervisor did not crash")
+				}
+				if ready := h.status().Ready(); ready != 3 {
+					t.Errorf("%d shards are ready a minute later: %+v", ready, h.status().Shards)
+				}
+				for i := range 3 {
+					if sent, ok := h.ask(actors.SendEvent{ID: 100, Shard: h.id(i), Op: events.OpHeartbeat}).(*actors.EventSent); !ok {
+						t.Errorf("a send to shard %d: %+v", i, sent)
+					}
+				}
+				h.gateway.RequireNoViolations(t)
+			})
+		})
+	}
+}
