@@ -144,7 +144,7 @@ func (m *Machine) judge(cause error) bool {
 	case Resuming:
 		l.resumes++
 		if gained = m.cursor.Seq > l.reached; gained {
-			l.resumes = 1 // events came again: the next attempt starts from further on
+			l.resumes = 0 // events came again: the next attempt starts from further on
 		}
 	case Ready: // without a session that can be resumed it costs an Identify, which is not to be had in haste
 		gained = m.cursor.Resumable() || m.now.Sub(l.ready) >= healthy
