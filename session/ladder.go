@@ -120,6 +120,9 @@ func (m *Machine) retreat(cause error, code events.CloseCode, wish time.Duration
 		l.refusals++
 		l.attempts, wait = 0, m.backoff(l.refusals-maxRefusals)
 	}
+	if m.state == Connecting || m.state == AwaitingHello || m.state == Resuming {
+		wait -= m.now.Sub(l.dialled) // an attempt that took long has waited already
+	}
 	if l.ours = wish == 0; code != events.CloseNone {
 		wait = max(wait, closePause)
 	}
@@ -171,7 +174,7 @@ func (m *Machine) hasSession() bool { return m.cursor.Resumable() || m.state == 
 // errSessionGone marks a cause after which the session cannot be resumed.
 var errSessionGone = errors.New("the session is gone")
 
-// backoff is the wait after so many attempts in a row that gained nothing: a time around a value that doubles, widely
+// backoff is the time from one attempt to the next, after so many in a row that gained nothing: a time around a value that doubles, widely
 // spread, so that of a fleet some shard soon finds that an outage is over. That Identifies which keep failing do not use up the day's budget is the
 // identify queue's concern.
 func (m *Machine) backoff(attempts int) time.Duration {
