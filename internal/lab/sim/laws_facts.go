@@ -102,7 +102,7 @@ func (c *check) keep() {
 		}
 	}
 	for _, id := range last {
-		if s := c.sessions[id]; s != nil && !left[id] && c.settled != 0 {
+		if s := c.sessions[id]; s != nil && !left[id] && c.settled != 0 && !c.exhausted() {
 			s.kept = s.last
 		}
 	}

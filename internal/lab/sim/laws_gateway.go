@@ -80,7 +80,7 @@ type known struct {
 	session int
 	process int           // in which it began or was resumed
 	at      time.Duration // since when it is established
-	tries   int           // connections since, that got to Hello
+	tries   int           // connections since the process was Ready, that got to Hello
 	gone    bool          // the gateway has said that there is no such session any more
 	heard   bool          // and nothing kept that from arriving
 }
@@ -102,7 +102,12 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.Witness == Process && r.What == "loaded":
 			entered[[3]int{r.Process, r.Shard, r.Session}] = true
 			knows[id] = known{session: r.Session, at: r.At}
+		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " Ready"):
+			k.tries = 0
+			knows[id] = k
 		case r.Witness != Gateway || r.Link == 0:
+		case r.What == "resumed" && r.Session == k.session: // whether the process hears of it is another matter
+			knows[id] = known{session: r.Session, at: r.At, tries: k.tries}
 		case r.What == "began" || r.What == "resumed":
 			knows[id] = known{session: r.Session, at: r.At}
 		case r.What == "sent" && r.Op == events.OpHello:

@@ -198,7 +198,7 @@ func (c *check) ghost(call, got Record, arrived []Record) {
 
 // served: L-2. When all is well, who can wait is answered.
 func (c *check) served(call, got Record) {
-	if c.settled == 0 || call.At < c.settled || call.For < 5*time.Minute || c.endedShards()[call.Shard] {
+	if c.settled == 0 || c.exhausted() || call.At < c.settled || call.For < 5*time.Minute || c.endedShards()[call.Shard] {
 		return
 	}
 	for _, l := range c.order { // a dead connection that nobody has noticed yet

@@ -163,7 +163,7 @@ func (c *check) phases() {
 
 // recovers: L-1 and L-3. When faults have ended every shard comes back, and stays.
 func (c *check) recovers() {
-	if c.settled == 0 {
+	if c.settled == 0 || c.exhausted() {
 		return
 	}
 	ended := c.endedShards()
@@ -187,7 +187,7 @@ func (c *check) recovers() {
 		switch {
 		case live == nil:
 			c.fail("L-1 recovery", c.settled, "shard %d is not live", shard)
-		case live.live > c.healed+c.patience():
+		case live.live > c.healed+c.patience(shard):
 			c.fail("L-1 recovery", live.live, "shard %d came back %v after the faults had ended", shard, live.live-c.healed)
 		}
 		c.storm(shard)
@@ -230,21 +230,35 @@ func (c *check) slowBeat() time.Duration {
 
 // patience is how long a shard may take to come back: a minute, and its turn to identify. A
 // budget of which half is spent, before the faults end or on the way back, is spread over the rest of its period. A connection that a fault has
-// swallowed is found after an interval.
-func (c *check) patience() time.Duration {
+// swallowed is found after an interval, which is the usual one where no Hello could be read.
+func (c *check) patience(shard int) time.Duration {
 	wait := c.slowBeat() + 60*time.Second + time.Duration((c.plan.Shards+c.plan.Concurrency-1)/c.plan.Concurrency)*5250*time.Millisecond
+	if c.disturbed(shard, 0, c.healed, "bad-hello") {
+		wait = max(wait, 3*usualInterval)
+	}
+	if c.spent(c.settled) >= (c.plan.Budget-c.plan.Reserve)/2 {
+		wait += max(c.plan.Period-c.healed, 0)
+	}
+	return wait
+}
+
+const usualInterval = 41250 * time.Millisecond // of heartbeats, by Discord's documentation
+
+// spent counts the Identifies of the run, and those of another process with the same token.
+func (c *check) spent(until time.Duration) int {
 	spent := 0
 	for _, r := range c.trace {
 		switch {
-		case r.At >= c.settled:
+		case r.At >= until:
 		case r.Witness == Gateway && r.What == "received" && r.Op == events.OpIdentify:
 			spent++
 		case r.Witness == Fault && r.What == "remaining":
 			spent = c.plan.Budget - int(r.Seq)
 		}
 	}
-	if spent >= (c.plan.Budget-c.plan.Reserve)/2 {
-		wait += max(c.plan.Period-c.healed, 0)
-	}
-	return wait
+	return spent
 }
+
+// exhausted reports whether all is spent but the reserve. The gateway's period is shorter than a day, and the bot counts any 24 hours:
+// then it identifies no more in this run.
+func (c *check) exhausted() bool { return c.spent(c.over()) >= c.plan.Budget-c.plan.Reserve }
