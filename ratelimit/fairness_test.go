@@ -36,3 +36,45 @@ func TestShardsThatFailDoNotHoldOthersBack(t *testing.T) {
 		}
 	})
 }
+
+// TestFailingShardSpendsHalfOfWhatMayBeSpentAtOnce: of a budget of 1,000, with a reserve of 100, that is 450; the rest is spread over the day.
+//
+// Failures: F34.
+func TestFailingShardSpendsHalfOfWhatMayBeSpentAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := queue(budget(1000, 1), ratelimit.WithReserve(100))
+		o := limitertest.NewOwner(q)
+		o.Decided = func(d ratelimit.Decision) {
+			if d.Err == nil {
+				o.Used(d.Shard)
+			}
+			o.After(time.Millisecond, func() { o.Ask(d.Shard) })
+		}
+		o.Ask(shard(0))
+		o.Run(time.Hour) // 685 times 5.25 s
+		if spent := 1000 - q.Stats(time.Now()).Remaining; spent < 440 || spent > 480 {
+			t.Errorf("%d Identifies within an hour, want about 450", spent)
+		}
+		o.Run(22 * time.Hour)
+		if left := q.Stats(time.Now()).Remaining; left < 100 || left > 160 {
+			t.Errorf("%d are left after 23 hours, want the reserve and a few", left)
+		}
+	})
+}
+
+// TestFleetWhoseShardsAskInTurnStartsInOrder: the lowest of each key goes at once, and the others when their turn comes.
+func TestFleetWhoseShardsAskInTurnStartsInOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsker(queue(budget(1000, 2)))
+		for index := 7; index >= 0; index-- {
+			a.ask(index)
+			a.Run(10 * time.Millisecond)
+		}
+		a.Run(time.Minute)
+		if want := []int{1, 0, 3, 2, 5, 4, 7, 6}; !slices.Equal(a.order, want) {
+			t.Errorf("the order: %v, want %v", a.order, want)
+		}
+	})
+}
