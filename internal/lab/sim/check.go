@@ -25,7 +25,7 @@ const Slack = 200 * time.Millisecond
 
 // Check holds a trace against the laws. It knows the plan, and asks nobody.
 func Check(plan Plan, trace Trace) []Violation {
-	c := &check{plan: plan, trace: trace, links: make(map[linkID]*link), sessions: make(map[int]*sessionFacts)}
+	c := &check{plan: plan, trace: trace, links: make(map[linkID]*link), sessions: make(map[int]*sessionFacts), total: -1}
 	c.index()
 	c.dialOrder()
 	c.keep()
@@ -50,6 +50,7 @@ type check struct {
 	healed   time.Duration
 	settled  time.Duration
 	ended    map[int]bool // see endedShards
+	total    int          // of Identifies; below zero: not counted yet, see exhausted
 	found    []Violation
 }
 

@@ -261,4 +261,9 @@ func (c *check) spent(until time.Duration) int {
 
 // exhausted reports whether all is spent but the reserve. The gateway's period is shorter than a day, and the bot counts any 24 hours:
 // then it identifies no more in this run.
-func (c *check) exhausted() bool { return c.spent(c.over()) >= c.plan.Budget-c.plan.Reserve }
+func (c *check) exhausted() bool {
+	if c.total < 0 {
+		c.total = c.spent(c.over())
+	}
+	return c.total >= c.plan.Budget-c.plan.Reserve
+}
