@@ -204,6 +204,8 @@ func (sim *simulation) inject(f Injection) {
 		}
 		time.Sleep(pause)
 		sim.start()
+	case "stop", "pause", "drain", "flap":
+		sim.meddle(f)
 	default:
 		sim.t.Fatalf("no such fault: %q", kind)
 	}
@@ -231,10 +233,17 @@ func (sim *simulation) heal() {
 		p.mu.Lock()
 		p.extra, p.cutIn = 0, -1
 		p.mu.Unlock()
+		sim.mu.Lock()
+		unpaced := sim.unpaced[[3]int{p.process, p.shard, p.nth}]
+		sim.mu.Unlock()
+		if unpaced {
+			p.reset() // the gateway would end it when heartbeats do not come
+		}
 	})
 	sim.sick.mu.Lock()
 	sim.sick.slow, sim.sick.fails = time.Time{}, time.Time{}
 	sim.sick.mu.Unlock()
+	close(sim.cure)
 	sim.healed.Store(true)
 	sim.record(Record{Witness: Fault, What: "healed", Shard: -1})
 }

@@ -78,6 +78,7 @@ var profiles = []profile{
 		"presences", "crash", "crash-supervisor", "restart-shard", "kill", "restart", "store-slow", "store-fails", "api-500", "api-429",
 		"guild-outage", "guild-gone", "lag", "resume-host"}},
 	{"world", []string{"guild-outage", "guild-outage", "guild-gone", "guild-gone", "lag", "lag", "drop", "drop", "op7", "forget", "resume-host"}},
+	{"plans", []string{"stop", "pause", "drain", "flap", "flap", "drop", "op7", "burst", "crash", "crash-supervisor"}},
 	{"fatal", []string{"drop", "op7", "burst", "fatal"}},
 }
 

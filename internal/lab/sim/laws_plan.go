@@ -1,0 +1,211 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// span is a time during which something was so, by what a process said of a shard.
+type span struct {
+	process, shard int
+	from, to       time.Duration
+	what           Record
+}
+
+// spans are the times between the records that set what is so, to the end of their process. A process begins with what begin says.
+func (c *check) spans(set func(Record) bool, begin func(process, shard int, at time.Duration) (Record, bool)) (spans []span) {
+	open := make(map[int]*span) // by shard
+	end := func(at time.Duration) {
+		for shard := range c.plan.Shards {
+			if s := open[shard]; s != nil {
+				s.to = at
+				spans = append(spans, *s)
+			}
+		}
+		clear(open)
+	}
+	process := 0
+	for _, r := range c.trace {
+		switch {
+		case r.Witness == Process && r.What == "start":
+			end(r.At)
+			process = r.Process
+			for shard := range c.plan.Shards {
+				if first, ok := begin(process, shard, r.At); ok {
+					open[shard] = &span{process, shard, r.At, 0, first}
+				}
+			}
+		case r.Witness == Process && (r.What == "killed" || r.What == "closing" || r.What == "done") && r.Process == process:
+			end(r.At)
+			process = -1
+		case r.Process == process && set(r):
+			if s := open[r.Shard]; s != nil {
+				s.to = r.At
+				spans = append(spans, *s)
+			}
+			open[r.Shard] = &span{process, r.Shard, r.At, 0, r}
+		}
+	}
+	end(c.over())
+	return spans
+}
+
+// looks are what Status said of each shard, and until which look at least.
+func (c *check) looks() []span {
+	looks := c.spans(func(r Record) bool { return r.Witness == Operator && r.What == "status" }, func(int, int, time.Duration) (Record, bool) { return Record{}, false })
+	for i := range looks {
+		looks[i].to = max(looks[i].from, looks[i].to-statusEvery-time.Second)
+	}
+	return looks
+}
+
+// modes are what was wanted of each shard. A process begins with all shards running.
+func (c *check) modes() []span {
+	return c.spans(func(r Record) bool { return r.Witness == Operator && r.What == "planned" }, func(process, shard int, at time.Duration) (Record, bool) {
+		return Record{At: at, Process: process, Shard: shard, Text: "run"}, true
+	})
+}
+
+// planned: D-1. What the plan wants comes about, within a time after it was wanted, whatever happens meanwhile: a shard that is to
+// be stopped or paused is closed. One that is to run is Ready, unless something is done to it.
+func (c *check) planned() {
+	looks := c.looks()
+	turn := time.Duration((c.plan.Shards+c.plan.Concurrency-1)/c.plan.Concurrency) * 5250 * time.Millisecond
+	for _, m := range c.modes() {
+		var bound time.Duration
+		running := false
+		switch m.what.Text {
+		case "stop", "pause":
+			bound = 15 * time.Second // a tick that looks at everything, and some
+		case "drain":
+			bound = 80 * time.Second // what was sent has its answers, or a minute
+			if c.disturbed(m.shard, m.from-5*time.Minute, m.to, "block", "blocked", "stall", "freeze", "hole") {
+				continue
+			}
+		default:
+			running, bound = true, 10*time.Second+turn
+			if c.plan.Period < time.Hour || m.to < m.from+bound || c.disturbed(m.shard, m.from-time.Minute, m.from+bound) ||
+				c.unwell(m.from-time.Minute, m.from+bound) || c.endedBefore(m.process, m.shard, m.from) {
+				continue
+			}
+		}
+		reached := false
+		for _, l := range looks {
+			if l.process != m.process || l.shard != m.shard || l.to < m.from {
+				continue
+			}
+			state, mode, _ := strings.Cut(l.what.Text, " ")
+			if running {
+				reached = reached || state == "Ready" && l.from <= m.from+bound
+				continue
+			}
+			if from, to := max(l.from, m.from+bound), min(l.to, m.to-statusEvery); from <= to && (state != "Closed" && state != "Idle" || mode == "run") {
+				c.fail("D-1 the plan is reached", from, "shard %d is to %s since %v, and Status says %s", m.shard, m.what.Text, m.from, l.what.Text)
+				break
+			}
+		}
+		if running && !reached && m.to > m.from+bound+statusEvery+time.Second {
+			c.fail("D-1 the plan is reached", m.from+bound, "shard %d is to run since %v, and Status never says that it is Ready", m.shard, m.from)
+		}
+	}
+}
+
+// unwell reports whether a fault within a time may hold up shards to which it was not done.
+func (c *check) unwell(from, to time.Duration) bool {
+	return slices.ContainsFunc(c.faults, func(f Record) bool {
+		kind := strings.TrimPrefix(f.What, "inject ")
+		return f.At >= from-f.For && f.At <= to && (kind == "forget" || strings.HasPrefix(kind, "store-") || strings.HasPrefix(kind, "api-"))
+	})
+}
+
+// endedBefore reports whether a shard had ended for good in a process, at some time before.
+func (c *check) endedBefore(process, shard int, before time.Duration) bool {
+	return slices.ContainsFunc(c.trace, func(r Record) bool {
+		return r.At <= before && r.Process == process && r.Shard == shard && endedForGood(r)
+	})
+}
+
+// status: D-2. Status tells no lie: what it calls Ready has a session that lives at the gateway, and what it calls Closed has no connection.
+func (c *check) status() {
+	const slack = time.Second + Slack
+	for _, l := range c.looks() {
+		switch state, _, _ := strings.Cut(l.what.Text, " "); state {
+		case "Ready":
+			of := c.links[linkID{l.process, l.shard, l.what.Link}]
+			switch {
+			case of == nil || of.live == never || of.live > l.from:
+				c.fail("D-2 Status tells no lie", l.from, "shard %d is Ready on connection %d, by Status, and the gateway has no session there", l.shard, l.what.Link)
+			case c.disturbed(l.shard, of.dialled, l.to, "hole", "stall", "freeze", "block", "blocked") || c.stalled(of, l.to):
+				// that the connection is dead is not known yet
+			case of.goneBefore(l.to - slack):
+				c.fail("D-2 Status tells no lie", l.to, "shard %d is Ready on connection %d, by Status, and that is over at the gateway", l.shard, l.what.Link)
+			}
+		case "Closed":
+			for _, of := range c.order {
+				if of.process == l.process && of.shard == l.shard && of.dialled < l.to-slack && of.end(c.over()) > max(l.from, of.dialled)+slack {
+					c.fail("D-2 Status tells no lie", l.from, "shard %d is Closed, by Status, and has connection %d", l.shard, of.nth)
+				}
+			}
+		}
+	}
+}
+
+// goneBefore reports whether a connection was over for the gateway, or for the client, at a time.
+func (l *link) goneBefore(at time.Duration) bool {
+	return slices.ContainsFunc([]time.Duration{l.gone, l.closing, l.ended}, func(end time.Duration) bool { return end != never && end < at })
+}
+
+// back: D-3. A session that was live and can be resumed is live again at once, however often its connection is lost, if nothing
+// else is done to the shard.
+func (c *check) back() {
+	const bound = 5 * time.Second
+	dropping := []string{"drop", "flaky", "dropped"}
+	for i, l := range c.order {
+		if l.live == never || l.ended == never || !c.disturbed(l.shard, l.ended, l.ended, "drop", "dropped") ||
+			c.disturbedBut(dropping, l.shard, l.dialled-2*time.Minute, l.ended+bound) {
+			continue
+		}
+		again := slices.ContainsFunc(c.order[i+1:], func(next *link) bool {
+			return next.process == l.process && next.shard == l.shard && (next.live != never && next.live <= l.ended+bound || c.disturbed(l.shard, next.dialled, l.ended+bound, "drop", "dropped"))
+		})
+		if !again && l.ended+bound < c.ends(l.process) {
+			c.fail("D-3 back at once", l.ended, "connection %d of shard %d is lost, and none is live %v later", l.nth, l.shard, bound)
+		}
+	}
+}
+
+// disturbedBut reports whether a fault of another kind was done to the shard, or to all, within a time.
+func (c *check) disturbedBut(kinds []string, shard int, from, to time.Duration) bool {
+	return slices.ContainsFunc(c.faults, func(f Record) bool {
+		kind := strings.TrimPrefix(strings.TrimPrefix(f.What, "inject "), "end ")
+		return (f.Shard == shard || f.Shard < 0 || slices.Contains(everywhere, kind)) && f.At >= from && f.At <= to && kind != "healed" && !slices.Contains(kinds, kind)
+	})
+}
+
+// ends is when a process began to end.
+func (c *check) ends(process int) time.Duration {
+	for _, r := range c.trace {
+		if r.Witness == Process && r.Process == process && (r.What == "killed" || r.What == "closing" || r.What == "done") {
+			return r.At
+		}
+	}
+	return c.over()
+}
+
+// chain: D-4. Who is told of changes of state is told all of them, one after the other, whatever a hook does.
+func (c *check) chain() {
+	last := make(map[[2]int]string)
+	for _, r := range c.trace {
+		if r.Witness != Process || r.What != "state" {
+			continue
+		}
+		moved, _, _ := strings.Cut(r.Text, ":")
+		from, to, _ := strings.Cut(strings.TrimSuffix(moved, " lost"), " ")
+		id := [2]int{r.Process, r.Shard}
+		if before := last[id]; from != before && !(from == "Idle" && (before == "" || before == "Backoff" || before == "Closed")) {
+			c.fail("D-4 hooks lose nothing", r.At, "shard %d moves from %s to %s, and was told to be in %s before", r.Shard, from, to, before)
+		}
+		last[id] = to
+	}
+}
