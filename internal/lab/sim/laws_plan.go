@@ -183,6 +183,13 @@ func (c *check) disturbedBut(kinds []string, shard int, from, to time.Duration) 
 	})
 }
 
+// askedFor reports whether somebody has asked a shard to start within a time.
+func (c *check) askedFor(shard int, from, to time.Duration) bool {
+	return slices.ContainsFunc(c.trace, func(r Record) bool {
+		return r.Witness == Operator && r.What == "planned" && r.Shard == shard && r.At >= from && r.At <= to && (r.Text == "start" || r.Text == "restart")
+	})
+}
+
 // ends is when a process began to end.
 func (c *check) ends(process int) time.Duration {
 	for _, r := range c.trace {
@@ -191,6 +198,25 @@ func (c *check) ends(process int) time.Duration {
 		}
 	}
 	return c.over()
+}
+
+// orphans: the part of L-4 that is about a supervisor that somebody else stops: the Manager begins to end within a second, and has ended when its
+// handlers are done, or have had their time.
+func (c *check) orphans() {
+	for _, f := range c.faults {
+		if f.What != "supervisor stopped" {
+			continue
+		}
+		bound := 6 * time.Second
+		if c.disturbed(-1, f.At-5*time.Second, f.At+bound, "late") {
+			bound += 3 * time.Second
+		}
+		if !slices.ContainsFunc(c.trace, func(r Record) bool {
+			return r.Witness == Process && r.Process == f.Process && r.At <= f.At+bound && (r.What == "done" || r.What == "closing" || r.What == "killed")
+		}) {
+			c.fail("L-4 the end is visible", f.At, "the supervisor of process %d was stopped, and the Manager is not done", f.Process)
+		}
+	}
 }
 
 // chain: D-4. Who is told of changes of state is told all of them, one after the other, whatever a hook does.

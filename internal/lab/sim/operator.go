@@ -134,6 +134,8 @@ func (sim *simulation) meddle(f Injection) {
 		case "stop", "pause", "drain":
 			sim.operate(p, f.Shard, f.Kind)
 			sim.wait(f.For)
+		case "fatal-shard":
+			sim.wait(f.For / 2)
 		case "flap":
 			for range 2 + f.N%6 {
 				sim.operate(p, f.Shard, verbs[random.IntN(len(verbs))])
@@ -141,7 +143,7 @@ func (sim *simulation) meddle(f Injection) {
 			}
 		}
 		back := "run"
-		if f.Kind == "stop" || f.N%2 == 0 {
+		if f.Kind == "stop" || f.Kind == "fatal-shard" || f.N%2 == 0 {
 			back = "start"
 		}
 		sim.operate(p, f.Shard, back)
