@@ -32,8 +32,23 @@ func (s *incarnation) reconcile(keys []Key) {
 	if s.ending {
 		return
 	}
+	for _, key := range keys {
+		s.showClosed(key)
+	}
 	for _, a := range reconcile(s.books.plan, s.books.lives, keys) {
 		s.carryOut(a)
+	}
+}
+
+// showClosed shows as Closed a shard that is not to run and whose actor is gone: one that was stopped before it could say so, or rested.
+func (s *incarnation) showClosed(key Key) {
+	want, wanted := s.books.plan.wants[key]
+	if of := s.books.lives.of[key]; of == nil || of.phase != ended || wanted && want.Mode == Run {
+		return
+	}
+	status, _ := s.board.Shard(key)
+	if status.State != session.Closed && status.State != session.Idle {
+		s.changed(key, session.Change{At: time.Now(), From: status.State, To: session.Closed, Conn: status.Conn, Session: status.Session, Cause: ErrClosed}, false)
 	}
 }
 
