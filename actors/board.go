@@ -202,7 +202,7 @@ func (t *Tally) count(s ShardStatus, n int) {
 	switch {
 	case s.State == session.Ready:
 		t.Ready += n
-	case s.State == session.Closed:
+	case s.Ended():
 		t.Ended += n
 	case s.State == session.Backoff && s.refused:
 		t.Refused += n
