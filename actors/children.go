@@ -48,7 +48,7 @@ func (s *incarnation) showClosed(key Key) {
 	}
 	status, _ := s.board.Shard(key)
 	if status.State != session.Closed && status.State != session.Idle {
-		s.changed(key, session.Change{At: time.Now(), From: status.State, To: session.Closed, Conn: status.Conn, Session: status.Session, Cause: ErrClosed}, false)
+		s.changed(s.system, key, session.Change{At: time.Now(), From: status.State, To: session.Closed, Conn: status.Conn, Session: status.Session, Cause: ErrClosed}, false)
 	}
 }
 
@@ -203,7 +203,7 @@ func (s *incarnation) rest(c *child, cause error) {
 		s.close(c.key, closedBy(cause))
 		log.Error("shard quarantined: its actor keeps ending")
 		s.crashed(ShardCrashed{c.key, len(c.crashes), cause, time.Time{}, true})
-		s.changed(c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
+		s.changed(s.system, c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
 		return
 	}
 	delay := restartBase << (len(c.crashes) - 1)
@@ -217,7 +217,7 @@ func (s *incarnation) rest(c *child, cause error) {
 	s.restUntil(c.key, now.Add(delay)) //seam:crashed-shard-restarts
 	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
 	s.crashed(ShardCrashed{c.key, len(c.crashes), cause, now.Add(delay), false})
-	s.changed(c.key, session.Change{
+	s.changed(s.system, c.key, session.Change{
 		At: now, From: status.State, To: session.Backoff, Conn: status.Conn, Session: status.Session, Cause: cause, Retry: now.Add(delay),
 	}, true)
 }

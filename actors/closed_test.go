@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -91,5 +92,34 @@ func TestShardThatIsStartedAgainHasNotEnded(t *testing.T) {
 		pass(0)
 		f.ask(actors.StartShards{Total: 2, IDs: []int{0}})
 		<-ended
+	})
+}
+
+// TestSubscribersHearOfEveryMove: also of those that the supervisor makes, when an actor has crashed.
+func TestSubscribersHearOfEveryMove(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(1)
+		p := f.probe()
+		p.ask(f.supervisor, actors.Subscribe{Types: []events.Type{"X"}})
+		expect[*actors.Subscribed](p, time.Second)
+		for range 5 {
+			f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)})
+			pass(20 * time.Second)
+		}
+		state := session.Ready
+		for {
+			m, ok := p.next(0).(*actors.StateChanged)
+			if !ok {
+				break
+			}
+			if m.From != state && (m.From != session.Idle || state != session.Backoff) {
+				t.Errorf("it moves from %v to %v, and was told to be %v", m.From, m.To, state)
+			}
+			state = m.To
+		}
+		if state != session.Closed {
+			t.Errorf("in the end it is told to be %v, and is quarantined", state)
+		}
 	})
 }

@@ -133,7 +133,7 @@ func (s *shard) start(ctx actor.Context) {
 	}, host{s})
 	if err != nil {
 		s.system.Root.Send(s.supervisor, shardDown{from: s.from, final: err, fatal: true})
-		s.changed(s.key, session.Change{At: s.now, To: session.Closed, Cause: err}, false)
+		s.changed(s.system, s.key, session.Change{At: s.now, To: session.Closed, Cause: err}, false)
 		ctx.Stop(s.self)
 		return
 	}
