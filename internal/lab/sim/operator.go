@@ -62,8 +62,8 @@ func (p *process) ask(message any) any {
 	return nil
 }
 
-// The ways in which an operator writes the plan of one shard.
-var verbs = []string{"stop", "pause", "drain", "run", "start", "restart"}
+// What an operator does to one shard. All but a drill are ways to write the plan.
+var verbs = []string{"stop", "pause", "drain", "run", "start", "restart", "crash"}
 
 // operate writes the plan of one shard, and notes what is wanted from now on. One operator writes at a time, so that the notes come in the
 // order of the changes.
@@ -82,6 +82,10 @@ func (sim *simulation) operate(p *process, shard int, verb string) {
 		answer = p.ask(actors.StartShards{Total: key.Shard.Total, IDs: []int{shard}})
 	case "restart":
 		answer = p.ask(actors.RestartShard{Key: key})
+	case "crash": // a drill
+		sim.record(Record{Witness: Fault, What: "crash", Shard: shard})
+		p.m.System().Root.Send(p.m.Supervisor(), actors.CrashShard{Key: key})
+		return
 	default:
 		mode := map[string]actors.Mode{"run": actors.Run, "pause": actors.Pause, "drain": actors.Drain}[verb]
 		answer = p.setMode(key, mode)
@@ -132,8 +136,11 @@ func (sim *simulation) meddle(f Injection) {
 	sim.work.Go(func() {
 		switch f.Kind {
 		case "stop", "pause", "drain":
+			if f.N%5 == 0 {
+				sim.operate(p, f.Shard, "crash")
+			}
 			sim.operate(p, f.Shard, f.Kind)
-			sim.wait(f.For)
+			sim.wait(2 * f.For)
 		case "fatal-shard":
 			sim.wait(f.For / 2)
 		case "flap":
