@@ -103,7 +103,9 @@ func (c *check) endedShards() map[int]bool {
 		if endedForGood(r) {
 			ended[r.Shard] = true
 		} else if r.Witness == Process && r.What == "state" {
-			delete(ended, r.Shard) // somebody has asked for it
+			delete(ended, r.Shard)
+		} else if r.Witness == Operator && r.What == "planned" && (r.Text == "start" || r.Text == "restart") {
+			delete(ended, r.Shard) // it was asked for
 		}
 		if r.Witness == Process && r.What == "done" {
 			for shard := range c.plan.Shards {

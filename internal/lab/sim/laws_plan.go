@@ -62,9 +62,35 @@ func (c *check) looks() []span {
 
 // modes are what was wanted of each shard. A process begins with all shards running.
 func (c *check) modes() []span {
-	return c.spans(func(r Record) bool { return r.Witness == Operator && r.What == "planned" }, func(process, shard int, at time.Duration) (Record, bool) {
+	modes := c.spans(func(r Record) bool { return r.Witness == Operator && r.What == "planned" }, func(process, shard int, at time.Duration) (Record, bool) {
 		return Record{At: at, Process: process, Shard: shard, Text: "run"}, true
 	})
+	for shard := range c.plan.Shards {
+		before := ""
+		for i := range modes {
+			m := &modes[i]
+			if m.shard != shard {
+				continue
+			}
+			if m.what.Text == "restart" && (before == "stop" || before == "pause" || before == "drain") {
+				m.what.Text = before // it is not to run
+			}
+			before = m.what.Text
+		}
+	}
+	return modes
+}
+
+// undone are the faults that a start, or a restart, undoes.
+var undone = []string{"stop", "pause", "drain", "fatal-shard", "mend"}
+
+// restarted: the part of D-1 that is about a shard which runs: it gives up its connection.
+func (c *check) restarted(m span) {
+	for _, l := range c.order {
+		if m.what.Text == "restart" && l.process == m.process && l.shard == m.shard && l.live != never && l.live < m.from-time.Second && l.end(c.over()) > m.from+time.Second {
+			c.fail("D-1 the plan is reached", m.from, "shard %d is to restart, and connection %d goes on", m.shard, l.nth)
+		}
+	}
 }
 
 // planned: D-1. What the plan wants comes about, within a time after it was wanted, whatever happens meanwhile: a shard that is to
@@ -85,10 +111,12 @@ func (c *check) planned() {
 			}
 		default:
 			running, bound = true, 10*time.Second+turn
-			if c.plan.Period < time.Hour || m.to < m.from+bound || c.disturbed(m.shard, m.from-time.Minute, m.from+bound) ||
-				c.unwell(m.from-time.Minute, m.from+bound) || c.endedBefore(m.process, m.shard, m.from) {
+			if c.plan.Period < time.Hour || m.to < m.from+bound || c.disturbedBut(undone, m.shard, m.from-time.Minute, m.from+bound) ||
+				c.disturbed(m.shard, m.from+1, m.from+bound, undone...) || c.unwell(m.from-time.Minute, m.from+bound) ||
+				m.what.Text == "run" && c.endedBefore(m.process, m.shard, m.from) {
 				continue
 			}
+			c.restarted(m)
 		}
 		reached := false
 		for _, l := range looks {
@@ -179,7 +207,7 @@ func (c *check) back() {
 func (c *check) disturbedBut(kinds []string, shard int, from, to time.Duration) bool {
 	return slices.ContainsFunc(c.faults, func(f Record) bool {
 		kind := strings.TrimPrefix(strings.TrimPrefix(f.What, "inject "), "end ")
-		return (f.Shard == shard || f.Shard < 0 || slices.Contains(everywhere, kind)) && f.At >= from && f.At <= to && kind != "healed" && !slices.Contains(kinds, kind)
+		return (f.Shard == shard || f.Shard < 0 || slices.Contains(everywhere, kind)) && f.At+f.For >= from && f.At <= to && kind != "healed" && !slices.Contains(kinds, kind)
 	})
 }
 
@@ -219,19 +247,81 @@ func (c *check) orphans() {
 	}
 }
 
-// chain: D-4. Who is told of changes of state is told all of them, one after the other, whatever a hook does.
+// chain: D-4. Who is told of changes of state, a hook or an actor that subscribed, is told all of them, one after the other, whatever a hook does.
 func (c *check) chain() {
-	last := make(map[[2]int]string)
+	type listener struct {
+		what           string
+		process, shard int
+	}
+	last := make(map[listener]string)
+	process := 0
 	for _, r := range c.trace {
-		if r.Witness != Process || r.What != "state" {
+		if r.Witness == Process && r.What == "start" {
+			process = r.Process
+		}
+		if c.settled != 0 && r.At > c.settled+time.Minute {
+			break
+		}
+		if r.Witness != Process || r.What != "state" && r.What != "told" {
 			continue
 		}
 		moved, _, _ := strings.Cut(r.Text, ":")
 		from, to, _ := strings.Cut(strings.TrimSuffix(moved, " lost"), " ")
-		id := [2]int{r.Process, r.Shard}
-		if before := last[id]; from != before && !(from == "Idle" && (before == "" || before == "Backoff" || before == "Closed")) {
-			c.fail("D-4 hooks lose nothing", r.At, "shard %d moves from %s to %s, and was told to be in %s before", r.Shard, from, to, before)
+		id := listener{r.What, r.Process, r.Shard}
+		before, known := last[id]
+		if from != before && (known || from != "Idle" && r.What == "state") && !(from == "Idle" && (before == "Backoff" || before == "Closed")) {
+			c.fail("D-4 hooks lose nothing", r.At, "shard %d moves from %s to %s, and %s says that it was %s before", r.Shard, from, to, r.What, before)
 		}
 		last[id] = to
+	}
+	for _, l := range c.order {
+		if c.settled == 0 || l.process != process || l.live == never || l.live > c.settled || l.end(c.over()) < c.settled+time.Minute+Slack || c.endedShards()[l.shard] {
+			continue
+		}
+		for _, what := range []string{"state", "told"} {
+			if state := last[listener{what, l.process, l.shard}]; state != "Ready" {
+				c.fail("D-4 hooks lose nothing", c.settled, "shard %d is live, and %s says that it is %q", l.shard, what, state)
+			}
+		}
+	}
+}
+
+// stale: D-6. A change that was made from a plan which has changed meanwhile is refused.
+func (c *check) stale() {
+	for _, r := range c.trace {
+		if r.Witness == Operator && r.What == "stale" {
+			c.fail("D-6 stale plans are refused", r.At, "shard %d: a change from a plan that had changed was answered with %s", r.Shard, r.Text)
+		}
+	}
+}
+
+// quarantines: D-5. A shard is given up when its actor has ended five times within five minutes, since it was mended, and not before.
+func (c *check) quarantines() {
+	const limit, window = 5, 5 * time.Minute
+	mended := make(map[int]time.Duration)
+	over := make(map[int]bool)
+	crashes := make(map[int][]time.Duration)
+	for _, r := range c.trace {
+		kind := strings.TrimPrefix(r.What, "inject ")
+		switch {
+		case r.Witness == Process && r.What == "start":
+			clear(mended)
+			clear(crashes)
+		case r.Witness == Operator && r.What == "planned" && (r.Text == "start" || r.Text == "restart") && over[r.Shard]:
+			mended[r.Shard], over[r.Shard] = r.At-time.Second, false
+		case r.Witness == Fault && r.Shard >= 0 && (kind == "crash" || kind == "stop-actor" || kind == "poison-actor" || strings.HasPrefix(kind, "crash-shard-on ")):
+			crashes[r.Shard] = append(crashes[r.Shard], r.At)
+		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, "kept crashing"):
+			over[r.Shard] = true
+			n := 0
+			for _, at := range crashes[r.Shard] {
+				if at >= r.At-window-time.Minute && at >= mended[r.Shard] {
+					n++
+				}
+			}
+			if n < limit {
+				c.fail("D-5 quarantine", r.At, "shard %d is given up after %d crashes", r.Shard, n)
+			}
+		}
 	}
 }

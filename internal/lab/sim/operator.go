@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -119,9 +120,16 @@ func (p *process) setMode(key actors.Key, mode actors.Mode) (answer any) {
 		want.Mode, want.Code = mode, events.CloseNone
 		answer = p.ask(actors.SetPlan{From: plan.Version, Change: map[actors.Key]actors.Want{key: want}})
 		var stale *actors.StalePlanError
-		if refused, is := answer.(*actors.Refusal); !is || !errors.As(refused.Err, &stale) {
-			return answer
+		if refused, is := answer.(*actors.Refusal); is && errors.As(refused.Err, &stale) {
+			continue
 		}
+		if _, set := answer.(*actors.PlanSet); set && p.sim.plan.Seed%2 == 0 {
+			again := p.ask(actors.SetPlan{From: plan.Version, Change: map[actors.Key]actors.Want{key: want}})
+			if refused, is := again.(*actors.Refusal); again != nil && (!is || !errors.As(refused.Err, &stale)) {
+				p.sim.record(Record{Witness: Operator, What: "stale", Process: p.number, Shard: key.Shard.Index, Text: fmt.Sprintf("%T", again)})
+			}
+		}
+		return answer
 	}
 	return answer
 }

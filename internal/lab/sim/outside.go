@@ -122,18 +122,8 @@ func (p *process) misbehave(shard int) {
 
 // OnChange is told of every move of a shard.
 func (p *process) OnChange(c shardmanager.Change) {
-	if p.dead.Load() {
-		return
-	}
-	r := Record{Witness: Process, What: "state", Process: p.number, Shard: c.Shard.Index, Link: int(c.Conn), Text: c.From.String() + " " + c.To.String()}
-	if c.Lost {
-		r.Text += " lost"
-	}
-	if c.Cause != nil {
-		r.Text += ": " + c.Cause.Error()
-	}
-	p.sim.record(r)
-	if c.To == session.Closed && c.Cause != nil && !errors.Is(c.Cause, actors.ErrClosed) && p.sim.mood("mend", c.Shard.Index) {
+	p.moved("state", c.Shard.Index, c.Change)
+	if !p.dead.Load() && c.To == session.Closed && c.Cause != nil && !errors.Is(c.Cause, actors.ErrClosed) && p.sim.mood("mend", c.Shard.Index) {
 		p.sim.operate(p, c.Shard.Index, "restart") // from a hook
 	}
 	p.misbehave(c.Shard.Index)

@@ -95,10 +95,12 @@ func (sim *simulation) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	go func() {
-		defer close(p.started)
-		if err := m.Start(ctx); err != nil && !p.dead.Load() && !errors.Is(err, shardmanager.ErrClosed) {
+		err := m.Start(ctx)
+		close(p.started)
+		if err != nil && !p.dead.Load() && !errors.Is(err, shardmanager.ErrClosed) {
 			sim.record(Record{Witness: Process, What: "failed", Process: number, Shard: -1, Text: err.Error()})
 		}
+		p.subscribe()
 	}()
 	go func() {
 		<-m.Done()
