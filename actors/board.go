@@ -178,7 +178,7 @@ func (b *Board) update(key Key, change func(*ShardStatus)) {
 	before := *r.status.Load()
 	after := before
 	change(&after)
-	r.status.Store(&after)
+	r.status.Store(&after) //seam:status-kept-current
 	b.tally.count(before, -1)
 	b.tally.count(after, +1)
 	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {

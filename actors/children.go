@@ -47,7 +47,7 @@ func (s *incarnation) showClosed(key Key) {
 		return
 	}
 	status, _ := s.board.Shard(key)
-	if status.State != session.Closed && status.State != session.Idle {
+	if status.State != session.Closed && status.State != session.Idle { //seam:not-to-run-is-closed
 		s.changed(s.system, key, session.Change{At: time.Now(), From: status.State, To: session.Closed, Conn: status.Conn, Session: status.Session, Cause: ErrClosed}, false)
 	}
 }
@@ -73,7 +73,7 @@ func (s *incarnation) carryOut(a action) {
 		s.tell(a.key, assignRole{a.role, of.turns})
 	case stop:
 		s.close(a.key, s.whyStopped(a.key))
-		s.tell(a.key, stopShard{a.code})
+		s.tell(a.key, stopShard{a.code}) //seam:stop-told
 	case forget:
 		s.forget(a.key)
 	}
@@ -99,7 +99,7 @@ func (s *incarnation) spawn(a action, again bool) {
 		s.books.children[key] = c
 	}
 	if again {
-		c.crashes = nil
+		c.crashes = nil //seam:mended-shard-without-past
 	}
 	record := s.board.record(key)
 	s.board.update(key, func(status *ShardStatus) { status.Quarantined, status.Cause = false, nil })
@@ -177,7 +177,7 @@ func (s *incarnation) gone(key Key) {
 	s.waits(account)
 	delete(s.books.reopen, key)
 	if unwanted && !s.ending {
-		s.rest(c, ErrStoppedByOthers)
+		s.rest(c, ErrStoppedByOthers) //seam:stopped-by-others-runs-again
 	}
 	s.settled(key, ceased)
 }
@@ -196,7 +196,7 @@ func (s *incarnation) rest(c *child, cause error) {
 	}
 	log := s.log.With(zap.Stringer("shard", c.key), zap.Int("crashes", len(c.crashes)), zap.NamedError("cause", cause))
 	status, _ := s.board.Shard(c.key)
-	if len(c.crashes) >= crashLimit {
+	if len(c.crashes) >= crashLimit { //seam:quarantine-after-five
 		cause = fmt.Errorf("%w: %w", ErrQuarantined, cause)
 		s.books.lives.giveUp(c.key)
 		delete(s.books.resting, c.key)

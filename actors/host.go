@@ -175,7 +175,7 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 		s.cfg.Changed(key, c)
 	}
 	tell(s.observers.state, func(o ObserverState) { o.OnState(change) })
-	s.feeds.tell(system, change)
+	s.feeds.tell(system, change) //seam:subscribers-told
 }
 
 // identifyMoved tells how the shard's wish to Identify comes along.

@@ -233,7 +233,7 @@ func (s *incarnation) due() {
 	s.identifyDue(now)
 	if !now.Before(s.slow) {
 		s.slow = now.Add(slowTick)
-		s.lookAround()
+		s.lookAround() //seam:everything-looked-at
 	}
 	s.arm(s.slow)
 }

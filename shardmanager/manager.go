@@ -206,7 +206,7 @@ func (m *Manager) start(ctx context.Context) error {
 func (m *Manager) guard() {
 	select {
 	case <-m.board.Done():
-		m.end(fmt.Errorf("shardmanager: %w", m.board.Err()), events.CloseNone)
+		m.end(fmt.Errorf("shardmanager: %w", m.board.Err()), events.CloseNone) //seam:ended-supervisor-ends-manager
 	case <-m.done:
 	}
 }
