@@ -306,10 +306,11 @@ func (c *check) quarantines() {
 		switch {
 		case r.Witness == Process && r.What == "start":
 			clear(mended)
+			clear(over)
 			clear(crashes)
 		case r.Witness == Operator && r.What == "planned" && (r.Text == "start" || r.Text == "restart") && over[r.Shard]:
 			mended[r.Shard], over[r.Shard] = r.At-time.Second, false
-		case r.Witness == Fault && r.Shard >= 0 && (kind == "crash" || kind == "stop-actor" || kind == "poison-actor" || strings.HasPrefix(kind, "crash-shard-on ")):
+		case r.Witness == Fault && r.Shard >= 0 && (r.What == "crash" || kind == "stop-actor" || kind == "poison-actor" || strings.HasPrefix(kind, "crash-shard-on ")):
 			crashes[r.Shard] = append(crashes[r.Shard], r.At)
 		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, "kept crashing"):
 			over[r.Shard] = true
