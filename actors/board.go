@@ -178,7 +178,7 @@ func (b *Board) update(key Key, change func(*ShardStatus)) {
 	before := *r.status.Load()
 	after := before
 	change(&after)
-	r.status.Store(&after)
+	r.status.Store(&after) //seam:status-kept-current
 	b.tally.count(before, -1)
 	b.tally.count(after, +1)
 	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
@@ -202,7 +202,7 @@ func (t *Tally) count(s ShardStatus, n int) {
 	switch {
 	case s.State == session.Ready:
 		t.Ready += n
-	case s.State == session.Closed:
+	case s.Ended():
 		t.Ended += n
 	case s.State == session.Backoff && s.refused:
 		t.Refused += n

@@ -32,8 +32,23 @@ func (s *incarnation) reconcile(keys []Key) {
 	if s.ending {
 		return
 	}
+	for _, key := range keys {
+		s.showClosed(key)
+	}
 	for _, a := range reconcile(s.books.plan, s.books.lives, keys) {
 		s.carryOut(a)
+	}
+}
+
+// showClosed shows as Closed a shard that is not to run and whose actor is gone: one that was stopped before it could say so, or rested.
+func (s *incarnation) showClosed(key Key) {
+	want, wanted := s.books.plan.wants[key]
+	if of := s.books.lives.of[key]; of == nil || of.phase != ended || wanted && want.Mode == Run {
+		return
+	}
+	status, _ := s.board.Shard(key)
+	if status.State != session.Closed && status.State != session.Idle { //seam:not-to-run-is-closed
+		s.changed(s.system, key, session.Change{At: time.Now(), From: status.State, To: session.Closed, Conn: status.Conn, Session: status.Session, Cause: ErrClosed}, false)
 	}
 }
 
@@ -58,7 +73,7 @@ func (s *incarnation) carryOut(a action) {
 		s.tell(a.key, assignRole{a.role, of.turns})
 	case stop:
 		s.close(a.key, s.whyStopped(a.key))
-		s.tell(a.key, stopShard{a.code})
+		s.tell(a.key, stopShard{a.code}) //seam:stop-told
 	case forget:
 		s.forget(a.key)
 	}
@@ -84,7 +99,7 @@ func (s *incarnation) spawn(a action, again bool) {
 		s.books.children[key] = c
 	}
 	if again {
-		c.crashes = nil
+		c.crashes = nil //seam:mended-shard-without-past
 	}
 	record := s.board.record(key)
 	s.board.update(key, func(status *ShardStatus) { status.Quarantined, status.Cause = false, nil })
@@ -162,7 +177,7 @@ func (s *incarnation) gone(key Key) {
 	s.waits(account)
 	delete(s.books.reopen, key)
 	if unwanted && !s.ending {
-		s.rest(c, ErrStoppedByOthers)
+		s.rest(c, ErrStoppedByOthers) //seam:stopped-by-others-runs-again
 	}
 	s.settled(key, ceased)
 }
@@ -181,14 +196,14 @@ func (s *incarnation) rest(c *child, cause error) {
 	}
 	log := s.log.With(zap.Stringer("shard", c.key), zap.Int("crashes", len(c.crashes)), zap.NamedError("cause", cause))
 	status, _ := s.board.Shard(c.key)
-	if len(c.crashes) >= crashLimit {
+	if len(c.crashes) >= crashLimit { //seam:quarantine-after-five
 		cause = fmt.Errorf("%w: %w", ErrQuarantined, cause)
 		s.books.lives.giveUp(c.key)
 		delete(s.books.resting, c.key)
 		s.close(c.key, closedBy(cause))
 		log.Error("shard quarantined: its actor keeps ending")
 		s.crashed(ShardCrashed{c.key, len(c.crashes), cause, time.Time{}, true})
-		s.changed(c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
+		s.changed(s.system, c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
 		return
 	}
 	delay := restartBase << (len(c.crashes) - 1)
@@ -202,7 +217,7 @@ func (s *incarnation) rest(c *child, cause error) {
 	s.restUntil(c.key, now.Add(delay)) //seam:crashed-shard-restarts
 	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
 	s.crashed(ShardCrashed{c.key, len(c.crashes), cause, now.Add(delay), false})
-	s.changed(c.key, session.Change{
+	s.changed(s.system, c.key, session.Change{
 		At: now, From: status.State, To: session.Backoff, Conn: status.Conn, Session: status.Session, Cause: cause, Retry: now.Add(delay),
 	}, true)
 }

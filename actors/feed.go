@@ -60,7 +60,7 @@ func (f *feed) handled(id uint64) {
 	settled := f.sent[id]
 	delete(f.sent, id)
 	f.mu.Unlock()
-	if settled != nil {
+	if settled != nil { //seam:handled-dispatch-settles
 		settled()
 	}
 }

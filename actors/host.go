@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -141,8 +142,7 @@ func (h host) Changed(c session.Change) {
 	default:
 		s.log.Debug("shard state", fields...) //seam:shard-up-when-ready
 	}
-	s.changed(s.key, c, false)
-	s.feeds.tell(s.system, StateChanged{Key: s.key, Change: c})
+	s.changed(s.system, s.key, c, false)
 }
 
 func (h host) Odd(err error) {
@@ -151,7 +151,7 @@ func (h host) Odd(err error) {
 }
 
 // changed makes a move of a shard's session known. crashed: its actor has ended as it should not.
-func (s *Supervisor) changed(key Key, c session.Change, crashed bool) {
+func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Change, crashed bool) {
 	var budget *ratelimit.BudgetError
 	s.board.update(key, func(status *ShardStatus) {
 		status.State, status.Since, status.Conn, status.Session, status.Retry, status.beat = c.To, c.At, c.Conn, c.Session, c.Retry, c.Beat
@@ -175,6 +175,7 @@ func (s *Supervisor) changed(key Key, c session.Change, crashed bool) {
 		s.cfg.Changed(key, c)
 	}
 	tell(s.observers.state, func(o ObserverState) { o.OnState(change) })
+	s.feeds.tell(system, change) //seam:subscribers-told
 }
 
 // identifyMoved tells how the shard's wish to Identify comes along.

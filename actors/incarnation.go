@@ -209,7 +209,7 @@ func (s *incarnation) stop() {
 func (s *incarnation) ended() {
 	for _, r := range s.board.all() {
 		if state := r.status.Load().State; state != session.Closed && state != session.Idle {
-			s.changed(r.key, session.Change{At: time.Now(), From: state, To: session.Closed, Cause: ErrClosed}, false)
+			s.changed(s.system, r.key, session.Change{At: time.Now(), From: state, To: session.Closed, Cause: ErrClosed}, false)
 		}
 	}
 	s.board.end(ErrSupervisorEnded)
@@ -233,7 +233,7 @@ func (s *incarnation) due() {
 	s.identifyDue(now)
 	if !now.Before(s.slow) {
 		s.slow = now.Add(slowTick)
-		s.lookAround()
+		s.lookAround() //seam:everything-looked-at
 	}
 	s.arm(s.slow)
 }

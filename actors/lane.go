@@ -26,7 +26,7 @@ func newLane(limit int, panicked func(reason any)) *lane {
 func (l *lane) do(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) >= l.limit {
+	if len(l.queue) >= l.limit { //seam:lane-misses-nothing
 		l.missed++
 		return
 	}
@@ -56,7 +56,7 @@ func (l *lane) run() {
 		if reason == nil && !returned {
 			reason = errGoexit
 		}
-		go func() {
+		go func() { //seam:lane-outlives-panic
 			defer l.run()
 			l.report(reason)
 		}()
@@ -68,7 +68,7 @@ func (l *lane) run() {
 			l.mu.Unlock()
 			return
 		}
-		next := l.queue[0]
+		next := l.queue[0] //seam:lane-in-order
 		l.queue = l.queue[1:]
 		l.mu.Unlock()
 		returned = false

@@ -118,7 +118,7 @@ func (l *lives) closed(key Key, final bool) {
 	switch of := l.of[key]; {
 	case of == nil:
 	case of.alive():
-		of.phase, of.final = stopping, final
+		of.phase, of.final = stopping, final //seam:how-it-ended-noted
 	case of.phase == ended && of.resting:
 		of.final = of.final || final
 	}
@@ -147,7 +147,7 @@ func (l *lives) gone(key Key) (unwanted, ceased bool) {
 		return false, false
 	}
 	unwanted = of.alive()
-	of.phase, of.drains, of.resting = ended, false, of.resting || unwanted
+	of.phase, of.drains, of.resting = ended, false, of.resting || unwanted //seam:end-of-actor-noted
 	return unwanted, l.cease(key)
 }
 
@@ -157,6 +157,6 @@ func (l *lives) rest(key Key) { l.of[key].resting = true }
 // rested notes that it may be.
 func (l *lives) rested(key Key) {
 	if of := l.of[key]; of != nil {
-		of.resting = false
+		of.resting = false //seam:rest-has-an-end
 	}
 }

@@ -148,7 +148,7 @@ func (d *Dispatch) Done() *Handled { return &Handled{d.ID} }
 type Handled struct{ ID uint64 }
 
 // StateChanged says that a shard's session moved from one state to another.
-// Sent by a shard. Handled by those who subscribed.
+// Sent by a shard, or by the supervisor of one whose actor is gone. Handled by those who subscribed.
 type StateChanged struct {
 	Key Key
 	session.Change

@@ -10,7 +10,7 @@ import (
 
 // setPlan takes a change of the plan, or refuses all of it.
 func (s *incarnation) setPlan(m SetPlan) any {
-	if m.From != s.books.plan.version {
+	if m.From != s.books.plan.version { //seam:stale-plan-refused
 		return &Refusal{Err: &StalePlanError{m.From, s.books.plan.version}}
 	}
 	if err := s.change(m.Change, m.Remove, m.Restore); err != nil {
@@ -42,7 +42,7 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 	}
 	for _, key := range keys {
 		if want, wanted := s.books.plan.wants[key]; wanted {
-			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role = want.Mode, want.Role })
+			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role = want.Mode, want.Role }) //seam:status-shows-the-plan
 		} else {
 			s.board.update(key, func(status *ShardStatus) { status.Mode = Stop })
 		}
@@ -86,7 +86,8 @@ func (s *incarnation) startShards(m StartShards) any {
 		want := s.books.plan.wants[key]
 		want.Mode, want.Code = Run, events.CloseNone
 		if of := s.books.lives.of[key]; of != nil && of.final {
-			want.Restarts++ // it is asked for: what has ended it for good counts no more
+			// It is asked for: what has ended it for good counts no more.
+			want.Restarts++ //seam:start-mends
 		}
 		wants[key] = want
 	}
@@ -108,7 +109,7 @@ func (s *incarnation) stopShards(m StopShards) any {
 	wants := make(map[Key]Want, len(keys))
 	for _, key := range keys {
 		if want, named := s.books.plan.wants[key]; named {
-			want.Mode, want.Code = Stop, m.Code
+			want.Mode, want.Code = Stop, m.Code //seam:stop-keeps-session
 			wants[key] = want
 		}
 	}
@@ -124,7 +125,7 @@ func (s *incarnation) restartShard(m RestartShard) any {
 	if !named {
 		return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, m.Key)}
 	}
-	want.Restarts++
+	want.Restarts++ //seam:restart-counts
 	if err := s.change(map[Key]Want{m.Key: want}, nil, nil); err != nil {
 		return &Refusal{Err: err}
 	}

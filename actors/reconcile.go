@@ -51,19 +51,19 @@ func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 			switch {
 			case !wanted && known:
 				actions = append(actions, action{key: key, do: forget})
-			case want.Mode == Run && !of.resting && (!of.final || want.Restarts > of.restarts):
+			case want.Mode == Run && !of.resting && (!of.final || want.Restarts > of.restarts): //seam:ended-for-good-until-asked
 				actions = append(actions, action{key: key, do: spawn, role: roleNow(l, key, want.Role), restarts: want.Restarts})
 			}
 		case want.Mode == Stop, want.Mode == Pause:
-			actions = append(actions, action{key: key, do: stop, code: want.Code})
+			actions = append(actions, action{key: key, do: stop, code: want.Code}) //seam:stop-and-pause-carried-out
 		default:
 			if role := roleNow(l, key, want.Role); role != of.role {
 				actions = append(actions, action{key: key, do: assign, role: role})
 			}
 			switch {
-			case want.Mode == Drain && !of.drains:
+			case want.Mode == Drain && !of.drains: //seam:drain-carried-out
 				actions = append(actions, action{key: key, do: drain})
-			case want.Mode == Run && want.Restarts > of.asked:
+			case want.Mode == Run && want.Restarts > of.asked: //seam:restart-carried-out
 				actions = append(actions, action{key: key, do: restart, restarts: want.Restarts})
 			case want.Mode == Run && of.drains:
 				actions = append(actions, action{key: key, do: admit})

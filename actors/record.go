@@ -66,6 +66,10 @@ type ShardStatus struct {
 // Key is the shard's key in the plan.
 func (s *ShardStatus) Key() Key { return Key{Generation: s.Generation, Shard: s.Shard} }
 
+// Ended reports whether the shard has ended by itself, and for good: nothing but a restart that is asked for starts it again. One that was
+// stopped, and is to run again, is Closed still for a moment, and has not.
+func (s *ShardStatus) Ended() bool { return s.State == session.Closed && isFatal(s.Cause) }
+
 // record is what is known of one shard, and outlives the crashes of its actor.
 type record struct {
 	key    Key

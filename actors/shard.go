@@ -113,7 +113,7 @@ func (s *shard) take(message any) {
 
 // rest ends the actor when its session has ended, or when it drains and nothing is under way any more.
 func (s *shard) rest(ctx actor.Context) {
-	if s.drains && len(s.asked) == 0 && !s.full {
+	if s.drains && len(s.asked) == 0 && !s.full { //seam:drained-shard-stops
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(events.CloseNone), Err: ErrClosed})
 	}
 	if s.machine.State() == session.Closed {
@@ -133,7 +133,7 @@ func (s *shard) start(ctx actor.Context) {
 	}, host{s})
 	if err != nil {
 		s.system.Root.Send(s.supervisor, shardDown{from: s.from, final: err, fatal: true})
-		s.changed(s.key, session.Change{At: s.now, To: session.Closed, Cause: err}, false)
+		s.changed(s.system, s.key, session.Change{At: s.now, To: session.Closed, Cause: err}, false)
 		ctx.Stop(s.self)
 		return
 	}
@@ -283,7 +283,7 @@ func (s *shard) stop() {
 		s.timer.Stop()
 	}
 	s.withdraw()
-	if s.link != nil {
+	if s.link != nil { //seam:ended-actor-closes-connection
 		s.link.close(events.CloseUnknownError)
 	}
 	for _, r := range s.asked {

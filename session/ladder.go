@@ -150,7 +150,7 @@ func (m *Machine) judge(cause error) bool {
 			l.resumes = 0 // events came again: the next attempt starts from further on
 		}
 	case Ready: // without a session that can be resumed it costs an Identify, which is not to be had in haste
-		gained = m.cursor.Resumable() || m.now.Sub(l.ready) >= healthy
+		gained = m.cursor.Resumable() || m.now.Sub(l.ready) >= healthy //seam:live-session-gained
 	}
 	if l.attempts++; gained {
 		l.attempts, l.refusals, l.since = 0, 0, time.Time{}

@@ -44,7 +44,7 @@ func (m *Machine) unreadable(err error) {
 		m.host.Odd(err)
 		m.newSession(events.Part{}, nil)
 	case b.count <= maxUnreadable:
-		m.reconnect(err, closeToResume)
+		m.reconnect(err, closeToResume) //seam:unreadable-frame-keeps-session
 	case b.count <= maxUnreadable+maxSkipped:
 		m.host.Odd(fmt.Errorf("skipped, after %d new connections: %w", maxUnreadable, err))
 	case m.state == Resuming || m.state == Ready:
@@ -80,7 +80,7 @@ func (m *Machine) interval(raw events.Raw) (time.Duration, bool) {
 	}
 	err = fmt.Errorf("%w: Hello: %w", ErrBadFrame, err)
 	if b.hellos++; b.hellos <= maxUnreadable {
-		m.reconnect(err, closeToResume)
+		m.reconnect(err, closeToResume) //seam:unreadable-hello-keeps-session
 		return 0, false
 	}
 	m.host.Odd(fmt.Errorf("heartbeats every %v, after %d new connections: %w", usualInterval, maxUnreadable, err))

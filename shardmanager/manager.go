@@ -206,7 +206,7 @@ func (m *Manager) start(ctx context.Context) error {
 func (m *Manager) guard() {
 	select {
 	case <-m.board.Done():
-		m.end(fmt.Errorf("shardmanager: %w", m.board.Err()), events.CloseNone)
+		m.end(fmt.Errorf("shardmanager: %w", m.board.Err()), events.CloseNone) //seam:ended-supervisor-ends-manager
 	case <-m.done:
 	}
 }
@@ -246,7 +246,7 @@ func whyNotReady(status Status) error {
 		var budget *ratelimit.BudgetError
 		switch {
 		case shard.Mode != actors.Run:
-		case shard.State == session.Closed:
+		case shard.Ended():
 			return fmt.Errorf("shardmanager: shard %v ended: %w", shard.Shard, errors.Join(ErrClosed, shard.Cause))
 		case shard.State == session.Backoff && errors.As(shard.Cause, &budget):
 			return fmt.Errorf("shardmanager: shard %v: %w", shard.Shard, shard.Cause)

@@ -16,6 +16,7 @@ import (
 type dispatcher struct {
 	mu     sync.Mutex
 	ready  []turn
+	held   map[int]time.Time // actors that have no turn until then, by index
 	random *rand.Rand
 	rest   func() // returns when all else waits
 	wake   chan struct{}
@@ -30,7 +31,7 @@ type turn struct {
 func newDispatcher(seed uint64, process int, rest func()) *dispatcher {
 	d := &dispatcher{
 		rest:   rest,
-		random: rand.New(rand.NewPCG(seed^0x61637472, uint64(process))), wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		random: rand.New(rand.NewPCG(seed^0x61637472, uint64(process))), held: make(map[int]time.Time), wake: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	go d.loop()
 	return d
@@ -47,12 +48,30 @@ type dispatcherOf struct {
 // Schedule implements actor.Dispatcher.
 func (d dispatcherOf) Schedule(run func()) {
 	d.mu.Lock()
-	d.ready = append(d.ready, turn{d.index, run})
+	until := d.held[d.index]
+	d.mu.Unlock()
+	if wait := time.Until(until); wait > 0 {
+		time.AfterFunc(wait, func() { d.queue(turn{d.index, run}) })
+		return
+	}
+	d.queue(turn{d.index, run})
+}
+
+func (d *dispatcher) queue(t turn) {
+	d.mu.Lock()
+	d.ready = append(d.ready, t)
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
 	default:
 	}
+}
+
+// hold has all messages to an actor wait, in their order.
+func (d *dispatcher) hold(index int, during time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held[index] = time.Now().Add(during)
 }
 
 // Throughput implements actor.Dispatcher.

@@ -5,5 +5,6 @@
 // out with the real Manager, actors and client, on a network and under a dispatcher whose every
 // delay and choice the seed decides too, so that the same plan gives the same trace. The gateway,
 // the handlers and the callers write that trace, with the network and those who inject faults.
-// Check is a pure function from the trace to violations: it never asks the client.
+// Check is a pure function from the trace to violations: it never asks the client. What Status says, and what hooks and subscribers
+// are told, stands in the trace, to be judged.
 package sim

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -17,8 +18,11 @@ var final = []events.CloseCode{4004, 4010, 4011, 4012, 4013, 4014}
 func (sim *simulation) inject(f Injection) {
 	kind := f.Kind
 	random := rand.New(rand.NewPCG(sim.plan.Seed^0x6661756c, uint64(f.At)))
-	script := sim.server.Shard(f.Shard)
-	sim.record(Record{Witness: Fault, What: "inject " + kind, Shard: f.Shard, For: f.For, Seq: int64(f.N)})
+	script, at := sim.server.Shard(f.Shard), f.Shard
+	if slices.Contains(ofSupervisor, kind) {
+		at = -1
+	}
+	sim.record(Record{Witness: Fault, What: "inject " + kind, Shard: at, For: f.For, Seq: int64(f.N)})
 	lasting := func(begin, end func()) {
 		begin()
 		sim.work.Go(func() {
@@ -198,15 +202,45 @@ func (sim *simulation) inject(f Injection) {
 		} else {
 			p.close(false)
 		}
-		pause := min(f.For, 20*time.Second) / 4
-		if !sim.plan.Store { // nobody remembers when the last Identify was
-			pause += 6 * time.Second
-		}
-		time.Sleep(pause)
+		sim.forgetful(min(f.For, 20*time.Second) / 4)
 		sim.start()
+	case "stop", "pause", "drain", "flap", "fatal-shard":
+		if kind == "fatal-shard" {
+			script.Close(final[1+f.N%2])
+		}
+		sim.meddle(f)
+	case "mend":
+		sim.plot(kind, f.Shard, 1)
+		script.Close(final[1+f.N%2])
+	case "flaky":
+		sim.flaky(f)
+	case "hook-panic":
+		sim.plot(kind, f.Shard, 1+f.N%20)
+	case "stop-actor", "poison-actor", "stop-supervisor":
+		sim.current().stopFromOutside(f)
+	case "crash-on":
+		sim.plot(kind+" "+toSupervisor[f.N%len(toSupervisor)], -1, 1)
+	case "crash-shard-on":
+		sim.plot(kind+" "+toShard[f.N%len(toShard)], f.Shard, 1)
+	case "late":
+		sim.current().dispatch.hold(-1, min(f.For/8, 3*time.Second))
+	case "revive":
+		if p := sim.current(); p.ended() {
+			p.close(false)
+			sim.forgetful(0)
+			sim.start()
+		}
 	default:
 		sim.t.Fatalf("no such fault: %q", kind)
 	}
+}
+
+// forgetful waits before the next process: for longer if nobody remembers when the last Identify was.
+func (sim *simulation) forgetful(pause time.Duration) {
+	if !sim.plan.Store {
+		pause += 6 * time.Second
+	}
+	time.Sleep(pause)
 }
 
 // heal ends all faults.
@@ -231,10 +265,17 @@ func (sim *simulation) heal() {
 		p.mu.Lock()
 		p.extra, p.cutIn = 0, -1
 		p.mu.Unlock()
+		sim.mu.Lock()
+		unpaced := sim.unpaced[[3]int{p.process, p.shard, p.nth}]
+		sim.mu.Unlock()
+		if unpaced {
+			p.reset() // the gateway would end it when heartbeats do not come
+		}
 	})
 	sim.sick.mu.Lock()
 	sim.sick.slow, sim.sick.fails = time.Time{}, time.Time{}
 	sim.sick.mu.Unlock()
+	close(sim.cure)
 	sim.healed.Store(true)
 	sim.record(Record{Witness: Fault, What: "healed", Shard: -1})
 }

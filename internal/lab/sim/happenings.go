@@ -197,6 +197,7 @@ func (p Plan) hears(t events.Type, guild bool) bool {
 // wanted are the types that each of the bot's handlers asks for; nil: all.
 var wanted = map[string][]events.Type{
 	"all": nil, "messages": {events.TypeMessageCreate}, "messages too": {events.TypeMessageCreate}, "voices": {events.TypeVoiceStateUpdate},
+	"subscriber": {events.TypeMessageCreate},
 }
 
 func wants(handler string, t events.Type) bool {

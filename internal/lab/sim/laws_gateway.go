@@ -114,7 +114,7 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 			k.tries++
 			knows[id] = k
 		case r.What == "sent" && r.Op == events.OpInvalidSession && strings.HasPrefix(r.Text, "false"),
-			r.What == "closing" && slices.Contains(gone, r.Code):
+			r.What == "closing" && (slices.Contains(gone, r.Code) || slices.Contains(final, r.Code)):
 			k.gone = true
 			dialled := c.links[linkID{r.Process, r.Shard, r.Link}].dialled
 			k.heard = k.heard || !c.disturbed(r.Shard, r.At+1, r.At+2*time.Second, sharp...) &&
@@ -303,7 +303,7 @@ func (c *check) codes() {
 		}
 		alone := l.code == 4010 || l.code == 4011
 		for _, other := range c.order {
-			if other.process == l.process && other.dialled > l.closing+Slack+time.Second && (!alone || other.shard == l.shard) {
+			if other.process == l.process && other.dialled > l.closing+Slack+time.Second && (!alone || other.shard == l.shard && !c.askedFor(l.shard, l.closing, other.dialled)) {
 				c.fail("I-19 fatal codes", other.dialled, "shard %d dials %v after code %d on shard %d", other.shard, other.dialled-l.closing, l.code, l.shard)
 				break
 			}
@@ -318,4 +318,5 @@ func (c *check) codes() {
 
 // sharp are the faults that may keep a close frame from arriving.
 var sharp = []string{"drop", "reset-all", "cut", "hole", "stall", "outage", "freeze", "op7", "close", "kill", "restart", "block", "blocked", "op9-true", "op9-false", "crash", "restart-shard",
-	"forget", "no-hello", "bad-hello", "op7-first", "op9-first", "close-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume"}
+	"forget", "no-hello", "bad-hello", "op7-first", "op9-first", "close-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume",
+	"stop", "pause", "drain", "flap", "flaky", "dropped", "stop-actor", "poison-actor", "crash-shard-on", "stop-supervisor"}

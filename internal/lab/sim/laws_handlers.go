@@ -100,8 +100,12 @@ func (c *check) endedShards() map[int]bool {
 		if r.At >= c.settled+3*c.plan.Interval+90*time.Second {
 			break
 		}
-		if r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " Closed") && strings.Contains(r.Text, ": ") && !strings.HasSuffix(r.Text, "actors: the shard is closed") {
+		if endedForGood(r) {
 			ended[r.Shard] = true
+		} else if r.Witness == Process && r.What == "state" {
+			delete(ended, r.Shard)
+		} else if r.Witness == Operator && r.What == "planned" && (r.Text == "start" || r.Text == "restart") {
+			delete(ended, r.Shard) // it was asked for
 		}
 		if r.Witness == Process && r.What == "done" {
 			for shard := range c.plan.Shards {
@@ -110,6 +114,12 @@ func (c *check) endedShards() map[int]bool {
 		}
 	}
 	return ended
+}
+
+// endedForGood reports whether a record says that a shard has ended, and was not asked to.
+func endedForGood(r Record) bool {
+	return r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " Closed") && strings.Contains(r.Text, ": ") &&
+		!strings.HasSuffix(r.Text, "actors: the shard is closed")
 }
 
 // noSilentGap: I-7. Who sees a new session's READY was told before that the old one is lost.

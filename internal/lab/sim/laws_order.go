@@ -148,7 +148,7 @@ func (c *check) fairness() {
 		case r.Witness == Process && r.What == "state":
 			delete(waiting, id)
 		}
-		if r.Witness != Process || !strings.HasSuffix(r.Text, "Queued Identifying") {
+		if r.Witness != Process || r.What != "state" || !strings.HasSuffix(r.Text, "Queued Identifying") {
 			continue
 		}
 		had[id]++

@@ -42,6 +42,9 @@ func (sim *simulation) greet(conn int) (silent bool) {
 	switch {
 	case sim.mood("no-hello", shard):
 	case sim.mood("bad-hello", shard):
+		sim.mu.Lock()
+		sim.unpaced[sim.names[conn]] = true
+		sim.mu.Unlock()
 		send([]string{`{"op":10,"d":{"heartbeat_interval":0}}`, `{"op":10,"d":{"heartbeat_interval":"41250"}}`, `{"op":10,"d":null}`, `{"op":10,"d":{"heartbeat_interval":-5}}`}[conn%4])
 	case sim.mood("op7-first", shard):
 		send(`{"op":7,"d":null}`)

@@ -95,6 +95,43 @@ var mutants = []mutant{
 	{name: "the token is in an error", law: "I-20", breaks: []breach{{"token-not-logged", before(`fields = append(fields, zap.String("token", s.cfg.Identify.Token.Reveal()))`)}}},
 	{name: "another host is dialled", law: "I-21", breaks: []breach{{"dial-discovered-host", value(`"ws://127.0.0.1:81"`)}}},
 
+	// What should run, and what is seen of it.
+	{name: "what has ended for good starts by itself", law: "I-19", breaks: []breach{{"ended-for-good-until-asked", only("want.Mode == Run && !of.resting")}}},
+	{name: "what has ended for good never starts again", law: "L-1|D-1", breaks: []breach{{"ended-for-good-until-asked", only("want.Mode == Run && !of.resting && !of.final")}}},
+	{name: "a pause is not carried out", law: "D-1", breaks: []breach{{"stop-and-pause-carried-out", when("want.Mode == Stop")}}},
+	{name: "a drain is not carried out", law: "D-1", breaks: []breach{{"drain-carried-out", never()}}},
+	{name: "a shard that drains does not stop", law: "D-1", breaks: []breach{{"drained-shard-stops", never()}}},
+	{name: "a restart is not carried out", law: "D-1", breaks: []breach{{"restart-carried-out", never()}}},
+	{name: "a restart does not count", law: "D-1|L-1", breaks: []breach{{"restart-counts", drop()}}},
+	{name: "a start does not mend", law: "D-1|L-1", breaks: []breach{{"start-mends", drop()}}},
+	{name: "a stop ends the session", law: "I-18", breaks: []breach{{"stop-keeps-session", value("Stop", "events.CloseNormal")}}},
+	{name: "a stop is not told", law: "D-1", breaks: []breach{{"stop-told", drop()}}},
+	{name: "a stale plan is taken", law: "D-6", breaks: []breach{{"stale-plan-refused", never()}}},
+	{name: "Status shows another plan", law: "D-1", breaks: []breach{{"status-shows-the-plan", when("want.Mode == Run")}}},
+	{name: "Status does not see that a connection is lost", law: "D-2", breaks: []breach{{"status-kept-current", when("after.State != session.Backoff && after.State != session.Connecting")}}},
+	{name: "what rests is not closed", law: "D-1", breaks: []breach{{"not-to-run-is-closed", never()}}},
+	{name: "a crash ends a shard for good", law: "L-1|D-", breaks: []breach{{"how-it-ended-noted", value("stopping", "true")}}},
+	{name: "the end of an actor is not noted", law: "L-1|D-", breaks: []breach{{"end-of-actor-noted", value("stopping", "false", "of.resting || unwanted")}}},
+	{name: "a rest has no end", law: "L-1|D-", breaks: []breach{{"rest-has-an-end", drop()}}},
+	{name: "what somebody else has stopped stays stopped", law: "L-1|D-", breaks: []breach{{"stopped-by-others-runs-again", instead("s.books.lives.rest(key)")}}},
+	{name: "a shard is given up after three crashes", law: "D-5", breaks: []breach{{"quarantine-after-five", only("len(c.crashes) >= 3")}}},
+	{name: "a mended shard is given up at its next crash", law: "D-5", breaks: []breach{{"mended-shard-without-past", drop()}}},
+	{name: "nobody looks at what was lost with the supervisor", law: "L-1|D-", breaks: []breach{{"everything-looked-at", drop()}}},
+	{name: "a stopped actor leaves its connection open", law: "I-9|I-10|D-2", breaks: []breach{{"ended-actor-closes-connection", never()}}},
+	{name: "the Manager outlives its supervisor", law: "L-4", breaks: []breach{{"ended-supervisor-ends-manager", drop()}}},
+
+	// Who is told.
+	{name: "what a subscriber has handled does not count", law: "W-2|I-6|T-|L-", breaks: []breach{{"handled-dispatch-settles", never()}}},
+	{name: "subscribers are not told of crashes", law: "D-4", breaks: []breach{{"subscribers-told", when("!crashed")}}},
+	{name: "a hook that panics hears no more", law: "D-4", breaks: []breach{{"lane-outlives-panic", drop()}}},
+	{name: "a busy hook misses what comes", law: "D-4", breaks: []breach{{"lane-misses-nothing", or("len(l.queue) > 0")}}},
+	{name: "a busy hook hears things in another order", law: "D-4", breaks: []breach{{"lane-in-order", before("if len(l.queue) > 1 { l.queue[0], l.queue[1] = l.queue[1], l.queue[0] }")}}},
+
+	// Back at once.
+	{name: "a lost connection counts as an attempt in vain", law: "D-3", breaks: []breach{{"live-session-gained", value("false")}}},
+	{name: "a frame that cannot be read costs the session", law: "I-5", breaks: []breach{{"unreadable-frame-keeps-session", arg(0, "errors.Join(err, errSessionGone)")}}},
+	{name: "a Hello that cannot be read costs the session", law: "I-5", breaks: []breach{{"unreadable-hello-keeps-session", arg(0, "errors.Join(err, errSessionGone)")}}},
+
 	// Faults that users would report, of which the simulation saw too little of the world to notice all.
 	{name: "planted event for one of two handlers", law: "W-2", breaks: []breach{{"every-handler-gets-event", instead("if i == 0 || it.meta.Seq%16 != 5 { lanes[i].push(it) } else { sh.settle(it, s.Overflow == Block, b) }")}}},
 	{name: "planted dead Block queue", law: "W-2|I-6|L-", breaks: []breach{{"drained-queue-told", drop()}}},

@@ -76,8 +76,14 @@ var profiles = []profile{
 		"op1", "op1-flood", "garbage", "unknown-op", "unknown-type", "wrong-types", "twice", "ack", "event-burst", "no-hello", "bad-hello", "op7-first",
 		"op9-first", "close-first", "no-ready", "no-resumed", "op9-resume", "close-resume", "forget", "two-hellos", "block", "burst", "panic",
 		"presences", "crash", "crash-supervisor", "restart-shard", "kill", "restart", "store-slow", "store-fails", "api-500", "api-429",
-		"guild-outage", "guild-gone", "lag", "resume-host"}},
+		"guild-outage", "guild-gone", "lag", "resume-host", "stop", "pause", "drain", "flap", "stop-actor", "poison-actor", "stop-supervisor", "revive",
+		"hook-panic", "flaky", "late", "crash-on", "crash-shard-on"}},
 	{"world", []string{"guild-outage", "guild-outage", "guild-gone", "guild-gone", "lag", "lag", "drop", "drop", "op7", "forget", "resume-host"}},
+	{"plans", []string{"stop", "pause", "drain", "flap", "flap", "drop", "op7", "burst", "crash", "crash-supervisor"}},
+	{"outside", []string{"stop-actor", "stop-actor", "poison-actor", "stop-supervisor", "revive", "revive", "revive", "restart-shard", "flap", "burst", "drop", "crash"}},
+	{"mended", []string{"fatal-shard", "fatal-shard", "mend", "mend", "revive", "revive", "burst", "event-burst", "drop", "op7", "stop", "crash"}},
+	{"late", []string{"late", "late", "crash-on", "crash-on", "crash-on", "crash-shard-on", "crash-shard-on", "flap", "drop", "op9-false", "burst"}},
+	{"flaky", []string{"flaky", "flaky", "hook-panic", "hook-panic", "panic", "event-burst", "crash", "op9-true", "late"}},
 	{"fatal", []string{"drop", "op7", "burst", "fatal"}},
 }
 

@@ -33,6 +33,7 @@ type process struct {
 	dead     atomic.Bool
 	cancel   context.CancelFunc // of Start
 	started  chan struct{}      // Start has returned
+	pids     map[int]*actor.PID // the latest actor of each shard; -1: the supervisor. Guarded by the simulation's lock.
 
 	// The gateway's number of each session, by shard and by the Manager's own number. Guarded by the simulation's lock.
 	sessions map[[2]uint64]int
@@ -45,7 +46,7 @@ func (sim *simulation) start() {
 	if sim.process != nil {
 		number = sim.process.number + 1
 	}
-	p := &process{sim: sim, number: number, started: make(chan struct{}), sessions: make(map[[2]uint64]int)}
+	p := &process{sim: sim, number: number, started: make(chan struct{}), pids: make(map[int]*actor.PID), sessions: make(map[[2]uint64]int)}
 	sim.mu.Unlock()
 	p.dispatch = newDispatcher(sim.plan.Seed, number, sim.rest)
 	dial := sim.net.dialer(number)
@@ -94,10 +95,12 @@ func (sim *simulation) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	go func() {
-		defer close(p.started)
-		if err := m.Start(ctx); err != nil && !p.dead.Load() && !errors.Is(err, shardmanager.ErrClosed) {
+		err := m.Start(ctx)
+		close(p.started)
+		if err != nil && !p.dead.Load() && !errors.Is(err, shardmanager.ErrClosed) {
 			sim.record(Record{Witness: Process, What: "failed", Process: number, Shard: -1, Text: err.Error()})
 		}
+		p.subscribe()
 	}()
 	go func() {
 		<-m.Done()
@@ -206,37 +209,6 @@ func (p *process) saw(who string, t events.Type, key string, at events.Meta) {
 		r.Text = "redelivered"
 	}
 	p.sim.record(r)
-}
-
-// OnChange is told of every move of a shard.
-func (p *process) OnChange(c shardmanager.Change) {
-	if p.dead.Load() {
-		return
-	}
-	r := Record{Witness: Process, What: "state", Process: p.number, Shard: c.Shard.Index, Link: int(c.Conn), Text: c.From.String() + " " + c.To.String()}
-	if c.Lost {
-		r.Text += " lost"
-	}
-	if c.Cause != nil {
-		r.Text += ": " + c.Cause.Error()
-	}
-	p.sim.record(r)
-}
-
-// saboteur makes actors panic when the plan wants it.
-func (p *process) saboteur(index int) actor.ReceiverMiddleware {
-	return func(next actor.ReceiverFunc) actor.ReceiverFunc {
-		return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
-			switch envelope.Message.(type) {
-			case actor.SystemMessage, *actor.Started, *actor.Restarting, *actor.Stopping, *actor.Stopped:
-			default:
-				if !p.dead.Load() && p.sim.mood("crash", index) {
-					panic("sim: an actor panics")
-				}
-			}
-			next(ctx, envelope)
-		}
-	}
 }
 
 // logger writes what the process logs to nobody but a search for secrets.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -26,17 +28,21 @@ type simulation struct {
 	server *gatewaytest.Server
 	disk   session.Store // outlives processes
 	sick   sickness      // of the disk
-	over   chan struct{} // closed when faults have ended
+	cure   chan struct{} // closed when faults have ended
+	over   chan struct{} // closed when the run is about to end
 	random *rand.Rand    // of the workload, for the one goroutine that makes events
 	work   sync.WaitGroup
 	healed atomic.Bool
 	asleep chan struct{} // who holds it may wait for all others
+
+	operator chan struct{} // who holds it may write the plan
 
 	mu       sync.Mutex
 	trace    Trace
 	names    map[int][3]int // process, shard and dial of the gateway's connections, by number
 	sessions map[string]int // numbers by id
 	moods    map[string]map[int]int
+	unpaced  map[[3]int]bool // connections that were told no interval of heartbeats, by name
 	process  *process
 	spent    int // of the budget
 	ledger   ratelimit.LedgerState
@@ -57,9 +63,10 @@ func Run(t *testing.T, plan Plan) Trace {
 
 func run(t *testing.T, plan Plan) Trace {
 	sim := &simulation{
-		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), over: make(chan struct{}), asleep: make(chan struct{}, 1),
+		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), cure: make(chan struct{}), over: make(chan struct{}),
+		asleep: make(chan struct{}, 1), operator: make(chan struct{}, 1),
 		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int),
-		moods: make(map[string]map[int]int),
+		moods: make(map[string]map[int]int), unpaced: make(map[[3]int]bool),
 		nature: nature{
 			make(map[events.Snowflake]bool), make(map[events.Snowflake]bool), make(map[events.Snowflake][]events.Snowflake), make(map[events.Snowflake][]events.Snowflake),
 		},
@@ -80,6 +87,7 @@ func run(t *testing.T, plan Plan) Trace {
 	server.OnDiscovery(sim.discovery)
 	sim.start()
 	sim.work.Go(sim.makeEvents)
+	sim.work.Go(sim.lookOn)
 	for shard := range plan.Shards {
 		for caller := range plan.Callers {
 			sim.work.Go(func() { sim.call(shard, caller) })
@@ -152,7 +160,8 @@ func (sim *simulation) alive() bool {
 	}
 	for shard := range sim.plan.Shards {
 		status, started := p.m.Shard(shard).Status()
-		if !started || status.State != session.Closed && !sim.server.Shard(shard).Live() {
+		ended := status.State == session.Closed && status.Cause != nil && !errors.Is(status.Cause, actors.ErrClosed)
+		if !started || !ended && !sim.server.Shard(shard).Live() {
 			return false
 		}
 	}

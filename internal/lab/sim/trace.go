@@ -22,6 +22,8 @@ const (
 	Network Witness = "network" // dials, and the ends of connections
 	Process Witness = "process" // a Manager's life, and the changes that it tells
 	Fault   Witness = "fault"   // what was injected
+
+	Operator Witness = "operator" // changes of the plan that were asked for, and what Status said
 )
 
 // Record is one thing that a witness has seen.

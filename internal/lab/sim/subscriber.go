@@ -1,0 +1,53 @@
+package sim
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// subscriber is an actor that subscribes to messages, and is told of changes of state.
+type subscriber struct{ p *process }
+
+// subscriberCredit is how many events of one shard it may be sent that it has not answered.
+const subscriberCredit = 16
+
+// subscribe has an actor subscribe. No shard has got through yet.
+func (p *process) subscribe() {
+	if !p.up() {
+		return
+	}
+	pid := p.m.System().Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return subscriber{p} },
+		actor.WithDispatcher(p.dispatch.of(-2)), actor.WithMailbox(actor.Unbounded(mailbox{p.sim}))))
+	p.ask(actors.Subscribe{PID: pid, Types: []events.Type{events.TypeMessageCreate}, Credit: subscriberCredit})
+}
+
+// Receive implements actor.Actor.
+func (s subscriber) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actors.Dispatch:
+		if id := field(m.Raw.Data, "id"); factOf(m.Raw.Type, m.Raw.Data) != "" {
+			s.p.saw("subscriber", m.Raw.Type, id, m.Meta)
+		}
+		ctx.Respond(m.Done())
+	case *actors.StateChanged:
+		s.p.moved("told", m.Key.Shard.Index, m.Change)
+	}
+}
+
+// moved writes down a move of a shard's session. what: who was told.
+func (p *process) moved(what string, shard int, c session.Change) {
+	if p.dead.Load() {
+		return
+	}
+	r := Record{Witness: Process, What: what, Process: p.number, Shard: shard, Link: int(c.Conn), Text: c.From.String() + " " + c.To.String()}
+	if c.Lost {
+		r.Text += " lost"
+	}
+	if c.Cause != nil {
+		r.Text += ": " + c.Cause.Error()
+	}
+	p.sim.record(r)
+}
