@@ -120,7 +120,9 @@ func (s *incarnation) answer(ctx actor.Context, message any) (answer any, known 
 	case StopShards:
 		return s.stopShards(m), true
 	case RestartShard:
-		return s.restartShard(m), true
+		return s.askFor(m.Key, oneRestart), true
+	case ReidentifyShard:
+		return s.askFor(m.Key, oneReidentify), true
 	case CrashShard:
 		s.tell(m.Key, crash{})
 	case GetStatus:
@@ -150,6 +152,8 @@ func byValue(message any) any {
 	case *StopShards:
 		return deref(m)
 	case *RestartShard:
+		return deref(m)
+	case *ReidentifyShard:
 		return deref(m)
 	case *CrashShard:
 		return deref(m)

@@ -118,15 +118,18 @@ func (s *incarnation) stopShards(m StopShards) any {
 	return &ShardsStopping{Keys: sortedKeys(wants)}
 }
 
-// restartShard asks for one restart more.
-func (s *incarnation) restartShard(m RestartShard) any {
-	want, named := s.books.plan.wants[m.Key]
+// askFor asks for one restart more of a shard, or for one new session.
+func (s *incarnation) askFor(key Key, more func(*Want)) any {
+	want, named := s.books.plan.wants[key]
 	if !named {
-		return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, m.Key)}
+		return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, key)}
 	}
-	want.Restarts++
-	if err := s.change(map[Key]Want{m.Key: want}, nil, nil); err != nil {
+	more(&want)
+	if err := s.change(map[Key]Want{key: want}, nil, nil); err != nil {
 		return &Refusal{Err: err}
 	}
 	return &PlanSet{Version: s.books.plan.version}
 }
+
+func oneRestart(want *Want)    { want.Restarts++ }
+func oneReidentify(want *Want) { want.Reidentifies++ }
