@@ -235,6 +235,7 @@ func (s *incarnation) due() {
 	s.reopenDue(now)
 	s.restedDue(now)
 	s.identifyDue(now)
+	s.listenDue(now)
 	if !now.Before(s.slow) {
 		s.slow = now.Add(slowTick)
 		s.lookAround()
