@@ -85,7 +85,7 @@ type StartShards struct {
 	Sessions   []session.Snapshot // to begin with
 }
 
-// ShardsStarted answers StartShards. Err says why nothing was started.
+// ShardsStarted answers StartShards. Err says why nothing was started: a *PlanError.
 type ShardsStarted struct {
 	IDs []int
 	Err error

@@ -179,7 +179,7 @@ func (p *plan) check(key Key, want Want) error {
 	before, known := p.wants[key]
 	switch {
 	case key.Shard.Total < 1:
-		return &PlanError{key, fmt.Sprintf("a total of %d: at least one shard is needed", key.Shard.Total)}
+		return &PlanError{key, totalProblem(key.Shard.Total)}
 	case !key.Shard.Valid():
 		return &PlanError{key, "the index is not below the total"}
 	case want.Mode < Run || want.Mode > Stop:
@@ -196,4 +196,8 @@ func (p *plan) check(key Key, want Want) error {
 		return &PlanError{key, fmt.Sprintf("%d new sessions asked for, after %d: the count does not go back", want.Reidentifies, before.Reidentifies)}
 	}
 	return nil
+}
+
+func totalProblem(total int) string {
+	return fmt.Sprintf("a total of %d: at least one shard is needed", total)
 }

@@ -71,7 +71,7 @@ func (s *incarnation) restorable(key Key, wants map[Key]Want, snapshot session.S
 func (s *incarnation) startShards(m StartShards) any {
 	refused := func(err error) any { return &ShardsStarted{Err: err} }
 	if m.Total < 1 {
-		return refused(fmt.Errorf("actors: StartShards.Total is %d: at least one shard is needed", m.Total))
+		return refused(&PlanError{Key{Generation: m.Generation, Shard: events.ShardID{Total: m.Total}}, totalProblem(m.Total)})
 	}
 	ids := slices.Clone(m.IDs)
 	if ids == nil {
