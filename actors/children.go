@@ -25,6 +25,7 @@ type child struct {
 	key     Key
 	pid     *actor.PID
 	crashes []time.Time // recent ones, also of others before it; one that somebody has stopped counts as well
+	cause   error       // of the restart that is asked for next, if it is not somebody's wish
 }
 
 // reconcile carries out what is to be done about some shards.
@@ -62,7 +63,9 @@ func (s *incarnation) carryOut(a action) {
 	case spawn:
 		s.spawn(a, again)
 	case restart:
-		s.tell(a.key, restartShard{a.restarts})
+		s.tell(a.key, restartShard{a.restarts, s.cause(a.key)})
+	case reidentify:
+		s.tell(a.key, reidentifyShard{a.restarts, a.sessions, s.cause(a.key)})
 	case drain:
 		s.books.admission.of(a.key).refuse(ErrDraining)
 		s.tell(a.key, drainShard{true})
@@ -77,6 +80,17 @@ func (s *incarnation) carryOut(a action) {
 	case forget:
 		s.forget(a.key)
 	}
+}
+
+// cause is why a shard gives up its connection, or its session.
+func (s *incarnation) cause(key Key) error {
+	c := s.books.children[key]
+	if c == nil || c.cause == nil {
+		return errRestart
+	}
+	cause := c.cause
+	c.cause = nil
+	return cause
 }
 
 // whyStopped is what send events of a shard end in that is stopped.
@@ -98,7 +112,7 @@ func (s *incarnation) spawn(a action, again bool) {
 		c = &child{key: key}
 		s.books.children[key] = c
 	}
-	if again {
+	if c.cause = nil; again {
 		c.crashes = nil //seam:mended-shard-without-past
 	}
 	record := s.board.record(key)
@@ -109,6 +123,9 @@ func (s *incarnation) spawn(a action, again bool) {
 		opts = append(opts, s.cfg.ShardProps(key)...)
 	}
 	life := shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self}
+	if a.sessions > of.begun {
+		life.reidentify = a.sessions
+	}
 	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, record, life) }, opts...)
 	pid, err := s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", key.Generation, key.Shard.Total, key.Shard.Index))
 	if err != nil { // the name is taken by somebody whom we do not know
@@ -140,6 +157,8 @@ func (s *incarnation) heard(m shardSays) {
 		s.books.lives.began(m.key)
 	case shardRestarted:
 		s.books.lives.restarted(m.key, m.count)
+	case shardReidentified:
+		s.books.lives.reidentified(m.key, m.count)
 	case shardTook:
 		ceased = s.books.lives.took(m.key, m.count)
 	}

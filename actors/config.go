@@ -43,6 +43,8 @@ type SupervisorConfig struct {
 	ShardProps func(Key) []actor.PropsOption
 	// Seed makes the jitter of heartbeats and reconnects repeatable, for tests. 0: it is random.
 	Seed uint64
+	// DeafSession is what is done about sessions that hear nothing any more; nil: nothing.
+	DeafSession *DeafSession
 	// DialRate is how many dials may begin in a second, of all shards together; 0: 250.
 	DialRate int
 }
@@ -66,6 +68,11 @@ func (cfg *SupervisorConfig) check() error {
 	}
 	if cfg.Limiter == nil {
 		return errors.New("actors: SupervisorConfig.Limiter is nil: use ratelimit.Local with what GET /gateway/bot says")
+	}
+	if d := cfg.DeafSession; d != nil {
+		if err := d.Validate(); err != nil {
+			return fmt.Errorf("actors: SupervisorConfig.DeafSession: %w", err)
+		}
 	}
 	if cfg.QueueLimit <= 0 {
 		cfg.QueueLimit = DefaultQueueLimit

@@ -92,7 +92,7 @@ func crashAnswer(message any) any {
 		return &SendFailed{ID: m.ID, Err: &SendError{Op: m.Op, Stage: Queued, Err: ErrCrashed}}
 	case StartShards:
 		return &ShardsStarted{Err: ErrCrashed}
-	case SetPlan, StopShards, RestartShard, GetPlan, GetStatus, Subscribe:
+	case SetPlan, StopShards, RestartShard, ReidentifyShard, GetPlan, GetStatus, Subscribe:
 		return &Refusal{ErrCrashed}
 	}
 	return nil

@@ -120,7 +120,9 @@ func (s *incarnation) answer(ctx actor.Context, message any) (answer any, known 
 	case StopShards:
 		return s.stopShards(m), true
 	case RestartShard:
-		return s.restartShard(m), true
+		return s.askFor(m.Key, oneRestart), true
+	case ReidentifyShard:
+		return s.askFor(m.Key, oneReidentify), true
 	case CrashShard:
 		s.tell(m.Key, crash{})
 	case GetStatus:
@@ -150,6 +152,8 @@ func byValue(message any) any {
 	case *StopShards:
 		return deref(m)
 	case *RestartShard:
+		return deref(m)
+	case *ReidentifyShard:
 		return deref(m)
 	case *CrashShard:
 		return deref(m)
@@ -231,6 +235,7 @@ func (s *incarnation) due() {
 	s.reopenDue(now)
 	s.restedDue(now)
 	s.identifyDue(now)
+	s.listenDue(now)
 	if !now.Before(s.slow) {
 		s.slow = now.Add(slowTick)
 		s.lookAround() //seam:everything-looked-at

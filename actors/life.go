@@ -24,6 +24,8 @@ type life struct {
 	drains   bool   // it was told to take no more send events
 	asked    uint64 // restarts that it was told of
 	restarts uint64 // restarts that it has done
+	told     uint64 // new sessions that it was told to begin
+	begun    uint64 // of them, those that it has begun, or an actor of the shard before it
 	resting  bool   // it has ended as it should not, and is not to be spawned yet, whoever asks for it
 	final    bool   // it has ended for good: only a restart that is asked for spawns it again
 }
@@ -59,10 +61,12 @@ func (l *lives) told(a action) {
 	switch a.do {
 	case spawn:
 		l.spawned++
-		*of = life{phase: starting, number: l.spawned, asked: a.restarts, restarts: a.restarts}
+		*of = life{phase: starting, number: l.spawned, asked: a.restarts, restarts: a.restarts, told: a.sessions, begun: of.begun}
 		l.assign(a.key, a.role)
 	case restart:
 		of.asked, of.drains = a.restarts, false
+	case reidentify:
+		of.asked, of.told, of.drains = a.restarts, a.sessions, false
 	case drain:
 		of.drains = true
 	case admit:
@@ -97,6 +101,13 @@ func (l *lives) restarted(key Key, restarts uint64) {
 	}
 }
 
+// reidentified notes how many new sessions there were that somebody asked for.
+func (l *lives) reidentified(key Key, sessions uint64) {
+	if of := l.of[key]; of != nil {
+		of.begun = sessions
+	}
+}
+
 // took notes that the actor has taken the role that it was told in a turn. It reports whether it has ceased to serve: that it
 // does when it has taken the latest.
 func (l *lives) took(key Key, turn uint64) (ceased bool) {
@@ -124,10 +135,10 @@ func (l *lives) closed(key Key, final bool) {
 	}
 }
 
-// anew notes that the plan names a shard which it did not name before: how one before it ended does not count.
+// anew notes that the plan names a shard which it did not name before: how one before it ended, and what that had begun, does not count.
 func (l *lives) anew(key Key) {
 	if of := l.of[key]; of != nil {
-		of.final = false
+		of.final, of.begun = false, 0
 	}
 }
 

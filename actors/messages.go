@@ -85,7 +85,7 @@ type StartShards struct {
 	Sessions   []session.Snapshot // to begin with
 }
 
-// ShardsStarted answers StartShards. Err says why nothing was started.
+// ShardsStarted answers StartShards. Err says why nothing was started: a *PlanError.
 type ShardsStarted struct {
 	IDs []int
 	Err error
@@ -106,6 +106,12 @@ type ShardsStopping struct{ Keys []Key }
 // was quarantined, or has ended for good, starts again; one that is not to run does not.
 // Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal.
 type RestartShard struct{ Key Key }
+
+// ReidentifyShard asks for a new session: the one that there is is given up with its connection, what it has not delivered is lost,
+// and another begins, for one Identify of the day's budget. While the budget refuses that, the shard is not connected. A shard that
+// was quarantined, or has ended for good, starts again; one that is not to run does not.
+// Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal.
+type ReidentifyShard struct{ Key Key }
 
 // CrashShard makes a shard's actor panic, to rehearse what follows: the session resumes.
 // Sent by drills and tests. Handled by the supervisor.
@@ -178,7 +184,7 @@ type (
 	shardSays struct {
 		from
 		what  word
-		count uint64 // restarts done, or the turn of a role
+		count uint64 // restarts done, new sessions begun, or the turn of a role
 	}
 	// admitted carries a request that has its permits for this connection. Supervisor → shard.
 	admitted struct {
@@ -228,7 +234,15 @@ type (
 	// stopShard ends the session. Supervisor → shard.
 	stopShard struct{ code events.CloseCode }
 	// restartShard gives up the connection. Supervisor → shard.
-	restartShard struct{ restarts uint64 }
+	restartShard struct {
+		restarts uint64
+		cause    error
+	}
+	// reidentifyShard gives up the session. Supervisor → shard.
+	reidentifyShard struct {
+		restarts, sessions uint64
+		cause              error
+	}
 	// drainShard: no more send events come, or they do again. Supervisor → shard.
 	drainShard struct{ drain bool }
 	// assignRole: what the shard's events are for. Supervisor → shard.
@@ -268,5 +282,6 @@ type word int
 const (
 	shardBegan word = iota
 	shardRestarted
+	shardReidentified
 	shardTook
 )

@@ -29,6 +29,8 @@ type (
 	ObserverSend interface{ OnSend(SendMoved) }
 	// ObserverCrash is told that a shard's actor has ended as it should not.
 	ObserverCrash interface{ OnCrash(ShardCrashed) }
+	// ObserverDeaf is told that a session is deaf, and what is done about it: see DeafSession.
+	ObserverDeaf interface{ OnDeaf(ShardDeaf) }
 )
 
 // DialBegun: a dial begins.
@@ -134,6 +136,7 @@ type Observers struct {
 	identify  []told[ObserverIdentify]
 	send      []told[ObserverSend]
 	crash     []told[ObserverCrash]
+	deaf      []told[ObserverDeaf]
 }
 
 // told is an observer and its lane.
@@ -158,6 +161,7 @@ func NewObservers(log *zap.Logger, all ...any) *Observers {
 		add(&o.identify, each, l)
 		add(&o.send, each, l)
 		add(&o.crash, each, l)
+		add(&o.deaf, each, l)
 	}
 	return o
 }

@@ -53,9 +53,11 @@ func name(names []string, i int) string {
 type Want struct {
 	Mode     Mode
 	Role     Role
-	Restarts uint64           // counts the restarts asked for: one more means one more
-	Fence    uint64           // of a lease or a store, which never goes back; 0: there is none
-	Code     events.CloseCode // Stop: what the gateway is told; zero: what keeps the session
+	Restarts uint64 // counts the restarts asked for: one more means one more
+	// Reidentifies counts the new sessions asked for: with one more the session is given up, and another begins, for one Identify.
+	Reidentifies uint64
+	Fence        uint64           // of a lease or a store, which never goes back; 0: there is none
+	Code         events.CloseCode // Stop: what the gateway is told; zero: what keeps the session
 }
 
 // serves reports whether its guilds are the shard's.
@@ -177,7 +179,7 @@ func (p *plan) check(key Key, want Want) error {
 	before, known := p.wants[key]
 	switch {
 	case key.Shard.Total < 1:
-		return &PlanError{key, fmt.Sprintf("a total of %d: at least one shard is needed", key.Shard.Total)}
+		return &PlanError{key, totalProblem(key.Shard.Total)}
 	case !key.Shard.Valid():
 		return &PlanError{key, "the index is not below the total"}
 	case want.Mode < Run || want.Mode > Stop:
@@ -190,6 +192,12 @@ func (p *plan) check(key Key, want Want) error {
 		return &PlanError{key, fmt.Sprintf("the fence %d is behind %d: somebody else has had the shard since", want.Fence, before.Fence)}
 	case known && want.Restarts < before.Restarts:
 		return &PlanError{key, fmt.Sprintf("%d restarts asked for, after %d: the count does not go back", want.Restarts, before.Restarts)}
+	case known && want.Reidentifies < before.Reidentifies:
+		return &PlanError{key, fmt.Sprintf("%d new sessions asked for, after %d: the count does not go back", want.Reidentifies, before.Reidentifies)}
 	}
 	return nil
+}
+
+func totalProblem(total int) string {
+	return fmt.Sprintf("a total of %d: at least one shard is needed", total)
 }

@@ -71,7 +71,7 @@ func (s *incarnation) restorable(key Key, wants map[Key]Want, snapshot session.S
 func (s *incarnation) startShards(m StartShards) any {
 	refused := func(err error) any { return &ShardsStarted{Err: err} }
 	if m.Total < 1 {
-		return refused(fmt.Errorf("actors: StartShards.Total is %d: at least one shard is needed", m.Total))
+		return refused(&PlanError{Key{Generation: m.Generation, Shard: events.ShardID{Total: m.Total}}, totalProblem(m.Total)})
 	}
 	ids := slices.Clone(m.IDs)
 	if ids == nil {
@@ -119,15 +119,21 @@ func (s *incarnation) stopShards(m StopShards) any {
 	return &ShardsStopping{Keys: sortedKeys(wants)}
 }
 
-// restartShard asks for one restart more.
-func (s *incarnation) restartShard(m RestartShard) any {
-	want, named := s.books.plan.wants[m.Key]
+// askFor asks for one restart more of a shard, or for one new session.
+func (s *incarnation) askFor(key Key, more func(*Want)) any {
+	want, named := s.books.plan.wants[key]
 	if !named {
-		return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, m.Key)}
+		return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, key)}
 	}
-	want.Restarts++ //seam:restart-counts
-	if err := s.change(map[Key]Want{m.Key: want}, nil, nil); err != nil {
+	more(&want)
+	if err := s.change(map[Key]Want{key: want}, nil, nil); err != nil {
 		return &Refusal{Err: err}
 	}
 	return &PlanSet{Version: s.books.plan.version}
 }
+
+func oneRestart(want *Want) {
+	want.Restarts++ //seam:restart-counts
+}
+
+func oneReidentify(want *Want) { want.Reidentifies++ }

@@ -6,16 +6,17 @@ import "github.com/signalbox-go/signalbox/events"
 type deed int
 
 const (
-	spawn   deed = iota // start an actor, with a role
-	restart             // give up the connection, and resume
-	drain               // take no more send events, and stop when those under way have ended
-	admit               // take send events again
-	assign              // take a role
-	stop                // end the connection, and then the actor
-	forget              // keep nothing of the shard
+	spawn      deed = iota // start an actor, with a role
+	restart                // give up the connection, and resume
+	reidentify             // give up the session, and begin another
+	drain                  // take no more send events, and stop when those under way have ended
+	admit                  // take send events again
+	assign                 // take a role
+	stop                   // end the connection, and then the actor
+	forget                 // keep nothing of the shard
 )
 
-var deedNames = [...]string{"spawn", "restart", "drain", "admit", "assign", "stop", "forget"}
+var deedNames = [...]string{"spawn", "restart", "reidentify", "drain", "admit", "assign", "stop", "forget"}
 
 // String is the deed in a word.
 func (d deed) String() string { return name(deedNames[:], int(d)) }
@@ -25,7 +26,8 @@ type action struct {
 	key      Key
 	do       deed
 	role     Role             // spawn, assign
-	restarts uint64           // spawn, restart: how many are done with it
+	restarts uint64           // spawn, restart, reidentify: how many are done with it
+	sessions uint64           // spawn, reidentify: how many new sessions were asked for with it
 	code     events.CloseCode // stop
 }
 
@@ -51,8 +53,8 @@ func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 			switch {
 			case !wanted && known:
 				actions = append(actions, action{key: key, do: forget})
-			case want.Mode == Run && !of.resting && (!of.final || want.Restarts > of.restarts): //seam:ended-for-good-until-asked
-				actions = append(actions, action{key: key, do: spawn, role: roleNow(l, key, want.Role), restarts: want.Restarts})
+			case want.Mode == Run && !of.resting && (!of.final || want.Restarts > of.restarts || want.Reidentifies > of.told): //seam:ended-for-good-until-asked
+				actions = append(actions, action{key: key, do: spawn, role: roleNow(l, key, want.Role), restarts: want.Restarts, sessions: want.Reidentifies})
 			}
 		case want.Mode == Stop, want.Mode == Pause:
 			actions = append(actions, action{key: key, do: stop, code: want.Code}) //seam:stop-and-pause-carried-out
@@ -63,6 +65,8 @@ func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 			switch {
 			case want.Mode == Drain && !of.drains: //seam:drain-carried-out
 				actions = append(actions, action{key: key, do: drain})
+			case want.Mode == Run && want.Reidentifies > of.told:
+				actions = append(actions, action{key: key, do: reidentify, restarts: want.Restarts, sessions: want.Reidentifies})
 			case want.Mode == Run && want.Restarts > of.asked: //seam:restart-carried-out
 				actions = append(actions, action{key: key, do: restart, restarts: want.Restarts})
 			case want.Mode == Run && of.drains:

@@ -45,6 +45,8 @@ type mock struct {
 	drains   bool
 	stopping bool
 	restarts uint64
+	sessions uint64 // new ones that it was told to begin, and has
+	begins   uint64 // what it was spawned with, to begin first of all; 0: nothing
 }
 
 // order is what an actor is told, and which turn it is.
@@ -120,6 +122,8 @@ func (w *world) change() {
 			Mode:     rapid.SampledFrom([]Mode{Run, Run, Run, Pause, Drain, Stop}).Draw(w.t, "mode"),
 			Role:     rapid.SampledFrom([]Role{Serving, Serving, Warming, Retiring}).Draw(w.t, "role"),
 			Restarts: w.plan.wants[key].Restarts + uint64(rapid.IntRange(0, 1).Draw(w.t, "restarts")),
+
+			Reidentifies: w.plan.wants[key].Reidentifies + uint64(rapid.IntRange(0, 3).Draw(w.t, "sessions")/3),
 		}
 	}
 	before := maps.Clone(w.plan.wants)
@@ -136,7 +140,7 @@ func (w *world) change() {
 	}
 	w.t.Logf("want %v, remove %v", wants, remove)
 	for key, want := range wants {
-		if want.Restarts > before[key].Restarts {
+		if want.Restarts > before[key].Restarts || want.Reidentifies > before[key].Reidentifies {
 			delete(w.quarantined, key)
 		}
 	}
@@ -194,7 +198,11 @@ func (w *world) carryOut(a action) {
 	case a.do == spawn && (want.Mode != Run || w.quarantined[a.key]):
 		w.t.Fatalf("%v: nobody wants it: %+v, ended for good: %v", a, want, w.quarantined[a.key])
 	case a.do == spawn:
-		w.actors[a.key] = &mock{number: of.number, role: a.role, restarts: a.restarts}
+		m = &mock{number: of.number, role: a.role, restarts: a.restarts, sessions: of.begun}
+		if a.sessions > of.begun {
+			m.begins = a.sessions
+		}
+		w.actors[a.key] = m
 		w.tell(a.key, "began", 0)
 		w.served()
 	case a.do == forget && m != nil:
@@ -227,6 +235,11 @@ func (w *world) served() {
 // act has an actor take one message.
 func (w *world) act(key Key) {
 	m := w.actors[key]
+	if m.begins != 0 {
+		m.sessions, m.begins = m.begins, 0
+		w.tell(key, "reidentified", m.sessions)
+		return
+	}
 	if len(m.inbox) == 0 || m.stopping {
 		if m.stopping || m.drains {
 			if !m.stopping {
@@ -251,6 +264,13 @@ func (w *world) act(key Key) {
 		}
 		m.restarts, m.drains = a.restarts, false
 		w.tell(key, "restarted", a.restarts)
+	case reidentify:
+		if a.sessions <= m.sessions {
+			w.t.Fatalf("%v, after %d", a, m.sessions)
+		}
+		m.restarts, m.sessions, m.drains = a.restarts, a.sessions, false
+		w.tell(key, "restarted", a.restarts)
+		w.tell(key, "reidentified", a.sessions)
 	case assign:
 		if m.role = a.role; m.role == Serving {
 			w.served()
@@ -285,6 +305,8 @@ func (w *world) hear() {
 		w.lives.began(f.key)
 	case "restarted":
 		w.lives.restarted(f.key, f.n)
+	case "reidentified":
+		w.lives.reidentified(f.key, f.n)
 	case "took":
 		ceased = w.lives.took(f.key, f.n)
 	case "drained":
@@ -294,7 +316,7 @@ func (w *world) hear() {
 		w.lives.rest(f.key)
 		w.resting = append(w.resting, f.key)
 	case "failed":
-		if of := w.lives.of[f.key]; (of.alive() || of.resting) && of.restarts >= w.plan.wants[f.key].Restarts {
+		if of := w.lives.of[f.key]; (of.alive() || of.resting) && of.restarts >= w.plan.wants[f.key].Restarts && of.told >= w.plan.wants[f.key].Reidentifies {
 			w.quarantined[f.key] = true
 		}
 		w.lives.closed(f.key, true)
@@ -328,7 +350,7 @@ func (w *world) calm() {
 		}
 		moved := false
 		for _, key := range w.alive() {
-			if m := w.actors[key]; len(m.inbox) > 0 || m.stopping || m.drains {
+			if m := w.actors[key]; len(m.inbox) > 0 || m.stopping || m.drains || m.begins != 0 {
 				w.act(key)
 				moved = true
 			}
@@ -350,7 +372,7 @@ func (w *world) calm() {
 			w.t.Errorf("%v runs, wanted %+v", key, want)
 		case want.Mode == Run && m == nil && !w.quarantined[key]:
 			w.t.Errorf("%v does not run: %v", key, fmt.Sprintf("%+v", w.lives.of[key]))
-		case want.Mode == Run && m != nil && (m.role != want.Role || m.restarts < want.Restarts || m.drains):
+		case want.Mode == Run && m != nil && (m.role != want.Role || m.restarts < want.Restarts || m.sessions < want.Reidentifies || m.drains):
 			w.t.Errorf("%v is %+v, wanted %+v", key, m, want)
 		}
 	}

@@ -19,10 +19,10 @@ var update = flag.Bool("update", false, "write transcripts anew; read the differ
 // The transcripts in testdata/reconcile read like a chat: a line at the margin is what happens, the indented lines below it
 // are what is to be done, and is done.
 //
-//	want SHARD [MODE] [ROLE] [restarts N] [fence N] [and SHARD …]   the plan changes
-//	remove SHARD [and …]                                            the plan names it no more
-//	began | gone | restarted | crashed | quarantined | drained | failed | rested | took SHARD
-//	tick                                                            all is looked at
+//	want SHARD [MODE] [ROLE] [restarts N] [sessions N] [fence N] [and SHARD …]   the plan changes
+//	remove SHARD [and …]                                                         the plan names it no more
+//	began | gone | restarted | reidentified | crashed | quarantined | drained | failed | rested | took SHARD
+//	tick                                                                         all is looked at
 type chat struct {
 	plan  *plan
 	lives *lives
@@ -44,6 +44,9 @@ func (a action) String() string {
 	}
 	if a.restarts > 0 {
 		text += fmt.Sprintf(" restarts %d", a.restarts)
+	}
+	if a.sessions > 0 {
+		text += fmt.Sprintf(" sessions %d", a.sessions)
 	}
 	if a.code != 0 {
 		text += fmt.Sprintf(" code %d", a.code)
@@ -99,6 +102,8 @@ func parseWant(t *testing.T, words []string) (Key, Want) {
 			want.Role = Role(slices.Index(roleNames[:], word))
 		case word == "restarts":
 			want.Restarts = number()
+		case word == "sessions":
+			want.Reidentifies = number()
 		case word == "fence":
 			want.Fence = number()
 		case word == "code":
@@ -151,6 +156,8 @@ func (c *chat) line(t *testing.T, line string) {
 		c.lives.began(key)
 	case "restarted":
 		c.lives.restarted(key, c.lives.of[key].asked)
+	case "reidentified":
+		c.lives.reidentified(key, c.lives.of[key].told)
 	case "took":
 		ceased = c.lives.took(key, c.lives.of[key].turns)
 	case "crashed":

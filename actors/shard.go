@@ -43,6 +43,7 @@ type shardLife struct {
 	from
 	role       Role
 	supervisor *actor.PID
+	reidentify uint64 // how many new sessions there are with the one that it is to begin; 0: it goes on with that of before
 }
 
 func newShard(s *Supervisor, r *record, life shardLife) *shard {
@@ -101,8 +102,12 @@ func (s *shard) take(message any) {
 		s.say(shardTook, m.turn)
 	case restartShard:
 		s.drains = false
-		s.step(session.Input{Kind: session.Restart, Err: errRestart})
+		s.step(session.Input{Kind: session.Restart, Err: m.cause})
 		s.step(session.Input{Kind: session.Start})
+		s.say(shardRestarted, m.restarts)
+	case reidentifyShard:
+		s.drains = false
+		s.renew(m.sessions, m.cause)
 		s.say(shardRestarted, m.restarts)
 	case stopShard:
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
@@ -140,6 +145,16 @@ func (s *shard) start(ctx actor.Context) {
 	s.machine = machine
 	s.say(shardBegan, 0)
 	s.step(session.Input{Kind: session.Start})
+	if s.reidentify != 0 {
+		s.renew(s.reidentify, errRestart)
+	}
+}
+
+// renew begins a new session, in place of the one that there is.
+func (s *shard) renew(sessions uint64, cause error) {
+	s.step(session.Input{Kind: session.Reidentify, Err: cause})
+	s.step(session.Input{Kind: session.Start})
+	s.say(shardReidentified, sessions)
 }
 
 // say tells the supervisor of the actor's life.
@@ -150,47 +165,6 @@ func (s *shard) say(what word, count uint64) {
 func (s *shard) step(in session.Input) {
 	s.machine.Step(s.now, in)
 	s.arm()
-}
-
-// debt is the credit of one batch.
-type debt struct {
-	*link
-	frames int
-}
-
-// frames takes what came, and gives back its credit unless the subscribers are behind.
-func (s *shard) frames(b *batch) {
-	for _, data := range b.frames {
-		s.machine.Step(s.now, session.Input{Kind: session.Frame, Conn: b.conn, Data: data, At: b.at})
-	}
-	s.arm()
-	owed := debt{b.link, len(b.frames)}
-	b.done()
-	if s.full {
-		s.owed = append(s.owed, owed)
-		return
-	}
-	owed.repay(owed.frames)
-}
-
-// stall holds back credits: in the end the gateway has to wait, not we.
-func (s *shard) stall() {
-	if !s.full {
-		s.full = true
-		s.log.Warn("subscribers are behind: reading pauses")
-	}
-}
-
-func (s *shard) flow() {
-	if !s.full {
-		return
-	}
-	s.full = false
-	for _, d := range s.owed {
-		d.repay(d.frames)
-	}
-	s.owed = nil
-	s.step(session.Input{Kind: session.Flowing})
 }
 
 func (s *shard) tick() {

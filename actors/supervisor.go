@@ -44,6 +44,7 @@ type books struct {
 	reopen     map[Key]shardUp   // connections for which the limiter could not make a bucket
 	retry      time.Time         // when it is asked again
 	outage     outage
+	listening  listening
 }
 
 // NewSupervisor checks cfg. One Supervisor belongs to one actor.
@@ -57,6 +58,9 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 		plan: newPlan(), lives: newLives(), children: make(map[Key]*child), byPID: make(map[string]Key),
 		admission: newAdmission(cfg.QueueLimit), joins: newJoins(cfg.QueueLimit), identifies: newIdentifies(),
 		resting: make(map[Key]time.Time), reopen: make(map[Key]shardUp),
+	}
+	if cfg.DeafSession != nil {
+		s.books.listening.policy = newDeafness(*cfg.DeafSession)
 	}
 	if cfg.SessionStart != (ratelimit.SessionStart{}) {
 		s.books.identifies.start = &cfg.SessionStart

@@ -47,6 +47,15 @@ func (q *Queue) Stats(now time.Time) QueueStats {
 	}
 }
 
+// Spare implements Budgeter.
+func (q *Queue) Spare(now time.Time) int {
+	if !q.ledger.ready() {
+		return 0
+	}
+	s := q.Stats(now)
+	return max(min(s.Remaining, s.Total-s.Spent)-s.Reserve-s.Outstanding-s.Waiting, 0)
+}
+
 // Forecast implements Forecaster.
 func (q *Queue) Forecast(now time.Time, shard Shard) (Forecast, bool) {
 	w := q.waiters[shard]

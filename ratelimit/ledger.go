@@ -83,7 +83,7 @@ func (q *Queue) Work(now time.Time) (do func(context.Context), done func(now tim
 	case l.Ledger == nil || l.busy || !q.budget.known:
 		return nil, nil
 	case !l.read:
-		if len(q.waiters) == 0 || l.failed != nil && now.Before(l.failed.Until) {
+		if l.failed != nil && now.Before(l.failed.Until) {
 			return nil, nil
 		}
 		l.busy = true

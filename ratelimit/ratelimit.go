@@ -51,7 +51,7 @@ type Bucket interface {
 
 // IdentifyQueue decides when sessions may be started. It answers and never waits. It is owned by one goroutine, which tells a
 // time that does not go back. After each call but Decide the owner calls Decide, and it calls it when the time has come that
-// Decide has named. A queue may also be a Notifier, a Worker or a Forecaster.
+// Decide has named. A queue may also be a Notifier, a Worker, a Forecaster or a Budgeter.
 type IdentifyQueue interface {
 	// Ask has the shard wait for a permit. A shard that waits already, or has a permit that was not used, begins anew.
 	Ask(now time.Time, shard Shard)
@@ -97,6 +97,13 @@ type Forecaster interface {
 	Forecast(now time.Time, shard Shard) (Forecast, bool)
 	// Forecasts calls yield for each shard that waits, in no order, until it returns false.
 	Forecasts(now time.Time) func(yield func(Shard, Forecast) bool)
+}
+
+// Budgeter is an IdentifyQueue that can say what its budget allows. Asking changes nothing.
+type Budgeter interface {
+	// Spare is how many Identifies more could be granted without touching the reserve, if each of those that wait were granted first;
+	// 0 as well if it is not known yet.
+	Spare(now time.Time) int
 }
 
 // Forecast is how a shard stands in the queue.

@@ -49,8 +49,8 @@ func TestBecome(t *testing.T) {
 // TestEveryInputIsDecided: the table has a decision for each kind of input in each state.
 func TestEveryInputIsDecided(t *testing.T) {
 	t.Parallel()
-	if len(reactions) != len(kindNames) || Reachable != InputKind(len(kindNames)-1) {
-		t.Errorf("%d kinds of input have a row of reactions, %d a name, and the last is %d", len(reactions), len(kindNames), Reachable)
+	if len(reactions) != len(kindNames) || Reidentify != InputKind(len(kindNames)-1) {
+		t.Errorf("%d kinds of input have a row of reactions, %d a name, and the last is %d", len(reactions), len(kindNames), Reidentify)
 	}
 	for kind, row := range reactions {
 		for state, react := range row {

@@ -43,7 +43,7 @@ import (
 //	old-send ID WHAT … the same, for the connection before
 //	answer TYPE SEQ D  an event with that data
 //	reachable [AGO]    another shard has become Ready; the last one before did so long ago, or none did
-//	stop | logout | flow | restart
+//	stop | logout | flow | restart | reidentify
 type chat struct {
 	t       *testing.T
 	now     time.Time
@@ -327,6 +327,8 @@ func (c *chat) do(line string) {
 		c.step(session.Input{Kind: session.Flowing})
 	case "restart":
 		c.step(session.Input{Kind: session.Restart, Err: errors.New("asked for")})
+	case "reidentify":
+		c.machine.Step(c.now, session.Input{Kind: session.Reidentify, Err: errors.New("asked for")})
 	case "stop":
 		c.step(session.Input{Kind: session.Stop, Code: events.CloseUnknownError})
 	case "logout":

@@ -17,7 +17,7 @@ var meaning = map[session.State]string{
 	session.Identifying:   "Identify is written; READY has 30 s to come",
 	session.Resuming:      "Resume is written; what was missed comes again, and then RESUMED, each within 30 s of the last and all within 2 minutes",
 	session.Ready:         "live: events come, send events go; to Ready again when the gateway begins another session by itself",
-	session.Backoff:       "not connected; waiting to connect again",
+	session.Backoff:       "not connected; waiting to connect again; to Backoff again when the session is given up meanwhile",
 	session.Closed:        "ended, for good",
 }
 

@@ -57,6 +57,19 @@ func unexplained(cause error) bool {
 // restart gives up the connection because somebody wants it to.
 func restart(m *Machine, in Input) { m.reconnect(in.Err, closeToResume) }
 
+// reidentify gives up the session because somebody wants it to, and with it the connection.
+func reidentify(m *Machine, in Input) {
+	if !m.hasSession() {
+		return // it is on its way to a new one
+	}
+	if m.state != Backoff {
+		m.reconnect(fmt.Errorf("%w: %w", in.Err, errSessionGone), closeToResume)
+		return
+	}
+	m.cursor.clear()
+	m.become(Backoff, m.deadline, Change{Cause: in.Err, Lost: true, Retry: m.deadline})
+}
+
 // stop ends the machine because somebody wants it to.
 func stop(m *Machine, in Input) {
 	m.drop(in.Code)

@@ -64,23 +64,25 @@ type InputKind int
 
 // The kinds of input.
 const (
-	Start     InputKind = iota // begin, or do not wait any longer in Backoff
-	Connected                  // the dial has succeeded
-	Frame                      // Data is one whole payload
-	Lost                       // the dial or the connection has failed with Err
-	Granted                    // the permit to Identify is here
-	Refused                    // there is no permit until At, because of Err
-	Tick                       // the time of Host.Wake has come
-	Flowing                    // the subscribers have caught up since Host.Deliver said that they are behind
-	Restart                    // give up the connection, keep the session
-	Stop                       // end for good, keeping the session unless Code ends it
-	Waiting                    // the dial begins at At, not yet: other shards have their turn before
-	Send                       // write Payload for Request, and wait for its answer; see Outcome
-	Reachable                  // another shard has just become Ready, the first since At; an outage may be over
+	Start      InputKind = iota // begin, or do not wait any longer in Backoff
+	Connected                   // the dial has succeeded
+	Frame                       // Data is one whole payload
+	Lost                        // the dial or the connection has failed with Err
+	Granted                     // the permit to Identify is here
+	Refused                     // there is no permit until At, because of Err
+	Tick                        // the time of Host.Wake has come
+	Flowing                     // the subscribers have caught up since Host.Deliver said that they are behind
+	Restart                     // give up the connection, keep the session
+	Stop                        // end for good, keeping the session unless Code ends it
+	Waiting                     // the dial begins at At, not yet: other shards have their turn before
+	Send                        // write Payload for Request, and wait for its answer; see Outcome
+	Reachable                   // another shard has just become Ready, the first since At; an outage may be over
+	Reidentify                  // give up the connection and the session: another one begins, for one Identify
 )
 
 var kindNames = [...]string{
 	"Start", "Connected", "Frame", "Lost", "Granted", "Refused", "Tick", "Flowing", "Restart", "Stop", "Waiting", "Send", "Reachable",
+	"Reidentify",
 }
 
 // String is the kind's name.
@@ -91,7 +93,7 @@ type Input struct {
 	Kind InputKind
 	Conn uint64    // the connection it belongs to; 0: to the session, whatever the connection. A Send needs one
 	Data []byte    // Frame
-	Err  error     // Lost, Refused, Restart, Stop
+	Err  error     // Lost, Refused, Restart, Stop, Reidentify
 	At   time.Time // Frame: when it was read. Refused: when to ask again. Waiting: when the dial begins.
 	// Lost: zero, or before when the server asked not to be dialled again. Reachable: when a shard last became Ready
 	// before; zero: none had.

@@ -92,7 +92,7 @@ func TestMachineKeepsTheLaws(t *testing.T) {
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			reached.Store(m.State(), true)
 			conn := m.Conn()
-			switch rapid.IntRange(0, 27).Draw(t, "input") {
+			switch rapid.IntRange(0, 28).Draw(t, "input") {
 			case 0:
 				m.Step(j.now, session.Input{Kind: session.Start})
 			case 1:
@@ -142,6 +142,8 @@ func TestMachineKeepsTheLaws(t *testing.T) {
 			case 20:
 				since := j.now.Add(-time.Duration(rapid.IntRange(0, 100).Draw(t, "since")) * time.Second)
 				m.Step(j.now, session.Input{Kind: session.Reachable, At: since})
+			case 21:
+				m.Step(j.now, session.Input{Kind: session.Reidentify, Err: errors.New("reidentify")})
 			case 13:
 				j.now = j.now.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "seconds")) * time.Second)
 			case 14, 15:

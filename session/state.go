@@ -14,7 +14,7 @@ const (
 	Identifying                // Identify is written, READY has not come
 	Resuming                   // Resume is written, missed events are coming, RESUMED has not
 	Ready                      // live: events come, send events go; to Ready again when the gateway begins another session
-	Backoff                    // not connected; waiting to connect again
+	Backoff                    // not connected; waiting to connect again; to Backoff again when the session is given up meanwhile
 	Closed                     // ended, for good
 )
 
@@ -44,7 +44,7 @@ var moves = map[State][]State{
 	Identifying:   {Ready, Backoff, Closed},
 	Resuming:      {Ready, Backoff, Closed},
 	Ready:         {Ready, Backoff, Closed},
-	Backoff:       {Connecting, Closed},
+	Backoff:       {Connecting, Backoff, Closed},
 	Closed:        {},
 }
 

@@ -21,6 +21,8 @@ var reactions = [...][len(stateNames)]func(*Machine, Input){
 	Waiting:   {never, turn, late, late, late, late, late, late, late},
 	Send:      {refuse, refuse, refuse, refuse, refuse, refuse, write, refuse, refuse},
 	Reachable: {late, reachable, reachable, reachable, reachable, reachable, already, reachable, late},
+
+	Reidentify: {never, reidentify, reidentify, already, already, reidentify, reidentify, reidentify, late},
 }
 
 func already(*Machine, Input) {}

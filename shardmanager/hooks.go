@@ -12,7 +12,7 @@ import (
 
 // Hook is told of occurrences. A hook implements any of the interfaces HookChange, HookHandlerPanic, HookDecodeError, HookShed,
 // HookForeignIdentifies, HookSaved, and those of the actors: HookDial, HookConnected, HookFrames, HookHeartbeat, HookIdentify,
-// HookSend and HookCrash; more may come. A method that is missing costs nothing. Each hook is called on a goroutine of its own, one call at a time and in
+// HookSend, HookCrash and HookDeaf; more may come. A method that is missing costs nothing. Each hook is called on a goroutine of its own, one call at a time and in
 // order, after what it is told has happened: it may take its time and may call anything of the Manager. If it panics, ends its
 // goroutine or hangs, that costs its own calls; what it is too slow for, beyond 8,192 calls, is left out.
 type Hook any
@@ -46,6 +46,7 @@ type (
 	HookIdentify  = actors.ObserverIdentify
 	HookSend      = actors.ObserverSend
 	HookCrash     = actors.ObserverCrash
+	HookDeaf      = actors.ObserverDeaf
 )
 
 // HookSaved is told that the session store was written to, or could not be.
@@ -62,7 +63,7 @@ type Saved struct {
 var hookTypes = []reflect.Type{
 	reflect.TypeFor[HookChange](), reflect.TypeFor[HookHandlerPanic](), reflect.TypeFor[HookDecodeError](), reflect.TypeFor[HookShed](),
 	reflect.TypeFor[HookForeignIdentifies](), reflect.TypeFor[HookDial](), reflect.TypeFor[HookConnected](), reflect.TypeFor[HookFrames](),
-	reflect.TypeFor[HookHeartbeat](), reflect.TypeFor[HookIdentify](), reflect.TypeFor[HookSend](), reflect.TypeFor[HookCrash](), reflect.TypeFor[HookSaved](),
+	reflect.TypeFor[HookHeartbeat](), reflect.TypeFor[HookIdentify](), reflect.TypeFor[HookSend](), reflect.TypeFor[HookCrash](), reflect.TypeFor[HookDeaf](), reflect.TypeFor[HookSaved](),
 	reflect.TypeFor[actors.ObserverState](),
 }
 

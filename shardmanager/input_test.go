@@ -47,6 +47,10 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"status", "t", "WithPresence or WithLargeThreshold", []shardmanager.Option{shardmanager.WithPresence(events.UpdatePresence{Status: "away"})}},
 		{"large threshold", "t", "WithPresence or WithLargeThreshold", []shardmanager.Option{shardmanager.WithLargeThreshold(10)}},
 		{"dial rate", "t", "WithDialRate", []shardmanager.Option{shardmanager.WithDialRate(-1)}},
+		{"a window too short", "t", "WithDeafSessionPolicy", []shardmanager.Option{shardmanager.WithDeafSessionPolicy(shardmanager.DeafSession{Window: time.Millisecond})}},
+		{"a negative window", "t", "WithDeafSessionPolicy", []shardmanager.Option{shardmanager.WithDeafSessionPolicy(shardmanager.DeafSession{Window: -1})}},
+		{"fewer events than none", "t", "WithDeafSessionPolicy", []shardmanager.Option{shardmanager.WithDeafSessionPolicy(shardmanager.DeafSession{Least: -1})}},
+		{"fewer shards than none", "t", "WithDeafSessionPolicy", []shardmanager.Option{shardmanager.WithDeafSessionPolicy(shardmanager.DeafSession{AtOnce: -1})}},
 		{"reserve", "t", "WithIdentifyReserve", []shardmanager.Option{shardmanager.WithIdentifyReserve(-1)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -158,7 +158,7 @@ func (m *Manager) start(ctx context.Context) error {
 		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
 		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
 		Bus: m.bus, Board: m.board, Observers: m.observers, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
-		DialRate: m.cfg.dialRate,
+		DialRate: m.cfg.dialRate, DeafSession: m.cfg.deaf,
 	})
 	if err != nil {
 		return err

@@ -47,6 +47,7 @@ type config struct {
 	log         *zap.Logger
 	queueLimit  int
 	dialRate    int
+	deaf        *DeafSession
 	hooks       []any
 
 	props func(actors.Key) []actor.PropsOption
@@ -162,6 +163,15 @@ func WithQueueLimit(sends int) Option { return func(c *config) { c.queueLimit = 
 // and do not all knock at once. Those that wait are Connecting, first come, first served.
 func WithDialRate(perSecond int) Option { return func(c *config) { c.dialRate = perSecond } }
 
+// DeafSession is a policy for sessions whose heartbeats are acknowledged and whose events have ceased. Its zero value is the policy with
+// its defaults.
+type DeafSession = actors.DeafSession
+
+// WithDeafSessionPolicy has a session resumed when its events cease while other shards have theirs, and given up if that does not help,
+// for one Identify, within the budget. The reconnect has the cause actors.ErrDeaf, and HookDeaf is told. The default is that
+// nothing is done: ShardStatus.LastEvent shows since when a shard is silent.
+func WithDeafSessionPolicy(policy DeafSession) Option { return func(c *config) { c.deaf = &policy } }
+
 // WithActorProps adds props, such as middleware or a dispatcher, to the actors: to the shards' by
 // key, and to the supervisor's, whose key is the zero value. The default is none.
 func WithActorProps(props func(actors.Key) []actor.PropsOption) Option {
@@ -247,6 +257,11 @@ func (c *config) check() error {
 	}
 	if c.dialRate < 0 {
 		bad("WithDialRate", "%d: use 1 or more, or 0 for the default", c.dialRate)
+	}
+	if c.deaf != nil {
+		if err := c.deaf.Validate(); err != nil {
+			bad("WithDeafSessionPolicy", "%v", err)
+		}
 	}
 	if request, err := c.identify.Request(); err != nil {
 		bad("WithPresence or WithLargeThreshold", "%v", err)

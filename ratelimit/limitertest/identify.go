@@ -204,6 +204,9 @@ func read(queue ratelimit.IdentifyQueue) {
 			f.Forecast(time.Now(), shard)
 		}
 	}
+	if b, ok := queue.(ratelimit.Budgeter); ok {
+		b.Spare(time.Now())
+	}
 	if s, ok := queue.(interface {
 		Stats(time.Time) ratelimit.QueueStats
 	}); ok {

@@ -79,7 +79,7 @@ var mutants = []mutant{
 		{"shard-up-when-ready", before("if c.To == session.Resuming { s.system.Root.Send(s.supervisor, shardUp{s.from, c.Conn, c.Session, time.Minute, c.At}) }")},
 	}},
 	{name: "what waits goes out in any order", law: "I-17", breaks: []breach{{"sends-in-order", value("q[i].serial%3 < q[j].serial%3")}}},
-	{name: "a lost connection takes the next shard's along", law: "I-25", breaks: []breach{{"other-shards-untouched", after("if next := m.key; m.final == nil { next.Shard.Index++; s.restartShard(RestartShard{Key: next}) }")}}},
+	{name: "a lost connection takes the next shard's along", law: "I-25", breaks: []breach{{"other-shards-untouched", after("if next := m.key; m.final == nil { next.Shard.Index++; s.askFor(next, oneRestart) }")}}},
 
 	// Identifies.
 	{name: "restarts forget when the last Identify was", law: "I-1", breaks: []breach{{"restart-remembers-identifies", instead("_ = shard")}}},
