@@ -318,5 +318,5 @@ func (c *check) codes() {
 
 // sharp are the faults that may keep a close frame from arriving.
 var sharp = []string{"drop", "reset-all", "cut", "hole", "stall", "outage", "freeze", "op7", "close", "kill", "restart", "block", "blocked", "op9-true", "op9-false", "crash", "restart-shard",
-	"forget", "no-hello", "bad-hello", "op7-first", "op9-first", "close-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume",
+	"reject", "forget", "no-hello", "bad-hello", "op7-first", "op9-first", "close-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume",
 	"stop", "pause", "drain", "flap", "flaky", "dropped", "stop-actor", "poison-actor", "crash-shard-on", "stop-supervisor"}
