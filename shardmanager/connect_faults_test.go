@@ -196,6 +196,7 @@ func TestConnectionWithoutHelloIsGivenUp(t *testing.T) {
 		g.OnConnect(func(conn int) bool { return conn <= 5 })
 		m := newManager(t, g)
 		start(t, m)
+		pass(time.Second) // the gateway notices the end of the last one too
 		if s := g.Stats(); len(gone) != 5 || s.Connections != 6 || s.Identifies != 1 {
 			t.Errorf("%d connections given up; %+v", len(gone), s)
 		}

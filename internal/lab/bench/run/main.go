@@ -76,7 +76,7 @@ func build(ctx context.Context) (string, error) {
 		return dir, err
 	}
 	command = exec.CommandContext(ctx, "go", "test", "-c", "-o", filepath.Join(dir, "actors.test"), "./actors")
-	command.Dir = filepath.Join("..", "..")
+	command.Dir = filepath.Join("..", "..", "..")
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	return dir, command.Run()
 }
