@@ -16,9 +16,8 @@ import (
 // listener tells a policy what shards hear, window by window.
 type listener struct {
 	*deafness
-	now  time.Time
-	all  []heard
-	told []string // "WINDOW SHARD STEP"
+	now time.Time
+	all []heard
 }
 
 func newListener(policy DeafSession, shards int) *listener {
