@@ -30,11 +30,11 @@ type DeafSession struct {
 func (d DeafSession) Validate() error {
 	switch {
 	case d.Window < 0 || d.Window > 0 && d.Window < time.Second:
-		return fmt.Errorf("Window is %v: use a second or more, or 0 for the default", d.Window)
+		return fmt.Errorf("the field Window is %v: use a second or more, or 0 for the default", d.Window)
 	case d.Least < 0:
-		return fmt.Errorf("Least is %d: use 1 or more, or 0 for the default", d.Least)
+		return fmt.Errorf("the field Least is %d: use 1 or more, or 0 for the default", d.Least)
 	case d.AtOnce < 0:
-		return fmt.Errorf("AtOnce is %d: use 1 or more, or 0 for the default", d.AtOnce)
+		return fmt.Errorf("the field AtOnce is %d: use 1 or more, or 0 for the default", d.AtOnce)
 	}
 	return nil
 }

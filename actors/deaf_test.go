@@ -16,9 +16,8 @@ import (
 // listener tells a policy what shards hear, window by window.
 type listener struct {
 	*deafness
-	now  time.Time
-	all  []heard
-	told []string // "WINDOW SHARD STEP"
+	now time.Time
+	all []heard
 }
 
 func newListener(policy DeafSession, shards int) *listener {
@@ -169,7 +168,7 @@ func TestDeafnessNeverBlamesAShardForAll(t *testing.T) {
 				livelyOnes := 0
 				for i := range counts {
 					counts[i] = map[string]int{"usual": usual[i], "quiet": 0, "away": nothing, "few": usual[i] / 100}[spell[i]]
-					if most[i] = max(most[i], counts[i]); counts[i] > 0 && most[i] >= 100 && counts[i] == usual[i] {
+					if most[i] = max(most[i], counts[i]); counts[i]*2 >= l.Least { // by what it is used to at the latest
 						livelyOnes++
 					}
 				}
@@ -179,7 +178,7 @@ func TestDeafnessNeverBlamesAShardForAll(t *testing.T) {
 					i := deaf.Key.Shard.Index
 					acted++
 					if livelyOnes == 0 {
-						t.Fatalf("%v, and nobody hears anything: %v", deaf, counts)
+						t.Fatalf("%v, and nobody hears much: %v", deaf, counts)
 					}
 					if most[i] < 100 || counts[i]*50 > most[i] {
 						t.Fatalf("%v: it hears %d, and never more than %d", deaf, counts[i], most[i])

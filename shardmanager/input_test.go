@@ -51,6 +51,11 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"a negative window", "t", "WithDeafSessionPolicy", []shardmanager.Option{shardmanager.WithDeafSessionPolicy(shardmanager.DeafSession{Window: -1})}},
 		{"fewer events than none", "t", "WithDeafSessionPolicy", []shardmanager.Option{shardmanager.WithDeafSessionPolicy(shardmanager.DeafSession{Least: -1})}},
 		{"fewer shards than none", "t", "WithDeafSessionPolicy", []shardmanager.Option{shardmanager.WithDeafSessionPolicy(shardmanager.DeafSession{AtOnce: -1})}},
+		{"a hook that is nil", "t", "WithHooks", []shardmanager.Option{shardmanager.WithHooks(nil)}},
+		{"a hook without a method", "t", "WithHooks", []shardmanager.Option{shardmanager.WithHooks(struct{}{})}},
+		{"a hook with a method of the wrong form", "t", "WithHooks", []shardmanager.Option{shardmanager.WithHooks(new(deafHook), wrongHook{})}},
+		{"a hook that has another one besides", "t", "WithHooks", []shardmanager.Option{shardmanager.WithHooks(halfHook{})}},
+		{"a hook whose method wants a pointer", "t", "WithHooks", []shardmanager.Option{shardmanager.WithHooks(pointerHook{})}},
 		{"reserve", "t", "WithIdentifyReserve", []shardmanager.Option{shardmanager.WithIdentifyReserve(-1)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -65,6 +70,17 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		})
 	}
 }
+
+// The hooks of people who have mistaken themselves.
+type (
+	wrongHook   struct{}
+	halfHook    struct{ wrongHook }
+	pointerHook struct{ _ int }
+)
+
+func (wrongHook) OnChange(*shardmanager.Change)   {} // it comes as a value
+func (halfHook) OnDeaf(actors.ShardDeaf)          {}
+func (*pointerHook) OnChange(shardmanager.Change) {}
 
 // Failures: F88, F90.
 // TestSmallestFleetsAreTaken: one shard of one, named or not.
