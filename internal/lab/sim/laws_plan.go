@@ -82,7 +82,7 @@ func (c *check) modes() []span {
 }
 
 // undone are the faults that a start, or a restart, undoes.
-var undone = []string{"stop", "pause", "drain", "fatal-shard", "mend"}
+var undone = []string{"stop", "pause", "drain", "fatal-shard", "mend", "restart-shard"}
 
 // restarted: the part of D-1 that is about a shard which runs: it gives up its connection.
 func (c *check) restarted(m span) {
