@@ -199,7 +199,7 @@ func (sim *simulation) inject(f Injection) {
 		}
 		sim.forgetful(min(f.For, 20*time.Second) / 4)
 		sim.start()
-	case "stop", "pause", "drain", "flap", "fatal-shard":
+	case "stop", "pause", "drain", "flap", "fatal-shard", "rehearse":
 		if kind == "fatal-shard" {
 			script.Close(final[1+f.N%2])
 		}

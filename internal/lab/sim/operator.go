@@ -157,6 +157,14 @@ func (sim *simulation) meddle(f Injection) {
 			if sim.wait(2 * f.For); f.Kind == "drain" && f.N%2 == 0 {
 				sim.wait(90 * time.Second) // it may take a minute
 			}
+		case "rehearse": // until the shard is given up; then it is mended, and crashes once more
+			for range 5 {
+				sim.operate(p, f.Shard, "crash")
+				sim.wait(12 * time.Second)
+			}
+			sim.operate(p, f.Shard, "start")
+			sim.wait(5 * time.Second)
+			sim.operate(p, f.Shard, "crash")
 		case "fatal-shard":
 			sim.wait(f.For / 2)
 		case "flap":
