@@ -141,12 +141,7 @@ func (sim *simulation) inject(f Injection) {
 	case "crash-supervisor":
 		sim.plot("crash", -1, 1+f.N%3)
 	case "restart-shard":
-		sim.mu.Lock()
-		p := sim.process
-		sim.mu.Unlock()
-		if err := p.m.Restart(sim.t.Context(), f.Shard); err != nil {
-			sim.record(Record{Witness: Process, What: "unrestarted", Process: p.number, Shard: f.Shard, Text: err.Error()})
-		}
+		sim.operate(sim.current(), f.Shard, "restart")
 	case "no-hello", "bad-hello", "op7-first", "op9-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume":
 		sim.plot(kind, f.Shard, 1+f.N%3)
 		if p := sim.net.latest(f.Shard); p != nil {
@@ -204,7 +199,7 @@ func (sim *simulation) inject(f Injection) {
 		}
 		sim.forgetful(min(f.For, 20*time.Second) / 4)
 		sim.start()
-	case "stop", "pause", "drain", "flap", "fatal-shard":
+	case "stop", "pause", "drain", "flap", "fatal-shard", "rehearse":
 		if kind == "fatal-shard" {
 			script.Close(final[1+f.N%2])
 		}

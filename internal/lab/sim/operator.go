@@ -82,7 +82,13 @@ func (sim *simulation) operate(p *process, shard int, verb string) {
 	case "start":
 		answer = p.ask(actors.StartShards{Total: key.Shard.Total, IDs: []int{shard}})
 	case "restart":
-		answer = p.ask(actors.RestartShard{Key: key})
+		if sim.plan.Seed%2 == 0 {
+			answer = p.ask(actors.RestartShard{Key: key})
+		} else if err := p.m.Restart(sim.t.Context(), shard); err != nil {
+			answer = &actors.Refusal{Err: err}
+		} else {
+			answer = &actors.PlanSet{}
+		}
 	case "crash": // a drill
 		sim.record(Record{Witness: Fault, What: "crash", Shard: shard})
 		p.m.System().Root.Send(p.m.Supervisor(), actors.CrashShard{Key: key})
@@ -148,7 +154,17 @@ func (sim *simulation) meddle(f Injection) {
 				sim.operate(p, f.Shard, "crash")
 			}
 			sim.operate(p, f.Shard, f.Kind)
-			sim.wait(2 * f.For)
+			if sim.wait(2 * f.For); f.Kind == "drain" && f.N%2 == 0 {
+				sim.wait(90 * time.Second) // it may take a minute
+			}
+		case "rehearse": // until the shard is given up; then it is mended, and crashes once more
+			for range 5 {
+				sim.operate(p, f.Shard, "crash")
+				sim.wait(12 * time.Second)
+			}
+			sim.operate(p, f.Shard, "start")
+			sim.wait(5 * time.Second)
+			sim.operate(p, f.Shard, "crash")
 		case "fatal-shard":
 			sim.wait(f.For / 2)
 		case "flap":

@@ -122,7 +122,7 @@ func (p *process) misbehave(shard int) {
 
 // OnChange is told of every move of a shard.
 func (p *process) OnChange(c shardmanager.Change) {
-	p.moved("state", c.Shard.Index, c.Change)
+	p.moved("state", "", c.Shard.Index, c.Change)
 	if !p.dead.Load() && c.To == session.Closed && c.Cause != nil && !errors.Is(c.Cause, actors.ErrClosed) && p.sim.mood("mend", c.Shard.Index) {
 		p.sim.operate(p, c.Shard.Index, "restart") // from a hook
 	}

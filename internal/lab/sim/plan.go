@@ -81,7 +81,7 @@ var profiles = []profile{
 	{"world", []string{"guild-outage", "guild-outage", "guild-gone", "guild-gone", "lag", "lag", "drop", "drop", "op7", "forget", "resume-host"}},
 	{"plans", []string{"stop", "pause", "drain", "flap", "flap", "drop", "op7", "burst", "crash", "crash-supervisor"}},
 	{"outside", []string{"stop-actor", "stop-actor", "poison-actor", "stop-supervisor", "revive", "revive", "revive", "restart-shard", "flap", "burst", "drop", "crash"}},
-	{"mended", []string{"fatal-shard", "fatal-shard", "mend", "mend", "revive", "revive", "burst", "event-burst", "drop", "op7", "stop", "crash"}},
+	{"mended", []string{"fatal-shard", "fatal-shard", "mend", "mend", "rehearse", "revive", "revive", "burst", "event-burst", "drop", "op7", "stop", "crash"}},
 	{"late", []string{"late", "late", "crash-on", "crash-on", "crash-on", "crash-shard-on", "crash-shard-on", "flap", "drop", "op9-false", "burst"}},
 	{"flaky", []string{"flaky", "flaky", "hook-panic", "hook-panic", "panic", "event-burst", "crash", "op9-true", "late"}},
 	{"fatal", []string{"drop", "op7", "burst", "fatal"}},

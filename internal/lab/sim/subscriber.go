@@ -33,16 +33,16 @@ func (s subscriber) Receive(ctx actor.Context) {
 		}
 		ctx.Respond(m.Done())
 	case *actors.StateChanged:
-		s.p.moved("told", m.Key.Shard.Index, m.Change)
+		s.p.moved("told", "subscriber", m.Key.Shard.Index, m.Change)
 	}
 }
 
-// moved writes down a move of a shard's session. what: who was told.
-func (p *process) moved(what string, shard int, c session.Change) {
+// moved writes down that somebody was told of a move of a shard's session.
+func (p *process) moved(what, who string, shard int, c session.Change) {
 	if p.dead.Load() {
 		return
 	}
-	r := Record{Witness: Process, What: what, Process: p.number, Shard: shard, Link: int(c.Conn), Text: c.From.String() + " " + c.To.String()}
+	r := Record{Witness: Process, What: what, Who: who, Process: p.number, Shard: shard, Link: int(c.Conn), Text: c.From.String() + " " + c.To.String()}
 	if c.Lost {
 		r.Text += " lost"
 	}

@@ -75,9 +75,15 @@ type Trace []Record
 // sort puts records of one instant into an order that does not depend on who was faster to
 // write: each shard's records of one witness keep theirs.
 func (t Trace) sort() {
+	link := func(r Record) int {
+		if r.Witness == Process {
+			return 0 // who is told of a shard's moves is told in order, whatever the connection
+		}
+		return r.Link
+	}
 	slices.SortStableFunc(t, func(a, b Record) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Witness, b.Witness), cmp.Compare(a.Process, b.Process), cmp.Compare(a.Shard, b.Shard),
-			cmp.Compare(a.Link, b.Link), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Who, b.Who))
+			cmp.Compare(link(a), link(b)), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Who, b.Who))
 	})
 }
 
