@@ -113,7 +113,8 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 			k.gone = true
 			dialled := c.links[linkID{r.Process, r.Shard, r.Link}].dialled
 			k.heard = k.heard || !c.disturbed(r.Shard, r.At+1, r.At+2*time.Second, sharp...) &&
-				!c.disturbed(r.Shard, dialled, r.At, "hole", "stall", "freeze", "cut", "block", "blocked", "crash", "restart-shard", "op7")
+				!c.disturbed(r.Shard, dialled, r.At, "hole", "stall", "freeze", "cut", "block", "blocked", "crash", "restart-shard", "op7") &&
+				!c.disturbed(r.Shard, r.At-Slack, r.At, "garbage") // a connection that is given up for that hears no more
 			knows[id] = k
 		case r.What == "received" && (r.Op == events.OpIdentify || r.Op == events.OpResume):
 			f(r, k, entered[[3]int{r.Process, r.Shard, k.session}])
