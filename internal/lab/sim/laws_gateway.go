@@ -116,9 +116,11 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.What == "sent" && r.Op == events.OpInvalidSession && strings.HasPrefix(r.Text, "false"),
 			r.What == "closing" && (slices.Contains(gone, r.Code) || slices.Contains(final, r.Code)):
 			k.gone = true
-			dialled := c.links[linkID{r.Process, r.Shard, r.Link}].dialled
+			on := c.links[linkID{r.Process, r.Shard, r.Link}]
+			dialled := on.dialled
 			k.heard = k.heard || !c.disturbed(r.Shard, r.At+1, r.At+2*time.Second, sharp...) &&
-				!c.disturbed(r.Shard, dialled, r.At, "hole", "stall", "freeze", "cut", "block", "blocked", "crash", "restart-shard", "op7")
+				!c.disturbed(r.Shard, dialled, r.At, "hole", "stall", "freeze", "cut", "block", "blocked", "crash", "restart-shard", "op7") &&
+				!c.disturbed(r.Shard, r.At-Slack, r.At, "garbage") && !c.stalled(on, r.At) // a connection that is given up for that hears no more
 			knows[id] = k
 		case r.What == "received" && (r.Op == events.OpIdentify || r.Op == events.OpResume):
 			f(r, k, entered[[3]int{r.Process, r.Shard, k.session}])
@@ -298,7 +300,7 @@ func (c *check) codes() {
 		}
 	}
 	for _, l := range c.order {
-		if l.closing == never || !slices.Contains(final, l.code) || c.disturbed(l.shard, l.closing-time.Second, l.closing+time.Second, sharp...) || l.live == never {
+		if l.closing == never || !slices.Contains(final, l.code) || c.disturbed(l.shard, l.closing-time.Second, l.closing+time.Second, sharp...) || l.live == never || c.stalled(l, l.closing) {
 			continue
 		}
 		alone := l.code == 4010 || l.code == 4011

@@ -42,7 +42,7 @@ func (c *check) back() {
 	const bound = 5 * time.Second
 	dropping := []string{"drop", "flaky", "dropped"}
 	for i, l := range c.order {
-		if l.live == never || l.ended == never || !c.disturbed(l.shard, l.ended, l.ended, "drop", "dropped") ||
+		if l.live == never || l.ended == never || !c.disturbed(l.shard, l.ended, l.ended, "drop", "dropped") || c.unwell(l.dialled, l.ended+bound) ||
 			c.disturbedBut(dropping, l.shard, l.dialled-2*time.Minute, l.ended+bound) {
 			continue
 		}
@@ -141,7 +141,7 @@ func (c *check) chain() {
 // quarantines: D-5. A shard is given up when its actor has ended five times within five minutes, since it was mended, and not before.
 func (c *check) quarantines() {
 	const limit, window = 5, 5 * time.Minute
-	mended := make(map[int]time.Duration)
+	asked, mended := make(map[int]time.Duration), make(map[int]time.Duration)
 	over := make(map[int]bool)
 	crashes := make(map[int][]time.Duration)
 	for _, r := range c.trace {
@@ -151,12 +151,13 @@ func (c *check) quarantines() {
 			clear(mended)
 			clear(over)
 			clear(crashes)
-		case r.Witness == Operator && r.What == "planned" && (r.Text == "start" || r.Text == "restart") && over[r.Shard]:
-			mended[r.Shard], over[r.Shard] = r.At-time.Second, false
+		case r.Witness == Operator && r.What == "planned" && (r.Text == "start" || r.Text == "restart"):
+			if asked[r.Shard] = r.At; over[r.Shard] {
+				mended[r.Shard], over[r.Shard] = r.At, false
+			}
 		case r.Witness == Fault && r.Shard >= 0 && (r.What == "crash" || kind == "stop-actor" || kind == "poison-actor" || strings.HasPrefix(kind, "crash-shard-on ")):
 			crashes[r.Shard] = append(crashes[r.Shard], r.At)
 		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, "kept crashing"):
-			over[r.Shard] = true
 			n := 0
 			for _, at := range crashes[r.Shard] {
 				if at >= r.At-window-time.Minute && at >= mended[r.Shard] {
@@ -165,6 +166,9 @@ func (c *check) quarantines() {
 			}
 			if n < limit {
 				c.fail("D-5 quarantine", r.At, "shard %d is given up after %d crashes", r.Shard, n)
+			}
+			if over[r.Shard] = asked[r.Shard] < r.At; !over[r.Shard] {
+				mended[r.Shard] = r.At // from a hook, at this instant
 			}
 		}
 	}
