@@ -108,11 +108,16 @@ func BenchmarkAdmissionBesideAFlood(b *testing.B) {
 			over := make(chan struct{})
 			go func() {
 				defer close(over)
+				pace := time.NewTicker(time.Millisecond)
+				defer pace.Stop()
 				for serial := uint64(1 << 40); flooded && ctx.Err() == nil; serial++ {
 					r := voice(0, 16, serial)
 					r.done = make(chan result, 1)
 					send(r)
-					time.Sleep(time.Millisecond)
+					select {
+					case <-pace.C:
+					case <-ctx.Done():
+					}
 				}
 			}()
 			var took []time.Duration

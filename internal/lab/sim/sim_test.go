@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("sim.seeds", 40, "how many seeds to run")
+	seeds = flag.Uint64("sim.seeds", usualSeeds, "how many seeds to run")
 	first = flag.Uint64("sim.seed", 1, "the first seed")
 	text  = flag.String("sim.plan", "", "run this plan, as a failing seed prints it")
 	last  = flag.Duration("sim.for", 0, "how long the faults of each seed last; 0: as the seed says")
