@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -76,5 +77,47 @@ func TestFleetWhoseShardsAskInTurnStartsInOrder(t *testing.T) {
 		if want := []int{1, 0, 3, 2, 5, 4, 7, 6}; !slices.Equal(a.order, want) {
 			t.Errorf("the order: %v, want %v", a.order, want)
 		}
+	})
+}
+
+// TestPermitGivenBackIsNoTurn: a shard whose permits are given back unused, by itself or since the ledger could not be written, has had
+// none: those that come after it do not overtake it for that.
+func TestPermitGivenBackIsNoTurn(t *testing.T) {
+	t.Parallel()
+	order := func(t *testing.T, a *asker) {
+		t.Helper()
+		a.keep, a.order = false, nil
+		a.Run(10 * time.Second)
+		a.ask(2) // it holds the lane for an interval
+		a.Run(time.Second)
+		a.ask(0, 1)
+		same(t, "who was granted", a.answered(30*time.Second), 2, 0, 1)
+	}
+	t.Run("withdrawn", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			a := newAsker(queue(budget(1000, 1)))
+			a.keep = true
+			for range 5 {
+				a.ask(0)
+				a.Run(time.Second)
+				a.withdraw(0)
+			}
+			order(t, a)
+		})
+	})
+	t.Run("not written down", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			l := &ledger{}
+			a := newAsker(queue(budget(1000, 1), ratelimit.WithLedger(l)))
+			l.fails(nil, errors.New("a full disk"), false)
+			for range 5 {
+				a.ask(0)
+				a.Run(10 * time.Second)
+			}
+			l.fails(nil, nil, false)
+			order(t, a)
+		})
 	})
 }

@@ -170,7 +170,7 @@ func (q *Queue) saved(now time.Time, batch []*permit, until time.Time, err error
 		switch {
 		case q.permits[p.shard] != p: // withdrawn
 		case err != nil:
-			q.back(p)
+			q.unused(p)
 			l.refused = append(l.refused, Decision{Shard: p.shard, Err: &LedgerError{Until: now.Add(ledgerPause), Err: err}})
 		default:
 			p.expires = earlier(now.Add(q.hold), until)

@@ -151,7 +151,7 @@ func (q *Queue) withdraw(shard Shard) {
 		q.leave(w)
 	}
 	if p := q.permits[shard]; p != nil {
-		q.back(p)
+		q.unused(p)
 	}
 }
 
@@ -168,6 +168,14 @@ func (q *Queue) spend(p *permit, at time.Time) {
 	q.budget.spend(at)
 	q.written[p.shard] = at
 	q.occupy(p.shard, at)
+	q.back(p)
+}
+
+// unused takes a permit back of which no Identify came: it was no turn of its shard.
+func (q *Queue) unused(p *permit) {
+	if q.starts[p.shard] > 0 { // a new period forgets them
+		q.starts[p.shard]--
+	}
 	q.back(p)
 }
 

@@ -99,7 +99,9 @@ func (w *twin) ask(now time.Time, s ratelimit.Shard) {
 func (w *twin) withdraw(now time.Time, s ratelimit.Shard) {
 	w.tell(now)
 	w.leave(s)
-	w.out = slices.DeleteFunc(w.out, func(d ratelimit.Decision) bool { return d.Shard == s })
+	if had := len(w.out); had > len(slices.DeleteFunc(w.out, func(d ratelimit.Decision) bool { return d.Shard == s })) {
+		w.out, w.starts[s] = w.out[:had-1], max(w.starts[s]-1, 0)
+	}
 }
 
 func (w *twin) leave(s ratelimit.Shard) {
