@@ -65,9 +65,10 @@ func (h host) Wake(at time.Time) { h.wake = at }
 func (h host) Deliver(raw events.Raw, meta events.Meta) (full bool) {
 	s := h.shard
 	meta.Generation = s.key.Generation
-	if s.role == Serving && s.out.Publish(raw, meta) {
-		s.stall()
-		full = true
+	if s.role == Serving { //seam:serving-shard-delivers
+		if full = s.out.Publish(raw, meta); full {
+			s.stall()
+		}
 	}
 	s.record.seq.Store(max(meta.Seq, s.record.cursor.Seq)) // there are events without one
 	s.record.heard.Store(meta.Received.UnixNano())

@@ -41,7 +41,7 @@ func (q *Queue) order(a, b *waiter) int {
 }
 
 func (q *Queue) lane(shard Shard) *lane {
-	key := shard.key(q.concurrency)
+	key := shard.key(q.concurrency) //seam:generations-share-keys
 	l := q.lanes[key]
 	if l == nil {
 		l = &lane{later: -1, free: -1}

@@ -33,7 +33,7 @@ func Check(plan Plan, trace Trace) []Violation {
 		c.told, c.spacing, c.sendLimits, c.budget, c.resumeFirst, c.resumeTruth, c.oneConnection, c.afterTheEnd, c.codes,
 		c.inOrder, c.nothingLost, c.facts, c.intents, c.noSilentGap, c.callers, c.beats, c.silence, c.phases, c.recovers,
 		c.legalOrder, c.oneSession, c.callerOrder, c.isolation, c.admission, c.fairness,
-		c.planned, c.status, c.back, c.orphans, c.chain, c.quarantines, c.stale,
+		c.heldBack, c.planned, c.status, c.back, c.orphans, c.chain, c.quarantines, c.stale,
 	} {
 		law()
 	}
@@ -114,7 +114,7 @@ func (c *check) index() {
 		case r.Witness == Gateway && r.What == "dispatched":
 			s := c.sessions[r.Session]
 			if s == nil {
-				s = &sessionFacts{shard: events.ShardID{Index: r.Shard, Total: r.Total}, began: r.At, events: make(map[int64]Record)}
+				s = &sessionFacts{shard: c.plan.idOf(r.Shard), began: r.At, events: make(map[int64]Record)}
 				c.sessions[r.Session] = s
 			}
 			s.events[r.Seq], s.last = r, r.Seq

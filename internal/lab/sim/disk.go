@@ -46,8 +46,8 @@ func (d *disk) Load(ctx context.Context, id events.ShardID) (session.Snapshot, e
 	if err == nil {
 		sim := d.p.sim
 		sim.mu.Lock()
-		d.p.sessions[[2]uint64{uint64(id.Index), 0}] = sim.sessions[s.SessionID]
-		r := Record{At: time.Since(sim.begin), Witness: Process, What: "loaded", Process: d.p.number, Shard: id.Index, Session: sim.sessions[s.SessionID], Seq: s.Seq}
+		d.p.sessions[[2]uint64{uint64(sim.plan.numberOf(id)), 0}] = sim.sessions[s.SessionID]
+		r := Record{At: time.Since(sim.begin), Witness: Process, What: "loaded", Process: d.p.number, Shard: sim.plan.numberOf(id), Session: sim.sessions[s.SessionID], Seq: s.Seq}
 		sim.trace = append(sim.trace, r)
 		sim.mu.Unlock()
 	}

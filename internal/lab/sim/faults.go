@@ -18,7 +18,8 @@ var final = []events.CloseCode{4004, 4010, 4011, 4012, 4013, 4014}
 func (sim *simulation) inject(f Injection) {
 	kind := f.Kind
 	random := rand.New(rand.NewPCG(sim.plan.Seed^0x6661756c, uint64(f.At)))
-	script, at := sim.server.Shard(f.Shard), f.Shard
+	f.Shard = sim.target(f)
+	script, at := sim.script(f.Shard), f.Shard
 	if slices.Contains(ofSupervisor, kind) {
 		at = -1
 	}
@@ -204,6 +205,8 @@ func (sim *simulation) inject(f Injection) {
 			script.Close(final[1+f.N%2])
 		}
 		sim.meddle(f)
+	case "warm":
+		sim.warm(f)
 	case "mend":
 		sim.plot(kind, f.Shard, 1)
 		script.Close(final[1+f.N%2])
@@ -252,9 +255,9 @@ func (sim *simulation) heal() {
 	clear(sim.moods)
 	sim.mu.Unlock()
 	for shard := range sim.plan.Shards {
-		sim.server.Shard(shard).Freeze(false)
-		sim.server.Shard(shard).MuteAcks(false)
-		sim.server.Shard(shard).Lag(0)
+		sim.script(shard).Freeze(false)
+		sim.script(shard).MuteAcks(false)
+		sim.script(shard).Lag(0)
 	}
 	sim.net.each(func(p *pair) {
 		p.mu.Lock()

@@ -55,7 +55,7 @@ func (c *check) facts() {
 			}
 			for _, t := range told[fact] {
 				s := c.sessions[t.session]
-				if !ended[s.shard.Index] && t.seq <= s.kept {
+				if s.shard.Total == c.plan.Shards && !ended[s.shard.Index] && t.seq <= s.kept {
 					c.fail("W-2 no fact is lost", t.at, "%q, event %d of session %d, never came to the handler of %s", fact, t.seq, t.session, who)
 					break
 				}
@@ -71,7 +71,7 @@ func (c *check) keep() {
 	const enough = 2 * time.Minute      // to handle what has come
 	over := make(map[int]time.Duration) // processes
 	left := make(map[int]bool)          // sessions that the bot ended
-	last := make(map[events.ShardID]int)
+	last := make(map[int]int)           // by shard
 	for _, r := range c.trace {
 		switch {
 		case r.Witness == Process && (r.What == "killed" || r.What == "closing" || r.What == "done"):
@@ -81,7 +81,7 @@ func (c *check) keep() {
 		case r.Witness == Gateway && r.What == "closed" && (r.Code == events.CloseNormal || r.Code == events.CloseGoingAway):
 			left[r.Session] = true
 		case r.Witness == Gateway && (r.What == "began" || r.What == "resumed"):
-			last[events.ShardID{Index: r.Shard, Total: r.Total}] = r.Session
+			last[r.Shard] = r.Session
 		}
 	}
 	for _, l := range c.order {

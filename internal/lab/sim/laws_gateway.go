@@ -105,6 +105,15 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " Ready"):
 			k.tries = 0
 			knows[id] = k
+			if r.Shard >= warming { // no handler hears of it
+				entered[[3]int{r.Process, r.Shard, k.session}] = true
+			}
+		case r.Witness == Fault && r.What == "cooled":
+			for id := range knows {
+				if id[1] == r.Shard {
+					delete(knows, id)
+				}
+			}
 		case r.Witness != Gateway || r.Link == 0:
 		case r.What == "resumed" && r.Session == k.session: // whether the process hears of it is another matter
 			knows[id] = known{session: r.Session, at: r.At, tries: k.tries}
@@ -166,7 +175,7 @@ func (c *check) restarts() {
 			}
 		case r.Witness == Gateway && r.What == "received" && r.Op == events.OpIdentify:
 			before, inOrder := closed[r.Process-1]
-			if k := live[r.Shard]; inOrder && k.process == r.Process-1 && c.plan.Store && !identified[id] && !loaded[id] && settled[k.session] && !k.gone &&
+			if k := live[r.Shard]; r.Shard < warming && inOrder && k.process == r.Process-1 && c.plan.Store && !identified[id] && !loaded[id] && settled[k.session] && !k.gone &&
 				k.at < before.At-time.Second && !c.disturbed(-1, 0, r.At, "store-slow", "store-fails") && !c.storeSick(before.At) {
 				c.fail("I-5 resume first", r.At, "shard %d identifies after a restart in order, session %d was not kept", r.Shard, k.session)
 			}
@@ -203,7 +212,7 @@ func (c *check) resumeTruth() {
 	reached := make(map[[2]int]int64) // by process and session
 	c.follow(func(r Record, k known, seen bool) {
 		if r.Op == events.OpIdentify {
-			if want := fmt.Sprintf("identify %d/%d", r.Shard, c.plan.Shards); r.Text != want {
+			if want := "identify " + c.plan.idOf(r.Shard).String(); r.Text != want {
 				c.fail("I-8 resume truth", r.At, "shard %d sent %q", r.Shard, r.Text)
 			}
 			return

@@ -73,7 +73,7 @@ func (c *check) nothingLost() {
 	}
 	ended := c.endedShards()
 	for session, facts := range c.sessions {
-		if ended[facts.shard.Index] {
+		if facts.shard.Total != c.plan.Shards || ended[facts.shard.Index] {
 			continue
 		}
 		for seq := int64(1); seq <= facts.kept; seq++ {

@@ -61,7 +61,7 @@ func (sim *simulation) greet(conn int) (silent bool) {
 
 // intercept looks at every payload before the gateway does.
 func (sim *simulation) intercept(f gatewaytest.Frame) (handled bool) {
-	shard := f.Shard.Index
+	shard := sim.plan.numberOf(f.Shard)
 	if f.Op == events.OpIdentify || f.Op == events.OpResume {
 		sim.mu.Lock()
 		shard = sim.names[f.Conn][1]

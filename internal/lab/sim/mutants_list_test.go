@@ -86,6 +86,7 @@ var mutants = []mutant{
 	{name: "keys are ignored", law: "I-1", breaks: []breach{{"identify-spacing-by-key", value("new(lane)")}}},
 	{name: "four seconds between Identifies", law: "I-1", breaks: []breach{{"identify-spacing", field("spacing", "4*time.Second + s.identifyMargin")}}},
 	{name: "the reserve is spent", law: "I-4|gateway's rules", breaks: []breach{{"identify-reserve", value("0")}, {"failing-shards-spread-identifies", always()}}},
+	{name: "each generation has its own keys", law: "I-1", breaks: []breach{{"generations-share-keys", value("shard.key(q.concurrency) + 1000*int(shard.Generation)")}}},
 	{name: "the lowest shard always goes first", law: "L-5", breaks: []breach{{"fewest-identifies-first", never()}}},
 
 	// The end, and secrets.
@@ -118,6 +119,7 @@ var mutants = []mutant{
 	{name: "a mended shard is given up at its next crash", law: "D-5", breaks: []breach{{"mended-shard-without-past", drop()}}},
 	{name: "nobody looks at what was lost with the supervisor", law: "L-1|D-", breaks: []breach{{"everything-looked-at", drop()}}},
 	{name: "a stopped actor leaves its connection open", law: "I-9|I-10|D-2", breaks: []breach{{"ended-actor-closes-connection", never()}}},
+	{name: "a generation that warms up is heard", law: "G-1|W-1", breaks: []breach{{"serving-shard-delivers", always()}}},
 	{name: "the Manager outlives its supervisor", law: "L-4", breaks: []breach{{"ended-supervisor-ends-manager", drop()}}},
 
 	// Who is told.

@@ -44,11 +44,12 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, killed := readProduct(t, root), 0
+	p, killed, chosen := readProduct(t, root), 0, 0
 	for _, m := range mutants {
 		if *mutate != "all" && !strings.Contains(m.name, *mutate) {
 			continue
 		}
+		chosen++
 		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
 			if found := m.kill(t, root, p); found != "" {
 				killed++
@@ -56,7 +57,10 @@ func TestMutants(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d mutants killed, of %d", killed, len(mutants))
+	if chosen == 0 {
+		t.Fatalf("no mutant has %q in its name", *mutate)
+	}
+	t.Logf("%d mutants killed, of %d chosen", killed, chosen)
 }
 
 // TestMutantsFit: each mutant finds its seams, wherever they stand, and what it makes of them compiles;

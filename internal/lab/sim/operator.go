@@ -11,11 +11,6 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-// key names a shard as the Manager does.
-func (sim *simulation) key(shard int) actors.Key {
-	return actors.Key{Shard: events.ShardID{Index: shard, Total: sim.plan.Shards}}
-}
-
 // current is the process that runs now.
 func (sim *simulation) current() *process {
 	sim.mu.Lock()
@@ -82,7 +77,7 @@ func (sim *simulation) operate(p *process, shard int, verb string) {
 	case "start":
 		answer = p.ask(actors.StartShards{Total: key.Shard.Total, IDs: []int{shard}})
 	case "restart":
-		if sim.plan.Seed%2 == 0 {
+		if sim.plan.Seed%2 == 0 || shard >= warming {
 			answer = p.ask(actors.RestartShard{Key: key})
 		} else if err := p.m.Restart(sim.t.Context(), shard); err != nil {
 			answer = &actors.Refusal{Err: err}
@@ -117,22 +112,31 @@ func (sim *simulation) operate(p *process, shard int, verb string) {
 
 // setMode changes one Want in the plan that stands.
 func (p *process) setMode(key actors.Key, mode actors.Mode) (answer any) {
+	return p.setPlan(func(plan actors.Plan) actors.SetPlan {
+		want := plan.Wants[key]
+		want.Mode, want.Code = mode, events.CloseNone
+		return actors.SetPlan{Change: map[actors.Key]actors.Want{key: want}}
+	})
+}
+
+// setPlan makes a change from the plan that stands, and sees that the same is refused once it has been made.
+func (p *process) setPlan(made func(actors.Plan) actors.SetPlan) (answer any) {
 	for range 3 {
 		plan, ok := p.ask(actors.GetPlan{}).(*actors.Plan)
 		if !ok {
 			return nil
 		}
-		want := plan.Wants[key]
-		want.Mode, want.Code = mode, events.CloseNone
-		answer = p.ask(actors.SetPlan{From: plan.Version, Change: map[actors.Key]actors.Want{key: want}})
+		change := made(*plan)
+		change.From = plan.Version
+		answer = p.ask(change)
 		var stale *actors.StalePlanError
 		if refused, is := answer.(*actors.Refusal); is && errors.As(refused.Err, &stale) {
 			continue
 		}
 		if _, set := answer.(*actors.PlanSet); set && p.sim.plan.Seed%2 == 0 {
-			again := p.ask(actors.SetPlan{From: plan.Version, Change: map[actors.Key]actors.Want{key: want}})
+			again := p.ask(change)
 			if refused, is := again.(*actors.Refusal); again != nil && (!is || !errors.As(refused.Err, &stale)) {
-				p.sim.record(Record{Witness: Operator, What: "stale", Process: p.number, Shard: key.Shard.Index, Text: fmt.Sprintf("%T", again)})
+				p.sim.record(Record{Witness: Operator, What: "stale", Process: p.number, Shard: -1, Text: fmt.Sprintf("%T", again)})
 			}
 		}
 		return answer
@@ -213,13 +217,21 @@ func (sim *simulation) lookOn() {
 		if !p.up() {
 			continue
 		}
+		seen := make(map[int]look)
 		for _, s := range p.m.Status().Shards {
-			now := look{p.number, s.Shard.Index, s.State, s.Mode, s.Conn}
-			if last[s.Shard.Index] == now {
+			number := sim.plan.numberOf(s.Shard)
+			seen[number] = look{p.number, number, s.State, s.Mode, s.Conn}
+		}
+		for _, number := range sim.plan.numbers() {
+			now, listed := seen[number]
+			if !listed {
+				now = look{p.number, number, session.Idle, actors.Stop, 0} // no plan names it
+			}
+			if before, known := last[number]; before == now || !known && !listed {
 				continue
 			}
-			last[s.Shard.Index] = now
-			sim.record(Record{Witness: Operator, What: "status", Process: p.number, Shard: s.Shard.Index, Link: int(s.Conn), Text: s.State.String() + " " + s.Mode.String()})
+			last[number] = now
+			sim.record(Record{Witness: Operator, What: "status", Process: p.number, Shard: number, Link: int(now.conn), Text: now.state.String() + " " + now.mode.String()})
 		}
 	}
 }

@@ -122,21 +122,24 @@ func (p *process) misbehave(shard int) {
 
 // OnChange is told of every move of a shard.
 func (p *process) OnChange(c shardmanager.Change) {
-	p.moved("state", "", c.Shard.Index, c.Change)
-	if !p.dead.Load() && c.To == session.Closed && c.Cause != nil && !errors.Is(c.Cause, actors.ErrClosed) && p.sim.mood("mend", c.Shard.Index) {
-		p.sim.operate(p, c.Shard.Index, "restart") // from a hook
+	shard := p.sim.plan.numberOf(c.Shard)
+	p.moved("state", "", shard, c.Change)
+	if !p.dead.Load() && c.To == session.Closed && c.Cause != nil && !errors.Is(c.Cause, actors.ErrClosed) && p.sim.mood("mend", shard) {
+		p.sim.operate(p, shard, "restart") // from a hook
 	}
-	p.misbehave(c.Shard.Index)
+	p.misbehave(shard)
 }
 
 // OnConnected is told of connections.
-func (p *process) OnConnected(c actors.Connected) { p.misbehave(c.Key.Shard.Index) }
+func (p *process) OnConnected(c actors.Connected) { p.misbehave(p.sim.plan.numberOf(c.Key.Shard)) }
 
 // OnIdentify is told of permits.
-func (p *process) OnIdentify(m actors.IdentifyMoved) { p.misbehave(m.Key.Shard.Index) }
+func (p *process) OnIdentify(m actors.IdentifyMoved) { p.misbehave(p.sim.plan.numberOf(m.Key.Shard)) }
 
 // OnCrash is told of actors that have ended.
-func (p *process) OnCrash(c actors.ShardCrashed) { p.misbehave(c.Key.Shard.Index) }
+func (p *process) OnCrash(c actors.ShardCrashed) { p.misbehave(p.sim.plan.numberOf(c.Key.Shard)) }
 
 // OnHandlerPanic is told of handlers that have panicked.
-func (p *process) OnHandlerPanic(h shardmanager.HandlerPanic) { p.misbehave(h.Meta.Shard.Index) }
+func (p *process) OnHandlerPanic(h shardmanager.HandlerPanic) {
+	p.misbehave(p.sim.plan.numberOf(h.Meta.Shard))
+}

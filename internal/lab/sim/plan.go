@@ -77,13 +77,15 @@ var profiles = []profile{
 		"op9-first", "close-first", "no-ready", "no-resumed", "op9-resume", "close-resume", "forget", "two-hellos", "block", "burst", "panic",
 		"presences", "crash", "crash-supervisor", "restart-shard", "kill", "restart", "store-slow", "store-fails", "api-500", "api-429",
 		"guild-outage", "guild-gone", "lag", "resume-host", "stop", "pause", "drain", "flap", "stop-actor", "poison-actor", "stop-supervisor", "revive",
-		"hook-panic", "flaky", "late", "crash-on", "crash-shard-on"}},
+		"hook-panic", "flaky", "late", "crash-on", "crash-shard-on", "warm"}},
 	{"world", []string{"guild-outage", "guild-outage", "guild-gone", "guild-gone", "lag", "lag", "drop", "drop", "op7", "forget", "resume-host"}},
 	{"plans", []string{"stop", "pause", "drain", "flap", "flap", "drop", "op7", "burst", "crash", "crash-supervisor"}},
 	{"outside", []string{"stop-actor", "stop-actor", "poison-actor", "stop-supervisor", "revive", "revive", "revive", "restart-shard", "flap", "burst", "drop", "crash"}},
 	{"mended", []string{"fatal-shard", "fatal-shard", "mend", "mend", "rehearse", "revive", "revive", "burst", "event-burst", "drop", "op7", "stop", "crash"}},
 	{"late", []string{"late", "late", "crash-on", "crash-on", "crash-on", "crash-shard-on", "crash-shard-on", "flap", "drop", "op9-false", "burst"}},
 	{"flaky", []string{"flaky", "flaky", "hook-panic", "hook-panic", "panic", "event-burst", "crash", "op9-true", "late"}},
+	{"generations", []string{"warm", "warm", "warm", "drop", "drop", "op7", "op9-true", "op9-false", "close", "crash", "crash-supervisor", "stop-actor", "flaky", "kill",
+		"forget", "restart-shard", "pause", "burst", "event-burst"}},
 	{"fatal", []string{"drop", "op7", "burst", "fatal"}},
 }
 

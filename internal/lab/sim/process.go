@@ -33,6 +33,7 @@ type process struct {
 	dead     atomic.Bool
 	cancel   context.CancelFunc // of Start
 	started  chan struct{}      // Start has returned
+	warm     atomic.Int32       // a second generation: see warm
 	pids     map[int]*actor.PID // the latest actor of each shard; -1: the supervisor. Guarded by the simulation's lock.
 
 	// The gateway's number of each session, by shard and by the Manager's own number. Guarded by the simulation's lock.
@@ -56,7 +57,7 @@ func (sim *simulation) start() {
 		shardmanager.WithNetDial(dial), shardmanager.WithCompression(sim.plan.Compression), shardmanager.WithSeed(sim.plan.Seed + uint64(number)),
 		shardmanager.WithShards(sim.plan.Shards), shardmanager.WithHooks(p), shardmanager.WithLogger(sim.logger(p)),
 		shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
-			index := key.Shard.Index
+			index := sim.plan.numberOf(key.Shard)
 			if key == (actors.Key{}) {
 				index = -1
 			}
@@ -159,7 +160,7 @@ func (sim *simulation) chance(n int64, what ...any) int64 {
 
 // handle is the handler of all events.
 func (p *process) handle(_ context.Context, raw events.Raw, at events.Meta) {
-	sim, shard := p.sim, at.Shard.Index
+	sim, shard := p.sim, p.sim.plan.numberOf(at.Shard)
 	if p.dead.Load() {
 		return
 	}
@@ -204,7 +205,7 @@ func (p *process) saw(who string, t events.Type, key string, at events.Meta) {
 	if p.dead.Load() {
 		return
 	}
-	r := Record{Witness: Handler, What: "saw", Process: p.number, Shard: at.Shard.Index, Link: 1, Seq: at.Seq, Type: t, Who: who, Fact: string(t) + " " + key}
+	r := Record{Witness: Handler, What: "saw", Process: p.number, Shard: p.sim.plan.numberOf(at.Shard), Link: 1, Seq: at.Seq, Type: t, Who: who, Fact: string(t) + " " + key}
 	if at.Redelivered {
 		r.Text = "redelivered"
 	}

@@ -107,7 +107,7 @@ func run(t *testing.T, plan Plan) Trace {
 	time.Sleep(time.Minute)
 	sim.rest()
 	for _, v := range server.Violations() {
-		sim.record(Record{Witness: Gateway, What: "violation", Shard: v.Shard.Index, Text: v.String()})
+		sim.record(Record{Witness: Gateway, What: "violation", Shard: plan.numberOf(v.Shard), Text: v.String()})
 	}
 	sim.mu.Lock()
 	defer sim.mu.Unlock()
@@ -161,7 +161,7 @@ func (sim *simulation) alive() bool {
 	for shard := range sim.plan.Shards {
 		status, started := p.m.Shard(shard).Status()
 		ended := status.State == session.Closed && status.Cause != nil && !errors.Is(status.Cause, actors.ErrClosed)
-		if !started || !ended && !sim.server.Shard(shard).Live() {
+		if !started || !ended && !sim.script(shard).Live() {
 			return false
 		}
 	}
@@ -186,7 +186,7 @@ func (sim *simulation) record(r Record) {
 
 // gateway takes what the gateway has seen. The gateway's lock is held.
 func (sim *simulation) gateway(e gatewaytest.Entry) {
-	r := Record{Witness: Gateway, What: string(e.Kind), Shard: e.Shard.Index, Total: e.Shard.Total, Session: e.Session, Op: e.Op, Type: e.Type, Seq: e.Seq, Code: e.Code}
+	r := Record{Witness: Gateway, What: string(e.Kind), Shard: sim.plan.numberOf(e.Shard), Total: e.Shard.Total, Session: e.Session, Op: e.Op, Type: e.Type, Seq: e.Seq, Code: e.Code}
 	sim.mu.Lock()
 	defer sim.mu.Unlock()
 	if e.Kind == gatewaytest.Opened {

@@ -33,7 +33,7 @@ func (s subscriber) Receive(ctx actor.Context) {
 		}
 		ctx.Respond(m.Done())
 	case *actors.StateChanged:
-		s.p.moved("told", "subscriber", m.Key.Shard.Index, m.Change)
+		s.p.moved("told", "subscriber", s.p.sim.plan.numberOf(m.Key.Shard), m.Change)
 	}
 }
 
