@@ -132,6 +132,12 @@ func (b *Board) record(key Key) *record {
 	return b.records[key]
 }
 
+// serves reports whether the plan names a shard that serves, or would if it was not stopped.
+func (b *Board) serves(key Key) bool {
+	r := b.record(key)
+	return r != nil && r.status.Load().Role == Serving
+}
+
 // all are the records of all shards, by key.
 func (b *Board) all() []*record {
 	b.mu.RLock()

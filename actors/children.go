@@ -116,7 +116,11 @@ func (s *incarnation) spawn(a action, again bool) {
 		c.crashes = nil //seam:mended-shard-without-past
 	}
 	record := s.board.record(key)
-	s.board.update(key, func(status *ShardStatus) { status.Quarantined, status.Cause = false, nil })
+	s.board.update(key, func(status *ShardStatus) {
+		if status.Quarantined, status.Cause = false, nil; status.State == session.Closed {
+			status.State = session.Idle // the one before has closed
+		}
+	})
 	s.books.admission.of(key).closed = nil
 	opts := []actor.PropsOption{filtered(&s.board.ignored)}
 	if s.cfg.ShardProps != nil {

@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -164,4 +165,37 @@ func TestTwoGenerationsNeverServeOneGuild(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNothingIsSentByAGenerationThatWarmsUp: when those that serve are stopped, sends say so; they do not go to the others instead.
+func TestNothingIsSentByAGenerationThatWarmsUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(1)
+		change := map[actors.Key]actors.Want{keyOf(0, 0, 1): {Mode: actors.Stop}, keyOf(1, 0, 2): {Role: actors.Warming}, keyOf(1, 1, 2): {Role: actors.Retiring}}
+		if set, ok := f.ask(actors.SetPlan{From: f.ask(actors.GetPlan{}).(*actors.Plan).Version, Change: change}).(*actors.PlanSet); !ok {
+			t.Fatalf("%+v", set)
+		}
+		pass(time.Minute)
+		if ready := f.status().Ready(); ready != 2 {
+			t.Fatalf("%d are ready: %v", ready, stands(f.status()))
+		}
+		for name, route := range map[string]func() (actors.Key, error){
+			"no guild": func() (actors.Key, error) { return f.Route(0) }, "a guild": func() (actors.Key, error) { return f.Route(1 << 22) },
+			"an index": func() (actors.Key, error) { return f.RouteIndex(0) },
+		} {
+			if key, err := route(); err != nil || key != keyOf(0, 0, 1) {
+				t.Errorf("%s: %v, %v", name, key, err)
+			}
+		}
+		if key, err := f.RouteIndex(1); !errors.Is(err, actors.ErrUnknownShard) {
+			t.Errorf("an index of those alone that do not serve: %v, %v", key, err)
+		}
+		for _, e := range []events.Outgoing{events.UpdatePresence{Status: events.StatusIdle}, events.RequestChannelInfo{GuildID: 1 << 22, Fields: []string{"status"}}} {
+			if _, err := f.Client(f.system, f.supervisor).Send(t.Context(), e); !errors.Is(err, actors.ErrClosed) {
+				t.Errorf("%T: %v", e, err)
+			}
+		}
+		f.gateway.RequireNoViolations(t)
+	})
 }

@@ -86,7 +86,7 @@ func (s *Supervisor) Route(guild events.Snowflake) (Key, error) {
 		return key, nil
 	}
 	for _, f := range now.fleets {
-		if key := (Key{Generation: f.generation, Shard: events.ShardID{Index: events.ShardFor(guild, f.total), Total: f.total}}); s.board.record(key) != nil {
+		if key := (Key{Generation: f.generation, Shard: events.ShardID{Index: events.ShardFor(guild, f.total), Total: f.total}}); s.board.serves(key) {
 			return key, nil
 		}
 	}
@@ -104,7 +104,7 @@ func (s *Supervisor) RouteIndex(index int) (Key, error) {
 		return key, nil
 	}
 	for _, f := range now.fleets {
-		if key := (Key{Generation: f.generation, Shard: events.ShardID{Index: index, Total: f.total}}); s.board.record(key) != nil {
+		if key := (Key{Generation: f.generation, Shard: events.ShardID{Index: index, Total: f.total}}); s.board.serves(key) {
 			return key, nil
 		}
 	}

@@ -130,6 +130,45 @@ func TestStoppedShardStaysStoppedWhenTheSupervisorIsRestarted(t *testing.T) {
 	})
 }
 
+// TestShardThatStartsIsNotTakenForClosed: a supervisor that crashes while the actor of a shard starts that was closed before does not
+// take the new one for the old: when somebody stops that actor, it is seen, and the shard rests before it runs again.
+func TestShardThatStartsIsNotTakenForClosed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed, slow atomic.Bool
+		h := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.ShardProps = func(actors.Key) []actor.PropsOption {
+				return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+					return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+						if _, starts := e.Message.(*actor.Started); starts && slow.Load() {
+							time.Sleep(time.Second)
+						}
+						next(ctx, e)
+					}
+				})}
+			}
+		}, crashesOn(&armed, "actors.GetStatus"), actor.WithGuardian(actors.Guardian()))
+		h.start(1)
+		h.ask(actors.StopShards{Keys: []actors.Key{h.key(0)}})
+		pass(time.Second)
+		slow.Store(true)
+		h.ask(actors.StartShards{Total: 1})
+		if shard, _ := h.shard(0); shard.State != session.Idle {
+			t.Errorf("a shard that starts is %v, want Idle", shard.State)
+		}
+		armed.Store(true)
+		h.system.Root.Send(h.supervisor, actors.GetStatus{})
+		pass(time.Minute)
+		if shard, _ := h.shard(0); shard.State != session.Ready || armed.Load() {
+			t.Fatalf("the shard is %v, the supervisor has crashed: %v", shard.State, !armed.Load())
+		}
+		h.system.Root.Stop(h.child(0))
+		pass(10 * time.Millisecond)
+		if shard, _ := h.shard(0); shard.State != session.Backoff || !errors.Is(shard.Cause, actors.ErrStoppedByOthers) {
+			t.Errorf("somebody has stopped its actor, and the shard is %v: %v", shard.State, shard.Cause)
+		}
+	})
+}
+
 // TestQuarantineOutlivesTheSupervisor: what keeps crashing is not started because somebody else crashed.
 func TestQuarantineOutlivesTheSupervisor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
