@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"bytes"
+	"sync"
 
 	"github.com/gorilla/websocket"
 	"github.com/klauspost/compress/zlib"
@@ -22,6 +23,15 @@ type deflater struct {
 	zstd  *zstd.Encoder
 }
 
+// zlibs are encoders that nobody uses: they are large, and cost more to make than to use.
+var zlibs = sync.Pool{New: func() any {
+	fast, err := zlib.NewWriterLevel(nil, zlib.BestSpeed)
+	if err != nil {
+		panic(err) // there is this level
+	}
+	return fast
+}}
+
 // message is one WebSocket message.
 type message struct {
 	kind int
@@ -33,11 +43,8 @@ func (d *deflater) encode(payload []byte) ([]message, error) {
 	switch d.kind {
 	case events.CompressionZlib:
 		if d.zlib == nil {
-			fast, err := zlib.NewWriterLevel(&d.buf, zlib.BestSpeed)
-			if err != nil {
-				return nil, err
-			}
-			d.zlib = fast
+			d.zlib = zlibs.Get().(*zlib.Writer)
+			d.zlib.Reset(&d.buf)
 		}
 		if _, err := d.zlib.Write(payload); err != nil {
 			return nil, err
@@ -64,7 +71,9 @@ func (d *deflater) encode(payload []byte) ([]message, error) {
 		if len(payload) < 256 { // the gateway compresses some payloads, not all
 			return []message{{websocket.TextMessage, payload}}, nil
 		}
-		whole := zlib.NewWriter(&d.buf)
+		whole := zlibs.Get().(*zlib.Writer)
+		defer zlibs.Put(whole)
+		whole.Reset(&d.buf)
 		if _, err := whole.Write(payload); err != nil {
 			return nil, err
 		}
@@ -87,6 +96,10 @@ func (d *deflater) encode(payload []byte) ([]message, error) {
 }
 
 func (d *deflater) close() {
+	if d.zlib != nil {
+		zlibs.Put(d.zlib)
+		d.zlib = nil
+	}
 	if d.zstd != nil {
 		_ = d.zstd.Close() // its frame never ends; only its memory does
 	}
