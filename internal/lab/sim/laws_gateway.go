@@ -108,12 +108,6 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 			if r.Shard >= warming { // no handler hears of it
 				entered[[3]int{r.Process, r.Shard, k.session}] = true
 			}
-		case r.Witness == Fault && r.What == "cooled":
-			for id := range knows {
-				if id[1] == r.Shard {
-					delete(knows, id)
-				}
-			}
 		case r.Witness != Gateway || r.Link == 0:
 		case r.What == "resumed" && r.Session == k.session: // whether the process hears of it is another matter
 			knows[id] = known{session: r.Session, at: r.At, tries: k.tries}

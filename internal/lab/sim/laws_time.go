@@ -21,6 +21,11 @@ func (c *check) beats() {
 		if l.closing != never {
 			until = min(until, l.closing)
 		}
+		for _, f := range c.faults { // an actor that has crashed beats no more, however late that is noticed
+			if f.Shard == l.shard && strings.HasPrefix(f.What, "crash") && f.At > l.dialled {
+				until = min(until, f.At)
+			}
+		}
 		if l.hello == never || c.disturbed(l.shard, l.dialled, until, "freeze", "hole", "two-hellos", "bad-hello") {
 			continue
 		}
