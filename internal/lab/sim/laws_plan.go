@@ -114,7 +114,7 @@ func (c *check) planned() {
 				continue
 			}
 		default:
-			running, bound = true, 10*time.Second+turn
+			running, bound = true, 10*time.Second+turn+c.backlog(m)
 			if c.plan.Period < time.Hour || m.to < m.from+bound || c.disturbedBut(undone, m.shard, m.from-time.Minute, m.from+bound) ||
 				c.disturbed(m.shard, m.from+1, m.from+bound, undone...) || c.unwell(m.from-time.Minute, m.from+bound) ||
 				m.what.Text == "run" && c.endedBefore(m.process, m.shard, m.from) {
@@ -141,6 +141,17 @@ func (c *check) planned() {
 			c.fail("D-1 the plan is reached", m.from+bound, "shard %d is to run since %v, and Status never says that it is Ready", m.shard, m.from)
 		}
 	}
+}
+
+// backlog is how long handlers may be busy with what happened while a shard did not run, and is told it again before it is Ready.
+func (c *check) backlog(m span) time.Duration {
+	since := m.from
+	for _, l := range c.order {
+		if l.process == m.process && l.shard == m.shard && l.dialled < m.from && l.ended != never && l.ended <= m.from {
+			since = l.ended
+		}
+	}
+	return (m.from - since) / c.plan.Events * c.plan.Slow
 }
 
 // unwell reports whether a fault within a time may hold up shards to which it was not done.
