@@ -13,6 +13,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
 
@@ -195,6 +196,40 @@ func TestNothingIsSentByAGenerationThatWarmsUp(t *testing.T) {
 			if _, err := f.Client(f.system, f.supervisor).Send(t.Context(), e); !errors.Is(err, actors.ErrClosed) {
 				t.Errorf("%T: %v", e, err)
 			}
+		}
+		f.gateway.RequireNoViolations(t)
+	})
+}
+
+// TestShardThatIsNamedAgainBeginsAnew, also when its actor has not ended yet: what was asked of the one before does not count, so that the
+// first restart that is asked for is done.
+func TestShardThatIsNamedAgainBeginsAnew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(2)
+		for range 3 {
+			f.ask(actors.RestartShard{Key: f.key(1)})
+			pass(time.Minute)
+		}
+		set := func(change actors.SetPlan) {
+			t.Helper()
+			change.From = f.ask(actors.GetPlan{}).(*actors.Plan).Version
+			if answer, ok := f.ask(change).(*actors.PlanSet); !ok {
+				t.Fatalf("%+v", answer)
+			}
+		}
+		set(actors.SetPlan{Remove: []actors.Key{f.key(1)}})
+		set(actors.SetPlan{Change: map[actors.Key]actors.Want{f.key(1): {}}})
+		pass(time.Minute)
+		before, _ := f.shard(1)
+		f.ask(actors.RestartShard{Key: f.key(1)})
+		pass(time.Minute)
+		after, _ := f.shard(1)
+		if after.State != session.Ready || after.Conn <= before.Conn {
+			t.Errorf("after a restart that was asked for it is %v on connection %d; before it was %v on %d", after.State, after.Conn, before.State, before.Conn)
+		}
+		if s := f.gateway.Stats(); s.Identifies != 2 {
+			t.Errorf("%d Identifies, want 2: the session goes on", s.Identifies)
 		}
 		f.gateway.RequireNoViolations(t)
 	})

@@ -28,6 +28,7 @@ type life struct {
 	begun    uint64 // of them, those that it has begun, or an actor of the shard before it
 	resting  bool   // it has ended as it should not, and is not to be spawned yet, whoever asks for it
 	final    bool   // it has ended for good: only a restart that is asked for spawns it again
+	old      bool   // it was spawned before the plan forgot the shard, and named it again
 }
 
 func (l *life) alive() bool { return l.phase == starting || l.phase == running }
@@ -103,7 +104,7 @@ func (l *lives) restarted(key Key, restarts uint64) {
 
 // reidentified notes how many new sessions there were that somebody asked for.
 func (l *lives) reidentified(key Key, sessions uint64) {
-	if of := l.of[key]; of != nil {
+	if of := l.of[key]; of != nil && !of.old {
 		of.begun = sessions
 	}
 }
@@ -135,10 +136,11 @@ func (l *lives) closed(key Key, final bool) {
 	}
 }
 
-// anew notes that the plan names a shard which it did not name before: how one before it ended, and what that had begun, does not count.
+// anew notes that the plan names a shard which it did not name before: an actor that it has still makes way for a new one, since what was
+// asked of it, and how it ended, does not count.
 func (l *lives) anew(key Key) {
 	if of := l.of[key]; of != nil {
-		of.final, of.begun = false, 0
+		of.old, of.begun = true, 0
 	}
 }
 

@@ -53,10 +53,10 @@ func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 			switch {
 			case !wanted && known:
 				actions = append(actions, action{key: key, do: forget})
-			case want.Mode == Run && !of.resting && (!of.final || want.Restarts > of.restarts || want.Reidentifies > of.told): //seam:ended-for-good-until-asked
+			case want.Mode == Run && !of.resting && (!of.final || of.old || want.Restarts > of.restarts || want.Reidentifies > of.told): //seam:ended-for-good-until-asked
 				actions = append(actions, action{key: key, do: spawn, role: roleNow(l, key, want.Role), restarts: want.Restarts, sessions: want.Reidentifies})
 			}
-		case want.Mode == Stop, want.Mode == Pause:
+		case want.Mode == Stop, want.Mode == Pause, of.old:
 			actions = append(actions, action{key: key, do: stop, code: want.Code}) //seam:stop-and-pause-carried-out
 		default:
 			if role := roleNow(l, key, want.Role); role != of.role {

@@ -316,7 +316,7 @@ func (w *world) hear() {
 		w.lives.rest(f.key)
 		w.resting = append(w.resting, f.key)
 	case "failed":
-		if of := w.lives.of[f.key]; (of.alive() || of.resting) && of.restarts >= w.plan.wants[f.key].Restarts && of.told >= w.plan.wants[f.key].Reidentifies {
+		if of := w.lives.of[f.key]; (of.alive() || of.resting) && of.restarts >= w.plan.wants[f.key].Restarts && of.told >= w.plan.wants[f.key].Reidentifies && !of.old {
 			w.quarantined[f.key] = true
 		}
 		w.lives.closed(f.key, true)
