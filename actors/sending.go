@@ -75,8 +75,9 @@ func (s *incarnation) drain(now time.Time, c *child) {
 
 // waits shows how many send events wait.
 func (c *child) waits() {
-	if n := int64(c.account.depth()); c.record.waits.Load() != n {
-		c.record.waits.Store(n)
+	if n := c.account.depth(); n != c.shown {
+		c.shown = n
+		c.record.waits.Store(int64(n))
 	}
 }
 
