@@ -48,7 +48,8 @@ func TestTallyIsWhatStatusShows(t *testing.T) {
 			default:
 				state, mode := session.State(rapid.IntRange(0, int(session.Closed)).Draw(t, "state")), Mode(rapid.IntRange(0, 3).Draw(t, "mode"))
 				refused := rapid.Bool().Draw(t, "refused")
-				b.update(key, func(s *ShardStatus) { s.State, s.Mode, s.refused = state, mode, refused })
+				cause := rapid.SampledFrom([]error{nil, ErrClosed, ErrQuarantined}).Draw(t, "cause")
+				b.update(key, func(s *ShardStatus) { s.State, s.Mode, s.Cause, s.refused = state, mode, cause, refused })
 			}
 			var want Tally
 			for _, s := range b.Status().Shards {
@@ -61,7 +62,7 @@ func TestTallyIsWhatStatusShows(t *testing.T) {
 				if s.Mode == Run && s.State == session.Ready {
 					want.Ready++
 				}
-				if s.Mode == Run && s.State == session.Closed {
+				if s.Mode == Run && s.State == session.Closed && s.Cause == ErrQuarantined { // not one that was stopped, and is to run again
 					want.Ended++
 				}
 				if s.Mode == Run && s.State == session.Backoff && s.refused {
