@@ -139,6 +139,7 @@ func (c *account) choose(now time.Time) (r *request, at time.Time) {
 			f.request = heap.Pop(&c.queue).(*request)
 		}
 		if c.admission.cleared(now, f.request) {
+			f.request.conn = c.conn
 			c.flight = append(c.flight, f)
 			return f.request, time.Time{}
 		}
@@ -172,10 +173,10 @@ func (f flight) back() {
 	}
 }
 
-// landed takes note of what became of the requests that were forwarded first: written at a time, or, if that is zero, not at
-// all. Those that were not and have not ended wait again.
-func (c *account) landed(serial uint64, wrote time.Time) {
-	i := slices.IndexFunc(c.flight, func(f flight) bool { return f.serial == serial })
+// landed takes note of what became of a request that was forwarded: written at a time, or, if that is zero, not at all. One
+// that was not and has not ended waits again.
+func (c *account) landed(r *request, wrote time.Time) {
+	i := slices.IndexFunc(c.flight, func(f flight) bool { return f.request == r })
 	if i < 0 {
 		return
 	}

@@ -23,7 +23,10 @@ const (
 // child is the actor of one shard.
 type child struct {
 	key     Key
-	pid     *actor.PID
+	account *account
+	record  *record
+	shown   int         // how many send events wait, as the record has it
+	pid     *actor.PID  // nil: it has ended
 	crashes []time.Time // recent ones, also of others before it; one that somebody has stopped counts as well
 	cause   error       // of the restart that is asked for next, if it is not somebody's wish
 }
@@ -67,10 +70,10 @@ func (s *incarnation) carryOut(a action) {
 	case reidentify:
 		s.tell(a.key, reidentifyShard{a.restarts, a.sessions, s.cause(a.key)})
 	case drain:
-		s.books.admission.of(a.key).refuse(ErrDraining)
+		s.books.children[a.key].account.refuse(ErrDraining)
 		s.tell(a.key, drainShard{true})
 	case admit:
-		s.books.admission.of(a.key).closed = nil
+		s.books.children[a.key].account.closed = nil
 		s.tell(a.key, drainShard{false})
 	case assign:
 		s.tell(a.key, assignRole{a.role, of.turns})
@@ -109,19 +112,18 @@ func (s *incarnation) spawn(a action, again bool) {
 	key, of := a.key, s.books.lives.of[a.key]
 	c := s.books.children[key]
 	if c == nil {
-		c = &child{key: key}
+		c = &child{key: key, account: s.books.admission.of(key), record: s.board.record(key)}
 		s.books.children[key] = c
 	}
 	if c.cause = nil; again {
 		c.crashes = nil //seam:mended-shard-without-past
 	}
-	record := s.board.record(key)
 	s.board.update(key, func(status *ShardStatus) {
 		if status.Quarantined, status.Cause = false, nil; status.State == session.Closed {
 			status.State = session.Idle // the one before has closed
 		}
 	})
-	s.books.admission.of(key).closed = nil
+	c.account.closed = nil
 	opts := []actor.PropsOption{filtered(&s.board.ignored)}
 	if s.cfg.ShardProps != nil {
 		opts = append(opts, s.cfg.ShardProps(key)...)
@@ -130,7 +132,7 @@ func (s *incarnation) spawn(a action, again bool) {
 	if a.sessions > of.begun {
 		life.reidentify = a.sessions
 	}
-	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, record, life) }, opts...)
+	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
 	pid, err := s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", key.Generation, key.Shard.Total, key.Shard.Index))
 	if err != nil { // the name is taken by somebody whom we do not know
 		s.log.Error("shard not started", zap.Stringer("shard", key), zap.Error(err))
@@ -140,7 +142,7 @@ func (s *incarnation) spawn(a action, again bool) {
 	}
 	c.pid = pid
 	s.books.byPID[pid.Id] = key
-	record.pid.Store(pid)
+	c.record.pid.Store(pid)
 }
 
 // tell sends something to a shard's actor, if it lives.
@@ -190,14 +192,14 @@ func (s *incarnation) gone(key Key) {
 	if status, _ := s.board.Shard(key); status.State == session.Closed {
 		s.down(s.closing(key, status)) // its own word of that may come after this one
 	}
+	c.account.shut()
 	delete(s.books.byPID, c.pid.Id)
 	c.pid = nil
 	unwanted, ceased := s.books.lives.gone(key)
 	s.endIdentify(key, 0)
-	account := s.books.admission.of(key)
-	account.shut()
-	account.grounded(now, ErrCrashed)
-	s.waits(account)
+	s.landed() // all that it has told
+	c.account.grounded(now, ErrCrashed)
+	c.waits()
 	delete(s.books.reopen, key)
 	if unwanted && !s.ending {
 		s.rest(c, ErrStoppedByOthers) //seam:stopped-by-others-runs-again
@@ -276,11 +278,11 @@ func (s *incarnation) restedDue(now time.Time) {
 
 // close takes no more send events for a shard.
 func (s *incarnation) close(key Key, err error) {
-	c := s.books.admission.of(key)
-	c.shut()
-	c.refuse(err)
+	c := s.books.children[key]
+	c.account.shut()
+	c.account.refuse(err)
 	delete(s.books.reopen, key)
-	s.waits(c)
+	c.waits()
 }
 
 // forget keeps nothing of a shard any more.
@@ -293,8 +295,10 @@ func (s *incarnation) forget(key Key) {
 	s.cfg.Bus.Forget(key)
 }
 
-// lookAround finds out what may have been lost with a crash: an actor that has ended, or has become Ready or not.
+// lookAround finds out what may have been lost with a crash: what was written, or an actor that has ended, or has become Ready or not.
 func (s *incarnation) lookAround() {
+	s.landings.heard()
+	s.landed()
 	for key, c := range s.books.children {
 		if c.pid == nil {
 			continue

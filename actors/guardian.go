@@ -101,7 +101,7 @@ func crashAnswer(message any) any {
 // again is what is tried a second time after a crash, since nobody would say it again.
 func again(message any) any {
 	switch message.(type) {
-	case landed, joined, askIdentify, withdrawIdentify, identified, shardUp, shardDown, shardSays, UpdateSessionStart, *UpdateSessionStart:
+	case joined, askIdentify, withdrawIdentify, identified, shardUp, shardDown, shardSays, UpdateSessionStart, *UpdateSessionStart:
 		return message
 	}
 	return nil
@@ -125,16 +125,16 @@ func (s *incarnation) catchUp(ctx actor.Context, m recovered) {
 		var status ShardStatus
 		r.copyTo(&status)
 		name := from{r.key, of.number}
-		c := s.books.admission.of(r.key)
+		c := s.books.children[r.key]
 		switch {
 		case status.State == session.Closed:
 			s.down(s.closing(r.key, status))
 		case status.State != session.Ready:
-			c.shut()
-		case c.conn != status.Conn || c.bucket == nil:
+			c.account.shut()
+		case c.account.conn != status.Conn || c.account.bucket == nil:
 			s.up(shardUp{name, status.Conn, status.Session, status.beat, status.Since})
 		}
-		s.drain(c)
+		s.drain(time.Now(), c)
 	}
 	s.catchUpIdentify()
 	s.slow = time.Time{}

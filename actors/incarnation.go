@@ -53,9 +53,13 @@ func (s *incarnation) Receive(ctx actor.Context) {
 func (s *incarnation) take(ctx actor.Context, message any) {
 	switch m := message.(type) {
 	case *request:
-		s.admit(m)
+		if s.landings.many() {
+			s.landed()
+		}
+		s.admit(time.Now(), m)
 	case landed:
-		s.landed(m)
+		s.landings.heard()
+		s.landed()
 	case joined:
 		s.joined(m)
 	case askIdentify:
@@ -229,7 +233,7 @@ func (s *incarnation) due() {
 			s.arm(at)
 			break
 		}
-		s.drain(c)
+		s.drain(now, s.books.children[c.key])
 	}
 	s.arm(s.books.joins.expire(now))
 	s.reopenDue(now)

@@ -186,17 +186,10 @@ type (
 		what  word
 		count uint64 // restarts done, new sessions begun, or the turn of a role
 	}
-	// admitted carries a request that has its permits for this connection. Supervisor → shard.
-	admitted struct {
-		*request
-		conn uint64
-	}
-	// landed says when a request was written; zero: it was not, and waits again unless it has ended. Shard → supervisor.
-	landed struct {
-		key    Key
-		serial uint64
-		wrote  time.Time
-	}
+	// admitted carries a request that has its permits for its connection. Supervisor → shard.
+	admitted struct{ *request }
+	// landed: what became of requests that were forwarded stands among the landings. Shard → supervisor.
+	landed struct{}
 	// joined brings what a request has ended in that several share. Shard, supervisor → supervisor.
 	joined struct {
 		join    *join

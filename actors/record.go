@@ -104,8 +104,10 @@ func (r *record) copyTo(s *ShardStatus) {
 	if l := r.link.Load(); l != nil {
 		s.Frames = int(l.underWay.Load())
 	}
-	if forecast := r.forecast.Load(); forecast != nil && s.State == session.Queued {
-		s.Place, s.Expected = forecast.Place, forecast.At
+	if s.State == session.Queued {
+		if forecast := r.forecast.Load(); forecast != nil {
+			s.Place, s.Expected = forecast.Place, forecast.At
+		}
 	}
 	if at := r.heard.Load(); at != 0 {
 		s.LastEvent = time.Unix(0, at)

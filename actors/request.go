@@ -22,6 +22,7 @@ type request struct {
 	priority Priority
 	asked    time.Time
 	serial   uint64 // names the request to the session, and orders the queue
+	conn     uint64 // whose permits it has; written by the supervisor before it forwards the request
 	state    atomic.Int32
 
 	// Who is told how it ends: one of these.

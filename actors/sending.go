@@ -29,22 +29,22 @@ func (s *incarnation) send(ctx actor.Context, m SendEvent) {
 		r.fail(Refused, err, events.Answer{})
 		return
 	}
-	s.admit(r)
+	s.admit(r.asked, r)
 }
 
 // admit takes a request in: it joins one under way that is the same, or waits for its permits.
-func (s *incarnation) admit(r *request) {
-	first, taken := s.books.joins.add(time.Now(), r)
+func (s *incarnation) admit(now time.Time, r *request) {
+	first, taken := s.books.joins.add(now, r)
 	if first != nil {
 		carrier := &request{
 			key: r.key, event: r.event, payload: r.payload, priority: r.priority, asked: r.asked,
 			serial: s.serial.Add(1), join: first, system: s.system, owner: s.self,
 		}
 		first.carrier = carrier
-		s.forward(carrier)
+		s.forward(now, carrier)
 	}
 	if !taken {
-		s.forward(r)
+		s.forward(now, r)
 		return
 	}
 	s.shares(r.key)
@@ -52,30 +52,32 @@ func (s *incarnation) admit(r *request) {
 }
 
 // forward lets a request wait, and forwards what may go.
-func (s *incarnation) forward(r *request) {
-	if s.books.lives.of[r.key] == nil {
+func (s *incarnation) forward(now time.Time, r *request) {
+	c := s.books.children[r.key]
+	if c == nil {
 		r.fail(Refused, ErrUnknownShard, events.Answer{})
 		return
 	}
-	if c, now := s.books.admission.of(r.key), time.Now(); !r.expired(now, Queued) {
-		c.add(now, r)
-		s.drain(c)
+	if !r.expired(now, Queued) {
+		c.account.add(now, r)
+		s.drain(now, c)
 	}
 }
 
 // drain forwards all that may go now, and sees to it that the rest is looked at in time.
-func (s *incarnation) drain(c *account) {
-	now := time.Now()
-	for r := c.next(now); r != nil; r = c.next(now) {
-		s.tell(c.key, admitted{r, c.conn})
+func (s *incarnation) drain(now time.Time, c *child) {
+	for r := c.account.next(now); r != nil; r = c.account.next(now) {
+		s.system.Root.Send(c.pid, admitted{r}) // an account without an actor has no bucket
 	}
-	s.waits(c)
-	s.arm(c.wake)
+	c.waits()
+	s.arm(c.account.wake)
 }
 
-func (s *incarnation) waits(c *account) {
-	if r := s.board.record(c.key); r != nil {
-		r.waits.Store(int64(c.depth()))
+// waits shows how many send events wait.
+func (c *child) waits() {
+	if n := c.account.depth(); n != c.shown {
+		c.shown = n
+		c.record.waits.Store(int64(n))
 	}
 }
 
@@ -85,30 +87,39 @@ func (s *incarnation) shares(key Key) {
 	}
 }
 
-// landed takes note of what became of a request that was forwarded.
-func (s *incarnation) landed(m landed) {
-	c := s.books.admission.accounts[m.key]
-	if c == nil {
-		return
-	}
-	c.landed(m.serial, m.wrote)
-	if c.depth() > 0 {
-		s.drain(c)
+// landed takes note of what became of requests that were forwarded. Where a crash cuts it off, the next one goes on.
+func (s *incarnation) landed() {
+	for b := &s.books; ; {
+		if b.dealt == len(b.landed) {
+			if b.landed, b.dealt = s.landings.take(b.landed), 0; len(b.landed) == 0 {
+				return
+			}
+		}
+		m := b.landed[b.dealt]
+		b.dealt++
+		if c := b.children[m.key]; c != nil {
+			c.account.landed(m.request, m.wrote)
+			if c.account.depth() > 0 {
+				s.drain(time.Now(), c)
+			}
+		}
 	}
 }
 
 // joined gives a shared answer to all who wait for it.
 func (s *incarnation) joined(m joined) {
-	for _, r := range s.books.joins.settle(time.Now(), m.join, m.answer, m.failure) {
-		s.admit(r)
+	now := time.Now()
+	for _, r := range s.books.joins.settle(now, m.join, m.answer, m.failure) {
+		s.admit(now, r)
 	}
 	s.shares(m.join.carrier.key)
 }
 
 // up gives a new connection its bucket. What waits is admitted afresh.
 func (s *incarnation) up(m shardUp) {
-	if !s.books.lives.current(m.key, m.number) {
-		return
+	c := s.books.children[m.key]
+	if !s.books.lives.current(m.key, m.number) || c.pid == nil {
+		return // its actor has ended since
 	}
 	s.reached(m.key, m.at)
 	delete(s.books.reopen, m.key)
@@ -118,9 +129,8 @@ func (s *incarnation) up(m shardUp) {
 		s.arm(s.books.retry)
 		return
 	}
-	c := s.books.admission.of(m.key)
-	c.open(m.conn, m.session, guarded{bucket, s})
-	s.drain(c)
+	c.account.open(m.conn, m.session, guarded{bucket, s})
+	s.drain(time.Now(), c)
 }
 
 // down holds back what waits for a shard that is Ready no more. final: it has ended.
@@ -128,7 +138,7 @@ func (s *incarnation) down(m shardDown) {
 	if !s.books.lives.current(m.key, m.number) {
 		return
 	}
-	c := s.books.admission.of(m.key)
+	c := s.books.children[m.key].account
 	if m.conn == c.conn || m.final != nil {
 		c.shut()
 	}

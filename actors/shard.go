@@ -243,7 +243,9 @@ func (s *shard) send(m admitted) {
 }
 
 func (s *shard) landed(r *request, wrote time.Time) {
-	s.system.Root.Send(s.supervisor, landed{s.key, r.serial, wrote})
+	if s.landings.add(r, wrote) {
+		s.system.Root.Send(s.supervisor, landed{})
+	}
 }
 
 // stop ends what this actor holds, whoever has it stop; the session stays in the record. A panic here would leave an actor that never ends.

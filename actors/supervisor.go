@@ -27,6 +27,7 @@ type Supervisor struct {
 	feeds     feeds
 	observers *Observers
 	serial    atomic.Uint64 // of requests
+	landings  landings
 
 	books books // touched by the supervisor's actor alone
 }
@@ -38,6 +39,8 @@ type books struct {
 	children   map[Key]*child
 	byPID      map[string]Key
 	admission  *admission
+	landed     []landing // that were taken, and of which the first so many are dealt with
+	dealt      int
 	joins      *joins
 	identifies identifies
 	resting    map[Key]time.Time // those that have ended as they should not, and when they may be spawned again

@@ -83,15 +83,18 @@ func (p *player) Read(b []byte) (int, error) {
 func (p *player) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch p.state {
-	case 0:
+	switch {
+	case p.state == 1 && !isIdentify(b): // a heartbeat may come first
+		p.frame(`{"op":11}`)
+		p.state--
+	case p.state == 0:
 		_, rest, _ := bytes.Cut(b, []byte("Sec-WebSocket-Key: "))
 		key, _, _ := bytes.Cut(rest, []byte("\r\n"))
 		sum := sha1.Sum(append(key, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...))
 		p.out = append(p.out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
 			base64.StdEncoding.EncodeToString(sum[:])+"\r\n\r\n"...)
 		p.frame(`{"op":10,"d":{"heartbeat_interval":600000}}`)
-	case 1:
+	case p.state == 1:
 		p.seq = 1
 		p.frame(`{"op":0,"t":"READY","s":1,"d":{"session_id":"x","resume_gateway_url":"ws://127.0.0.1","user":{"id":"7"}}}`)
 	default:
@@ -100,6 +103,19 @@ func (p *player) Write(b []byte) (int, error) {
 	p.state++
 	p.more.Broadcast()
 	return len(b), nil
+}
+
+// isIdentify reports whether a frame is an Identify.
+func isIdentify(frame []byte) bool {
+	at := 2
+	if frame[1]&0x7f == 126 {
+		at = 4
+	}
+	mask, text := frame[at:at+4], bytes.Clone(frame[at+4:])
+	for i := range text {
+		text[i] ^= mask[i%4]
+	}
+	return bytes.Contains(text, []byte(`"op":2,`))
 }
 
 func (p *player) Close() error {

@@ -1,0 +1,94 @@
+package actors_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// TestLateWordOfAnEndedShardOpensNothing: its word that it is Ready comes while its actor rests after a crash. A send that is asked for then
+// waits for the next actor, and is not given to the one that is gone.
+func TestLateWordOfAnEndedShardOpensNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		var h *fleet
+		h = newFleet(t, nil, actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+				if message := envelope.Message; fmt.Sprintf("%T", message) == "actors.shardUp" && armed.CompareAndSwap(true, false) {
+					h.system.Root.Send(h.supervisor, actors.CrashShard{Key: h.key(0)})
+					time.AfterFunc(100*time.Millisecond, func() { h.system.Root.Send(h.supervisor, message) })
+					return
+				}
+				next(ctx, envelope)
+			}
+		}))
+		h.start(1)
+		armed.Store(true)
+		h.gateway.Shard(0).Drop()
+		for range 20 {
+			if pass(50 * time.Millisecond); !armed.Load() {
+				break
+			}
+		}
+		pass(200 * time.Millisecond)
+		if s, _ := h.shard(0); armed.Load() || s.Crashes != 1 {
+			t.Fatalf("the shard has crashed %d times", s.Crashes)
+		}
+		for id := range uint64(3) {
+			if sent, ok := h.ask(actors.SendEvent{ID: id, Event: events.Heartbeat{}}).(*actors.EventSent); !ok || sent.ID != id {
+				t.Errorf("send %d: %+v", id, sent)
+			}
+		}
+		h.gateway.RequireNoViolations(t)
+	})
+}
+
+// TestSupervisorThatCrashesOnEachWordOfAWriteKeepsCount: however often it crashes while sends are under way, each ends once, and no permit is
+// lost: as many go in a minute as without crashes.
+func TestSupervisorThatCrashesOnEachWordOfAWriteKeepsCount(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		var crashes atomic.Int64
+		h := newFleet(t, nil, actor.WithGuardian(actors.Guardian()), actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+				if fmt.Sprintf("%T", envelope.Message) == "actors.landed" && armed.Load() {
+					crashes.Add(1)
+					panic("actors: crash of a test")
+				}
+				next(ctx, envelope)
+			}
+		}))
+		h.start(1)
+		pass(2 * time.Minute)
+		sent := func(sends int) (within time.Duration) {
+			began := time.Now()
+			p := h.probe()
+			for id := range uint64(sends) {
+				p.ask(h.supervisor, actors.SendEvent{ID: id, Event: events.Heartbeat{}})
+			}
+			ids := make(map[uint64]bool)
+			for range sends {
+				ids[expect[*actors.EventSent](p, 10*time.Minute).ID] = true
+			}
+			if len(ids) != sends {
+				t.Errorf("%d of %d sends have ended", len(ids), sends)
+			}
+			p.expectNone(0)
+			return time.Since(began)
+		}
+		const sends = 300
+		calm := sent(sends)
+		pass(2 * time.Minute)
+		armed.Store(true)
+		if crashing := sent(sends); crashing > calm+time.Second || crashes.Load() == 0 {
+			t.Errorf("%d sends took %v with %d crashes, and %v without", sends, crashing, crashes.Load(), calm)
+		}
+		h.gateway.RequireNoViolations(t)
+	})
+}
