@@ -124,17 +124,12 @@ func (s *incarnation) spawn(a action, again bool) {
 		}
 	})
 	c.account.closed = nil
-	opts := []actor.PropsOption{filtered(&s.board.ignored)}
-	if s.cfg.ShardProps != nil {
-		opts = append(opts, s.cfg.ShardProps(key)...)
-	}
 	life := shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self}
 	if a.sessions > of.begun {
 		life.reidentify = a.sessions
 	}
-	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
-	pid, err := s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", key.Generation, key.Shard.Total, key.Shard.Index))
-	if err != nil { // the name is taken by somebody whom we do not know
+	pid, err := s.begin(c, life)
+	if err != nil {
 		s.log.Error("shard not started", zap.Stringer("shard", key), zap.Error(err))
 		s.books.lives.gone(key)
 		s.rest(c, fmt.Errorf("actors: shard %v: %w", key, err))
@@ -143,6 +138,21 @@ func (s *incarnation) spawn(a action, again bool) {
 	c.pid = pid
 	s.books.byPID[pid.Id] = key
 	c.record.pid.Store(pid)
+}
+
+// begin spawns an actor. It fails if the name is taken by somebody whom we do not know, or if the user's props panic.
+func (s *incarnation) begin(c *child, life shardLife) (pid *actor.PID, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("SupervisorConfig.ShardProps panicked: %s", panicText(reason))
+		}
+	}()
+	opts := []actor.PropsOption{filtered(&s.board.ignored)}
+	if s.cfg.ShardProps != nil {
+		opts = append(opts, s.cfg.ShardProps(c.key)...)
+	}
+	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
+	return s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
 }
 
 // tell sends something to a shard's actor, if it lives.

@@ -3,6 +3,7 @@ package actors_test
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 // TestNoMessageEndsAnActor: nil pointers, what nobody knows, and what only the library may send, to the supervisor under each strategy, and to a
@@ -83,3 +85,34 @@ func TestSendOfABrokenEventIsRefused(t *testing.T) {
 type panics struct{ events.Outgoing }
 
 func (panics) Request() (events.Request, error) { panic(fmt.Errorf("a secret")) }
+
+// TestShardPropsThatPanicCostTheirShard a rest, and if they always do, it is given up; no other shard notices.
+func TestShardPropsThatPanicCostTheirShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var asked atomic.Int64
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.ShardProps = func(key actors.Key) []actor.PropsOption {
+				if key.Shard.Index == 1 && asked.Add(1) <= 2 {
+					panic("a bug of the user's")
+				}
+				if key.Shard.Index == 2 {
+					return []actor.PropsOption{func(*actor.Props) { panic("another, of an option") }}
+				}
+				return nil
+			}
+		}, actor.WithGuardian(actors.Guardian()))
+		f.ask(actors.StartShards{Total: 3})
+		pass(10 * time.Minute)
+		for index, state := range []session.State{session.Ready, session.Ready, session.Closed} {
+			if shard, _ := f.shard(index); shard.State != state {
+				t.Errorf("shard %d is %v: %v", index, shard.State, shard.Cause)
+			}
+		}
+		if shard, _ := f.shard(2); !errors.Is(shard.Cause, actors.ErrQuarantined) || !shard.Quarantined {
+			t.Errorf("shard 2: %v, quarantined: %v", shard.Cause, shard.Quarantined)
+		}
+		if s := f.gateway.Stats(); s.Identifies != 2 {
+			t.Errorf("%d identifies", s.Identifies)
+		}
+	})
+}
