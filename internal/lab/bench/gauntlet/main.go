@@ -2,7 +2,7 @@
 // each library with its own defaults, against the same simulated gateway, and prints a table.
 // docs/gauntlet.md tells what the scenarios are and how to read it.
 //
-//	cd internal/lab/bench && go run ./gauntlet [-only burst,4004] [-lib disgo] [-slow] [-recovery] [-runs 2]
+//	cd internal/lab/bench && go run ./gauntlet [-only burst,4004] [-lib disgo] [-slow] [-recovery [-long]] [-runs 2]
 package main
 
 import (
@@ -62,7 +62,13 @@ func (s scenario) chosen(only string, slow, recovery bool) bool {
 	if only != "" {
 		return named(only, s.name)
 	}
-	return (s.group == "recovery") == recovery && (s.group != "slow" || slow)
+	switch s.group {
+	case "slow":
+		return slow && !recovery
+	case "recovery", "alone":
+		return recovery
+	}
+	return !recovery
 }
 
 func cellMain(s scenario, l library) {
@@ -82,6 +88,11 @@ func runAll(rows []scenario, columns []library, jobs int) [][]outcome {
 	for i, s := range rows {
 		table[i] = make([]outcome, len(columns))
 		for j, l := range columns {
+			if s.group == "alone" {
+				cells.Wait()
+				table[i][j] = spawn(s, l)
+				continue
+			}
 			gate <- struct{}{}
 			cells.Go(func() {
 				defer func() { <-gate }()

@@ -13,12 +13,12 @@ var long bool
 var recoveries = []scenario{
 	{"recover-lost", "200 shards cut once each: RESUMED after p50 ≤ 0.1 s, max ≤ 1 s", false, "recovery", 8 * time.Minute, lostOnce(gatewaytest.Script.Drop)},
 	{"recover-op7", "the same, by op 7", false, "recovery", 8 * time.Minute, lostOnce(gatewaytest.Script.Reconnect)},
-	{"recover-flapping", "one shard cut every 3 s: p50 ≤ 0.5 s, max ≤ 5 s", false, "recovery", 30 * time.Minute, flapping(gatewaytest.Script.Drop)},
-	{"recover-flapping-op7", "the same, by op 7", false, "recovery", 30 * time.Minute, flapping(gatewaytest.Script.Reconnect)},
 	{"recover-outage", "200 shards after 45 s of outage, from its end: p50 ≤ 3 s", false, "recovery", 8 * time.Minute, func(lib library) (outcome, error) {
 		return recovery{200, settled, outage(45 * time.Second), 3 * time.Second, patience}.run(lib)
 	}},
-	{"recover-all", "all shards cut at once, again and again: max ≤ 25 s", false, "recovery", 30 * time.Minute, func(lib library) (outcome, error) {
+	{"recover-flapping", "one shard cut every 3 s: p50 ≤ 0.5 s, max ≤ 5 s", false, "recovery", 30 * time.Minute, flapping(gatewaytest.Script.Drop)},
+	{"recover-flapping-op7", "the same, by op 7", false, "recovery", 30 * time.Minute, flapping(gatewaytest.Script.Reconnect)},
+	{"recover-all", "all shards cut at once, again and again: max ≤ 25 s", false, "alone", 30 * time.Minute, func(lib library) (outcome, error) {
 		shards, rounds := 1000, 3
 		if long {
 			shards, rounds = 5000, 10

@@ -10,7 +10,7 @@ type scenario struct {
 	name  string
 	title string
 	quick bool          // a test runs it against signalbox
-	group string        // "slow" and "recovery": only with the flag of this name
+	group string        // "slow", "recovery": only with the flag of this name; "alone": as "recovery", and beside no other cell
 	limit time.Duration // after which the process is ended
 	run   func(library) (outcome, error)
 }
