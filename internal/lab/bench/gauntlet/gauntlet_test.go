@@ -75,7 +75,7 @@ func TestRecoveriesOfAFewShards(t *testing.T) {
 	t.Parallel()
 	for name, happens := range map[string]func(*fleet){
 		"one after another": apart(6, 300*time.Millisecond, gatewaytest.Script.Drop),
-		"again and again":   apart(6, 1500*time.Millisecond, gatewaytest.Script.Reconnect),
+		"again and again":   apart(4, 1200*time.Millisecond, gatewaytest.Script.Reconnect),
 		"an outage":         outage(500 * time.Millisecond),
 		"all at once":       cutAll(2, time.Second),
 	} {
