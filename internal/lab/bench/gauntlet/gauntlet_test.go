@@ -81,8 +81,8 @@ func TestRecoveriesOfAFewShards(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shards := 3
-			o, err := recovery{shards, 0, happens, 10 * time.Second, 20 * time.Second}.run(libraries[0])
+			const shards, rest = 3, 3 * time.Second // a READY that was not read yet cannot be resumed
+			o, err := recovery{shards, rest, happens, 10 * time.Second, 20 * time.Second}.run(libraries[0])
 			if err != nil {
 				t.Fatal(err)
 			}
