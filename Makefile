@@ -1,7 +1,7 @@
-.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp gauntlet mutants
+.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp gauntlet gauntlet-recovery mutants
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 check: ## everything that CI runs
 	bash .ci/run
@@ -48,6 +48,9 @@ benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main
 
 gauntlet: ## this library and its peers through failures on a socket, as a table (docs/gauntlet.md)
 	cd internal/lab/bench && go run ./gauntlet
+
+gauntlet-recovery: ## how soon they are back after a loss, of 1 to 5,000 shards, as a table (docs/gauntlet.md; 30 minutes, 10 GiB)
+	cd internal/lab/bench && ulimit -n 20000 && go run ./gauntlet -recovery -long -jobs 9
 
 SEED ?= 1
 N ?= 100

@@ -78,12 +78,7 @@ func begin(lib library, o options) (*cell, error) {
 	}
 	c := &cell{lib: lib, server: server, handler: o.handler, seen: make(map[string]int), opened: make(chan error, 1)}
 	if !o.instant {
-		server.OnFrame(func(f gatewaytest.Frame) bool {
-			if f.Op == events.OpHeartbeat {
-				time.Sleep(roundTrip)
-			}
-			return false
-		})
+		acksAfter(server, roundTrip)
 	}
 	if o.prepare != nil {
 		o.prepare(server)
@@ -100,6 +95,16 @@ func begin(lib library, o options) (*cell, error) {
 	}
 	time.Sleep(300 * time.Millisecond) // it reads READY, and its first heartbeat may go out
 	return c, nil
+}
+
+// acksAfter has ACKs take d.
+func acksAfter(server *gatewaytest.Server, d time.Duration) {
+	server.OnFrame(func(f gatewaytest.Frame) bool {
+		if f.Op == events.OpHeartbeat {
+			time.Sleep(d)
+		}
+		return false
+	})
 }
 
 func (c *cell) handle(content string) {

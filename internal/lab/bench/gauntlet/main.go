@@ -2,7 +2,7 @@
 // each library with its own defaults, against the same simulated gateway, and prints a table.
 // docs/gauntlet.md tells what the scenarios are and how to read it.
 //
-//	cd internal/lab/bench && go run ./gauntlet [-only burst,4004] [-lib disgo] [-slow] [-runs 2]
+//	cd internal/lab/bench && go run ./gauntlet [-only burst,4004] [-lib disgo] [-slow] [-recovery [-long]] [-runs 2]
 package main
 
 import (
@@ -25,12 +25,14 @@ func main() {
 	only := flag.String("only", "", "scenarios, by name and separated by commas; empty: all")
 	lib := flag.String("lib", "", "libraries, by name and separated by commas; empty: all")
 	slow := flag.Bool("slow", false, "also the scenarios that take minutes")
+	recovery := flag.Bool("recovery", false, "the scenarios of recovery, and no others")
+	flag.BoolVar(&long, "long", false, "as many losses of connections as the tests in virtual time have")
 	runs := flag.Int("runs", 1, "how often; cells whose verdict changes are marked unstable")
 	jobs := flag.Int("jobs", 6, "cells that run at once, each in a process of its own")
 	child := flag.Bool("cell", false, "run the one cell that -only and -lib name, and print it as JSON")
 	flag.Parse()
 	rows := slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool {
-		return !named(*only, s.name) || s.slow && !*slow && *only == ""
+		return !s.chosen(*only, *slow, *recovery)
 	})
 	columns := slices.DeleteFunc(slices.Clone(libraries), func(l library) bool { return !named(*lib, l.name) })
 	if len(rows) == 0 || len(columns) == 0 || *runs < 1 || *jobs < 1 {
@@ -55,6 +57,20 @@ func named(list, name string) bool {
 	return list == "" || slices.Contains(strings.Split(list, ","), name)
 }
 
+// chosen reports whether a scenario is to be run: by its name, or else by its group.
+func (s scenario) chosen(only string, slow, recovery bool) bool {
+	if only != "" {
+		return named(only, s.name)
+	}
+	switch s.group {
+	case "slow":
+		return slow && !recovery
+	case "recovery", "alone":
+		return recovery
+	}
+	return !recovery
+}
+
 func cellMain(s scenario, l library) {
 	o, err := s.run(l)
 	if err != nil {
@@ -72,6 +88,11 @@ func runAll(rows []scenario, columns []library, jobs int) [][]outcome {
 	for i, s := range rows {
 		table[i] = make([]outcome, len(columns))
 		for j, l := range columns {
+			if s.group == "alone" {
+				cells.Wait()
+				table[i][j] = spawn(s, l)
+				continue
+			}
 			gate <- struct{}{}
 			cells.Go(func() {
 				defer func() { <-gate }()
@@ -90,7 +111,7 @@ func spawn(s scenario, l library) outcome {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, self, "-cell", "-only", s.name, "-lib", l.name)
+	cmd := exec.CommandContext(ctx, self, "-cell", "-only", s.name, "-lib", l.name, fmt.Sprintf("-long=%t", long))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.Output()
@@ -133,8 +154,8 @@ func print(rows []scenario, columns []library, all [][][]outcome) {
 		}
 		fmt.Printf("- %s %s: %d of %d passed. Settings: %s.\n", l.name, version(l.module), count, len(rows), l.settings)
 	}
-	fmt.Printf("- %s, %s/%s, %d CPUs; heartbeat interval %v, ACKs after %v but in `instant-acks`, intents not privileged; everything else is each library's default.\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), interval, roundTrip)
+	fmt.Printf("- %s, %s/%s, %d CPUs; heartbeat interval %v, ACKs after %v but in `instant-acks` (`recover-…`: 41.25s, %v), intents not privileged; everything else is each library's default.\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), interval, roundTrip, fleetRoundTrip)
 }
 
 // show is a cell: what the last run found, and whether the runs agreed.
