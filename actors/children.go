@@ -34,8 +34,8 @@ func (s *incarnation) reconcile(keys []Key) {
 
 // showClosed shows as Closed a shard that is not to run and whose actor is gone: one that was stopped before it could say so, or rested.
 func (s *incarnation) showClosed(key Key) {
-	want, wanted := s.books.plan.wants[key]
-	if of := s.books.lives.of[key]; of == nil || of.phase != ended || wanted && want.Mode == Run {
+	want, named := s.books.plan.wants[key]
+	if of := s.books.lives.of[key]; of == nil || of.phase != ended || named && want.Mode == Run {
 		return
 	}
 	status, _ := s.board.Shard(key)
@@ -179,14 +179,14 @@ func (s *incarnation) gone(key Key) {
 	}
 	delete(s.books.byPID, c.pid.Id)
 	c.pid = nil
-	unwanted, ceased := s.books.lives.gone(key)
+	unasked, ceased := s.books.lives.gone(key)
 	s.endIdentify(key, 0)
 	account := s.books.admission.of(key)
 	account.shut()
 	account.grounded(now, ErrCrashed)
 	s.waits(account)
 	delete(s.books.reopen, key)
-	if unwanted && !s.ending {
+	if unasked && !s.ending {
 		s.rest(c, ErrStoppedByOthers) //seam:stopped-by-others-runs-again
 	}
 	s.settled(key, ceased)

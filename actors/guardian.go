@@ -134,7 +134,7 @@ func (s *incarnation) catchUp(ctx actor.Context, m recovered) {
 		case c.conn != status.Conn || c.bucket == nil:
 			s.up(shardUp{name, status.Conn, status.Session, status.beat, status.Since})
 		}
-		s.drain(c)
+		s.flush(c)
 	}
 	s.catchUpIdentify()
 	s.slow = time.Time{}

@@ -229,7 +229,7 @@ func (s *incarnation) due() {
 			s.arm(at)
 			break
 		}
-		s.drain(c)
+		s.flush(c)
 	}
 	s.arm(s.books.joins.expire(now))
 	s.reopenDue(now)

@@ -162,8 +162,8 @@ func (w *world) hear() {
 		}
 		w.lives.closed(f.key, true)
 	case "gone":
-		var unwanted bool
-		if unwanted, ceased = w.lives.gone(f.key); unwanted {
+		var unasked bool
+		if unasked, ceased = w.lives.gone(f.key); unasked {
 			w.resting = append(w.resting, f.key)
 		}
 	}

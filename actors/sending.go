@@ -59,12 +59,12 @@ func (s *incarnation) forward(r *request) {
 	}
 	if c, now := s.books.admission.of(r.key), time.Now(); !r.expired(now, Queued) {
 		c.add(now, r)
-		s.drain(c)
+		s.flush(c)
 	}
 }
 
-// drain forwards all that may go now, and sees to it that the rest is looked at in time.
-func (s *incarnation) drain(c *account) {
+// flush forwards all that may go now, and sees to it that the rest is looked at in time.
+func (s *incarnation) flush(c *account) {
 	now := time.Now()
 	for r := c.next(now); r != nil; r = c.next(now) {
 		s.tell(c.key, admitted{r, c.conn})
@@ -93,7 +93,7 @@ func (s *incarnation) landed(m landed) {
 	}
 	c.landed(m.serial, m.wrote)
 	if c.depth() > 0 {
-		s.drain(c)
+		s.flush(c)
 	}
 }
 
@@ -120,7 +120,7 @@ func (s *incarnation) up(m shardUp) {
 	}
 	c := s.books.admission.of(m.key)
 	c.open(m.conn, m.session, guarded{bucket, s})
-	s.drain(c)
+	s.flush(c)
 }
 
 // down holds back what waits for a shard that is Ready no more. final: it has ended.

@@ -244,14 +244,14 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 		return
 	}
 	var closed *session.CloseError
-	invalid := errors.As(c.Cause, &closed) && slices.Contains(planCodes, closed.Code)
+	invalid := errors.As(c.Cause, &closed) && slices.Contains(badShardCodes, closed.Code)
 	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() { //seam:fatal-code-ends-manager
 		m.end(fmt.Errorf("shardmanager: shard %v: %w", key, c.Cause), events.CloseNone)
 	}
 }
 
-// planCodes end the shard alone: the others may go on, but a new plan is needed.
-var planCodes = []events.CloseCode{events.CloseInvalidShard, events.CloseShardingRequired}
+// badShardCodes end the shard alone: the others may go on, but with another total or other intents.
+var badShardCodes = []events.CloseCode{events.CloseInvalidShard, events.CloseShardingRequired}
 
 func (m *Manager) allClosed() bool {
 	tally := m.board.Tally()

@@ -82,7 +82,7 @@ func (m *member) step(in session.Input) {
 		return
 	}
 	m.stepAt(time.Now(), in)
-	m.plan()
+	m.reschedule()
 }
 
 func (m *member) stepAt(now time.Time, in session.Input) {
@@ -93,7 +93,7 @@ func (m *member) stepAt(now time.Time, in session.Input) {
 	m.inputs = m.inputs[:0]
 }
 
-func (m *member) plan() {
+func (m *member) reschedule() {
 	if !m.wake.IsZero() {
 		heap.Push(&m.month.due, due{m.wake, m.index})
 	}

@@ -116,7 +116,7 @@ func (f *month) run(end time.Time, crashed func() bool) {
 		f.changed = f.changed || !f.next.IsZero() && !now.Before(f.next)
 		if len(f.due) > 0 && !now.Before(f.due[0].at) {
 			d := heap.Pop(&f.due).(due)
-			if m := f.machines[d.shard]; m.wake.Equal(d.at) { // or it was planned anew
+			if m := f.machines[d.shard]; m.wake.Equal(d.at) { // or it was set anew
 				m.step(session.Input{Kind: session.Tick})
 			}
 		}
@@ -147,7 +147,7 @@ func (f *month) decided(d ratelimit.Decision) {
 	switch {
 	case m.machine == nil && d.Err != nil:
 		m.wake = budget.Until
-		m.plan()
+		m.reschedule()
 	case m.machine == nil:
 		f.used(d.Shard)
 		f.identified(m.index)
@@ -191,7 +191,7 @@ func (f *month) outage(end time.Time) {
 	time.Sleep(time.Until(end))
 	f.down, f.due = false, nil
 	for _, m := range f.machines {
-		m.plan()
+		m.reschedule()
 	}
 }
 

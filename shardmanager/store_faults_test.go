@@ -49,7 +49,7 @@ func (a always) Load(context.Context, events.ShardID) (session.Snapshot, error) 
 }
 
 func (a always) Save(context.Context, ...session.Snapshot) error { return nil }
-func (a always) Delete(context.Context, events.ShardID) error { return nil }
+func (a always) Delete(context.Context, events.ShardID) error    { return nil }
 
 // stuck is a store that never comes back.
 type stuck struct {

@@ -179,7 +179,7 @@ func (c *Conn) message() ([]byte, error) {
 	if kind != websocket.BinaryMessage && c.inflate.text() {
 		return c.room.fill(reader)
 	}
-	var frame sheaf
+	var frame pagedFrame
 	defer frame.free()
 	if err := frame.read(reader); err != nil {
 		return nil, err
