@@ -3,21 +3,12 @@ package actors
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/session"
-)
-
-const (
-	crashWindow   = 5 * time.Minute // crashes further apart are not counted together
-	crashLimit    = 5               // in a crashWindow, then the shard is quarantined
-	restartBase   = 500 * time.Millisecond
-	restartSpread = 2 // the longest delay is this many times the shortest
 )
 
 // child is the actor of one shard.
@@ -46,8 +37,8 @@ func (s *incarnation) reconcile(keys []Key) {
 
 // showClosed shows as Closed a shard that is not to run and whose actor is gone: one that was stopped before it could say so, or rested.
 func (s *incarnation) showClosed(key Key) {
-	want, wanted := s.books.plan.wants[key]
-	if of := s.books.lives.of[key]; of == nil || of.phase != ended || wanted && want.Mode == Run {
+	want, named := s.books.plan.wants[key]
+	if of := s.books.lives.of[key]; of == nil || of.phase != ended || named && want.Mode == Run {
 		return
 	}
 	status, _ := s.board.Shard(key)
@@ -205,13 +196,13 @@ func (s *incarnation) gone(key Key) {
 	c.account.shut()
 	delete(s.books.byPID, c.pid.Id)
 	c.pid = nil
-	unwanted, ceased := s.books.lives.gone(key)
+	unasked, ceased := s.books.lives.gone(key)
 	s.endIdentify(key, 0)
 	s.landed() // all that it has told
 	c.account.grounded(now, ErrCrashed)
 	c.waits()
 	delete(s.books.reopen, key)
-	if unwanted && !s.ending {
+	if unasked && !s.ending {
 		s.rest(c, ErrStoppedByOthers) //seam:stopped-by-others-runs-again
 	}
 	s.settled(key, ceased)
@@ -220,70 +211,6 @@ func (s *incarnation) gone(key Key) {
 // closing is what the actor of a shard says when its session has ended.
 func (s *incarnation) closing(key Key, status ShardStatus) shardDown {
 	return shardDown{from: from{key, s.books.lives.of[key].number}, conn: status.Conn, final: closedBy(status.Cause), fatal: isFatal(status.Cause)}
-}
-
-// rest has a shard wait before its actor is spawned again: longer each time. One that keeps ending is given up.
-func (s *incarnation) rest(c *child, cause error) {
-	now := time.Now()
-	c.crashes = append(c.crashes, now)
-	for now.Sub(c.crashes[0]) > crashWindow {
-		c.crashes = c.crashes[1:]
-	}
-	log := s.log.With(zap.Stringer("shard", c.key), zap.Int("crashes", len(c.crashes)), zap.NamedError("cause", cause))
-	status, _ := s.board.Shard(c.key)
-	if len(c.crashes) >= crashLimit { //seam:quarantine-after-five
-		cause = fmt.Errorf("%w: %w", ErrQuarantined, cause)
-		s.books.lives.giveUp(c.key)
-		delete(s.books.resting, c.key)
-		s.close(c.key, closedBy(cause))
-		log.Error("shard quarantined: its actor keeps ending")
-		s.crashed(ShardCrashed{c.key, len(c.crashes), cause, time.Time{}, true})
-		s.changed(s.system, c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
-		return
-	}
-	delay := restartBase << (len(c.crashes) - 1)
-	spread := (restartSpread - 1) * delay
-	if random := random(s.cfg.Seed, c.key, uint64(1)<<31|uint64(len(c.crashes))); random != nil {
-		delay += time.Duration(random.Int64N(int64(spread)))
-	} else {
-		delay += rand.N(spread)
-	}
-	s.books.lives.rest(c.key)
-	s.restUntil(c.key, now.Add(delay)) //seam:crashed-shard-restarts
-	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
-	s.crashed(ShardCrashed{c.key, len(c.crashes), cause, now.Add(delay), false})
-	s.changed(s.system, c.key, session.Change{
-		At: now, From: status.State, To: session.Backoff, Conn: status.Conn, Session: status.Session, Cause: cause, Retry: now.Add(delay),
-	}, true)
-}
-
-// restUntil has a shard's actor spawned again at a time, if it is to run then. The time is kept in the books: a timer's message
-// could be lost with the supervisor.
-func (s *incarnation) restUntil(key Key, at time.Time) {
-	s.books.resting[key] = at
-	s.arm(at)
-}
-
-func (s *incarnation) crashed(c ShardCrashed) {
-	tell(s.observers.crash, func(o ObserverCrash) { o.OnCrash(c) })
-}
-
-// restedDue lets those actors be spawned again that have rested.
-func (s *incarnation) restedDue(now time.Time) {
-	var rested []Key
-	for key, at := range s.books.resting {
-		if now.Before(at) {
-			s.arm(at)
-			continue
-		}
-		rested = append(rested, key)
-	}
-	slices.SortFunc(rested, Key.Compare)
-	for _, key := range rested {
-		delete(s.books.resting, key)
-		s.books.lives.rested(key)
-	}
-	s.reconcile(rested)
 }
 
 // close takes no more send events for a shard.

@@ -59,7 +59,7 @@ func (d *dialer) dial(now time.Time, key Key, conn uint64, url events.Secret, sy
 	turn := d.turn(now)
 	tell(o.dial, func(o ObserverDial) { o.OnDial(DialBegun{key, conn, turn}) })
 	if turn.After(now) {
-		system.Root.Send(shard, paced{l, turn})
+		system.Root.Send(shard, turnCame{l, turn})
 	}
 	d.links.Go(func() { l.run(turn, url, d.transport) })
 	return l

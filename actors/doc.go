@@ -5,7 +5,7 @@
 // and never through the supervisor.
 //
 // What has to outlive an actor's crash (sessions' cursors, the plan, what is shown as status)
-// is held by a [Fleet], which the actors share and which Go code may read without asking them.
+// is kept in a [Supervisor], which the actors share and which Go code may read without asking them.
 // No actor decides about the protocol: that is the session package's.
 //
 // Most programs want the shardmanager package instead; this one is for those who bring their

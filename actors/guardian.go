@@ -134,7 +134,7 @@ func (s *incarnation) catchUp(ctx actor.Context, m recovered) {
 		case c.account.conn != status.Conn || c.account.bucket == nil:
 			s.up(shardUp{name, status.Conn, status.Session, status.beat, status.Since})
 		}
-		s.drain(time.Now(), c)
+		s.flush(time.Now(), c)
 	}
 	s.catchUpIdentify()
 	s.slow = time.Time{}

@@ -233,7 +233,7 @@ func (s *incarnation) due() {
 			s.arm(at)
 			break
 		}
-		s.drain(now, s.books.children[c.key])
+		s.flush(now, s.books.children[c.key])
 	}
 	s.arm(s.books.joins.expire(now))
 	s.reopenDue(now)

@@ -153,15 +153,15 @@ func (l *lives) giveUp(key Key) {
 	}
 }
 
-// gone notes that the actor has ended. unwanted: it had not stopped, nor been told to, and now it rests. ceased: it served.
-func (l *lives) gone(key Key) (unwanted, ceased bool) {
+// gone notes that the actor has ended. unasked: it had not stopped, nor been told to, and now it rests. ceased: it served.
+func (l *lives) gone(key Key) (unasked, ceased bool) {
 	of := l.of[key]
 	if of == nil || of.phase == ended {
 		return false, false
 	}
-	unwanted = of.alive()
-	of.phase, of.drains, of.resting = ended, false, of.resting || unwanted //seam:end-of-actor-noted
-	return unwanted, l.cease(key)
+	unasked = of.alive()
+	of.phase, of.drains, of.resting = ended, false, of.resting || unasked //seam:end-of-actor-noted
+	return unasked, l.cease(key)
 }
 
 // rest notes that the actor is not to be spawned again before rested.

@@ -41,13 +41,13 @@ func (s *incarnation) heardSince(began time.Time) []heard {
 	all := make([]heard, 0, len(records))
 	for _, r := range records {
 		status := r.status.Load()
-		held := false
+		behind := false
 		if l := r.link.Load(); l != nil {
-			held = l.underWay.Load() >= CreditLimit
+			behind = l.underWay.Load() >= CreditLimit
 		}
 		all = append(all, heard{
 			key: r.key, seq: r.seq.Load(),
-			whole: !held && status.State == session.Ready && status.Since.Before(began),
+			whole: !behind && status.State == session.Ready && status.Since.Before(began),
 		})
 	}
 	return all

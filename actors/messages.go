@@ -245,14 +245,14 @@ type (
 	}
 	// crash panics. Supervisor → shard.
 	crash struct{}
-	// drained: the subscribers have caught up. Bus → shard.
-	drained struct{}
+	// caughtUp: the subscribers have caught up. Bus → shard.
+	caughtUp struct{}
 	// tick: the machine's time has come. Timer → shard.
 	tick struct{}
 	// connected: the dial succeeded. Link → shard.
 	connected struct{ *link }
-	// paced: the dial begins when its turn comes. Dialer → shard.
-	paced struct {
+	// turnCame: the dial begins when its turn comes. Dialer → shard.
+	turnCame struct {
 		*link
 		turn time.Time
 	}

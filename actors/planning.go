@@ -41,7 +41,7 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 		record.keep()
 	}
 	for _, key := range keys {
-		if want, wanted := s.books.plan.wants[key]; wanted {
+		if want, named := s.books.plan.wants[key]; named {
 			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role = want.Mode, want.Role }) //seam:status-shows-the-plan
 		} else {
 			s.board.update(key, func(status *ShardStatus) { status.Mode = Stop })

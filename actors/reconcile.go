@@ -39,8 +39,8 @@ type action struct {
 // it; or touch one that is as it should be.
 func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 	for _, key := range keys {
-		want, wanted := p.wants[key]
-		if !wanted {
+		want, named := p.wants[key]
+		if !named {
 			want.Mode = Stop
 		}
 		of, known := l.of[key]
@@ -51,7 +51,7 @@ func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 		case of.phase == stopping: // until it has ended, there is nothing to do
 		case of.phase == ended:
 			switch {
-			case !wanted && known:
+			case !named && known:
 				actions = append(actions, action{key: key, do: forget})
 			case want.Mode == Run && !of.resting && (!of.final || of.old || want.Restarts > of.restarts || want.Reidentifies > of.told): //seam:ended-for-good-until-asked
 				actions = append(actions, action{key: key, do: spawn, role: roleNow(l, key, want.Role), restarts: want.Restarts, sessions: want.Reidentifies})

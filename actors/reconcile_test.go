@@ -176,8 +176,8 @@ func (c *chat) line(t *testing.T, line string) {
 	case "drained":
 		c.lives.closed(key, false)
 	case "gone":
-		var unwanted bool
-		if unwanted, ceased = c.lives.gone(key); unwanted {
+		var unasked bool
+		if unasked, ceased = c.lives.gone(key); unasked {
 			c.out.WriteString("  it rests: nobody wanted that\n")
 		}
 	case "rested":

@@ -60,12 +60,12 @@ func (s *incarnation) forward(now time.Time, r *request) {
 	}
 	if !r.expired(now, Queued) {
 		c.account.add(now, r)
-		s.drain(now, c)
+		s.flush(now, c)
 	}
 }
 
-// drain forwards all that may go now, and sees to it that the rest is looked at in time.
-func (s *incarnation) drain(now time.Time, c *child) {
+// flush forwards all that may go now, and sees to it that the rest is looked at in time.
+func (s *incarnation) flush(now time.Time, c *child) {
 	for r := c.account.next(now); r != nil; r = c.account.next(now) {
 		s.system.Root.Send(c.pid, admitted{r}) // an account without an actor has no bucket
 	}
@@ -100,7 +100,7 @@ func (s *incarnation) landed() {
 		if c := b.children[m.key]; c != nil {
 			c.account.landed(m.request, m.wrote)
 			if c.account.depth() > 0 {
-				s.drain(time.Now(), c)
+				s.flush(time.Now(), c)
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (s *incarnation) up(m shardUp) {
 		return
 	}
 	c.account.open(m.conn, m.session, guarded{bucket, s})
-	s.drain(time.Now(), c)
+	s.flush(time.Now(), c)
 }
 
 // down holds back what waits for a shard that is Ready no more. final: it has ended.

@@ -81,7 +81,7 @@ func (s *shard) take(message any) {
 		took := s.now.Sub(m.dialled)
 		tell(s.observers.connected, func(o ObserverConnected) { o.OnConnected(Connected{s.key, m.conn, took}) })
 		s.step(session.Input{Kind: session.Connected, Conn: m.conn})
-	case paced:
+	case turnCame:
 		s.step(session.Input{Kind: session.Waiting, Conn: m.conn, At: m.turn})
 	case lost:
 		s.step(session.Input{Kind: session.Lost, Conn: m.conn, Err: m.err, At: dialAgain(m.err)})
@@ -91,7 +91,7 @@ func (s *shard) take(message any) {
 		s.tick()
 	case admitted:
 		s.send(m)
-	case drained:
+	case caughtUp:
 		s.flow()
 	case reachable:
 		s.step(session.Input{Kind: session.Reachable, At: m.before})
@@ -129,7 +129,7 @@ func (s *shard) rest(ctx actor.Context) {
 
 func (s *shard) start(ctx actor.Context) {
 	s.system, s.self = ctx.ActorSystem(), ctx.Self()
-	s.out.OnDrained(func() { s.system.Root.Send(s.self, drained{}) })
+	s.out.OnCaughtUp(func() { s.system.Root.Send(s.self, caughtUp{}) })
 	var status ShardStatus
 	s.record.copyTo(&status)
 	machine, err := session.NewMachine(session.Config{ //seam:crash-keeps-session

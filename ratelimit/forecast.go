@@ -30,9 +30,9 @@ func (q *Queue) Stats(now time.Time) QueueStats {
 	}
 	b.spent = slices.Clone(b.spent)
 	out := len(q.permits)
-	held := slices.Clone(q.expires.items)
-	slices.SortFunc(held, func(a, b *permit) int { return a.expires.Compare(b.expires) })
-	for _, p := range held {
+	outstanding := slices.Clone(q.expires.items)
+	slices.SortFunc(outstanding, func(a, b *permit) int { return a.expires.Compare(b.expires) })
+	for _, p := range outstanding {
 		if now.Before(p.expires) {
 			break
 		}

@@ -84,7 +84,7 @@ func (h *heartbeat) flow(now time.Time) time.Duration {
 
 func (h *heartbeat) stalled() bool { return !h.behind.IsZero() }
 
-// beat reports whether the periodic heartbeat is due, and plans the next. Beats that were
+// beat reports whether the periodic heartbeat is due, and sets when the next is. Beats that were
 // missed, because the machine slept, are not made up for, and a late one delays the next: two
 // that follow each other closely would be more in 60 s than ratelimit.Reserve counts on.
 func (h *heartbeat) beat(now time.Time) bool {

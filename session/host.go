@@ -35,7 +35,7 @@ type Host interface {
 	Part(id uint64, raw events.Raw) (taken bool)
 	// Ended tells how a Send ended: once for each Send input, within the same Step if nothing is to be waited for.
 	Ended(Outcome)
-	// Latency tells how long a heartbeat's ACK took, and how much later than planned the latest periodic heartbeat was written.
+	// Latency tells how long a heartbeat's ACK took, and how much later than it was due the latest periodic heartbeat was written.
 	Latency(roundTrip, late time.Duration)
 	// Changed tells of every move from one state to another, after the Sends that the move ends.
 	Changed(Change)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -72,151 +70,6 @@ func TestSendWhileResumingGoesOutAfterwards(t *testing.T) {
 			t.Errorf("queued %v, %v", reply.Queued, err)
 		}
 		wantResumed(t, g, m, 1)
-	})
-}
-
-// slowStore takes its time, or fails.
-type slowStore struct {
-	session.Store
-	broken atomic.Bool
-}
-
-func (s *slowStore) Save(ctx context.Context, all ...session.Snapshot) error {
-	time.Sleep(5 * time.Second)
-	if s.broken.Load() {
-		return errors.New("the disk is full")
-	}
-	return s.Store.Save(context.WithoutCancel(ctx), all...)
-}
-
-// Failures: F107.
-func TestSlowStoreDelaysNothing(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t)
-		t.Cleanup(func() { pass(10 * time.Second) }) // Close leaves the store behind
-		store := &slowStore{Store: session.NewMemoryStore()}
-		m := newManager(t, g, shardmanager.WithSessionStore(store))
-		var n, disorder int
-		var slowest time.Duration
-		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, at events.Meta) {
-			n++
-			if at.Seq != int64(n) {
-				disorder++
-			}
-			slowest = max(slowest, time.Since(at.Received))
-		})
-		start(t, m)
-		for i := range 1000 {
-			store.broken.Store(i < 500)
-			g.Shard(0).Dispatch("X", i)
-			pass(100 * time.Millisecond)
-		}
-		pass(time.Minute)
-		if n != 1001 || disorder != 0 || slowest > 0 {
-			t.Errorf("%d events, %d out of order, the slowest after %v", n, disorder, slowest)
-		}
-		saved, err := store.Load(t.Context(), events.ShardID{Total: 1})
-		if err != nil || saved.Seq != 1001 {
-			t.Errorf("saved: %v, %v", saved, err)
-		}
-	})
-}
-
-// TestWatermarkWaitsForHandlers: what was not handled when the process ended comes again.
-// Failures: F104, F121.
-func TestWatermarkWaitsForHandlers(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t)
-		store := session.NewMemoryStore()
-		first := newManager(t, g, shardmanager.WithSessionStore(store))
-		stuck, release := context.WithCancel(t.Context())
-		shardmanager.OnRaw(first, func(_ context.Context, raw events.Raw, at events.Meta) {
-			if at.Seq == 5 {
-				<-stuck.Done()
-			}
-		})
-		start(t, first)
-		for i := range 9 {
-			g.Shard(0).Dispatch("X", i) // sequences 2 to 10
-		}
-		pass(time.Minute)
-		closeNow(t, first)
-		release()
-		saved, err := store.Load(t.Context(), events.ShardID{Total: 1})
-		if err != nil || saved.Seq != 4 {
-			t.Fatalf("saved %v, %v, want sequence 4", saved, err)
-		}
-		second := newManager(t, g, shardmanager.WithSessionStore(store))
-		var got []int64
-		shardmanager.OnRaw(second, func(_ context.Context, raw events.Raw, at events.Meta) { got = append(got, at.Seq) })
-		start(t, second)
-		pass(time.Second)
-		if fmt.Sprint(got) != "[5 6 7 8 9 10 11]" {
-			t.Errorf("after the restart: %v", got)
-		}
-	})
-}
-
-// Failures: F51.
-func TestSilentGatewayIsGivenUp(t *testing.T) {
-	for name, silence := range map[string]func(gatewaytest.Script){
-		"no ACK":        func(s gatewaytest.Script) { s.MuteAcks(true) },
-		"nothing moves": func(s gatewaytest.Script) { s.Freeze(true) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				g := newGateway(t)
-				m := newManager(t, g)
-				start(t, m)
-				pass(3 * time.Minute)
-				silence(g.Shard(0))
-				began := time.Now()
-				for change := range m.Watch(t.Context()) {
-					if change.To == session.Backoff {
-						break
-					}
-				}
-				if took := time.Since(began); took > 41250*time.Millisecond+15*time.Second {
-					t.Errorf("it took %v", took)
-				}
-				pass(2 * time.Minute)
-				wantResumed(t, g, m, 1)
-			})
-		})
-	}
-}
-
-// TestSlowHandlerStopsTheReaderAndNotTheHeart: 100,000 events against a handler that takes a
-// millisecond for each. What waits is bounded, and the connection lives.
-//
-// Failures: F54, F138.
-func TestSlowHandlerStopsTheReaderAndNotTheHeart(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t)
-		m := newManager(t, g)
-		var n atomic.Int64
-		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, at events.Meta) {
-			n.Add(1)
-			time.Sleep(time.Millisecond)
-		})
-		start(t, m)
-		const sent = 100_000
-		for i := range sent {
-			g.Shard(0).Dispatch("X", i)
-		}
-		most := int64(0)
-		for n.Load() < sent+1 {
-			pass(time.Second)
-			status, _ := m.Shard(0).Status()
-			most = max(most, status.Seq-n.Load())
-		}
-		if most > 4096+200 {
-			t.Errorf("%d events waited for the handler", most)
-		}
-		if s := g.Stats(); s.Connections != 1 || s.Lateness > 0 {
-			t.Errorf("connections %d, lateness %v", s.Connections, s.Lateness)
-		}
-		g.RequireNoViolations(t)
 	})
 }
 
@@ -299,86 +152,6 @@ func TestHostileResumeURLGetsNothing(t *testing.T) {
 	})
 }
 
-// TestPanicWhileAnsweringAnswersTheAsker: the supervisor crashes on a message, answers, and goes on.
-// Failures: F94.
-func TestSupervisorGoesOnAfterACrash(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
-		var armed atomic.Bool
-		m := newManager(t, g, crashesOn(&armed, "*actors.request"))
-		start(t, m)
-		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
-		ask := func() error {
-			_, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}.SendEvent(t.Context(), m)
-			return err
-		}
-		armed.Store(true)
-		began := time.Now()
-		if err := ask(); !errors.Is(err, actors.ErrCrashed) || time.Since(began) > time.Second {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
-		if err := ask(); err != nil {
-			t.Errorf("the next send: %v", err)
-		}
-		if s := g.Stats(); s.Connections != 1 {
-			t.Errorf("%d connections: the shard should not have noticed", s.Connections)
-		}
-	})
-}
-
-// TestSupervisorLooksAtWhatWaitsAfterACrash: the crash takes along the tick for which another shard's send waits.
-//
-// Failures: F94.
-func TestSupervisorLooksAtWhatWaitsAfterACrash(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
-		limiter := &laterLimiter{RateLimiter: ratelimit.Local(ratelimit.SessionStart{}), from: [2]time.Time{time.Now().Add(time.Minute), time.Now().Add(2 * time.Minute)}}
-		var armed atomic.Bool
-		m := newManager(t, g, shardmanager.WithRateLimiter(limiter), crashesOn(&armed, "actors.dueTick"))
-		start(t, m)
-		pass(30 * time.Second) // until nothing else is due
-		armed.Store(true)
-		var took [2]time.Duration
-		var all sync.WaitGroup
-		began := time.Now()
-		for shard := range 2 {
-			all.Go(func() {
-				if _, err := (events.Heartbeat{}).SendEvent(t.Context(), m.Shard(shard)); err != nil {
-					t.Errorf("shard %d: %v", shard, err)
-				}
-				took[shard] = time.Since(began)
-			})
-		}
-		all.Wait()
-		if took[0] > time.Minute+time.Second || took[1] > 2*time.Minute+time.Second || armed.Load() {
-			t.Errorf("answered after %v; still armed: %v", took, armed.Load())
-		}
-	})
-}
-
-// laterLimiter gives permits from some time on.
-type laterLimiter struct {
-	ratelimit.RateLimiter
-	from [2]time.Time
-}
-
-func (l *laterLimiter) Connection(shard ratelimit.Shard, heartbeat time.Duration) ratelimit.Bucket {
-	return &laterBucket{l.RateLimiter.Connection(shard, heartbeat), l, shard.Index}
-}
-
-type laterBucket struct {
-	ratelimit.Bucket
-	limiter *laterLimiter
-	shard   int
-}
-
-func (b *laterBucket) Take(now time.Time) (bool, time.Time) {
-	if from := b.limiter.from[b.shard]; now.Before(from) {
-		return false, from
-	}
-	return b.Bucket.Take(now)
-}
-
 // TestRefusedPayloadIsBlamedAndNotRepeated: close codes 4001 and 4002 right after a write are how
 // the gateway says that it could not read it.
 func TestRefusedPayloadIsBlamedAndNotRepeated(t *testing.T) {
@@ -408,26 +181,5 @@ func TestRefusedPayloadIsBlamedAndNotRepeated(t *testing.T) {
 			t.Errorf("it was written %d times", asked.Load())
 		}
 		wantResumed(t, g, m, 1)
-	})
-}
-
-func TestCrashAnswersWhatWasWritten(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t, gatewaytest.WithGuildsPerShard(1))
-		m := newManager(t, g)
-		start(t, m)
-		g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpRequestGuildMembers })
-		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
-		result := make(chan error, 1)
-		go func() {
-			_, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}.SendEvent(t.Context(), m)
-			result <- err
-		}()
-		pass(time.Second)
-		m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shardKey(m, 0)})
-		began := time.Now()
-		if err := <-result; !errors.Is(err, session.ErrConnectionLost) || !actors.Sent(err) || time.Since(began) > 2*time.Second {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
 	})
 }

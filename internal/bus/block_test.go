@@ -15,7 +15,7 @@ func draining(high, low int) (b *bus.Bus, drained *int) {
 	drained = new(int)
 	cfg.HighWater, cfg.LowWater = high, low
 	b = bus.New(cfg)
-	b.Shard(key(0)).OnDrained(func() { *drained++ })
+	b.Shard(key(0)).OnCaughtUp(func() { *drained++ })
 	return b, drained
 }
 

@@ -77,9 +77,9 @@ func New(cfg Config) *Bus {
 // further call of its handler begins.
 func (b *Bus) Subscribe(s Subscription) (cancel func()) {
 	added := &subscriber{Subscription: s, lanes: make(map[*Shard]*lane), gone: make(chan struct{})}
-	b.change(func(subs []*subscriber) []*subscriber { return append(subs, added) })
+	b.edit(func(subs []*subscriber) []*subscriber { return append(subs, added) })
 	return func() {
-		b.change(func(subs []*subscriber) []*subscriber {
+		b.edit(func(subs []*subscriber) []*subscriber {
 			return slices.DeleteFunc(subs, func(each *subscriber) bool { return each == added })
 		})
 		added.cancel(b)
@@ -96,7 +96,7 @@ func (b *Bus) Types() []events.Type {
 	return slices.Compact(types)
 }
 
-func (b *Bus) change(f func([]*subscriber) []*subscriber) {
+func (b *Bus) edit(f func([]*subscriber) []*subscriber) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	subs := f(slices.Clone(*b.subs.Load()))
@@ -104,7 +104,7 @@ func (b *Bus) change(f func([]*subscriber) []*subscriber) {
 }
 
 // Publish hands an event of the shard to all who want it. One goroutine calls it. It reports whether the shard is full: then the
-// publisher should stop until Drained.
+// publisher should stop until it has caught up: see OnCaughtUp.
 func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 	b := sh.bus
 	if b.closed.Load() {
@@ -122,7 +122,7 @@ func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 	}
 	if left == 0 {
 		sh.skip(meta)
-		return false // whoever waits for Drained still does
+		return false // whoever waits for OnCaughtUp still does
 	}
 	it := newItem(raw, meta, left, blocks)
 	sh.add(it, b.cfg.HighWater)

@@ -112,7 +112,7 @@ func TestFullAndDrained(t *testing.T) {
 		var drained atomic.Int64
 		cfg := silent()
 		b := bus.New(cfg)
-		b.Shard(key(0)).OnDrained(func() { drained.Add(1) })
+		b.Shard(key(0)).OnCaughtUp(func() { drained.Add(1) })
 		gate := make(chan struct{})
 		b.Subscribe(bus.Subscription{Handle: func(context.Context, any, events.Meta) { <-gate }})
 		for seq := range int64(10) {

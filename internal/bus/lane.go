@@ -92,7 +92,7 @@ func (l *lane) push(it *item) {
 	l.remember(it, key)
 	depth := len(l.queue) - l.head
 	l.high = max(l.high, depth)
-	fill := !l.full && l.holds(depth)
+	fill := !l.full && l.fills(depth)
 	l.full = l.full || fill
 	begin := !l.busy
 	l.busy = true
@@ -143,8 +143,8 @@ func (l *lane) pop() (it *item, shed Shed) {
 	l.forget(next.it, next.key)
 	if l.full && len(l.queue)-l.head <= l.sub.limit(l.bus)/2 {
 		l.full = false
-		if l.shard.drain(l.bus.cfg.LowWater) {
-			defer l.shard.tellDrained() //seam:drained-queue-told
+		if l.shard.unfill(l.bus.cfg.LowWater) {
+			defer l.shard.tellCaughtUp() //seam:drained-queue-told
 		}
 	}
 	return next.it, shed

@@ -141,8 +141,8 @@ func (l *lane) forget(it *item, key string) {
 	}
 }
 
-// holds reports whether a lane of that depth holds up its shard by itself.
-func (l *lane) holds(depth int) bool {
+// fills reports whether a lane of that depth holds up its shard by itself.
+func (l *lane) fills(depth int) bool {
 	if l.sub.Overflow == Block {
 		return l.sub.Queue > 0 && depth >= l.sub.Queue
 	}

@@ -176,7 +176,7 @@ func TestReadyIsNeverShed(t *testing.T) {
 			drained := 0
 			cfg := silent()
 			b, h := bus.New(cfg), newStuck()
-			b.Shard(key(0)).OnDrained(func() { drained++ })
+			b.Shard(key(0)).OnCaughtUp(func() { drained++ })
 			b.Subscribe(bus.Subscription{Overflow: policy, KeyOf: byData, Queue: 4, Handle: h.handle})
 			publish(b, 1, 2, "X", nil)
 			full := publish(b, 3, 8, events.TypeResumed, func(int64) string { return "same" })

@@ -24,7 +24,7 @@ func TestNoShardStaysFull(t *testing.T) {
 	cfg.HighWater, cfg.LowWater = 64, 0
 	b := bus.New(cfg)
 	for shard := range drained {
-		b.Shard(key(shard)).OnDrained(func() {
+		b.Shard(key(shard)).OnCaughtUp(func() {
 			select {
 			case drained[shard] <- struct{}{}:
 			default:

@@ -28,7 +28,7 @@ type Shard struct {
 	key  events.ShardKey
 	full atomic.Bool // changed under mu
 
-	drained atomic.Pointer[func()]
+	caughtUp atomic.Pointer[func()]
 
 	// Of the publisher.
 	subs  *[]*subscriber // that lanes belong to
@@ -37,15 +37,15 @@ type Shard struct {
 	mu          sync.Mutex
 	first, last *item // not settled
 	latest      mark  // that was published
-	held        int   // not settled by those that block
-	crammed     int   // lanes that are full by themselves
+	unsettled   int   // not settled by those that block
+	fullLanes   int   // lanes that are full by themselves
 }
 
-// OnDrained sets what is called when the shard was full and is not any more: on a goroutine of the bus, which it must not hold up.
-func (s *Shard) OnDrained(f func()) { s.drained.Store(&f) }
+// OnCaughtUp sets what is called when the shard was full and is not any more: on a goroutine of the bus, which it must not hold up.
+func (s *Shard) OnCaughtUp(f func()) { s.caughtUp.Store(&f) }
 
-func (s *Shard) tellDrained() {
-	if f := s.drained.Load(); f != nil {
+func (s *Shard) tellCaughtUp() {
+	if f := s.caughtUp.Load(); f != nil {
 		(*f)()
 	}
 }
@@ -70,8 +70,8 @@ func (s *Shard) add(it *item, highWater int) {
 	}
 	s.last = it
 	if it.blocks > 0 {
-		s.held++
-		if s.held >= highWater {
+		s.unsettled++
+		if s.unsettled >= highWater {
 			s.full.Store(true)
 		}
 	}
@@ -105,11 +105,11 @@ func (s *Shard) settle(it *item, blocking bool, b *Bus) {
 		}
 	}
 	s.mu.Lock()
-	drained := false
+	caughtUp := false
 	if blocking {
 		if it.blocks--; it.blocks == 0 {
-			s.held--
-			drained = s.flows(b.cfg.LowWater)
+			s.unsettled--
+			caughtUp = s.flows(b.cfg.LowWater)
 		}
 		done = it.left.Add(-1) == 0
 	}
@@ -120,8 +120,8 @@ func (s *Shard) settle(it *item, blocking bool, b *Bus) {
 	if done {
 		it.free()
 	}
-	if drained {
-		s.tellDrained()
+	if caughtUp {
+		s.tellCaughtUp()
 	}
 }
 
@@ -143,20 +143,20 @@ func (s *Shard) remove(it *item) {
 func (s *Shard) fill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.crammed++
+	s.fullLanes++
 	s.full.Store(true)
 }
 
-// drain notes that a lane is not full any more, and reports whether the shard was until now.
-func (s *Shard) drain(lowWater int) (drained bool) {
+// unfill notes that a lane is not full any more, and reports whether the shard was until now.
+func (s *Shard) unfill(lowWater int) (caughtUp bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.crammed--
+	s.fullLanes--
 	return s.flows(lowWater)
 }
 
-func (s *Shard) flows(lowWater int) (drained bool) {
-	if !s.full.Load() || s.crammed > 0 || s.held > lowWater {
+func (s *Shard) flows(lowWater int) (caughtUp bool) {
+	if !s.full.Load() || s.fullLanes > 0 || s.unsettled > lowWater {
 		return false
 	}
 	s.full.Store(false)

@@ -8,12 +8,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -51,29 +48,6 @@ const (
 //
 // Source: reference#user-agent
 const UserAgent = "DiscordBot (https://github.com/signalbox-go/signalbox, 0.1)"
-
-// ErrMessageTooLarge is what Read ends in when a message exceeds a limit of Config.
-var ErrMessageTooLarge = fmt.Errorf("transport: %w", session.ErrTooLarge)
-
-// DialError says in which way a connection could not be made. It shows no address.
-type DialError struct {
-	Status     int           // of HTTP, if the server refused the upgrade
-	RetryAfter time.Duration // what it asked for then
-	reason     string
-	err        error
-}
-
-// Error tells the reason.
-func (e *DialError) Error() string { return "transport: dial: " + e.reason }
-
-// Is compares with the underlying error, which is not shown, since it may name the address.
-func (e *DialError) Is(target error) bool { return errors.Is(e.err, target) }
-
-// Timeout reports whether the time was up.
-func (e *DialError) Timeout() bool {
-	var t interface{ Timeout() bool }
-	return errors.As(e.err, &t) && t.Timeout()
-}
 
 // Conn is one connection. One goroutine reads, one writes; Close is for any.
 type Conn struct {
@@ -175,42 +149,6 @@ func orDefault[T int64 | time.Duration](value, or T) T {
 	return value
 }
 
-func dialError(err error, response *http.Response) error {
-	failed := &DialError{err: err}
-	if response != nil {
-		_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // so that the connection can end in order
-		_ = response.Body.Close()
-		failed.Status = response.StatusCode
-		failed.reason = "the server refused with status " + strconv.Itoa(response.StatusCode)
-		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-			failed.RetryAfter = time.Duration(min(seconds, 24*60*60)) * time.Second
-		}
-		return failed
-	}
-	var dns *net.DNSError
-	var op *net.OpError
-	var urlErr *url.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		failed.reason = "cancelled"
-	case failed.Timeout() || errors.Is(err, context.DeadlineExceeded):
-		failed.reason = "timed out"
-	case errors.As(err, &dns):
-		failed.reason = "the host's name cannot be resolved"
-	case errors.As(err, &op):
-		failed.reason = op.Op + ": " + op.Err.Error()
-	case errors.As(err, &urlErr):
-		failed.reason = urlErr.Err.Error()
-	case errors.Is(err, websocket.ErrBadHandshake):
-		failed.reason = "bad handshake"
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		failed.reason = "the connection ended during the handshake"
-	default:
-		failed.reason = fmt.Sprintf("%T", err)
-	}
-	return failed
-}
-
 // Read returns the next payload, inflated. The slice is the caller's, but its room may be shared:
 // whoever keeps one payload keeps up to 32 KiB of those that came with it. A close frame gives a
 // *session.CloseError. After the first error every call returns it.
@@ -241,7 +179,7 @@ func (c *Conn) message() ([]byte, error) {
 	if kind != websocket.BinaryMessage && c.inflate.text() {
 		return c.room.fill(reader)
 	}
-	var frame sheaf
+	var frame pagedFrame
 	defer frame.free()
 	if err := frame.read(reader); err != nil {
 		return nil, err
@@ -264,34 +202,6 @@ func (c *Conn) fail(err error) error {
 	}
 	c.failed = err
 	return err
-}
-
-// readError hides the addresses that errors of the net package show.
-type readError struct{ err error }
-
-func (e *readError) Unwrap() error { return e.err }
-
-func (e *readError) Error() string {
-	text := "connection lost"
-	var op *net.OpError
-	switch {
-	case errors.As(e.err, &op):
-		text += ": " + op.Op + ": " + op.Err.Error()
-	case errors.Is(e.err, io.EOF) || errors.Is(e.err, io.ErrUnexpectedEOF):
-		text += ": it ended without a close frame"
-	case errors.Is(e.err, net.ErrClosed) || errors.Is(e.err, io.ErrClosedPipe):
-		text += ": closed here"
-	}
-	return "transport: " + text
-}
-
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == '\u007f' || r == '\uFFFD' {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, ""))
 }
 
 // Write sends one payload as a text frame, within the write timeout.

@@ -15,16 +15,16 @@ type page [pageSize]byte
 // but for one whose data ended just where a page did, or the WebSocket library's buffer.
 var pages = sync.Pool{New: func() any { return new(page) }}
 
-// sheaf is one message as it came from the network. The zero value is empty.
-type sheaf struct {
-	first *page
-	rest  []*page
-	size  int
-	desk  *bytes.Buffer // where it lies in one piece, if it has several pages
+// pagedFrame is one message as it came from the network. The zero value is empty.
+type pagedFrame struct {
+	first  *page
+	rest   []*page
+	size   int
+	joined *bytes.Buffer // where it lies in one piece, if it has several pages
 }
 
 // read takes all that reader has.
-func (s *sheaf) read(reader io.Reader) error {
+func (s *pagedFrame) read(reader io.Reader) error {
 	for {
 		last, used := s.first, s.size
 		if n := len(s.rest); n > 0 {
@@ -50,15 +50,15 @@ func (s *sheaf) read(reader io.Reader) error {
 }
 
 // whole is the message in one piece, until free.
-func (s *sheaf) whole() []byte {
+func (s *pagedFrame) whole() []byte {
 	if len(s.rest) == 0 {
 		return s.first[:s.size]
 	}
-	s.desk = scratch.Get().(*bytes.Buffer)
-	return s.appendTo(slices.Grow(s.desk.AvailableBuffer(), s.size))
+	s.joined = scratch.Get().(*bytes.Buffer)
+	return s.appendTo(slices.Grow(s.joined.AvailableBuffer(), s.size))
 }
 
-func (s *sheaf) appendTo(b []byte) []byte {
+func (s *pagedFrame) appendTo(b []byte) []byte {
 	b = append(b, s.first[:min(s.size, pageSize)]...)
 	for i, p := range s.rest {
 		b = append(b, p[:min(s.size-(i+1)*pageSize, pageSize)]...)
@@ -67,15 +67,15 @@ func (s *sheaf) appendTo(b []byte) []byte {
 }
 
 // free gives the pages back.
-func (s *sheaf) free() {
+func (s *pagedFrame) free() {
 	if s.first != nil {
 		pages.Put(s.first)
 	}
 	for _, p := range s.rest {
 		pages.Put(p)
 	}
-	if s.desk != nil {
-		scratch.Put(s.desk)
+	if s.joined != nil {
+		scratch.Put(s.joined)
 	}
-	*s = sheaf{}
+	*s = pagedFrame{}
 }

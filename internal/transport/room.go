@@ -15,18 +15,18 @@ const (
 	largeRoom  = 512 << 10
 )
 
-// scratch has the desks on which payloads grow that need more than was offered, to be given away in as much as
-// they need, and on which frames of several pages are put together. No desk is kept while the network is waited for.
+// scratch has the buffers in which payloads grow that need more than was offered, to be given away in as much as
+// they need, and in which frames of several pages are put together. No buffer is kept while the network is waited for.
 var scratch = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, largeRoom)) }}
 
 // room is where payloads are put, one behind the other, so that most of them need no memory of
 // their own. What is given away is not used again. The zero value is ready.
 type room struct {
-	free []byte        // empty; its capacity is what is left
-	used int           // since the last wait, of shared room
-	last int           // between the two waits before
-	size int           // of the last payload: the next may be alike
-	desk *bytes.Buffer // from scratch: where the payload is that grew
+	free  []byte        // empty; its capacity is what is left
+	used  int           // since the last wait, of shared room
+	last  int           // between the two waits before
+	size  int           // of the last payload: the next may be alike
+	grown *bytes.Buffer // from scratch: where the payload is that grew
 }
 
 // take offers an empty slice, with the room for a payload like the last.
@@ -37,11 +37,11 @@ func (r *room) take() []byte {
 	return r.free
 }
 
-// grow makes room for more of a payload: on the desk, which nobody else has while it is inflated.
+// grow makes room for more of a payload: in a buffer of scratch, which nobody else has while it is inflated.
 func (r *room) grow(payload []byte, limit int64) []byte {
-	if len(payload) == cap(payload) && cap(payload) < largeRoom && r.desk == nil {
-		r.desk = scratch.Get().(*bytes.Buffer)
-		return append(r.desk.AvailableBuffer(), payload...)
+	if len(payload) == cap(payload) && cap(payload) < largeRoom && r.grown == nil {
+		r.grown = scratch.Get().(*bytes.Buffer)
+		return append(r.grown.AvailableBuffer(), payload...)
 	}
 	return grow(payload, limit)
 }
@@ -65,7 +65,7 @@ func grow(buffer []byte, limit int64) []byte {
 func (r *room) keep(payload []byte) []byte {
 	r.size = len(payload)
 	switch {
-	case r.desk != nil && cap(payload) == r.desk.Cap():
+	case r.grown != nil && cap(payload) == r.grown.Cap():
 		payload = slices.Clone(payload)
 	case cap(r.free) > 0 && cap(payload) > 0 && &r.free[:1][0] == &payload[:1][0]:
 		r.used += len(payload)
@@ -74,9 +74,9 @@ func (r *room) keep(payload []byte) []byte {
 	case cap(payload) > largeRoom && cap(payload) > 2*len(payload):
 		payload = slices.Clone(payload)
 	}
-	if r.desk != nil {
-		scratch.Put(r.desk)
-		r.desk = nil
+	if r.grown != nil {
+		scratch.Put(r.grown)
+		r.grown = nil
 	}
 	return payload
 }
@@ -94,7 +94,7 @@ func (r *room) fill(reader io.Reader) ([]byte, error) {
 			return nil, err
 		}
 	}
-	var more sheaf
+	var more pagedFrame
 	defer more.free()
 	if err := more.read(reader); err != nil {
 		return nil, err

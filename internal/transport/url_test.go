@@ -2,6 +2,8 @@ package transport_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/signalbox-go/signalbox/internal/transport"
@@ -56,4 +58,38 @@ func TestWhereATokenMayBeSent(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Failures: F148.
+func TestCheckURL(t *testing.T) {
+	t.Parallel()
+	cfg := transport.Config{Hosts: []string{"proxy.example", "10.1.2.3:8080"}}
+	for _, good := range []string{
+		"wss://gateway.discord.gg", "wss://gateway-us-east1-b.discord.gg/", "wss://gateway.discord.gg:443/?v=10", "ws://127.0.0.1:8080",
+		"ws://localhost", "ws://[::1]:80/x", "wss://proxy.example:8443", "ws://proxy.example", "ws://a.proxy.example", "ws://10.1.2.3:8080", "WSS://GATEWAY.DISCORD.GG",
+	} {
+		if _, err := transport.CheckURL(good, cfg); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "wss://", "gateway.discord.gg", "http://gateway.discord.gg", "https://gateway.discord.gg", "ws://gateway.discord.gg",
+		"wss://evil.example", "wss://discord.gg.evil.example", "wss://evildiscord.gg", "wss://gateway.discord.gg@evil.example",
+		"wss://user:pass@gateway.discord.gg", "wss://169.254.169.254", "wss://10.1.2.3", "wss://gateway.discоrd.gg", "wss://gateway.discord.gg:22",
+		"wss:gateway.discord.gg", "ws://10.1.2.3:9", "wss://127.0.0.1.evil.example", "ws://localhost.evil.example", "wss://gateway.discord.gg\x00",
+	} {
+		_, err := transport.CheckURL(bad, cfg)
+		var refused *transport.URLError
+		if !errors.As(err, &refused) {
+			t.Errorf("%q: %v, want a URLError", bad, err)
+		} else if strings.Contains(err.Error(), "evil") || strings.Contains(err.Error(), "pass") {
+			t.Errorf("the error shows the URL: %v", err)
+		}
+	}
+}
+
+func ExampleCheckURL() {
+	_, err := transport.CheckURL("wss://gateway.discord.gg@evil.example", transport.Config{})
+	fmt.Println(err)
+	// Output: transport: gateway URL refused: it has user information
 }

@@ -18,10 +18,10 @@ type Owner struct {
 	worked  chan func(time.Time)
 	changed bool
 	next    time.Time
-	planned []planned
+	tasks   []task
 }
 
-type planned struct {
+type task struct {
 	at time.Time
 	do func()
 }
@@ -73,7 +73,7 @@ func (o *Owner) Update(start ratelimit.SessionStart) {
 
 // After has something done when Run or Until has let that much time pass.
 func (o *Owner) After(d time.Duration, do func()) {
-	o.planned = append(o.planned, planned{time.Now().Add(d), do})
+	o.tasks = append(o.tasks, task{time.Now().Add(d), do})
 }
 
 // Run lets time pass.
@@ -94,7 +94,7 @@ func (o *Owner) Until(most time.Duration, so func() bool) bool {
 		if !o.next.IsZero() && o.next.Before(wake) {
 			wake = o.next
 		}
-		for _, p := range o.planned {
+		for _, p := range o.tasks {
 			if p.at.Before(wake) {
 				wake = p.at
 			}
@@ -114,9 +114,9 @@ func (o *Owner) Until(most time.Duration, so func() bool) bool {
 
 // settle does all that is to be done now.
 func (o *Owner) settle() {
-	for i := 0; i < len(o.planned); i++ {
-		if p := o.planned[i]; !time.Now().Before(p.at) {
-			o.planned = append(o.planned[:i], o.planned[i+1:]...)
+	for i := 0; i < len(o.tasks); i++ {
+		if p := o.tasks[i]; !time.Now().Before(p.at) {
+			o.tasks = append(o.tasks[:i], o.tasks[i+1:]...)
 			i = -1
 			p.do()
 		}

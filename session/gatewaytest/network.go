@@ -109,7 +109,7 @@ func (n *network) Accept() (net.Conn, error) {
 			_ = c.Close() // as a port that nobody listens on would
 			continue
 		}
-		if n.hold(c) {
+		if n.swallow(c) {
 			continue
 		}
 		return newWire(c), nil
@@ -128,8 +128,8 @@ func (n *network) next() (net.Conn, error) {
 	}
 }
 
-// hold keeps a connection without an answer, if the network is hanging.
-func (n *network) hold(c net.Conn) bool {
+// swallow keeps a connection without an answer, if the network is hanging.
+func (n *network) swallow(c net.Conn) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	hangs := n.hangs(c.LocalAddr().String())

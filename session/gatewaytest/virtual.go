@@ -42,7 +42,7 @@ type half struct {
 
 func newHalf() *half { return &half{changed: make(chan struct{})} }
 
-func (h *half) change() {
+func (h *half) wake() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }
@@ -52,7 +52,7 @@ func (h *half) close() {
 	defer h.mu.Unlock()
 	if !h.closed {
 		h.closed = true
-		h.change()
+		h.wake()
 	}
 }
 
@@ -72,7 +72,7 @@ func (h *half) take(p []byte) (n int, ended bool, changed <-chan struct{}) {
 	default:
 		h.data = h.data[:0]
 	}
-	h.change()
+	h.wake()
 	return n, false, nil
 }
 
@@ -85,7 +85,7 @@ func (h *half) put(p []byte) (n int, ended bool, changed <-chan struct{}) {
 	}
 	if n = min(virtualBuffer-len(h.data), len(p)); n > 0 {
 		h.data = append(h.data, p[:n]...)
-		h.change()
+		h.wake()
 	}
 	return n, false, h.changed
 }

@@ -4,39 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/signalbox-go/signalbox/events/schema"
 )
-
-// factSet is what facts.mjs prints.
-type factSet struct {
-	Version string
-	Events  map[string]desc
-	Sends   map[string]desc
-	Types   map[string]struct {
-		Name   string
-		Fields map[string]fact
-	}
-	Enums map[string]map[string]any // name → member → value
-}
-
-type fact struct {
-	Type     desc
-	Optional bool
-	Nullable bool
-}
-
-// desc describes a type: an object by reference, an array, map, tuple or union by its elements.
-type desc struct {
-	Kind, Name, Ref string
-	Of              list
-	Only            any
-}
-
-// list is one desc or several.
-type list []desc
 
 // report collects what was seen, and what differs: a place, such as Message.content, and how.
 type report struct {
@@ -144,76 +114,6 @@ func (r *report) sight(object string, f schema.Field, theirs fact) {
 	r.value(object+"."+f.Name, f.Type, theirs.Type)
 }
 
-// value compares a type of ours with one of theirs.
-func (r *report) value(place string, t schema.Type, d desc) {
-	misfit := func() { r.diffs[place] = fmt.Sprintf("is %v, the package says %v", t, d) }
-	switch {
-	case d.Kind == "null":
-		return
-	case t.Of != nil && t.Name == "map":
-		switch d.Kind {
-		case "map":
-			r.value(place, *t.Of, d.Of[0])
-		case "object": // with numbers for names
-			for _, f := range r.facts.Types[d.Ref].Fields {
-				r.value(place, *t.Of, f.Type)
-			}
-		default:
-			misfit()
-		}
-		return
-	case t.Of != nil:
-		if d.Kind != "array" && d.Kind != "tuple" && d.Kind != "union" {
-			misfit()
-			return
-		}
-		for _, one := range d.Of {
-			if d.Kind == "union" {
-				r.value(place, t, one)
-			} else {
-				r.value(place, *t.Of, one)
-			}
-		}
-		return
-	}
-	if o := r.schema.Object(t.Name); o != nil {
-		if d.Kind != "object" && d.Kind != "union" {
-			misfit()
-			return
-		}
-		r.object(o, d)
-		return
-	}
-	if u := r.schema.Union(t.Name); u != nil {
-		r.union(place, u, d)
-		return
-	}
-	if d.Kind == "union" && t.Name != "JSON" {
-		for _, one := range d.Of {
-			r.value(place, t, one)
-		}
-		return
-	}
-	if e := r.schema.Enum(t.Name); e != nil && d.Kind == "enum" {
-		if r.enums[e.Name] == nil {
-			r.enums[e.Name] = map[string]bool{}
-		}
-		r.enums[e.Name][d.Name] = true
-		return
-	}
-	if !slices.Contains(fitting[t.Name], d.Kind) {
-		misfit()
-	}
-}
-
-// fitting are the kinds of value that a word of the schema can hold.
-var fitting = map[string][]string{
-	"Snowflake": {"string", "number"}, "string": {"string"}, "bool": {"boolean"}, "int": {"number"}, "float": {"number"},
-	"Time": {"string"}, "UnixSeconds": {"number"}, "UnixMillis": {"number"}, "Seconds": {"number"}, "Bits": {"string"},
-	"Secret": {"string"}, "Value": {"string", "number", "boolean", "enum"}, "JSON": {"object", "union", "any", "array", "map", "string", "number", "boolean", "enum"}, "Present": {"null"},
-	"ActivityButton": {"string", "object"}, "ShardID": {"tuple"}, "Opcode": {"enum"}, "Permissions": {"string"},
-}
-
 // union compares the cases of u with the types of which one stands in its place.
 func (r *report) union(place string, u *schema.Union, d desc) {
 	if d.Kind != "union" {
@@ -264,61 +164,4 @@ func (r *report) fields() (count int) {
 		}
 	}
 	return count
-}
-
-// values compares the named values of each enumeration.
-func (r *report) values() {
-	r.enums["Permissions"] = map[string]bool{"Permissions": true}
-	count := 0
-	for ours, all := range r.enums {
-		e := r.schema.Enum(ours)
-		mine, theirs := map[string]bool{}, map[string]bool{}
-		for _, v := range e.Values {
-			value := v.Value
-			if shift, ok := strings.CutPrefix(value, "1<<"); ok {
-				n, _ := strconv.Atoi(shift) // the schema's parser has checked it
-				value = fmt.Sprint(uint64(1) << n)
-			}
-			mine[value] = true
-		}
-		for name := range all {
-			for member, value := range r.facts.Enums[name] {
-				v := plain(value)
-				theirs[v] = true
-				if !mine[v] {
-					r.diffs[ours+"."+member] = "is missing: " + v
-				}
-			}
-		}
-		for v := range mine {
-			count++
-			if !theirs[v] {
-				r.diffs[ours+"="+v] = "is extra"
-			}
-		}
-	}
-	r.tables = append(r.tables, fmt.Sprintf("%d values of %d enumerations", count, len(r.enums)))
-}
-
-// plain writes a number as the schema does.
-func plain(value any) string {
-	if f, ok := value.(float64); ok {
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	}
-	return fmt.Sprint(value)
-}
-
-// String is short, for a line of the report.
-func (d desc) String() string {
-	var parts []string
-	for _, one := range d.Of {
-		parts = append(parts, one.String())
-	}
-	switch d.Kind {
-	case "enum":
-		return d.Name
-	case "array", "tuple", "map", "union":
-		return d.Kind + "(" + strings.Join(parts, ", ") + ")"
-	}
-	return d.Kind
 }

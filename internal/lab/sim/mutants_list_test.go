@@ -112,7 +112,7 @@ var mutants = []mutant{
 	{name: "Status does not see that a connection is lost", law: "D-2", breaks: []breach{{"status-kept-current", when("after.State != session.Backoff && after.State != session.Connecting")}}},
 	{name: "what rests is not closed", law: "D-1", breaks: []breach{{"not-to-run-is-closed", never()}}},
 	{name: "a crash ends a shard for good", law: "L-1|D-", breaks: []breach{{"how-it-ended-noted", value("stopping", "true")}}},
-	{name: "the end of an actor is not noted", law: "L-1|D-", breaks: []breach{{"end-of-actor-noted", value("stopping", "false", "of.resting || unwanted")}}},
+	{name: "the end of an actor is not noted", law: "L-1|D-", breaks: []breach{{"end-of-actor-noted", value("stopping", "false", "of.resting || unasked")}}},
 	{name: "a rest has no end", law: "L-1|D-", breaks: []breach{{"rest-has-an-end", drop()}}},
 	{name: "what somebody else has stopped stays stopped", law: "L-1|D-", breaks: []breach{{"stopped-by-others-runs-again", instead("s.books.lives.rest(key)")}}},
 	{name: "a shard is given up after three crashes", law: "D-5", breaks: []breach{{"quarantine-after-five", only("len(c.crashes) >= 3")}}},

@@ -25,7 +25,7 @@ var (
 	}
 	toShard = []string{
 		"actors.stopShard", "actors.restartShard", "actors.drainShard", "actors.assignRole", "actors.granted", "actors.admitted", "actors.connected",
-		"actors.lost", "actors.tick", "actors.paced", "actors.reachable",
+		"actors.lost", "actors.tick", "actors.turnCame", "actors.reachable",
 	}
 )
 

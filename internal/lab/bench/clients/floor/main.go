@@ -22,15 +22,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/gorilla/websocket"
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/zlib"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/signalbox-go/signalbox/internal/lab/bench/kit"
 )
@@ -69,8 +65,6 @@ type shard struct {
 	early bool  // the inflater has already read the next message,
 	carry int   // and out ends with this many bytes of it
 }
-
-const keepBuffer = 64 << 10
 
 func (c *client) Open(ctx context.Context) error {
 	errs := make(chan error, len(c.shards))
@@ -215,186 +209,6 @@ func (s *shard) handle(b []byte) {
 		// A heartbeat ack must not count as an event; acks are short.
 		if len(b) > 40 {
 			s.r.Event(s.id)
-		}
-	}
-}
-
-// envelope reads t, s, op and d as the gateway orders them.
-func envelope(b []byte) (t, d []byte, op int) {
-	if !bytes.HasPrefix(b, []byte(`{"t":`)) {
-		return nil, nil, -1
-	}
-	b = b[5:]
-	if b[0] == '"' {
-		i := bytes.IndexByte(b[1:], '"')
-		t, b = b[1:1+i], b[2+i:]
-	} else {
-		b = b[4:]
-	}
-	i := bytes.Index(b, []byte(`,"op":`))
-	if _, err := strconv.ParseInt(string(b[5:i]), 10, 64); err != nil && string(b[5:i]) != "null" {
-		return nil, nil, -1
-	}
-	b = b[i+6:]
-	i = bytes.IndexByte(b, ',')
-	op, _ = strconv.Atoi(string(b[:i]))
-	return t, b[i+5 : len(b)-1], op
-}
-
-type user struct {
-	ID         string  `json:"id"`
-	Username   string  `json:"username"`
-	GlobalName *string `json:"global_name"`
-	Avatar     *string `json:"avatar"`
-	Bot        bool    `json:"bot"`
-}
-
-type message struct {
-	ID        string    `json:"id"`
-	ChannelID string    `json:"channel_id"`
-	GuildID   string    `json:"guild_id"`
-	Content   string    `json:"content"`
-	Timestamp time.Time `json:"timestamp"`
-	Author    user      `json:"author"`
-	Member    struct {
-		Roles    []string  `json:"roles"`
-		Nick     *string   `json:"nick"`
-		JoinedAt time.Time `json:"joined_at"`
-	} `json:"member"`
-	Mentions    []user `json:"mentions"`
-	Attachments []struct {
-		ID       string `json:"id"`
-		Filename string `json:"filename"`
-		URL      string `json:"url"`
-		Size     int    `json:"size"`
-	} `json:"attachments"`
-	Embeds []json.RawMessage `json:"embeds"`
-}
-
-// fill reads the next WebSocket message into frame.
-func (s *shard) fill() (bin bool, err error) {
-	mt, rd, err := s.conn.NextReader()
-	if err != nil {
-		return false, err
-	}
-	b := s.frame[:0]
-	if cap(b) > keepBuffer {
-		b = nil
-	}
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := rd.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if err == io.EOF {
-			s.frame, s.pos = b, 0
-			return mt == websocket.BinaryMessage, nil
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-}
-
-// Read and ReadByte feed the inflaters. When a message ends without the
-// inflater noticing, they go on with the next one.
-func (s *shard) Read(p []byte) (int, error) {
-	if s.pos == len(s.frame) {
-		if s.early = true; s.next == nil {
-			_, s.next = s.fill()
-		}
-		if s.next != nil {
-			return 0, s.next
-		}
-	}
-	n := copy(p, s.frame[s.pos:])
-	s.pos += n
-	return n, nil
-}
-
-func (s *shard) ReadByte() (byte, error) {
-	if s.pos == len(s.frame) {
-		var b [1]byte
-		_, err := io.ReadFull(s, b[:])
-		return b[0], err
-	}
-	s.pos++
-	return s.frame[s.pos-1], nil
-}
-
-// read returns the next message, valid until the next call.
-func (s *shard) read() ([]byte, error) {
-	if s.early {
-		s.early = false
-		s.out = append(s.out[:0], s.out[len(s.out)-s.carry:]...)
-		if len(s.out) < cap(s.out) && s.consumed() {
-			return s.out, nil
-		}
-		return s.drain(s.out, s.consumed)
-	}
-	bin, err := s.fill()
-	if err != nil {
-		return nil, err
-	}
-	switch s.r.Compress {
-	case "none":
-		return s.frame, nil
-	case "payload":
-		if !bin {
-			return s.frame, nil
-		}
-		if s.inf == nil {
-			z, err := zlib.NewReader(bytes.NewReader(s.frame))
-			if err != nil {
-				return nil, err
-			}
-			s.inf = z
-		} else if err := s.inf.(zlib.Resetter).Reset(bytes.NewReader(s.frame), nil); err != nil {
-			return nil, err
-		}
-		return s.drain(s.out[:0], func() bool { return false })
-	case "zlib-stream":
-		if s.inf == nil {
-			s.pos = 2 // zlib header
-			s.inf = flate.NewReader(s)
-		}
-	case "zstd-stream":
-		if s.inf == nil {
-			z, err := zstd.NewReader(s, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-			if err != nil {
-				return nil, err
-			}
-			s.inf = z
-		}
-	}
-	return s.drain(s.out[:0], s.consumed)
-}
-
-func (s *shard) consumed() bool { return s.pos == len(s.frame) }
-
-// drain inflates, appending to b, until end says so or the stream ends. While
-// b is full there may be more to come even if all input is consumed.
-func (s *shard) drain(b []byte, end func() bool) ([]byte, error) {
-	if len(b) == 0 && cap(b) > keepBuffer {
-		b = nil
-	}
-	for {
-		if len(b) == cap(b) {
-			b = append(b, make([]byte, 2<<10+len(b))...)[:len(b)]
-		}
-		n, err := s.inf.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		s.out = b
-		if s.early {
-			s.carry = n
-			return b[:len(b)-n], err
-		}
-		if err == io.EOF || err == nil && len(b) < cap(b) && end() {
-			return b, nil
-		}
-		if err != nil {
-			return nil, err
 		}
 	}
 }

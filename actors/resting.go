@@ -1,0 +1,83 @@
+package actors
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/session"
+)
+
+const (
+	crashWindow   = 5 * time.Minute // crashes further apart are not counted together
+	crashLimit    = 5               // in a crashWindow, then the shard is quarantined
+	restartBase   = 500 * time.Millisecond
+	restartSpread = 2 // the longest delay is this many times the shortest
+)
+
+// rest has a shard wait before its actor is spawned again: longer each time. One that keeps ending is given up.
+func (s *incarnation) rest(c *child, cause error) {
+	now := time.Now()
+	c.crashes = append(c.crashes, now)
+	for now.Sub(c.crashes[0]) > crashWindow {
+		c.crashes = c.crashes[1:]
+	}
+	log := s.log.With(zap.Stringer("shard", c.key), zap.Int("crashes", len(c.crashes)), zap.NamedError("cause", cause))
+	status, _ := s.board.Shard(c.key)
+	if len(c.crashes) >= crashLimit { //seam:quarantine-after-five
+		cause = fmt.Errorf("%w: %w", ErrQuarantined, cause)
+		s.books.lives.giveUp(c.key)
+		delete(s.books.resting, c.key)
+		s.close(c.key, closedBy(cause))
+		log.Error("shard quarantined: its actor keeps ending")
+		s.crashed(ShardCrashed{c.key, len(c.crashes), cause, time.Time{}, true})
+		s.changed(s.system, c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
+		return
+	}
+	delay := restartBase << (len(c.crashes) - 1)
+	spread := (restartSpread - 1) * delay
+	if random := random(s.cfg.Seed, c.key, uint64(1)<<31|uint64(len(c.crashes))); random != nil {
+		delay += time.Duration(random.Int64N(int64(spread)))
+	} else {
+		delay += rand.N(spread)
+	}
+	s.books.lives.rest(c.key)
+	s.restUntil(c.key, now.Add(delay)) //seam:crashed-shard-restarts
+	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
+	s.crashed(ShardCrashed{c.key, len(c.crashes), cause, now.Add(delay), false})
+	s.changed(s.system, c.key, session.Change{
+		At: now, From: status.State, To: session.Backoff, Conn: status.Conn, Session: status.Session, Cause: cause, Retry: now.Add(delay),
+	}, true)
+}
+
+// restUntil has a shard's actor spawned again at a time, if it is to run then. The time is kept in the books: a timer's message
+// could be lost with the supervisor.
+func (s *incarnation) restUntil(key Key, at time.Time) {
+	s.books.resting[key] = at
+	s.arm(at)
+}
+
+func (s *incarnation) crashed(c ShardCrashed) {
+	tell(s.observers.crash, func(o ObserverCrash) { o.OnCrash(c) })
+}
+
+// restedDue lets those actors be spawned again that have rested.
+func (s *incarnation) restedDue(now time.Time) {
+	var rested []Key
+	for key, at := range s.books.resting {
+		if now.Before(at) {
+			s.arm(at)
+			continue
+		}
+		rested = append(rested, key)
+	}
+	slices.SortFunc(rested, Key.Compare)
+	for _, key := range rested {
+		delete(s.books.resting, key)
+		s.books.lives.rested(key)
+	}
+	s.reconcile(rested)
+}
