@@ -115,7 +115,7 @@ func (c *account) choose(now time.Time) (r *request, at time.Time) {
 		return nil, time.Time{} // what was forwarded to an earlier connection comes back first, and goes before
 	}
 	for c.depth() > 0 {
-		presence := c.newest != nil && (len(c.queue) == 0 || c.newest.serial < c.queue[0].serial)
+		presence := c.newest != nil && (len(c.queue) == 0 || c.newest.before(c.queue[0]))
 		if presence {
 			ok, retry := c.presences.Take(now)
 			if presence = ok; !ok {
@@ -249,18 +249,19 @@ func (c *account) depth() int {
 	return len(c.queue)
 }
 
-// queue is a heap: higher priority first, then who asked first.
+// raise has a request that waits, or is in flight, go by a higher priority.
+func (c *account) raise(r *request, to Priority) {
+	r.priority = to
+	heap.Init(&c.queue)
+}
+
+// queue is a heap: who goes before the others is first.
 type queue []*request
 
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	if q[i].priority != q[j].priority {
-		return q[i].priority > q[j].priority
-	}
-	return q[i].serial < q[j].serial //seam:sends-in-order
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(r any)   { *q = append(*q, r.(*request)) }
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].before(q[j]) }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(r any)        { *q = append(*q, r.(*request)) }
 func (q *queue) Pop() any {
 	last := len(*q) - 1
 	r := (*q)[last]

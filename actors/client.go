@@ -19,6 +19,7 @@ type Client struct {
 	system     *actor.ActorSystem
 	pid        *actor.PID
 	shard      *Key // nil: by guild
+	priority   Priority
 }
 
 // Client returns a client for all shards.
@@ -32,11 +33,17 @@ func (c Client) For(shard Key) Client {
 	return c
 }
 
+// Priority returns a client whose events go before or after others that wait.
+func (c Client) Priority(priority Priority) Client {
+	c.priority = priority
+	return c
+}
+
 // Send carries out one send event and returns what answered it. Its error is a *SendError, or
 // what makes the event invalid. When ctx ends first, the event is either never written, or the
 // error says that it was (SendError.Sent).
 func (c Client) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
-	event, err := out.Request()
+	event, err := requestOf(out)
 	if err != nil {
 		return events.Answer{}, c.refused(event.Op, err)
 	}
@@ -67,7 +74,7 @@ func (c Client) refused(op events.Opcode, err error) error {
 
 // submit asks the supervisor. parts is where the answer is to go, if not into the result.
 func (c Client) submit(ctx context.Context, event events.Request, parts *parts) (*request, error) {
-	r := &request{asked: time.Now(), done: make(chan result, 1), parts: parts}
+	r := &request{asked: time.Now(), done: make(chan result, 1), parts: parts, priority: c.priority}
 	r.deadline, _ = ctx.Deadline()
 	if err := ctx.Err(); err != nil {
 		return nil, c.refused(event.Op, err)
@@ -101,6 +108,9 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 	r.event = event
 	if event.Op == events.OpIdentify || event.Op == events.OpResume {
 		return ErrReservedEvent
+	}
+	if r.priority < Low || r.priority > High {
+		return fmt.Errorf("actors: there is no priority %d", r.priority)
 	}
 	if shard != nil {
 		r.key = *shard

@@ -12,10 +12,12 @@ import (
 
 // The messages that anybody may send to the supervisor. Each may be sent as a value or by pointer. Answers come by pointer.
 
-// Priority orders the send events that wait for a permit on one shard.
+// Priority orders the send events that wait for a permit on one shard: strictly, so that Low ones wait for as long as any other can
+// go, without end if there are always others. Give what may never go a deadline. Among equals, who asked first is sent first. What
+// several share goes by the highest priority of them, and a presence that takes the place of another by its own.
 type Priority int
 
-// The priorities. Among equals, who asked first is sent first.
+// The priorities; there are no others.
 const (
 	Normal Priority = 0
 	High   Priority = 1

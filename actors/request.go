@@ -49,6 +49,14 @@ type result struct {
 	err    error
 }
 
+// before reports whether the request goes before another that waits: by priority, then by who asked first.
+func (r *request) before(other *request) bool {
+	if r.priority != other.priority {
+		return r.priority > other.priority
+	}
+	return r.serial < other.serial //seam:sends-in-order
+}
+
 // claim reports whether the request may be written: nobody has ended it.
 func (r *request) claim() bool { return r.state.CompareAndSwap(waiting, claimed) } //seam:withdrawn-send-not-claimed
 

@@ -47,8 +47,16 @@ func (s *incarnation) admit(now time.Time, r *request) {
 		s.forward(now, r)
 		return
 	}
+	s.raise(r)
 	s.shares(r.key)
 	s.arm(r.deadline)
+}
+
+// raise has what a request shares go as early as the request would.
+func (s *incarnation) raise(r *request) {
+	if j := s.books.joins.of[joinKey{r.event.Op, r.event.Guild}]; j != nil && !r.over() && r.priority > j.carrier.priority {
+		s.books.admission.of(j.carrier.key).raise(j.carrier, r.priority)
+	}
 }
 
 // forward lets a request wait, and forwards what may go.
@@ -191,20 +199,25 @@ func (g guarded) Wrote(at time.Time) { g.s.guard("Wrote", func() { g.Bucket.Wrot
 
 func (g guarded) Return() { g.s.guard("Return", g.Bucket.Return) }
 
-var errNoEvent = errors.New("actors: SendEvent names no event: set Event, or Op and Data")
+var errNoEvent = errors.New("actors: there is no event to send: name one, or an opcode with its data")
 
 // request is what is to be sent.
-func (m SendEvent) request() (request events.Request, err error) {
-	defer func() {
-		if reason := recover(); reason != nil { // a nil pointer to an event, or somebody else's type
-			err = fmt.Errorf("actors: SendEvent.Event panicked: %s", panicText(reason))
-		}
-	}()
-	switch {
-	case m.Event != nil:
-		return m.Event.Request()
-	case m.Op == 0 && m.Data == nil:
-		return events.Request{}, errNoEvent
+func (m SendEvent) request() (events.Request, error) {
+	if m.Event != nil || m.Op == 0 && m.Data == nil {
+		return requestOf(m.Event)
 	}
 	return events.ParseRequest(m.Op, m.Data)
+}
+
+// requestOf makes an event ready to be sent. It may be nil, a nil pointer, or somebody else's type.
+func requestOf(out events.Outgoing) (request events.Request, err error) {
+	if out == nil {
+		return request, errNoEvent
+	}
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("actors: the %T to be sent panicked: %s", out, panicText(reason))
+		}
+	}()
+	return out.Request()
 }

@@ -36,7 +36,7 @@ func (p *parts) take() []events.Raw {
 // goroutine, and the Answer it returns has no events. Parts that part is too slow for wait in
 // memory, as they would with Send. When part returns false the rest is given up, without an error.
 func (c Client) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
-	event, err := out.Request()
+	event, err := requestOf(out)
 	if err != nil {
 		return events.Answer{}, c.refused(event.Op, err)
 	}

@@ -17,31 +17,15 @@ const soundboardGuilds = 160
 // Send carries out a send event: on the shard of the guild that it names; on all shards if it
 // is a presence; on each shard that has some of its guilds if it asks for soundboard sounds;
 // and else on the lowest shard. Errors are *actors.SendError; of several shards, joined, beside
-// the answers of the others, in the order of the shards.
+// the answers of the others, in the order of the shards. It goes with the priority Normal: see Priority.
 func (m *Manager) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
-	client, err := m.client()
-	if err != nil {
-		return events.Answer{}, err
-	}
-	switch e := out.(type) {
-	case events.UpdatePresence:
-		return m.sendAll(ctx, e)
-	case events.RequestSoundboardSounds:
-		if len(e.GuildIDs) > 1 {
-			return m.sendSplit(ctx, e)
-		}
-	}
-	return client.Send(ctx, out)
+	return m.Priority(Normal).Send(ctx, out)
 }
 
 // Stream is Send for the large answer of one shard: part is called with each event of it as it
 // arrives, until it returns false. events.RequestGuildMembers.Chunks makes use of it.
 func (m *Manager) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
-	client, err := m.client()
-	if err != nil {
-		return events.Answer{}, err
-	}
-	return client.Stream(ctx, out, part)
+	return m.Priority(Normal).Stream(ctx, out, part)
 }
 
 // client sends by guild.
@@ -85,9 +69,9 @@ type part struct {
 	event events.Outgoing
 }
 
-func (m *Manager) sendAll(ctx context.Context, e events.UpdatePresence) (events.Answer, error) {
+func (s PrioritySender) sendAll(ctx context.Context, e events.UpdatePresence) (events.Answer, error) {
 	var parts []part
-	for _, shard := range m.Status().Shards {
+	for _, shard := range s.manager.Status().Shards {
 		if shard.Role == actors.Serving {
 			parts = append(parts, part{shard.Shard.Index, e})
 		}
@@ -95,14 +79,14 @@ func (m *Manager) sendAll(ctx context.Context, e events.UpdatePresence) (events.
 	if len(parts) == 0 {
 		return events.Answer{}, ErrNotStarted
 	}
-	return m.sendParts(ctx, parts)
+	return s.sendParts(ctx, parts)
 }
 
-func (m *Manager) sendSplit(ctx context.Context, e events.RequestSoundboardSounds) (events.Answer, error) {
+func (s PrioritySender) sendSplit(ctx context.Context, e events.RequestSoundboardSounds) (events.Answer, error) {
 	if _, err := e.Request(); err != nil {
 		return events.Answer{}, &actors.SendError{Op: events.OpRequestSoundboardSounds, Stage: actors.Refused, Err: err}
 	}
-	total := m.total()
+	total := s.manager.total()
 	if total == 0 {
 		return events.Answer{}, ErrNotStarted
 	}
@@ -118,21 +102,21 @@ func (m *Manager) sendSplit(ctx context.Context, e events.RequestSoundboardSound
 			parts = append(parts, part{shard, events.RequestSoundboardSounds{GuildIDs: some}})
 		}
 	}
-	return m.sendParts(ctx, parts)
+	return s.sendParts(ctx, parts)
 }
 
 // sendParts sends all parts at once. The receipt is that of the slowest which has one.
-func (m *Manager) sendParts(ctx context.Context, parts []part) (events.Answer, error) {
+func (s PrioritySender) sendParts(ctx context.Context, parts []part) (events.Answer, error) {
 	answers := make([]events.Answer, len(parts))
 	failures := make([]error, len(parts))
 	var all sync.WaitGroup
 	for i, p := range parts {
-		client, _, err := m.clientOf(p.shard)
+		client, _, err := s.manager.clientOf(p.shard)
 		if err != nil {
 			failures[i] = err
 			continue
 		}
-		all.Go(func() { answers[i], failures[i] = client.Send(ctx, p.event) })
+		all.Go(func() { answers[i], failures[i] = client.Priority(s.priority).Send(ctx, p.event) })
 	}
 	all.Wait()
 	var whole events.Answer
@@ -147,12 +131,13 @@ func (m *Manager) sendParts(ctx context.Context, parts []part) (events.Answer, e
 
 // Shard is one shard of a Manager: an events.Sender for its session alone.
 type Shard struct {
-	manager *Manager
-	index   int
+	manager  *Manager
+	index    int
+	priority Priority
 }
 
 // Shard is the shard with the index. Whether it runs here shows when it is used.
-func (m *Manager) Shard(index int) *Shard { return &Shard{m, index} }
+func (m *Manager) Shard(index int) *Shard { return &Shard{manager: m, index: index} }
 
 // ForGuild is the shard that receives the guild's events. It is nil before Start, when the
 // number of shards is not known.
@@ -179,7 +164,7 @@ func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 	if err != nil {
 		return events.Answer{}, err
 	}
-	return client.Send(ctx, out)
+	return client.Priority(s.priority).Send(ctx, out)
 }
 
 // Stream is Manager.Stream on this shard.
@@ -188,7 +173,7 @@ func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(event
 	if err != nil {
 		return events.Answer{}, err
 	}
-	return client.Stream(ctx, out, part)
+	return client.Priority(s.priority).Stream(ctx, out, part)
 }
 
 // Status is how the shard stands, or false if it does not run here.
