@@ -38,6 +38,7 @@ func TestBadPlanChangesNothing(t *testing.T) {
 		key     actors.Key // that the error names
 	}{
 		"a total of 0":              {change(keyOf(0, 0, 0), serving), keyOf(0, 0, 0)},
+		"an absurd total":           {change(keyOf(0, 0, 1<<40), serving), keyOf(0, 0, 1<<40)},
 		"a negative total":          {change(keyOf(0, 0, -1), serving), keyOf(0, 0, -1)},
 		"outside its total":         {change(keyOf(0, 2, 2), serving), keyOf(0, 2, 2)},
 		"a negative index":          {change(keyOf(0, -1, 2), serving), keyOf(0, -1, 2)},

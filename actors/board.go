@@ -147,6 +147,9 @@ func (b *Board) all() []*record {
 
 // place makes room for shards, which may have it already.
 func (b *Board) place(keys ...Key) {
+	if len(keys) == 0 {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	sorted := slices.Clone(b.sorted)

@@ -63,6 +63,8 @@ func cut(text string) string {
 // crashed on, so it goes on with the next one: its shards never notice.
 type guardian struct{}
 
+const recoveryPause = time.Second // after a crash on the recovery itself
+
 // Guardian returns the strategy under which a supervisor survives a crash: the asker is
 // answered, and the supervisor goes on with the next message. Use it with actor.WithGuardian,
 // or as the strategy of the supervisor's parent.
@@ -82,6 +84,14 @@ func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor
 	}
 	system.Logger().LogAttrs(context.Background(), slog.LevelError, "supervisor crashed: it goes on", slog.String("reason", panicText(reason)), slog.String("message", fmt.Sprintf("%T", message)))
 	parent.ResumeChildren(who)
+	if _, twice := message.(recovered); twice {
+		time.AfterFunc(recoveryPause, func() {
+			if _, lives := system.ProcessRegistry.Get(who); lives {
+				system.Root.Send(who, recovered{})
+			}
+		})
+		return
+	}
 	system.Root.Send(who, recovered{again(message)}) //seam:crashed-supervisor-catches-up
 }
 

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -71,6 +69,9 @@ func (s *incarnation) limit(what string, call func(ratelimit.IdentifyQueue)) boo
 // askIdentify has a shard wait for a permit.
 func (s *incarnation) askIdentify(m askIdentify) {
 	f, name := &s.books.identifies, limiterShard(m.key)
+	if !s.books.lives.current(m.key, m.number) || s.books.children[m.key].pid == nil {
+		return // its actor has ended since
+	}
 	if before := f.asked[name]; before != nil && before.conn >= m.conn {
 		return // it has asked already, or anew since
 	}
@@ -258,7 +259,9 @@ func (s *incarnation) catchUpIdentify() {
 	}
 	for _, r := range s.board.all() {
 		if now := r.status.Load(); now.State == session.Queued {
-			s.askIdentify(askIdentify{r.key, now.Conn})
+			if of := s.books.lives.of[r.key]; of != nil {
+				s.askIdentify(askIdentify{from{r.key, of.number}, now.Conn})
+			}
 		}
 	}
 	if f.queue != nil || f.start != nil {
@@ -272,17 +275,6 @@ func (s *incarnation) recoverIdentifies() {
 	for _, q := range f.asked {
 		s.endIdentify(q.key, q.conn)
 	}
-}
-
-// guard calls the user's code, and reports whether it came back: its panic costs this call alone.
-func (s *Supervisor) guard(what string, call func()) (ok bool) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			s.log.Error("the rate limiter panicked", zap.String("call", what), zap.String("reason", panicText(reason)))
-		}
-	}()
-	call()
-	return true
 }
 
 // closeIdentify has all leave who wait, since this supervisor ends. A permit that is out may still be used, or expires.

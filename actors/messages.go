@@ -200,7 +200,7 @@ type (
 	}
 	// askIdentify asks for a permit to Identify on a connection. Shard → supervisor.
 	askIdentify struct {
-		key  Key
+		from
 		conn uint64
 	}
 	// withdrawIdentify takes back what askIdentify asked for. Shard → supervisor.

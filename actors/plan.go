@@ -92,8 +92,9 @@ func (e *StalePlanError) Error() string {
 type plan struct {
 	version uint64
 	wants   map[Key]Want
-	servers servers       // by the wants
-	fleets  map[fleet]int // how many shards it names of each
+	servers servers        // by the wants
+	fleets  map[fleet]int  // how many shards it names of each
+	fences  map[Key]uint64 // of those that it has forgotten
 }
 
 // fleet is all shards of one generation and total.
@@ -103,7 +104,7 @@ type fleet struct {
 }
 
 func newPlan() *plan {
-	return &plan{wants: make(map[Key]Want), servers: make(servers), fleets: make(map[fleet]int)}
+	return &plan{wants: make(map[Key]Want), servers: make(servers), fleets: make(map[fleet]int), fences: make(map[Key]uint64)}
 }
 
 // copy is the plan as a value.
@@ -143,12 +144,16 @@ func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err 
 	}
 	for _, key := range keys {
 		want, changed := wants[key]
-		_, known := p.wants[key]
+		before, known := p.wants[key]
 		switch {
 		case changed && !known:
 			added = append(added, key)
+			delete(p.fences, key)
 			p.fleets[fleet{key.Generation, key.Shard.Total}]++
 		case !changed && known:
+			if before.Fence > 0 {
+				p.fences[key] = before.Fence
+			}
 			of := fleet{key.Generation, key.Shard.Total}
 			if p.fleets[of]--; p.fleets[of] == 0 {
 				delete(p.fleets, of)
@@ -178,7 +183,7 @@ func (p *plan) restore(keys []Key) {
 func (p *plan) check(key Key, want Want) error {
 	before, known := p.wants[key]
 	switch {
-	case key.Shard.Total < 1:
+	case key.Shard.Total < 1, key.Shard.Total > maxTotal:
 		return &PlanError{key, totalProblem(key.Shard.Total)}
 	case !key.Shard.Valid():
 		return &PlanError{key, "the index is not below the total"}
@@ -188,8 +193,8 @@ func (p *plan) check(key Key, want Want) error {
 		return &PlanError{key, fmt.Sprintf("there is no role %d", want.Role)}
 	case want.Code != events.CloseNone && want.Mode != Stop:
 		return &PlanError{key, fmt.Sprintf("the code %d is of no use: only Stop has one", want.Code)}
-	case known && want.Fence < before.Fence:
-		return &PlanError{key, fmt.Sprintf("the fence %d is behind %d: somebody else has had the shard since", want.Fence, before.Fence)}
+	case want.Fence < max(before.Fence, p.fences[key]):
+		return &PlanError{key, fmt.Sprintf("the fence %d is behind %d: somebody else has had the shard since", want.Fence, max(before.Fence, p.fences[key]))}
 	case known && want.Restarts < before.Restarts:
 		return &PlanError{key, fmt.Sprintf("%d restarts asked for, after %d: the count does not go back", want.Restarts, before.Restarts)}
 	case known && want.Reidentifies < before.Reidentifies:
@@ -198,6 +203,12 @@ func (p *plan) check(key Key, want Want) error {
 	return nil
 }
 
+// maxTotal is several times the shards of the largest bots. What is kept of a total grows with it.
+const maxTotal = 1 << 16
+
 func totalProblem(total int) string {
+	if total > maxTotal {
+		return fmt.Sprintf("a total of %d: more than %d shards are a mistake", total, maxTotal)
+	}
 	return fmt.Sprintf("a total of %d: at least one shard is needed", total)
 }

@@ -47,7 +47,7 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 			s.board.update(key, func(status *ShardStatus) { status.Mode = Stop })
 		}
 	}
-	s.routes.set(s.books.plan)
+	s.routes.set(s.books.plan, keys)
 	s.reconcile(keys)
 	return nil
 }
@@ -70,7 +70,7 @@ func (s *incarnation) restorable(key Key, wants map[Key]Want, snapshot session.S
 // startShards has shards run, of one total.
 func (s *incarnation) startShards(m StartShards) any {
 	refused := func(err error) any { return &ShardsStarted{Err: err} }
-	if m.Total < 1 {
+	if m.Total < 1 || m.Total > maxTotal {
 		return refused(&PlanError{Key{Generation: m.Generation, Shard: events.ShardID{Total: m.Total}}, totalProblem(m.Total)})
 	}
 	ids := slices.Clone(m.IDs)

@@ -27,21 +27,59 @@ type served struct {
 	count int
 }
 
-// set makes them those of a plan.
-func (r *routes) set(p *plan) {
-	next := new(routing)
-	for total, of := range p.servers {
+// set makes them those of a plan, in which some shards have changed: it costs what that touches.
+func (r *routes) set(p *plan, keys []Key) {
+	now := r.now.Load()
+	touched := make(map[int][]int) // indexes, by total
+	for _, key := range keys {
+		if shard := key.Shard; now.at(shard) != p.servers[shard.Total][shard.Index] {
+			touched[shard.Total] = append(touched[shard.Total], shard.Index)
+		}
+	}
+	fleets := slices.SortedFunc(maps.Keys(p.fleets), func(a, b fleet) int {
+		return cmp.Or(cmp.Compare(b.generation, a.generation), cmp.Compare(b.total, a.total))
+	})
+	if len(touched) == 0 && slices.Equal(fleets, now.fleets) {
+		return
+	}
+	next := &routing{fleets: fleets}
+	for _, f := range now.serving {
+		if _, changes := touched[f.total]; !changes {
+			next.serving = append(next.serving, f)
+		}
+	}
+	for total, indexes := range touched {
+		of := p.servers[total]
+		if len(of) == 0 {
+			continue
+		}
 		f := served{total: total, keys: make([]Key, total), count: len(of)}
-		for index, key := range of {
-			f.keys[index] = key
+		copy(f.keys, now.of(total).keys)
+		for _, index := range indexes {
+			f.keys[index] = of[index]
 		}
 		next.serving = append(next.serving, f)
 	}
 	slices.SortFunc(next.serving, func(a, b served) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(b.total, a.total)) })
-	next.fleets = slices.SortedFunc(maps.Keys(p.fleets), func(a, b fleet) int {
-		return cmp.Or(cmp.Compare(b.generation, a.generation), cmp.Compare(b.total, a.total))
-	})
 	r.now.Store(next)
+}
+
+// of are those of a total.
+func (r *routing) of(total int) served {
+	for _, f := range r.serving {
+		if f.total == total {
+			return f
+		}
+	}
+	return served{}
+}
+
+// at is who serves the guilds of a shard; the zero Key: nobody does.
+func (r *routing) at(shard events.ShardID) Key {
+	if f := r.of(shard.Total); f.keys != nil {
+		return f.keys[shard.Index]
+	}
+	return Key{}
 }
 
 // guild is the shard that serves a guild, or, of no guild (0), the lowest that serves.

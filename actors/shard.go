@@ -32,6 +32,7 @@ type shard struct {
 	timer   *time.Timer
 	armed   time.Time
 	wake    time.Time // of the machine
+	again   time.Time // when a permit is asked for again, after one that came too late; zero: none did
 	asking  uint64    // the connection for which a permit to Identify was asked for and not used; 0: none
 	expires time.Time // of the permit
 	drains  bool      // it ends when what was sent has its answers
@@ -172,6 +173,12 @@ func (s *shard) tick() {
 	if !s.wake.IsZero() && !s.now.Before(s.wake) {
 		s.machine.Step(s.now, session.Input{Kind: session.Tick})
 	}
+	if !s.again.IsZero() && !s.now.Before(s.again) {
+		s.again = time.Time{}
+		if s.machine.State() == session.Queued && s.asking == 0 {
+			s.ask(s.machine.Conn())
+		}
+	}
 	s.arm()
 }
 
@@ -179,6 +186,9 @@ func (s *shard) tick() {
 // costs less than one that is set anew by every frame.
 func (s *shard) arm() {
 	at := s.wake
+	if !s.again.IsZero() && (at.IsZero() || s.again.Before(at)) {
+		at = s.again
+	}
 	if at.IsZero() || (!s.armed.IsZero() && !at.Before(s.armed)) {
 		return
 	}
@@ -201,9 +211,10 @@ func (s *shard) granted(m granted) {
 		s.asking = 0
 		s.log.Error("identify refused", zap.Error(m.err))
 		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: m.err, At: refusedUntil(m.err)})
-	case !s.now.Before(m.expires):
-		s.withdraw() // it came too late
-		s.ask(m.conn)
+	case !s.now.Before(m.expires): // it came too late
+		s.withdraw()
+		s.again = s.now.Add(limiterPause) // a limiter whose permits are always late would be asked without end
+		s.arm()
 	default:
 		tell(s.observers.identify, s.identifyMoved(IdentifyGranted, nil))
 		s.expires = m.expires
@@ -215,7 +226,7 @@ func (s *shard) granted(m granted) {
 func (s *shard) ask(conn uint64) {
 	s.asking = conn
 	tell(s.observers.identify, s.identifyMoved(IdentifyAsked, nil))
-	s.system.Root.Send(s.supervisor, askIdentify{s.key, conn})
+	s.system.Root.Send(s.supervisor, askIdentify{s.from, conn})
 }
 
 // withdraw takes back what was asked for, if it was not used.
