@@ -56,7 +56,7 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 			k.gone = true
 			on := c.links[linkID{r.Process, r.Shard, r.Link}]
 			dialled := on.dialled
-			k.heard = k.heard || !c.disturbed(r.Shard, r.At+1, r.At+2*time.Second, sharp...) &&
+			k.heard = k.heard || (on.ended == never || on.ended > r.At+Slack) && !c.disturbed(r.Shard, r.At+1, r.At+2*time.Second, sharp...) &&
 				!c.disturbed(r.Shard, dialled, r.At, "hole", "stall", "freeze", "cut", "block", "blocked", "crash", "restart-shard", "op7") &&
 				!c.disturbed(r.Shard, r.At-Slack, r.At, "garbage") && !c.stalled(on, r.At) // a connection that is given up for that hears no more
 			knows[id] = k
