@@ -139,7 +139,7 @@ func TestSlowHandlerStopsTheReaderAndNotTheHeart(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		})
 		start(t, m)
-		const sent = 100_000
+		const sent = 100_000 / sizes
 		for i := range sent {
 			g.Shard(0).Dispatch("X", i)
 		}

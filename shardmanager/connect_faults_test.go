@@ -56,7 +56,7 @@ func busiest(at []time.Time, span time.Duration) (most int) {
 // Failures: F22.
 func TestFleetDroppedAtOnceSpreadsItsDials(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		const shards, rate = 1000, 25 // a tenth of both: as long as 10,000 shards at 250 a second
+		const shards, rate = 1000 / sizes, 25 // a tenth of both: as long as 10,000 shards at 250 a second
 		g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards),
 			gatewaytest.WithSessionStarts(2*shards, 2*shards, 24*time.Hour))
 		log := &dialLog{g: g}

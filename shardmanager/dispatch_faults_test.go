@@ -87,7 +87,7 @@ func TestGapIsCountedAndWhatFollowsIsDelivered(t *testing.T) {
 // Failures: F67.
 func TestLongReplayComesInOrderAndBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		const missed = 100_000
+		const missed = 100_000 / sizes
 		g := newGateway(t)
 		m := newManager(t, g)
 		var last, disorder atomic.Int64

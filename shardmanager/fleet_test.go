@@ -17,7 +17,7 @@ import (
 // Failures: F28.
 func TestThousandShardsStartInTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		const shards, keys = 1000, 16
+		const shards, keys = 1000 / sizes, 16
 		g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(keys), gatewaytest.WithSessionStarts(2000, 2000, 24*time.Hour))
 		m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone))
 		began := time.Now()

@@ -17,7 +17,7 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-var recoveryShards = flag.Int("recovery.shards", 500, "how many shards lose their connections at once; docs/reconnects.md has the numbers of 5000")
+var recoveryShards = flag.Int("recovery.shards", 500/sizes, "how many shards lose their connections at once; docs/reconnects.md has the numbers of 5000")
 
 // recovery is a fleet, with what its gateway saw of Resumes.
 type recovery struct {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package shardmanager_test
+
+const sizes = 1
