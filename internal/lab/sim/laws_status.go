@@ -42,7 +42,7 @@ func (c *check) back() {
 	const bound = 5 * time.Second
 	dropping := []string{"drop", "flaky", "dropped"}
 	for i, l := range c.order {
-		if l.live == never || l.ended == never || !c.disturbed(l.shard, l.ended, l.ended, "drop", "dropped") || c.unwell(l.dialled, l.ended+bound) ||
+		if l.live == never || l.ended < l.live+Slack /* it may not have heard of its session */ || !c.disturbed(l.shard, l.ended, l.ended, "drop", "dropped") || c.unwell(l.dialled, l.ended+bound) ||
 			c.disturbedBut(dropping, l.shard, l.dialled-2*time.Minute, l.ended+bound) {
 			continue
 		}
