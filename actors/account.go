@@ -125,11 +125,8 @@ func (c *account) choose(now time.Time) (r *request, at time.Time) {
 				}
 			}
 		}
-		ok, retry := c.take(now) //seam:send-at-once
+		ok, retry := c.take(now, presence) //seam:send-at-once
 		if !ok {
-			if presence {
-				c.presences.Return()
-			}
 			return nil, earlier(at, retry)
 		}
 		f := flight{conn: c.conn, bucket: c.bucket}
@@ -156,8 +153,13 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// take takes a permit of the connection.
-func (c *account) take(now time.Time) (ok bool, at time.Time) {
+// take takes a permit of the connection. If there is none, whatever the bucket does, a presence gives back the one that it has.
+func (c *account) take(now time.Time, presence bool) (ok bool, at time.Time) {
+	defer func() {
+		if presence && !ok {
+			c.presences.Return()
+		}
+	}()
 	ok, at = c.bucket.Take(now)
 	if !ok && !at.IsZero() && !at.After(now) {
 		at = now.Add(time.Millisecond) // a bucket of somebody else's may be imprecise

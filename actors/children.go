@@ -131,19 +131,20 @@ func (s *incarnation) spawn(a action, again bool) {
 	c.record.pid.Store(pid)
 }
 
-// begin spawns an actor. It fails if the name is taken by somebody whom we do not know, or if the user's props panic.
+// begin spawns an actor. It fails if the name is taken by somebody whom we do not know, or if the user's props do not return.
 func (s *incarnation) begin(c *child, life shardLife) (pid *actor.PID, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("SupervisorConfig.ShardProps panicked: %s", panicText(reason))
+	broken := apart(func() { // also the first time: a crash in the midst of it would leave a shard without an actor
+		opts := []actor.PropsOption{filtered(&s.board.ignored, nil)}
+		if s.cfg.ShardProps != nil {
+			opts = append(opts, s.cfg.ShardProps(c.key)...)
 		}
-	}()
-	opts := []actor.PropsOption{filtered(&s.board.ignored)}
-	if s.cfg.ShardProps != nil {
-		opts = append(opts, s.cfg.ShardProps(c.key)...)
+		props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
+		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
+	})
+	if broken != nil {
+		return nil, fmt.Errorf("SupervisorConfig.ShardProps: %w", broken)
 	}
-	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
-	return s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
+	return pid, err
 }
 
 // tell sends something to a shard's actor, if it lives.

@@ -40,8 +40,8 @@ func (c Client) Priority(priority Priority) Client {
 }
 
 // Send carries out one send event and returns what answered it. Its error is a *SendError, or
-// what makes the event invalid. When ctx ends first, the event is either never written, or the
-// error says that it was (SendError.Sent).
+// what makes the event invalid. When ctx ends first, or the supervisor (ErrClosed), the event is either never
+// written, or the error says that it was (SendError.Sent).
 func (c Client) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	event, err := requestOf(out)
 	if err != nil {
@@ -60,7 +60,9 @@ func (c Client) Do(ctx context.Context, event events.Request) (events.Answer, er
 	case got := <-r.done:
 		return got.answer, got.err
 	case <-ctx.Done(): //seam:caller-context-heeded
-		return c.giveUp(ctx, r)
+		return c.giveUp(r, context.Cause(ctx))
+	case <-c.supervisor.board.Done():
+		return c.giveUp(r, closedBy(c.supervisor.board.Err()))
 	}
 }
 
@@ -89,9 +91,9 @@ func (c Client) submit(ctx context.Context, event events.Request, parts *parts) 
 	return r, nil
 }
 
-// giveUp ends a request whose context has ended, unless its answer was faster.
-func (c Client) giveUp(ctx context.Context, r *request) (events.Answer, error) {
-	written, won := r.cancel()
+// giveUp ends a request whose context has ended, or the supervisor, unless its answer was faster.
+func (c Client) giveUp(r *request, why error) (events.Answer, error) {
+	written, won := r.cancel(why)
 	if !won {
 		got := <-r.done
 		return got.answer, got.err
@@ -100,7 +102,7 @@ func (c Client) giveUp(ctx context.Context, r *request) (events.Answer, error) {
 	if written {
 		stage = Written
 	}
-	return events.Answer{}, &SendError{Shard: r.key.Shard, Op: r.event.Op, Stage: stage, Err: context.Cause(ctx)}
+	return events.Answer{}, &SendError{Shard: r.key.Shard, Op: r.event.Op, Stage: stage, Err: why}
 }
 
 // prepare routes a request, and checks it against everything that can be known before a permit is spent.

@@ -98,7 +98,7 @@ func (s *incarnation) subscribe(ctx actor.Context, m Subscribe) any {
 func (all *feeds) begin(system *actor.ActorSystem, f *feed) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	f.self = system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return f }, filtered(&f.supervisor.board.ignored)))
+	f.self = system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return f }, filtered(&f.supervisor.board.ignored, nil)))
 	f.cancel = f.supervisor.cfg.Bus.Subscribe(bus.Subscription{
 		Name: f.to.Id, Types: f.types, Credit: f.credit,
 		Send: func(raw events.Raw, meta events.Meta, settled func()) {

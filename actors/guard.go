@@ -1,14 +1,113 @@
 package actors
 
-import "go.uber.org/zap"
+import (
+	"errors"
+	"fmt"
+	"time"
 
-// guard calls the user's code, and reports whether it came back: its panic costs this call alone.
-func (s *Supervisor) guard(what string, call func()) (ok bool) {
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/ratelimit"
+)
+
+// guard calls code of the user's, such as the limiter, on an actor's goroutine, and reports whether it came back: its panic costs this call
+// alone. So does runtime.Goexit, which nobody can take back, since from the first one on all is called apart. The first one is a crash of the
+// actor (see survivor): to call everything apart would take from every send what hardly anybody needs.
+func (s *Supervisor) guard(what string, call func()) bool {
+	err := errGoexit
+	defer func() {
+		if err != nil {
+			if errors.Is(err, errGoexit) {
+				s.distrust.Store(true)
+			}
+			s.log.Error("a call of the user's code did not return", zap.String("call", what), zap.String("reason", err.Error()))
+		}
+	}()
+	if s.distrust.Load() {
+		err = apart(call)
+	} else {
+		err = attempt(call)
+	}
+	return err == nil
+}
+
+// apart calls the user's code on a goroutine of its own, and waits for it.
+func apart(call func()) error {
+	err := errGoexit
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		err = attempt(call)
+	}()
+	<-over
+	return err
+}
+
+// attempt calls the user's code. Its panic is the error.
+func attempt(call func()) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			s.log.Error("the rate limiter panicked", zap.String("call", what), zap.String("reason", panicText(reason)))
+			err = fmt.Errorf("it panicked: %s", panicText(reason))
 		}
 	}()
 	call()
-	return true
+	return nil
 }
+
+// survivor is a dispatcher under which an actor survives runtime.Goexit. The mailbox would go on to believe that somebody handles messages:
+// nobody would any more, not even a stop. It is taken for a crash on the message that was handled, and whoever runs the actor is asked anew.
+// A dispatcher that runs actors on a goroutine of its own still loses that one.
+type survivor struct {
+	actor.Dispatcher
+	*sieve
+}
+
+// Schedule implements actor.Dispatcher.
+func (s survivor) Schedule(handle func()) {
+	s.Dispatcher.Schedule(func() {
+		returned := false
+		defer func() {
+			if !returned { // a panic does not come this far
+				s.EscalateFailure(errGoexit.Error(), s.handled)
+				s.Schedule(handle)
+			}
+		}()
+		handle()
+		returned = true
+	})
+}
+
+// guarded is a bucket of the user's. It keeps what goes into a call and comes out of it, so that no call allocates.
+type guarded struct {
+	ratelimit.Bucket
+	s           *Supervisor
+	at, retryAt time.Time
+	ok          bool
+	take, wrote func()
+}
+
+func newGuarded(b ratelimit.Bucket, s *Supervisor) *guarded {
+	g := &guarded{Bucket: b, s: s}
+	g.take = func() { g.ok, g.retryAt = b.Take(g.at) }
+	g.wrote = func() { b.Wrote(g.at) }
+	return g
+}
+
+// Take implements ratelimit.Bucket.
+func (g *guarded) Take(now time.Time) (ok bool, retryAt time.Time) {
+	g.at = now
+	if !g.s.guard("Take", g.take) {
+		return false, now.Add(limiterPause)
+	}
+	return g.ok, g.retryAt
+}
+
+// Wrote implements ratelimit.Bucket.
+func (g *guarded) Wrote(at time.Time) {
+	g.at = at
+	g.s.guard("Wrote", g.wrote)
+}
+
+// Return implements ratelimit.Bucket.
+func (g *guarded) Return() { g.s.guard("Return", g.Bucket.Return) }

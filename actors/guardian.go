@@ -79,7 +79,7 @@ func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor
 	if r, ok := message.(*request); ok && r != nil {
 		r.fail(Queued, ErrCrashed, events.Answer{})
 	}
-	if answer := crashAnswer(byValue(message)); answer != nil && asker != nil {
+	if answer := lostAnswer(byValue(message), ErrCrashed); answer != nil && asker != nil {
 		system.Root.Send(asker, answer)
 	}
 	system.Logger().LogAttrs(context.Background(), slog.LevelError, "supervisor crashed: it goes on", slog.String("reason", panicText(reason)), slog.String("message", fmt.Sprintf("%T", message)))
@@ -95,17 +95,40 @@ func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor
 	system.Root.Send(who, recovered{again(message)}) //seam:crashed-supervisor-catches-up
 }
 
-// crashAnswer is what whoever asked the supervisor by a message is told, or nil.
-func crashAnswer(message any) any {
+// lostAnswer is what whoever asked the supervisor by a message is told that is lost, or nil.
+func lostAnswer(message any, err error) any {
 	switch m := message.(type) {
 	case SendEvent:
-		return &SendFailed{ID: m.ID, Err: &SendError{Op: m.Op, Stage: Queued, Err: ErrCrashed}}
+		return &SendFailed{ID: m.ID, Err: &SendError{Op: m.Op, Stage: Queued, Err: err}}
 	case StartShards:
-		return &ShardsStarted{Err: ErrCrashed}
+		return &ShardsStarted{Err: err}
 	case SetPlan, StopShards, RestartShard, ReidentifyShard, GetPlan, GetStatus, Subscribe:
-		return &Refusal{ErrCrashed}
+		return &Refusal{err}
 	}
 	return nil
+}
+
+// late answers what still stands in the mailbox when the actor has ended, and reports whether it has.
+func (s *Supervisor) late(message any) bool {
+	if s.books.ended == nil {
+		return false
+	}
+	var asker *actor.PID
+	if envelope, ok := message.(*actor.MessageEnvelope); ok {
+		message, asker = envelope.Message, envelope.Sender
+	}
+	closed := closedBy(ErrSupervisorEnded)
+	if r, ok := message.(*request); ok && r != nil {
+		r.fail(Queued, closed, events.Answer{})
+	}
+	if asker != nil {
+		answer := lostAnswer(byValue(message), closed)
+		if answer == nil {
+			answer = &Refusal{closed}
+		}
+		s.books.ended.Root.Send(asker, answer)
+	}
+	return true
 }
 
 // again is what is tried a second time after a crash, since nobody would say it again.

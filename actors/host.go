@@ -173,7 +173,7 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 	change := StateChanged{Key: key, Change: c}
 	s.board.log.add(change)
 	if s.cfg.Changed != nil {
-		s.cfg.Changed(key, c)
+		s.guard("Changed", func() { s.cfg.Changed(key, c) })
 	}
 	tell(s.observers.state, func(o ObserverState) { o.OnState(change) })
 	s.feeds.tell(system, change) //seam:subscribers-told

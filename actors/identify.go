@@ -9,7 +9,7 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-const limiterPause = time.Second // after a call of the limiter that panicked
+const limiterPause = time.Second // after a call of the limiter that did not return
 
 // identifies is the account of who waits for a permit to Identify, or has one. It is kept by the Supervisor, since it outlives the
 // supervisor's incarnations, and is touched by the supervisor's actor alone.
@@ -47,8 +47,14 @@ func limiterShard(key Key) ratelimit.Shard {
 
 // limit has the queue do something, and reports whether it was done.
 func (s *incarnation) limit(what string, call func(ratelimit.IdentifyQueue)) bool {
-	f := &s.books.identifies
-	done := s.guard(what, func() {
+	f, done := &s.books.identifies, false
+	defer func() { // also when it ends the goroutine
+		if !done {
+			f.retry = time.Now().Add(limiterPause)
+			s.arm(f.retry)
+		}
+	}()
+	done = s.guard(what, func() {
 		if f.queue == nil {
 			queue := s.cfg.Limiter.Identify()
 			if n, ok := queue.(ratelimit.Notifier); ok {
@@ -59,10 +65,6 @@ func (s *incarnation) limit(what string, call func(ratelimit.IdentifyQueue)) boo
 		}
 		call(f.queue)
 	})
-	if !done {
-		f.retry = time.Now().Add(limiterPause)
-		s.arm(f.retry)
-	}
 	return done
 }
 

@@ -203,11 +203,12 @@ func (s *incarnation) pause() {
 
 // stop ends all that waits. The library stops the shards' actors.
 func (s *incarnation) stop() {
+	s.distrust.Store(true) // what ends the goroutine now would keep the actor from its end
 	s.pause()
 	for _, c := range s.books.admission.accounts {
-		c.refuse(ErrClosed)
+		c.refuse(closedBy(ErrSupervisorEnded))
 	}
-	s.books.joins.end(ErrClosed)
+	s.books.joins.end(closedBy(ErrSupervisorEnded))
 	s.closeIdentify()
 	s.routes.now.Store(&routing{fleets: s.routes.now.Load().fleets})
 	s.feeds.end(s.system, nil)
@@ -215,12 +216,13 @@ func (s *incarnation) stop() {
 
 // ended makes known that there is no supervisor any more: whoever waits is told.
 func (s *incarnation) ended() {
+	s.books.ended = s.system
+	defer s.board.end(ErrSupervisorEnded)
 	for _, r := range s.board.all() {
 		if state := r.status.Load().State; state != session.Closed && state != session.Idle {
 			s.changed(s.system, r.key, session.Change{At: time.Now(), From: state, To: session.Closed, Cause: ErrClosed}, false)
 		}
 	}
-	s.board.end(ErrSupervisorEnded)
 }
 
 // due does what the time has come for.

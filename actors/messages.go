@@ -25,7 +25,8 @@ const (
 )
 
 // SendEvent asks for a send event to be carried out. It goes to the shard that serves its guild, or, without a guild, to the lowest.
-// Sent by anybody. Handled by the supervisor. Answered with EventSent or SendFailed, exactly one.
+// Sent by anybody. Handled by the supervisor. Answered with EventSent or SendFailed, exactly one; by the library, with an
+// *actor.DeadLetterResponse, if the supervisor has ended.
 type SendEvent struct {
 	ID       uint64          // chosen by the asker, repeated in the answer
 	Event    events.Outgoing // such as an events.RequestGuildMembers

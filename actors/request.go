@@ -71,12 +71,12 @@ func (r *request) stage() Stage {
 // over reports whether the request has ended.
 func (r *request) over() bool { return r.state.Load() == finished } //seam:withdrawn-send-over
 
-// cancel ends the request on behalf of its caller. It reports whether it was written, and
+// cancel ends the request on behalf of its caller, who gives up. It reports whether it was written, and
 // whether this call ended it.
-func (r *request) cancel() (written, won bool) {
+func (r *request) cancel(why error) (written, won bool) {
 	before := r.state.Swap(finished)
 	if before != finished && len(r.observers) > 0 {
-		tell(r.observers, r.moved(SendEnded, 0, 0, context.Canceled))
+		tell(r.observers, r.moved(SendEnded, 0, 0, why))
 	}
 	return before == claimed, before != finished
 }

@@ -14,7 +14,9 @@ import (
 // send makes a request of an actor's message.
 func (s *incarnation) send(ctx actor.Context, m SendEvent) {
 	r := &request{id: m.ID, deadline: m.Deadline, priority: m.Priority, asked: time.Now(), system: s.system, asker: ctx.Sender()}
-	event, err := m.request()
+	var event events.Request
+	err := errGoexit
+	s.guard("Request", func() { event, err = m.request() })
 	r.event.Op = event.Op
 	var shard *Key
 	if err == nil && m.Shard != nil {
@@ -34,6 +36,10 @@ func (s *incarnation) send(ctx actor.Context, m SendEvent) {
 
 // admit takes a request in: it joins one under way that is the same, or waits for its permits.
 func (s *incarnation) admit(now time.Time, r *request) {
+	if s.ending {
+		r.fail(Queued, closedBy(ErrSupervisorEnded), events.Answer{})
+		return
+	}
 	first, taken := s.books.joins.add(now, r)
 	if first != nil {
 		carrier := &request{
@@ -126,8 +132,8 @@ func (s *incarnation) joined(m joined) {
 // up gives a new connection its bucket. What waits is admitted afresh.
 func (s *incarnation) up(m shardUp) {
 	c := s.books.children[m.key]
-	if !s.books.lives.current(m.key, m.number) || c.pid == nil {
-		return // its actor has ended since
+	if !s.books.lives.current(m.key, m.number) || c.pid == nil || s.ending {
+		return // its actor has ended since, or does
 	}
 	s.reached(m.key, m.at)
 	delete(s.books.reopen, m.key)
@@ -137,7 +143,7 @@ func (s *incarnation) up(m shardUp) {
 		s.arm(s.books.retry)
 		return
 	}
-	c.account.open(m.conn, m.session, guarded{bucket, s})
+	c.account.open(m.conn, m.session, newGuarded(bucket, s.Supervisor))
 	s.flush(time.Now(), c)
 }
 
@@ -181,23 +187,6 @@ func (s *incarnation) reopenDue(now time.Time) {
 		s.up(s.books.reopen[key])
 	}
 }
-
-// guarded is a bucket of the user's: its panic costs that call.
-type guarded struct {
-	ratelimit.Bucket
-	s *incarnation
-}
-
-func (g guarded) Take(now time.Time) (ok bool, retryAt time.Time) {
-	if !g.s.guard("Take", func() { ok, retryAt = g.Bucket.Take(now) }) {
-		return false, now.Add(limiterPause)
-	}
-	return ok, retryAt
-}
-
-func (g guarded) Wrote(at time.Time) { g.s.guard("Wrote", func() { g.Bucket.Wrote(at) }) }
-
-func (g guarded) Return() { g.s.guard("Return", g.Bucket.Return) }
 
 var errNoEvent = errors.New("actors: there is no event to send: name one, or an opcode with its data")
 

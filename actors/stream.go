@@ -57,18 +57,24 @@ func (c Client) Stream(ctx context.Context, out events.Outgoing, part func(event
 		select {
 		case <-incoming.ready:
 			if !hand() {
-				r.cancel()
+				r.cancel(context.Canceled)
 				return events.Answer{}, nil
 			}
 		case got := <-r.done:
 			hand() // what came with the end; nothing is left to give up
 			return got.answer, got.err
 		case <-ctx.Done():
-			answer, err := c.giveUp(ctx, r)
-			if err == nil { // the answer was faster, and all of it is the caller's
-				hand()
-			}
-			return answer, err
+			return c.giveUpStream(r, context.Cause(ctx), hand)
+		case <-c.supervisor.board.Done():
+			return c.giveUpStream(r, closedBy(c.supervisor.board.Err()), hand)
 		}
 	}
+}
+
+func (c Client) giveUpStream(r *request, why error, hand func() bool) (events.Answer, error) {
+	answer, err := c.giveUp(r, why)
+	if err == nil { // the answer was faster, and all of it is the caller's
+		hand()
+	}
+	return answer, err
 }

@@ -28,6 +28,7 @@ type Supervisor struct {
 	observers *Observers
 	serial    atomic.Uint64 // of requests
 	landings  landings
+	distrust  atomic.Bool // a call of the user's code has ended its goroutine
 
 	books books // touched by the supervisor's actor alone
 }
@@ -48,6 +49,7 @@ type books struct {
 	retry      time.Time         // when it is asked again
 	outage     outage
 	listening  listening
+	ended      *actor.ActorSystem // not nil: the actor has ended
 }
 
 // NewSupervisor checks cfg. One Supervisor belongs to one actor.
@@ -71,9 +73,10 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	return s, nil
 }
 
-// Props are the props of the supervisor's actor. Spawn one.
+// Props are the props of the supervisor's actor. Spawn one. With a mailbox of the caller's own in opts, messages that only the library may send
+// reach it, what stands behind its end is not answered, and runtime.Goexit in the user's code stops it for ever; so too with ShardProps.
 func (s *Supervisor) Props(opts ...actor.PropsOption) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return &incarnation{Supervisor: s} }, append([]actor.PropsOption{filtered(&s.board.ignored)}, opts...)...)
+	return actor.PropsFromProducer(func() actor.Actor { return &incarnation{Supervisor: s} }, append([]actor.PropsOption{filtered(&s.board.ignored, s.late)}, opts...)...)
 }
 
 // Board is what is seen of the shards.

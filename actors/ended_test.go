@@ -1,0 +1,187 @@
+package actors_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// ends are the ways in which a supervisor ends whose parent has it go on after a crash.
+var ends = map[string]func(*fleet){
+	"stop":   func(f *fleet) { f.system.Root.Stop(f.supervisor) },
+	"poison": func(f *fleet) { f.system.Root.Poison(f.supervisor) },
+}
+
+// TestEverySendEndsWhateverEndsTheSupervisor: sixteen callers, of whom some are actors, race with the end of the supervisor, which is busy in every
+// second round. Each of their sends ends within its deadline or a minute, whichever is first.
+//
+// Failures: F82.
+func TestEverySendEndsWhateverEndsTheSupervisor(t *testing.T) {
+	const times, callers = 150, 16
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				gateway, harness, random := newGateway(t), newHarness(t), rand.New(rand.NewPCG(1, 2))
+				for round := range times {
+					cfg := config(gateway)
+					cfg.Identify.Intents |= events.IntentGuildVoiceStates
+					supervisor, err := actors.NewSupervisor(cfg)
+					if err != nil {
+						t.Fatal(err)
+					}
+					f := &fleet{harness, supervisor, gateway, harness.system.Root.Spawn(supervisor.Props(actor.WithGuardian(actors.Guardian())))}
+					f.start(1)
+					busy := func() {
+						if round%2 == 1 {
+							f.system.Root.Send(f.supervisor, actors.SendEvent{Event: slow{}})
+						}
+					}
+					busy()
+					pass(0)
+					busy()
+					var all sync.WaitGroup
+					for caller := range callers {
+						wait, delay := time.Duration(random.Int64N(int64(90*time.Second))), time.Duration(random.IntN(40))*time.Microsecond
+						all.Go(func() {
+							time.Sleep(delay)
+							ctx, began, most := t.Context(), time.Now(), time.Minute
+							if caller%2 == 0 {
+								var cancel context.CancelFunc
+								ctx, cancel = context.WithTimeout(ctx, wait)
+								defer cancel()
+								most = min(most, wait)
+							}
+							err := send(ctx, f, caller%5)
+							if caller%5 > 2 {
+								most += 50 * time.Millisecond // an Ask waits that long for the supervisor's word
+							}
+							if took := time.Since(began); took > most {
+								t.Errorf("round %d, caller %d: it ended after %v: %v", round, caller, took, err)
+							}
+						})
+					}
+					time.Sleep(time.Duration(random.IntN(40)) * time.Microsecond)
+					end(f)
+					busy()
+					all.Wait()
+					pass(10 * time.Second)
+					if t.Failed() {
+						return
+					}
+					f.Wait()
+				}
+				gateway.RequireNoViolations(t)
+			})
+		})
+	}
+}
+
+// send sends something, in one of five ways.
+func send(ctx context.Context, f *fleet, way int) (err error) {
+	switch way {
+	case 0:
+		_, err = f.Client(f.system, f.supervisor).Send(ctx, events.Heartbeat{})
+	case 1:
+		_, err = f.sendsTo(0).Send(ctx, events.UpdatePresence{Status: events.StatusIdle})
+	case 2:
+		_, err = f.sendsTo(0).Stream(ctx, events.UpdateVoiceState{GuildID: some().GuildID}, func(events.Raw) bool { return true })
+	case 3:
+		_, err = actors.Ask(ctx, f.system, f.supervisor, events.Heartbeat{})
+	default:
+		_, err = actors.Ask(ctx, f.system, f.supervisor, events.UpdateVoiceState{GuildID: some().GuildID})
+	}
+	return err
+}
+
+// slow is an event of somebody else's that takes its time.
+type slow struct{ events.UpdatePresence }
+
+func (s slow) Request() (events.Request, error) {
+	time.Sleep(2 * time.Second)
+	return s.UpdatePresence.Request()
+}
+
+// TestWhatStandsBehindTheSupervisorsEndIsAnswered: at once, to callers and to actors, and they are told what has happened.
+func TestWhatStandsBehindTheSupervisorsEndIsAnswered(t *testing.T) {
+	crashed := actors.SendEvent{Event: slowPanic{}}
+	for name, c := range map[string]struct {
+		busy any // with it, when it is to end
+		end  func(*fleet)
+		opts []actor.PropsOption
+	}{
+		"stop":                           {actors.SendEvent{Event: slow{}}, ends["stop"], []actor.PropsOption{actor.WithGuardian(actors.Guardian())}},
+		"poison":                         {actors.SendEvent{Event: slow{}}, ends["poison"], []actor.PropsOption{actor.WithGuardian(actors.Guardian())}},
+		"a crash, and it is not resumed": {crashed, func(*fleet) {}, []actor.PropsOption{crashing, actor.WithGuardian(actor.NewOneForOneStrategy(0, time.Second, actor.DefaultDecider))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFleet(t, nil, c.opts...)
+				f.start(1)
+				f.system.Root.Send(f.supervisor, c.busy)
+				pass(time.Millisecond)
+				c.end(f)
+				f.system.Root.Send(f.supervisor, c.busy) // it ends while it is busy again
+				client := make(chan error, 1)
+				go func() {
+					_, err := f.sendsTo(0).Send(t.Context(), events.Heartbeat{})
+					client <- err
+				}()
+				p := f.probe()
+				p.ask(f.supervisor, actors.SendEvent{ID: 7, Event: events.Heartbeat{}})
+				p.ask(f.supervisor, actors.StartShards{Total: 1})
+				p.ask(f.supervisor, &actors.GetPlan{})
+				p.ask(f.supervisor, "text")
+				pass(5 * time.Second)
+				select {
+				case err := <-client:
+					if failed := sendError(t, err); !ended(err) || failed.Stage > actors.Admitted || failed.Retryable() {
+						t.Errorf("the caller is told: %v", err)
+					}
+				default:
+					t.Fatal("the caller is told nothing")
+				}
+				if failed := expect[*actors.SendFailed](p, 0); failed.ID != 7 || !ended(failed.Err) || sendError(t, failed.Err).Sent() {
+					t.Errorf("the actor is told: %+v", failed)
+				}
+				if started := expect[*actors.ShardsStarted](p, 0); !ended(started.Err) {
+					t.Errorf("StartShards: %+v", started)
+				}
+				for range 2 {
+					if refusal := expect[*actors.Refusal](p, 0); !ended(refusal.Err) {
+						t.Errorf("%+v", refusal)
+					}
+				}
+				p.ask(f.supervisor, actors.SendEvent{ID: 8, Event: events.Heartbeat{}})
+				expect[*actor.DeadLetterResponse](p, time.Second) // the library knows that there is nobody
+			})
+		})
+	}
+}
+
+func ended(err error) bool {
+	return errors.Is(err, actors.ErrClosed) && errors.Is(err, actors.ErrSupervisorEnded)
+}
+
+// slowPanic takes its time, and crashing crashes the supervisor then.
+type slowPanic struct{ slow }
+
+// crashing crashes an actor after a slowPanic.
+var crashing = actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+	return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+		if m, ok := e.Message.(actors.SendEvent); ok {
+			if _, ok := m.Event.(slowPanic); ok {
+				time.Sleep(2 * time.Second)
+				panic("a bug")
+			}
+		}
+		next(ctx, e)
+	}
+})
