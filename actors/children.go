@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -133,17 +134,16 @@ func (s *incarnation) spawn(a action, again bool) {
 
 // begin spawns an actor. It fails if the name is taken by somebody whom we do not know, or if the user's props panic.
 func (s *incarnation) begin(c *child, life shardLife) (pid *actor.PID, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("SupervisorConfig.ShardProps panicked: %s", panicText(reason))
+	err = foreign.Call("SupervisorConfig.ShardProps", func() (err error) { // what props do as the actor is spawned is the user's as well
+		opts := []actor.PropsOption{filtered(&s.board.ignored)}
+		if s.cfg.ShardProps != nil {
+			opts = append(opts, s.cfg.ShardProps(c.key)...)
 		}
-	}()
-	opts := []actor.PropsOption{filtered(&s.board.ignored)}
-	if s.cfg.ShardProps != nil {
-		opts = append(opts, s.cfg.ShardProps(c.key)...)
-	}
-	props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
-	return s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
+		props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
+		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
+		return err
+	})
+	return pid, err
 }
 
 // tell sends something to a shard's actor, if it lives.

@@ -34,7 +34,7 @@ type SupervisorConfig struct {
 	Bus *Bus
 	// Board is where to show how the shards stand; nil: one of the supervisor's own. It belongs to one supervisor.
 	Board *Board
-	// Changed is told every change of state, on the shard's actor: it must not block.
+	// Changed is told every change of state while the shard's actor waits for it: it must not block. What it panics with is logged.
 	Changed func(Key, session.Change)
 	// Observers are told of occurrences; nil: there are none.
 	Observers *Observers

@@ -215,12 +215,12 @@ func (s *incarnation) stop() {
 
 // ended makes known that there is no supervisor any more: whoever waits is told.
 func (s *incarnation) ended() {
+	defer s.board.end(ErrSupervisorEnded) // whatever happens to what is told before it
 	for _, r := range s.board.all() {
 		if state := r.status.Load().State; state != session.Closed && state != session.Idle {
 			s.changed(s.system, r.key, session.Change{At: time.Now(), From: state, To: session.Closed, Cause: ErrClosed}, false)
 		}
 	}
-	s.board.end(ErrSupervisorEnded)
 }
 
 // due does what the time has come for.
