@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"encoding/json"
 	"errors"
 	"runtime"
 	"sync/atomic"
@@ -8,9 +9,12 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
 
 // eachWay runs f with each thing that code of the user's may do instead of returning.
@@ -98,5 +102,112 @@ func TestActorsOutliveMiddlewareThatDoesNotReturn(t *testing.T) {
 		if f.ask(actors.GetStatus{}) == nil || f.status().Shards[0].State != session.Ready {
 			t.Error("the supervisor does not answer any more")
 		}
+	})
+}
+
+// TestWhatIsWaitedForIsAskedOnTheWaitersGoroutine: where it does not return, it is the waiter who does not, and no shard.
+func TestWhatIsWaitedForIsAskedOnTheWaitersGoroutine(t *testing.T) {
+	eachWay(t, func(t *testing.T, how func()) {
+		f := newFleet(t, nil, actor.WithGuardian(actors.Guardian()))
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer func() { _ = recover() }()
+			_ = f.Board().Wait(t.Context(), func(tally actors.Tally) bool {
+				if tally.Wanted > 0 {
+					how()
+				}
+				return false
+			})
+			t.Error("Wait came back")
+		}()
+		f.start(2)
+		<-ended
+		for _, s := range f.status().Shards {
+			if s.Crashes != 0 {
+				t.Errorf("%v crashed: %v", s.Shard, s.Cause)
+			}
+		}
+	})
+}
+
+// sends keeps how send events ended.
+type sends struct{ ended atomic.Int64 }
+
+func (s *sends) OnSend(m actors.SendMoved) {
+	if m.Stage == actors.SendEnded {
+		s.ended.Add(1)
+	}
+}
+
+// TestPartThatDoesNotReturnGivesUpTheRest: nobody would take it.
+func TestPartThatDoesNotReturnGivesUpTheRest(t *testing.T) {
+	eachWay(t, func(t *testing.T, how func()) {
+		seen := new(sends)
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.Observers = actors.NewObservers(zap.NewNop(), seen) })
+		f.start(1)
+		guild := gatewaytest.GuildOf(*f.id(0), 0)
+		f.gateway.OnFrame(func(frame gatewaytest.Frame) bool { // the first part of two
+			var asked struct{ Nonce string }
+			if frame.Op != events.OpRequestGuildMembers || json.Unmarshal(frame.Data, &asked) != nil {
+				return false
+			}
+			f.gateway.Shard(0).Dispatch(events.TypeGuildMembersChunk, map[string]any{
+				"guild_id": guild, "nonce": asked.Nonce, "members": []any{}, "chunk_index": 0, "chunk_count": 2})
+			return true
+		})
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer func() { _ = recover() }()
+			_, err := f.sendsTo(0).Stream(t.Context(), events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}, func(events.Raw) bool {
+				how()
+				return true
+			})
+			t.Error("Stream came back:", err)
+		}()
+		<-ended
+		pass(0)
+		if n := seen.ended.Load(); n != 1 {
+			t.Errorf("%d sends have ended", n)
+		}
+	})
+}
+
+// badMailbox is a mailbox of the user's.
+type badMailbox struct {
+	actor.Mailbox
+	armed *atomic.Bool
+	how   func()
+}
+
+func (m badMailbox) PostUserMessage(message any) {
+	if m.armed.Load() {
+		m.how()
+	}
+	m.Mailbox.PostUserMessage(message)
+}
+
+// TestMailboxOfASubscriberThatDoesNotReturnCostsNoShard: neither for changes nor for events, which are settled.
+func TestMailboxOfASubscriberThatDoesNotReturnCostsNoShard(t *testing.T) {
+	eachWay(t, func(t *testing.T, how func()) {
+		f, b := newFedFleet(t, actor.WithGuardian(actors.Guardian()))
+		var armed atomic.Bool
+		to := f.spawn(actor.PropsFromFunc(func(actor.Context) {}, actor.WithMailbox(func() actor.Mailbox {
+			return badMailbox{actor.Unbounded()(), &armed, how}
+		})))
+		f.start(1)
+		f.ask(&actors.Subscribe{PID: to, Credit: 2})
+		armed.Store(true)
+		f.gateway.DropAll()
+		pass(10 * time.Second)
+		f.dispatch(0, 10)
+		pass(time.Second)
+		if s := f.status().Shards[0]; s.State != session.Ready || s.Crashes != 0 {
+			t.Errorf("the shard is %v after %d crashes, cause %v", s.State, s.Crashes, s.Cause)
+		} else if _, seq := b.Shard(f.key(0)).Settled(); seq != s.Seq {
+			t.Errorf("settled up to %d of %d", seq, s.Seq)
+		}
+		armed.Store(false)
 	})
 }
