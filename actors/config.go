@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -38,7 +39,8 @@ type SupervisorConfig struct {
 	Changed func(Key, session.Change)
 	// Observers are told of occurrences; nil: there are none.
 	Observers *Observers
-	Logger    *zap.Logger // nil: silent
+	// Logger is written to on a goroutine of its own, through a queue of 1,024 entries: one that blocks or panics delays nothing. nil: silent.
+	Logger *zap.Logger
 	// ShardProps are further props of a shard's actor: middleware, a dispatcher. nil: none.
 	ShardProps func(Key) []actor.PropsOption
 	// Seed makes the jitter of heartbeats and reconnects repeatable, for tests. 0: it is random.
@@ -80,6 +82,7 @@ func (cfg *SupervisorConfig) check() error {
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
 	}
+	cfg.Logger, _ = zaplog.Wrap(cfg.Logger)
 	if cfg.Observers == nil {
 		cfg.Observers = new(Observers)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
@@ -209,5 +210,32 @@ func TestMailboxOfASubscriberThatDoesNotReturnCostsNoShard(t *testing.T) {
 			t.Errorf("settled up to %d of %d", seq, s.Seq)
 		}
 		armed.Store(false)
+	})
+}
+
+// badCore is a log's core of the user's.
+type badCore struct{ how func() }
+
+func (badCore) Enabled(zapcore.Level) bool          { return true }
+func (c badCore) With([]zapcore.Field) zapcore.Core { return c }
+func (c badCore) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	return checked.AddCore(e, c)
+}
+func (c badCore) Write(zapcore.Entry, []zapcore.Field) error { c.how(); return nil }
+func (badCore) Sync() error                                  { return nil }
+
+// TestLoggerThatDoesNotReturnCostsNoActor: also not where something has crashed, and is to be told.
+func TestLoggerThatDoesNotReturnCostsNoActor(t *testing.T) {
+	eachWay(t, func(t *testing.T, how func()) {
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.Logger = zap.New(badCore{how}) }, actor.WithGuardian(actors.Guardian()))
+		f.ask(actors.StartShards{Total: 2})
+		pass(time.Second)
+		f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(1)})
+		pass(time.Minute)
+		for i, s := range f.status().Shards {
+			if s.State != session.Ready || s.Crashes != i {
+				t.Errorf("%v is %v after %d crashes, cause %v", s.Shard, s.State, s.Crashes, s.Cause)
+			}
+		}
 	})
 }

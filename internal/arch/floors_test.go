@@ -49,7 +49,7 @@ var floors = map[string]floor{
 	"internal/bus":     {[]string{"events", "internal/foreign"}, nil, "it delivers, and decides nothing"},
 	"internal/foreign": {nil, nil, "it calls code that is not ours"},
 	"internal/zaplog":  {[]string{"internal/foreign"}, []string{"go.uber.org/zap"}, "it carries logs"},
-	"actors": {[]string{"events", "ratelimit", "session", "internal/bus", "internal/foreign", "internal/transport"},
+	"actors": {[]string{"events", "ratelimit", "session", "internal/bus", "internal/foreign", "internal/transport", "internal/zaplog"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the lowest floor that names the actor library"},
 	"shardmanager": {[]string{"actors", "events", "internal/bus", "internal/foreign", "internal/transport", "internal/zaplog", "ratelimit", "session"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the door"},

@@ -42,8 +42,11 @@ type entry struct {
 	fields []zap.Field
 }
 
-// Wrap returns log with a queue in front of its core, and the queue.
+// Wrap returns log with a queue in front of its core, and the queue; of a log that has one, both as they are.
 func Wrap(log *zap.Logger) (*zap.Logger, *Async) {
+	if before, ok := log.Core().(asyncCore); ok {
+		return log, before.queue
+	}
 	a := &Async{seen: make(map[source]int)}
 	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		a.root = core
