@@ -35,9 +35,11 @@ type Tally struct {
 	Open    int // whether to run or not: their sessions have not ended
 }
 
+// waiter is somebody who waits. The board's lock guards tallies.
 type waiter struct {
-	enough func(Tally) bool
-	met    chan struct{}
+	tallies []Tally       // that it has not looked at
+	spare   []Tally       // the room of those before
+	wake    chan struct{} // of capacity 1
 }
 
 // NewBoard returns a board without shards.
@@ -78,25 +80,50 @@ func (b *Board) Tally() Tally {
 	return b.tally
 }
 
-// Wait waits until enough says so, which is asked now and at each change; it must be quick and must not block. The error is that of
-// ctx, or why the supervisor has ended.
+// Wait waits until enough says so, which is asked now and of each change, on this goroutine. It misses the oldest changes if it falls
+// far behind. The error is that of ctx, or why the supervisor has ended.
 func (b *Board) Wait(ctx context.Context, enough func(Tally) bool) error {
-	w := &waiter{enough, make(chan struct{})}
+	w := &waiter{wake: make(chan struct{}, 1)}
 	b.mu.Lock()
-	if enough(b.tally) {
-		b.mu.Unlock()
-		return nil
-	}
+	w.tallies = append(w.tallies, b.tally)
 	b.waiters = append(b.waiters, w)
 	b.mu.Unlock()
 	defer b.leave(w)
+	for {
+		if slices.ContainsFunc(b.look(w), enough) {
+			return nil
+		}
+		select {
+		case <-w.wake:
+		case <-b.done:
+			if slices.ContainsFunc(b.look(w), enough) {
+				return nil
+			}
+			return b.Err()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// look takes what a waiter has not looked at.
+func (b *Board) look(w *waiter) []Tally {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	tallies := w.tallies
+	w.tallies, w.spare = w.spare[:0], tallies
+	return tallies
+}
+
+// hear lets a waiter know how the shards stand now. What it waits for is the user's code, and is not asked here.
+func (w *waiter) hear(t Tally) {
+	if len(w.tallies) == watchLimit {
+		w.tallies = w.tallies[1:]
+	}
+	w.tallies = append(w.tallies, t)
 	select {
-	case <-w.met:
-		return nil
-	case <-b.done:
-		return b.Err()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case w.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -190,13 +217,9 @@ func (b *Board) update(key Key, change func(*ShardStatus)) {
 	r.status.Store(&after) //seam:status-kept-current
 	b.tally.count(before, -1)
 	b.tally.count(after, +1)
-	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool {
-		if !w.enough(b.tally) {
-			return false
-		}
-		close(w.met)
-		return true
-	})
+	for _, w := range b.waiters {
+		w.hear(b.tally)
+	}
 }
 
 // count adds one shard, or takes it away.

@@ -92,6 +92,7 @@ func TestAChangeCostsTheSameOnAnyBoard(t *testing.T) {
 				n++
 				b.update(keys[n%len(keys)], func(s *ShardStatus) { s.Conn++ })
 			})
+			synctest.Wait()
 			if before != 1 || calls-before != n {
 				t.Errorf("%d changes of one of %d shards: who waits is asked %d times, and %d before", n, total, calls-before, before)
 			}

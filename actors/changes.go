@@ -51,11 +51,14 @@ func (c *changes) watch(ctx context.Context, done <-chan struct{}) iter.Seq[Stat
 	w := &watcher{c, c.next}
 	runtime.AddCleanup(w, (*changes).unwatched, c)
 	return func(yield func(StateChanged) bool) {
+		left := 0
+		defer func() { w.back(left) }() // also when the loop's body panics
 		for {
 			batch, wake := w.take()
-			for i, change := range batch {
+			left = len(batch)
+			for _, change := range batch {
+				left--
 				if !yield(change) {
-					w.back(len(batch) - 1 - i)
 					return
 				}
 			}

@@ -42,6 +42,31 @@ func TestWatchGoesOnWhereItWasLeft(t *testing.T) {
 	}
 }
 
+// TestWatcherThatPanicsLosesOneChange: whoever recovers and ranges again goes on with the next.
+func TestWatcherThatPanicsLosesOneChange(t *testing.T) {
+	t.Parallel()
+	var c changes
+	done := make(chan struct{})
+	seq := c.watch(t.Context(), done)
+	for n := range uint64(3) {
+		c.add(numbered(n + 1))
+	}
+	close(done)
+	var seen []uint64
+	func() {
+		defer func() { _ = recover() }()
+		for change := range seq {
+			panic(change)
+		}
+	}()
+	for change := range seq {
+		seen = append(seen, change.Conn)
+	}
+	if !slices.Equal(seen, []uint64{2, 3}) {
+		t.Errorf("seen afterwards: %d", seen)
+	}
+}
+
 // TestWatchThatIsNeverRangedOverKeepsNothing, once nobody can range over it any more.
 func TestWatchThatIsNeverRangedOverKeepsNothing(t *testing.T) {
 	t.Parallel()

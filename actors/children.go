@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -133,17 +134,15 @@ func (s *incarnation) spawn(a action, again bool) {
 
 // begin spawns an actor. It fails if the name is taken by somebody whom we do not know, or if the user's props do not return.
 func (s *incarnation) begin(c *child, life shardLife) (pid *actor.PID, err error) {
-	broken := apart(func() { // also the first time: a crash in the midst of it would leave a shard without an actor
+	err = foreign.Call("SupervisorConfig.ShardProps", func() (err error) { // what props do as the actor is spawned is the user's as well
 		opts := []actor.PropsOption{filtered(&s.board.ignored, nil)}
 		if s.cfg.ShardProps != nil {
 			opts = append(opts, s.cfg.ShardProps(c.key)...)
 		}
 		props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
 		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
+		return err
 	})
-	if broken != nil {
-		return nil, fmt.Errorf("SupervisorConfig.ShardProps: %w", broken)
-	}
 	return pid, err
 }
 

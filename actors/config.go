@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -34,11 +35,12 @@ type SupervisorConfig struct {
 	Bus *Bus
 	// Board is where to show how the shards stand; nil: one of the supervisor's own. It belongs to one supervisor.
 	Board *Board
-	// Changed is told every change of state, on the shard's actor: it must not block.
+	// Changed is told every change of state while the shard's actor waits for it: it must not block. What it panics with is logged.
 	Changed func(Key, session.Change)
 	// Observers are told of occurrences; nil: there are none.
 	Observers *Observers
-	Logger    *zap.Logger // nil: silent
+	// Logger is written to on a goroutine of its own, through a queue of 1,024 entries: one that blocks or panics delays nothing. nil: silent.
+	Logger *zap.Logger
 	// ShardProps are further props of a shard's actor: middleware, a dispatcher. nil: none.
 	ShardProps func(Key) []actor.PropsOption
 	// Seed makes the jitter of heartbeats and reconnects repeatable, for tests. 0: it is random.
@@ -80,6 +82,7 @@ func (cfg *SupervisorConfig) check() error {
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
 	}
+	cfg.Logger, _ = zaplog.Wrap(cfg.Logger)
 	if cfg.Observers == nil {
 		cfg.Observers = new(Observers)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -94,3 +95,6 @@ func stageOf(err error) Stage {
 	}
 	return Written
 }
+
+// PanicError says that code of the user's, such as a NetDial, has panicked or has called runtime.Goexit, and that it cost that call.
+type PanicError = foreign.PanicError

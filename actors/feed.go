@@ -6,9 +6,11 @@ import (
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 const defaultCredit = 64
@@ -136,6 +138,9 @@ func (all *feeds) tell(system *actor.ActorSystem, change StateChanged) {
 	feeds := all.all
 	all.mu.RUnlock()
 	for _, f := range feeds {
-		system.Root.Send(f.to, &change)
+		// Its mailbox is the user's code, and this runs on a shard's actor.
+		if err := foreign.Call("a subscriber's mailbox", func() error { system.Root.Send(f.to, &change); return nil }); err != nil {
+			f.supervisor.log.Error("a change of state was not told", zap.Stringer("shard", change.Key), zap.Error(err))
+		}
 	}
 }

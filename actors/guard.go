@@ -2,12 +2,12 @@ package actors
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
@@ -15,42 +15,26 @@ import (
 // alone. So does runtime.Goexit, which nobody can take back, since from the first one on all is called apart. The first one is a crash of the
 // actor (see survivor): to call everything apart would take from every send what hardly anybody needs.
 func (s *Supervisor) guard(what string, call func()) bool {
-	err := errGoexit
+	err := foreign.ErrGoexit
 	defer func() {
 		if err != nil {
-			if errors.Is(err, errGoexit) {
+			if errors.Is(err, foreign.ErrGoexit) {
 				s.distrust.Store(true)
 			}
 			s.log.Error("a call of the user's code did not return", zap.String("call", what), zap.String("reason", err.Error()))
 		}
 	}()
 	if s.distrust.Load() {
-		err = apart(call)
+		err = foreign.Call(what, func() error { call(); return nil })
 	} else {
-		err = attempt(call)
+		err = attempt(what, call)
 	}
 	return err == nil
 }
 
-// apart calls the user's code on a goroutine of its own, and waits for it.
-func apart(call func()) error {
-	err := errGoexit
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		err = attempt(call)
-	}()
-	<-over
-	return err
-}
-
 // attempt calls the user's code. Its panic is the error.
-func attempt(call func()) (err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("it panicked: %s", panicText(reason))
-		}
-	}()
+func attempt(what string, call func()) (err error) {
+	defer foreign.Catch(what, &err)
 	call()
 	return nil
 }
@@ -69,7 +53,7 @@ func (s survivor) Schedule(handle func()) {
 		returned := false
 		defer func() {
 			if !returned { // a panic does not come this far
-				s.EscalateFailure(errGoexit.Error(), s.handled)
+				s.EscalateFailure(foreign.ErrGoexit, s.handled)
 				s.Schedule(handle)
 			}
 		}()

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
-	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -37,27 +36,8 @@ func (s *incarnation) HandleFailure(_ *actor.ActorSystem, parent actor.Superviso
 	s.rest(s.books.children[key], fmt.Errorf("%w: %s", ErrCrashed, panicText(reason)))
 }
 
-// panicText is a panic's text without what may be secret, such as a token that an error of the
-// user's code quotes: only the runtime's errors and our own strings come through, others by type.
-func panicText(reason any) string {
-	switch r := reason.(type) {
-	case runtime.Error:
-		return cut(r.Error())
-	case string:
-		if strings.HasPrefix(r, "actors: ") {
-			return cut(r)
-		}
-	}
-	return fmt.Sprintf("%T", reason)
-}
-
-func cut(text string) string {
-	const most = 256
-	if len(text) > most {
-		return text[:most] + "…"
-	}
-	return text
-}
+// panicText is a panic's text without what may be secret.
+func panicText(reason any) string { return foreign.Text(reason) }
 
 // guardian is the strategy for a supervisor. What it loses in a crash is the message that it
 // crashed on, so it goes on with the next one: its shards never notice.

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -173,7 +174,10 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 	change := StateChanged{Key: key, Change: c}
 	s.board.log.add(change)
 	if s.cfg.Changed != nil {
-		s.guard("Changed", func() { s.cfg.Changed(key, c) })
+		// On a goroutine of its own, for this runs on actors' goroutines: a shard's crash for it would be one more change to tell of.
+		if err := foreign.Call("SupervisorConfig.Changed", func() error { s.cfg.Changed(key, c); return nil }); err != nil {
+			s.log.Error("a change of state was not told", zap.Stringer("shard", key), zap.Error(err))
+		}
 	}
 	tell(s.observers.state, func(o ObserverState) { o.OnState(change) })
 	s.feeds.tell(system, change) //seam:subscribers-told

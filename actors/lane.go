@@ -1,8 +1,9 @@
 package actors
 
 import (
-	"errors"
 	"sync"
+
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 // lane calls functions one after the other on a goroutine of its own, which it has while there is something to do. It is
@@ -44,8 +45,6 @@ func (l *lane) left() int64 {
 	return l.missed
 }
 
-var errGoexit = errors.New("actors: runtime.Goexit was called")
-
 func (l *lane) run() {
 	idle, returned := false, true
 	defer func() {
@@ -54,7 +53,7 @@ func (l *lane) run() {
 			return
 		}
 		if reason == nil && !returned {
-			reason = errGoexit
+			reason = foreign.ErrGoexit
 		}
 		go func() { //seam:lane-outlives-panic
 			defer l.run()

@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -85,6 +86,18 @@ func DialOf(ctx context.Context) (Dial, bool) {
 // run dials when its turn has come, and reads until the connection ends.
 func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
 	defer l.cancel()
+	returned := false
+	defer func() { // the connection may be the user's code: what it does to this goroutine ends itself alone
+		if reason := recover(); !returned {
+			l.tell(lost{l, foreign.Panicked("the reader of NetDial's connection", reason)})
+			l.close(events.CloseNone)
+		}
+	}()
+	l.dialAndRead(turn, url, cfg)
+	returned = true
+}
+
+func (l *link) dialAndRead(turn time.Time, url events.Secret, cfg transport.Config) {
 	if !l.await(turn) {
 		return
 	}
@@ -121,14 +134,12 @@ func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
 // dial has another goroutine dial: the stack that it takes would stay with this one for as long as the
 // connection lives.
 func (l *link) dial(url events.Secret, cfg transport.Config) (socket *transport.Conn, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	err = foreign.Call("NetDial's connection", func() (err error) {
 		ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout) //seam:link-dial-deadline
 		defer cancel()
 		socket, err = transport.Dial(ctx, url.Reveal(), cfg)
-	}()
-	<-done
+		return err
+	})
 	return socket, err
 }
 

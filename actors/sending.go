@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
@@ -15,7 +16,7 @@ import (
 func (s *incarnation) send(ctx actor.Context, m SendEvent) {
 	r := &request{id: m.ID, deadline: m.Deadline, priority: m.Priority, asked: time.Now(), system: s.system, asker: ctx.Sender()}
 	var event events.Request
-	err := errGoexit
+	err := foreign.ErrGoexit
 	s.guard("Request", func() { event, err = m.request() })
 	r.event.Op = event.Op
 	var shard *Key

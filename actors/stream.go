@@ -45,6 +45,18 @@ func (c Client) Stream(ctx context.Context, out events.Outgoing, part func(event
 	if err != nil {
 		return events.Answer{}, err
 	}
+	returned := false
+	defer func() {
+		if !returned { // part has panicked, and nobody takes the rest
+			r.cancel(context.Canceled)
+		}
+	}()
+	answer, err := c.stream(ctx, r, incoming, part)
+	returned = true
+	return answer, err
+}
+
+func (c Client) stream(ctx context.Context, r *request, incoming *parts, part func(events.Raw) bool) (events.Answer, error) {
 	hand := func() bool {
 		for _, raw := range incoming.take() {
 			if !part(raw) {

@@ -13,7 +13,7 @@ import (
 var ErrNoSnapshot = errors.New("session: no snapshot is stored for this shard")
 
 // Store keeps sessions where they outlive the process, so that a restart resumes them. All
-// methods are safe for concurrent use. A store that is slow or fails delays no event: sessions
+// methods are safe for concurrent use. A store that is slow, fails or panics delays no event: sessions
 // are saved in the background, and what could not be saved is saved again later.
 type Store interface {
 	// Load returns the shard's latest snapshot, or an error that is ErrNoSnapshot.

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
@@ -138,12 +139,22 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 	request.Header.Set("User-Agent", transport.UserAgent)
 	client := *m.cfg.client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	response, err := client.Do(request)
-	if err != nil {
+	var response *http.Response
+	var body []byte
+	// All of it is the user's code: the transport, the cookie jar, and the body that the transport has made.
+	err = foreign.Call("the client of WithHTTPClient", func() (err error) {
+		answer, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		response = answer
+		body, err = io.ReadAll(io.LimitReader(answer.Body, discoveryBody))
+		return err
+	})
+	if response == nil {
 		return gateway{}, &DiscoveryError{Err: err}
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, discoveryBody))
 	failed := &DiscoveryError{Status: response.StatusCode, Err: err}
 	switch {
 	case response.StatusCode == http.StatusUnauthorized:

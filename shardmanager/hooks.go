@@ -93,3 +93,7 @@ func checkHook(hook Hook) error {
 // has spent: another process uses the token, and each may spend what the other counts on. n is how
 // many it has spent since GET /gateway/bot was asked before.
 type HookForeignIdentifies interface{ OnForeignIdentifies(n int) }
+
+// PanicError says that code of the user's, such as a session store or a NetDial, has panicked or has called runtime.Goexit, and
+// that it cost that call. What it panicked with is shown by its type, unless it is a runtime error: it may quote a secret.
+type PanicError = actors.PanicError

@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -174,10 +175,20 @@ func (m *Manager) start(ctx context.Context) error {
 		system = newSystem(m.log)
 	}
 	opts := []actor.PropsOption{actor.WithGuardian(actors.Guardian())}
-	if m.cfg.props != nil {
-		opts = append(opts, m.cfg.props(actors.Key{})...)
+	var supervisor *actor.PID
+	err = foreign.Call("WithActorProps", func() error { // what props do as the actor is spawned is the user's as well
+		if m.cfg.props != nil {
+			opts = append(opts, m.cfg.props(actors.Key{})...)
+		}
+		supervisor = system.Root.SpawnPrefix(shards.Props(opts...), "signalbox-")
+		return nil
+	})
+	if err != nil {
+		if own {
+			system.Shutdown()
+		}
+		return fmt.Errorf("shardmanager: %w", err)
 	}
-	supervisor := system.Root.SpawnPrefix(shards.Props(opts...), "signalbox-")
 	m.mu.Lock()
 	m.system, m.own, m.shards, m.supervisor = system, own, shards, supervisor
 	if m.cfg.store != nil {

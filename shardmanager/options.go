@@ -132,7 +132,8 @@ func compressionFor(shards int) events.Compression {
 	return events.CompressionZstd
 }
 
-// WithNetDial sets how connections to the gateway are made. The default is the net package's.
+// WithNetDial sets how connections to the gateway are made. The default is the net package's. What dial or its connections
+// panic with costs that connection, and is told as a PanicError, as it is of an HTTP client and a session store.
 // actors.DialOf tells from ctx for which shard.
 func WithNetDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) Option {
 	return func(c *config) { c.netDial = dial }

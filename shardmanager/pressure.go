@@ -23,7 +23,7 @@ var DropOldest = Overflow{policy: bus.DropOldest}
 
 // CoalesceBy keeps, of the events with the same key that wait, the first and the newest, and
 // sheds those between; when the queue is full all the same it does as DropOldest. An event whose
-// key is "" has none. key is called on the shard's actor: it must be quick and must not block; if
+// key is "" has none. key is called while the shard waits: it must be quick and must not block; if
 // it panics, the event has no key.
 func CoalesceBy(key func(events.Raw) string) Overflow {
 	return Overflow{bus.Coalesce, key}

@@ -15,10 +15,14 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
-const saveEvery = time.Second
+const (
+	saveEvery = time.Second
+	storeSave = "the session store's Save"
+)
 
 // Persistence is how the session store keeps up.
 type Persistence struct {
@@ -50,7 +54,8 @@ func (m *Manager) restore(ctx context.Context, ids []int, total int) (map[events
 	bot := botOf(m.cfg.identify.Token)
 	for _, index := range ids {
 		id := events.ShardID{Index: index, Total: total}
-		snapshot, err := m.cfg.store.Load(ctx, id)
+		var snapshot session.Snapshot
+		err := foreign.Call("the session store's Load", func() (err error) { snapshot, err = m.cfg.store.Load(ctx, id); return err })
 		switch {
 		case errors.Is(err, session.ErrNoSnapshot):
 		case err != nil:
@@ -68,7 +73,7 @@ func (m *Manager) restore(ctx context.Context, ids []int, total int) (map[events
 		}
 	}
 	for len(inUse) > 0 {
-		err := m.cfg.store.Save(ctx, inUse...)
+		err := foreign.Call(storeSave, func() error { return m.cfg.store.Save(ctx, inUse...) })
 		if err == nil {
 			break
 		}
@@ -179,7 +184,7 @@ func (s *saver) write(batch []session.Snapshot, gone []events.ShardID) error {
 	ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
 	defer cancel()
 	if len(batch) > 0 {
-		if err := s.m.cfg.store.Save(ctx, batch...); err != nil {
+		if err := foreign.Call(storeSave, func() error { return s.m.cfg.store.Save(ctx, batch...) }); err != nil {
 			return err
 		}
 	}
@@ -187,7 +192,7 @@ func (s *saver) write(batch []session.Snapshot, gone []events.ShardID) error {
 		s.saved[snapshot.Shard] = snapshot
 	}
 	for _, id := range gone {
-		if err := s.m.cfg.store.Delete(ctx, id); err != nil {
+		if err := foreign.Call("the session store's Delete", func() error { return s.m.cfg.store.Delete(ctx, id) }); err != nil {
 			return err
 		}
 		delete(s.saved, id)

@@ -45,7 +45,7 @@ type Subscription struct {
 
 	Name     string // for gauges and reports
 	Overflow Overflow
-	// KeyOf is asked by Coalesce, on the publisher's goroutine. "" or a panic: the event has no key.
+	// KeyOf is asked by Coalesce, while the publisher waits. "" or a panic: the event has no key.
 	KeyOf func(events.Raw) string
 	// Queue is how many events of one shard may wait. 0: the bus's HighWater.
 	Queue int

@@ -1,13 +1,13 @@
 package bus
 
 import (
-	"errors"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 // subscriber has a lane for each shard that has sent it something.
@@ -184,7 +184,7 @@ func (l *lane) handle(b *Bus, it *item) {
 	defer func() {
 		if value := recover(); !returned { //seam:panic-costs-one-event
 			if value == nil {
-				value = errGoexit
+				value = foreign.ErrGoexit
 			}
 			b.cfg.Panicked(&it.raw, it.meta, value)
 		}
@@ -192,8 +192,6 @@ func (l *lane) handle(b *Bus, it *item) {
 	l.call(b, it)
 	returned = true
 }
-
-var errGoexit = errors.New("bus: the handler has called runtime.Goexit")
 
 func (l *lane) settle(b *Bus, it *item) { l.shard.settle(it, l.sub.Overflow == Block, b) }
 

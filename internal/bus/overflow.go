@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 // Overflow is what happens when a subscriber is behind. Whatever it is, what is handled is
@@ -55,12 +56,12 @@ func (s *subscriber) key(raw *events.Raw) (key string) {
 	if s.Overflow != Coalesce || s.KeyOf == nil || keeps(raw.Type) {
 		return ""
 	}
-	defer func() {
-		if recover() != nil {
-			key = ""
-		}
-	}()
-	return s.KeyOf(*raw)
+	// On a goroutine of its own: to end that of the publisher would leave an event half published.
+	event := *raw
+	if foreign.Call("CoalesceBy", func() error { key = s.KeyOf(event); return nil }) != nil {
+		return "" // as documented: there is a policy for that
+	}
+	return key
 }
 
 // shedFor makes room for an event, and returns the one that it takes the place of, if any, and

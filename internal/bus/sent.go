@@ -1,6 +1,10 @@
 package bus
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/signalbox-go/signalbox/internal/foreign"
+)
 
 // sent are the events of a lane that were sent to somebody who settles them later.
 type sent struct {
@@ -37,13 +41,18 @@ func (l *lane) send(b *Bus, it *item) {
 	l.sent.mu.Unlock()
 	b.add()
 	raw, meta := it.raw, it.meta
+	returned := false
 	defer func() {
-		if value := recover(); value != nil {
+		if value := recover(); !returned {
+			if value == nil {
+				value = foreign.ErrGoexit
+			}
 			b.cfg.Panicked(&raw, meta, value)
 			l.settleOne(b, it, number)
 		}
 	}()
 	l.sub.Send(raw, meta, func() { l.settleOne(b, it, number) })
+	returned = true
 	if l.sub.cancelled() { // perhaps before it was among those that were sent
 		l.settleOne(b, it, number)
 	}

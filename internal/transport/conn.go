@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -87,7 +88,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 	// The library panics on some answers of an HTTP proxy.
 	defer func() {
 		if r := recover(); r != nil {
-			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: fmt.Errorf("%v", r)}
+			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: foreign.Panicked("the WebSocket library", r)}
 		}
 	}()
 	dialer := websocket.Dialer{TLSClientConfig: cfg.TLS, WriteBufferPool: &writeBuffers, ReadBufferSize: readBuffer}
@@ -100,12 +101,16 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 	stop := func() bool { return true }
 	var w *wire
 	dialer.NetDialContext = func(dialCtx context.Context, network, addr string) (net.Conn, error) {
-		raw, err := netDial(dialCtx, network, addr)
+		var raw net.Conn
+		err := foreign.Call("NetDial", func() (err error) { raw, err = netDial(dialCtx, network, addr); return err })
 		if err != nil {
 			return nil, err
 		}
-		stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
+		if raw == nil {
+			return nil, errNoConn
+		}
 		w = &wire{Conn: raw}
+		stop = context.AfterFunc(ctx, func() { _ = w.Close() })
 		return w, nil
 	}
 	ws, response, err := dialer.DialContext(ctx, u.String(), http.Header{"User-Agent": {UserAgent}})

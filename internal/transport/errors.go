@@ -14,11 +14,14 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
 // ErrMessageTooLarge is what Read ends in when a message exceeds a limit of Config.
 var ErrMessageTooLarge = fmt.Errorf("transport: %w", session.ErrTooLarge)
+
+var errNoConn = errors.New("NetDial returned no connection")
 
 // DialError says in which way a connection could not be made. It shows no address.
 type DialError struct {
@@ -33,6 +36,12 @@ func (e *DialError) Error() string { return "transport: dial: " + e.reason }
 
 // Is compares with the underlying error, which is not shown, since it may name the address.
 func (e *DialError) Is(target error) bool { return errors.Is(e.err, target) }
+
+// As finds what has panicked instead of dialling. Nothing else of the underlying error is shown.
+func (e *DialError) As(target any) bool {
+	panicked, ok := target.(**foreign.PanicError)
+	return ok && errors.As(e.err, panicked)
+}
 
 // Timeout reports whether the time was up.
 func (e *DialError) Timeout() bool {
@@ -55,7 +64,12 @@ func dialError(err error, response *http.Response) error {
 	var dns *net.DNSError
 	var op *net.OpError
 	var urlErr *url.Error
+	var panicked *foreign.PanicError
 	switch {
+	case errors.As(err, &panicked):
+		failed.reason = panicked.Error()
+	case errors.Is(err, errNoConn):
+		failed.reason = errNoConn.Error()
 	case errors.Is(err, context.Canceled):
 		failed.reason = "cancelled"
 	case failed.Timeout() || errors.Is(err, context.DeadlineExceeded):
@@ -84,7 +98,10 @@ func (e *readError) Unwrap() error { return e.err }
 func (e *readError) Error() string {
 	text := "connection lost"
 	var op *net.OpError
+	var panicked *foreign.PanicError
 	switch {
+	case errors.As(e.err, &panicked):
+		text += ": " + panicked.Error()
 	case errors.As(e.err, &op):
 		text += ": " + op.Op + ": " + op.Err.Error()
 	case errors.Is(e.err, io.EOF) || errors.Is(e.err, io.ErrUnexpectedEOF):

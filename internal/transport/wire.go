@@ -3,6 +3,8 @@ package transport
 import (
 	"net"
 	"time"
+
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 // wire is the connection below TLS and WebSocket. They read from it when what they have is used up.
@@ -29,13 +31,13 @@ func (w *wire) Read(p []byte) (int, error) {
 			w.idle()
 		}
 		if !w.more || len(p) >= pageSize {
-			n, err := w.Conn.Read(p)
+			n, err := w.read(p)
 			// The rest of a message is no sign of more, if that was all that was asked for.
 			w.at, w.more = time.Now(), n == readBuffer && len(p) == readBuffer
 			return n, err
 		}
 		w.page = pages.Get().(*page)
-		n, err := w.Conn.Read(w.page[:])
+		n, err := w.read(w.page[:])
 		w.at, w.more = time.Now(), n == pageSize
 		w.rest, w.err = w.page[:n], err
 	}
@@ -48,4 +50,42 @@ func (w *wire) Read(p []byte) (int, error) {
 		return 0, w.err
 	}
 	return n, nil
+}
+
+// The connection is NetDial's, and so may be the user's code. What it panics with is an error of the connection; a goroutine
+// that it ends (runtime.Goexit) is seen by who owns that.
+
+func (w *wire) read(p []byte) (n int, err error) {
+	defer foreign.Catch("Read of NetDial's connection", &err)
+	return w.Conn.Read(p)
+}
+
+// Write implements net.Conn.
+func (w *wire) Write(p []byte) (n int, err error) {
+	defer foreign.Catch("Write of NetDial's connection", &err)
+	return w.Conn.Write(p)
+}
+
+// Close implements net.Conn.
+func (w *wire) Close() (err error) {
+	defer foreign.Catch("Close of NetDial's connection", &err)
+	return w.Conn.Close()
+}
+
+// SetDeadline implements net.Conn.
+func (w *wire) SetDeadline(t time.Time) (err error) {
+	defer foreign.Catch("SetDeadline of NetDial's connection", &err)
+	return w.Conn.SetDeadline(t)
+}
+
+// SetReadDeadline implements net.Conn.
+func (w *wire) SetReadDeadline(t time.Time) (err error) {
+	defer foreign.Catch("SetReadDeadline of NetDial's connection", &err)
+	return w.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline implements net.Conn.
+func (w *wire) SetWriteDeadline(t time.Time) (err error) {
+	defer foreign.Catch("SetWriteDeadline of NetDial's connection", &err)
+	return w.Conn.SetWriteDeadline(t)
 }

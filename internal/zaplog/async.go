@@ -7,6 +7,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 const (
@@ -40,8 +42,11 @@ type entry struct {
 	fields []zap.Field
 }
 
-// Wrap returns log with a queue in front of its core, and the queue.
+// Wrap returns log with a queue in front of its core, and the queue; of a log that has one, both as they are.
 func Wrap(log *zap.Logger) (*zap.Logger, *Async) {
+	if before, ok := log.Core().(asyncCore); ok {
+		return log, before.queue
+	}
 	a := &Async{seen: make(map[source]int)}
 	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		a.root = core
@@ -92,9 +97,15 @@ func (a *Async) report(now time.Time) {
 	n := a.left
 	a.left = 0
 	a.push(entry{
-		zapcore.Entry{Level: zap.WarnLevel, Time: now, Message: "log entries left out: there were too many, or the log's writer is slow"},
+		zapcore.Entry{Level: zap.WarnLevel, Time: now, Message: "log entries left out: there were too many, or the log's writer is slow or panics"},
 		a.root, []zap.Field{zap.Int("entries", n)},
 	})
+}
+
+func (a *Async) lost() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left++
 }
 
 func (a *Async) push(e entry) {
@@ -105,20 +116,35 @@ func (a *Async) push(e entry) {
 	}
 }
 
-// write writes what waits, and ends.
+// write writes what waits, and ends. The writer is the user's code: where it panics or ends the goroutine, that entry is left out
+// and counted, and another goroutine goes on with the next.
 func (a *Async) write() {
+	var batch []entry
+	next, ended := 0, false
+	defer func() {
+		_ = recover() // it may quote what was logged, and where should it be told?
+		if ended {
+			return
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.left++
+		a.waiting = append(slices.Clone(batch[next:]), a.waiting...)
+		go a.write()
+	}()
 	for {
 		a.mu.Lock()
-		batch := a.waiting
+		batch, next = a.waiting, 0
 		a.waiting = nil
 		if len(batch) == 0 {
-			a.writing = false
+			a.writing, ended = false, true
 			close(a.idle)
 			a.mu.Unlock()
 			return
 		}
 		a.mu.Unlock()
 		for _, e := range batch {
+			next++
 			if checked := e.core.Check(e.Entry, nil); checked != nil {
 				checked.Write(e.fields...)
 			}
@@ -133,8 +159,28 @@ type asyncCore struct {
 	shard int64 // that the entries are about; -1: none
 }
 
+// With may panic as a writer does: then the fields are left out.
 func (c asyncCore) With(fields []zap.Field) zapcore.Core {
-	return asyncCore{c.Core.With(fields), c.queue, shardOf(fields, c.shard)}
+	core, err := c.Core, error(nil)
+	func() {
+		defer foreign.Catch("With", &err)
+		core = c.Core.With(fields)
+	}()
+	return asyncCore{core, c.queue, shardOf(fields, c.shard)}
+}
+
+// Enabled may panic as a writer does: then the entry is left out, and counted. It is asked for every entry that is not logged,
+// which is why it has no goroutine of its own.
+func (c asyncCore) Enabled(level zapcore.Level) (on bool) {
+	var err error
+	defer func() {
+		if err != nil {
+			on = false
+			c.queue.lost()
+		}
+	}()
+	defer foreign.Catch("Enabled", &err)
+	return c.Core.Enabled(level)
 }
 
 func (c asyncCore) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
