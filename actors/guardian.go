@@ -19,7 +19,11 @@ import (
 // crash another is spawned, which resumes. One that keeps crashing is quarantined. No other shard is touched.
 func (s *incarnation) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
 	parent.StopChildren(who) // whatever else happens: an actor that has crashed waits for this
-	defer s.guard("the strategy for shards", func() {})
+	s.guard("the strategy for shards", func() { s.failed(who, reason, message) })
+}
+
+// failed sees to a shard whose actor has crashed on a message.
+func (s *incarnation) failed(who *actor.PID, reason, message any) {
 	key, ok := s.books.byPID[who.Id]
 	if !ok {
 		return
