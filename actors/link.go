@@ -161,6 +161,9 @@ func (l *link) hand() {
 	}
 }
 
+// stalled reports whether the reader has to wait for the actor: all that may be under way is, in however few frames.
+func (l *link) stalled() bool { return len(l.credit) == cap(l.credit) }
+
 // observe tells what was read. The batch is the actor's afterwards.
 func (l *link) observe(b *batch) {
 	read := FramesRead{Key: l.key, Conn: l.conn, At: b.at, Frames: len(b.frames)}

@@ -43,7 +43,7 @@ func (s *incarnation) heardSince(began time.Time) []heard {
 		status := r.status.Load()
 		behind := false
 		if l := r.link.Load(); l != nil {
-			behind = l.underWay.Load() >= CreditLimit
+			behind = l.stalled()
 		}
 		all = append(all, heard{
 			key: r.key, seq: r.seq.Load(),
