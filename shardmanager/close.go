@@ -20,6 +20,7 @@ const (
 	drainTimeout = 2 * time.Second         // for handlers to finish what they have
 	saveTimeout  = time.Second             // for the session store
 	logTimeout   = 250 * time.Millisecond  // for the log's writer
+	closeTimeout = 4700 * time.Millisecond // for all before that: who hangs then is left behind
 )
 
 // Close ends the Manager and keeps its sessions resumable: events wait with Discord until a
@@ -83,8 +84,10 @@ func (m *Manager) shutdown(code events.CloseCode) {
 	m.mu.Lock()
 	system, supervisor, shards, own, saver, refresher := m.system, m.supervisor, m.shards, m.own, m.saver, m.refresher
 	m.mu.Unlock()
+	bounded, end := context.WithTimeout(context.Background(), closeTimeout)
+	defer end()
 	if refresher != nil {
-		refresher.close()
+		refresher.stop()
 	}
 	if supervisor != nil {
 		system.Root.Send(supervisor, actors.StopShards{Code: code})
@@ -103,11 +106,25 @@ func (m *Manager) shutdown(code events.CloseCode) {
 		if err := system.Root.StopFuture(supervisor).Wait(); err != nil {
 			m.log.Error("supervisor did not stop", zap.Error(err))
 		}
-		shards.Wait()
+		over := make(chan struct{})
+		go func() { shards.Wait(); close(over) }()
+		m.await(bounded, over, "a connection of NetDial does not end")
+	}
+	if refresher != nil {
+		m.await(bounded, refresher.over, "the HTTP client does not come back")
 	}
 	if own {
 		system.Shutdown()
 		time.Sleep(2 * deadLetterPause) // its last goroutine ends
+	}
+}
+
+// await waits for the end of what may be in the hands of the user's code. If that hangs it is left behind.
+func (m *Manager) await(ctx context.Context, over <-chan struct{}, hangs string) {
+	select {
+	case <-over:
+	case <-ctx.Done():
+		m.log.Error(hangs + ": it is left behind")
 	}
 }
 

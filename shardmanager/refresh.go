@@ -41,11 +41,6 @@ func newRefresher(m *Manager, shards *actors.Supervisor, total, left int) *refre
 	return r
 }
 
-func (r *refresher) close() {
-	r.stop()
-	<-r.over
-}
-
 // refresh has the refresher ask, as soon as it may. It does not wait.
 func (m *Manager) refresh() {
 	m.mu.Lock()
