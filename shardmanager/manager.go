@@ -250,7 +250,12 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 	if c.To == session.Backoff && (c.From == session.Connecting || c.Lost) {
 		m.refresh()
 	}
+	m.endWith(key, c)
 	actors.Tell(m.observers, func(h HookChange) { h.OnChange(change) })
+}
+
+// endWith ends the Manager if a shard's end is that of all. It does so before hooks are told, which might restart what has ended.
+func (m *Manager) endWith(key actors.Key, c session.Change) {
 	if c.To != session.Closed || c.Cause == nil || errors.Is(c.Cause, actors.ErrClosed) {
 		return
 	}

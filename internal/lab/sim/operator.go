@@ -29,7 +29,7 @@ func (p *process) up() bool {
 	case <-p.m.Done():
 		return false
 	default:
-		return !p.dead.Load() && p.m.Supervisor() != nil
+		return !p.dead.Load() && p.m.Supervisor() != nil && p.m.Err() == nil
 	}
 }
 

@@ -1,0 +1,45 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestHookComesTooLateToSaveTheLastShard: when the last shard has ended for good the Manager ends, and then hooks are told. Whether one that
+// restarts the shard is in time must not be a matter of luck.
+func TestHookComesTooLateToSaveTheLastShard(t *testing.T) {
+	for range 20 {
+		t.Run("", func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(1))
+				var m *shardmanager.Manager
+				told := make(chan error, 1)
+				m = newManager(t, g, shardmanager.WithHooks(changes(func(c shardmanager.Change) {
+					if c.To == session.Closed && c.Cause != nil && m.Err() == nil {
+						told <- errors.New("a hook was told before the Manager had begun to end")
+					} else if c.To == session.Closed {
+						told <- m.Restart(context.Background(), 0)
+					}
+				})))
+				start(t, m)
+				g.Shard(0).Close(events.CloseInvalidShard)
+				if err := <-told; !errors.Is(err, shardmanager.ErrClosed) {
+					t.Errorf("Restart: %v", err)
+				}
+				pass(10 * time.Second)
+				select {
+				case <-m.Done():
+				default:
+					t.Error("the Manager has not ended")
+				}
+			})
+		})
+	}
+}
