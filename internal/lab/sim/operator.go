@@ -158,23 +158,23 @@ func (sim *simulation) meddle(f Injection) {
 				sim.operate(p, f.Shard, "crash")
 			}
 			sim.operate(p, f.Shard, f.Kind)
-			if sim.wait(f, 2 * f.For); f.Kind == "drain" && f.N%2 == 0 {
-				sim.wait(f, 90 * time.Second) // it may take a minute
+			if sim.wait(f, 2*f.For); f.Kind == "drain" && f.N%2 == 0 {
+				sim.wait(f, 90*time.Second) // it may take a minute
 			}
 		case "rehearse": // until the shard is given up; then it is mended, and crashes once more
 			for range 5 {
 				sim.operate(p, f.Shard, "crash")
-				sim.wait(f, 12 * time.Second)
+				sim.wait(f, 12*time.Second)
 			}
 			sim.operate(p, f.Shard, "start")
-			sim.wait(f, 5 * time.Second)
+			sim.wait(f, 5*time.Second)
 			sim.operate(p, f.Shard, "crash")
 		case "fatal-shard":
-			sim.wait(f, f.For / 2)
+			sim.wait(f, f.For/2)
 		case "flap":
 			for range 2 + f.N%6 {
 				sim.operate(p, f.Shard, verbs[random.IntN(len(verbs))])
-				sim.wait(f, time.Duration(random.Int64N(int64(2*time.Second))) / time.Duration(1+random.IntN(100)))
+				sim.wait(f, time.Duration(random.Int64N(int64(2*time.Second)))/time.Duration(1+random.IntN(100)))
 			}
 		}
 		back := "run"

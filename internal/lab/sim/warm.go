@@ -84,7 +84,7 @@ func (sim *simulation) warm(f Injection) {
 		if !sim.replan(p, &actors.Want{Role: actors.Warming}, "run") {
 			return
 		}
-		sim.wait(f, 30*time.Second + 2*f.For)
+		sim.wait(f, 30*time.Second+2*f.For)
 		if f.N%3 == 0 {
 			number := warming + f.N%(sim.plan.Shards+1)
 			for _, verb := range []string{"pause", "run", "restart"} {
