@@ -102,24 +102,22 @@ func (d *dispatcher) turn() bool {
 	next := d.ready[i]
 	d.ready = slices.Delete(d.ready, i, i+1)
 	d.mu.Unlock()
-	next.run()
+	over := make(chan struct{})
+	go func() { // an actor may end its goroutine
+		defer close(over)
+		next.run()
+	}()
+	<-over
 	return true
 }
 
 func (d *dispatcher) close() { close(d.stop) }
 
-// mailbox lets everything come to rest after each message, so that what a message has set going
+// inTurn lets everything come to rest after each message, so that what a message has set going
 // cannot overtake the next.
-type mailbox struct{ sim *simulation }
-
-// MailboxStarted implements actor.MailboxMiddleware.
-func (mailbox) MailboxStarted() {}
-
-// MessagePosted implements actor.MailboxMiddleware.
-func (mailbox) MessagePosted(any) {}
-
-// MessageReceived implements actor.MailboxMiddleware. It is called after the message was handled.
-func (m mailbox) MessageReceived(any) { m.sim.rest() }
-
-// MailboxEmpty implements actor.MailboxMiddleware.
-func (mailbox) MailboxEmpty() {}
+func (p *process) inTurn(next actor.ReceiverFunc) actor.ReceiverFunc {
+	return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+		defer p.sim.rest()
+		next(ctx, envelope)
+	}
+}

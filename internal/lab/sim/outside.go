@@ -29,7 +29,7 @@ var (
 	}
 )
 
-// saboteur makes actors panic when the plan wants it: on whatever comes, or on a message of a type, which is lost with that.
+// saboteur makes actors panic, or end their goroutine, when the plan wants it: on whatever comes, or on a message of a type, which is lost with that.
 func (p *process) saboteur(index int) actor.ReceiverMiddleware {
 	return func(next actor.ReceiverFunc) actor.ReceiverFunc {
 		return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
@@ -49,6 +49,9 @@ func (p *process) saboteur(index int) actor.ReceiverMiddleware {
 				}
 				_, system := envelope.Message.(actor.SystemMessage)
 				if !system && p.sim.mood("crash", index) || p.sim.mood(kind+fmt.Sprintf("%T", envelope.Message), index) {
+					if p.sim.plan.Seed%3 == 0 {
+						runtime.Goexit()
+					}
 					panic("sim: an actor panics")
 				}
 			}

@@ -62,7 +62,7 @@ func (sim *simulation) start() {
 				index = -1
 			}
 			return []actor.PropsOption{
-				actor.WithDispatcher(p.dispatch.of(index)), actor.WithReceiverMiddleware(p.saboteur(index)), actor.WithMailbox(actor.Unbounded(mailbox{sim})),
+				actor.WithDispatcher(p.dispatch.of(index)), actor.WithReceiverMiddleware(p.inTurn, p.saboteur(index)),
 			}
 		}),
 	}

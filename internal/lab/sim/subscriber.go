@@ -20,7 +20,7 @@ func (p *process) subscribe() {
 		return
 	}
 	pid := p.m.System().Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return subscriber{p} },
-		actor.WithDispatcher(p.dispatch.of(-2)), actor.WithMailbox(actor.Unbounded(mailbox{p.sim}))))
+		actor.WithDispatcher(p.dispatch.of(-2)), actor.WithReceiverMiddleware(p.inTurn)))
 	p.ask(actors.Subscribe{PID: pid, Types: []events.Type{events.TypeMessageCreate}, Credit: subscriberCredit})
 }
 
