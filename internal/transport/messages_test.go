@@ -26,7 +26,7 @@ func TestMessagesComeWhole(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 1))
 			var sent []string
 			total := 0
-			for i := range 4000 {
+			for i := range 4000 / sizes {
 				n := 20 + random.IntN(1500)
 				switch i % 40 {
 				case 1:
