@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -103,7 +104,9 @@ func newBus(log *zap.Logger) *Bus {
 	}
 	return bus.New(bus.Config{
 		HighWater: 4096, LowWater: 2048,
-		Panicked: func(_ *events.Raw, meta events.Meta, value any) { report("a handler panicked", meta, panicText(value)) },
+		Panicked: func(_ *events.Raw, meta events.Meta, value any) {
+			report("a handler panicked", meta, foreign.Text(value))
+		},
 		Failed: func(_ *events.Raw, meta events.Meta, err error) {
 			report("an event was not decoded", meta, fmt.Sprintf("%T", err))
 		},

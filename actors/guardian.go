@@ -36,12 +36,9 @@ func (s *incarnation) failed(who *actor.PID, reason, message any) {
 	}
 	s.books.admission.of(key).shut()
 	s.books.lives.closed(key, false)
-	s.log.Error("shard actor crashed", zap.Stringer("shard", key), zap.String("reason", panicText(reason)), zap.String("message", fmt.Sprintf("%T", message)))
-	s.rest(s.books.children[key], fmt.Errorf("%w: %s", ErrCrashed, panicText(reason)))
+	s.log.Error("shard actor crashed", zap.Stringer("shard", key), zap.String("reason", foreign.Text(reason)), zap.String("message", fmt.Sprintf("%T", message)))
+	s.rest(s.books.children[key], fmt.Errorf("%w: %s", ErrCrashed, foreign.Text(reason)))
 }
-
-// panicText is a panic's text without what may be secret.
-func panicText(reason any) string { return foreign.Text(reason) }
 
 // guardian is the strategy for a supervisor. What it loses in a crash is the message that it
 // crashed on, so it goes on with the next one: its shards never notice.
@@ -66,7 +63,7 @@ func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor
 	if answer := lostAnswer(byValue(message), ErrCrashed); answer != nil && asker != nil {
 		system.Root.Send(asker, answer)
 	}
-	system.Logger().LogAttrs(context.Background(), slog.LevelError, "supervisor crashed: it goes on", slog.String("reason", panicText(reason)), slog.String("message", fmt.Sprintf("%T", message)))
+	system.Logger().LogAttrs(context.Background(), slog.LevelError, "supervisor crashed: it goes on", slog.String("reason", foreign.Text(reason)), slog.String("message", fmt.Sprintf("%T", message)))
 	parent.ResumeChildren(who)
 	if _, twice := message.(recovered); twice {
 		time.AfterFunc(recoveryPause, func() {

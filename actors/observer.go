@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 // An observer is told of occurrences. It has any of the methods of the interfaces below, and each that it lacks costs nothing. It is
@@ -150,7 +151,7 @@ func NewObservers(log *zap.Logger, all ...any) *Observers {
 	o := new(Observers)
 	for _, each := range all {
 		l := newLane(observeLimit, func(reason any) {
-			log.Error("an observer panicked", zap.String("observer", fmt.Sprintf("%T", each)), zap.String("reason", panicText(reason)))
+			log.Error("an observer panicked", zap.String("observer", fmt.Sprintf("%T", each)), zap.String("reason", foreign.Text(reason)))
 		})
 		o.all = append(o.all, told[any]{each, l})
 		add(&o.dial, each, l)

@@ -206,7 +206,7 @@ func requestOf(out events.Outgoing) (request events.Request, err error) {
 	}
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = fmt.Errorf("actors: the %T to be sent panicked: %s", out, panicText(reason))
+			err = fmt.Errorf("actors: the %T to be sent panicked: %s", out, foreign.Text(reason))
 		}
 	}()
 	return out.Request()

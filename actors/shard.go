@@ -9,6 +9,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -263,7 +264,7 @@ func (s *shard) landed(r *request, wrote time.Time) {
 func (s *shard) stop() {
 	defer func() {
 		if reason := recover(); reason != nil {
-			s.log.Error("shard actor did not end in order", zap.String("reason", panicText(reason)))
+			s.log.Error("shard actor did not end in order", zap.String("reason", foreign.Text(reason)))
 		}
 	}()
 	if s.timer != nil {
