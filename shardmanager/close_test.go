@@ -89,8 +89,7 @@ func TestCloseInEveryState(t *testing.T) {
 func TestCloseLeavesNoActorBehind(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(50), gatewaytest.WithMaxConcurrency(50))
-		system := quietSystem()
-		defer system.Shutdown()
+		system := quietSystem(t)
 		count := func() (n int) {
 			for i := range system.ProcessRegistry.LocalPIDs.LocalPIDs {
 				n += system.ProcessRegistry.LocalPIDs.LocalPIDs[i].Count()

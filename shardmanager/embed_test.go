@@ -53,15 +53,22 @@ func (a *asker) Receive(ctx actor.Context) {
 	}
 }
 
-func quietSystem() *actor.ActorSystem {
-	return actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond), actor.WithLoggerFactory(quiet))
+// quietSystem is an actor system of the user's own. It is shut down when the test ends, behind the managers that
+// were made after it.
+func quietSystem(t *testing.T) *actor.ActorSystem {
+	t.Helper()
+	system := actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond), actor.WithLoggerFactory(quiet))
+	t.Cleanup(func() {
+		system.Shutdown()
+		pass(time.Second) // the throttle of dead letters has a goroutine for that long
+	})
+	return system
 }
 
 func TestActorsOfTheUsersOwnSystem(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2), gatewaytest.WithGuildsPerShard(1))
-		system := quietSystem()
-		defer system.Shutdown()
+		system := quietSystem(t)
 		m := newManager(t, g, shardmanager.WithActorSystem(system))
 		start(t, m)
 		a := &asker{supervisor: m.Supervisor()}

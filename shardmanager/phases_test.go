@@ -53,8 +53,7 @@ func TestBeforeStartNothingRuns(t *testing.T) {
 		if m.Supervisor() != nil || m.System() != nil || m.Persistence() != (shardmanager.Persistence{}) || m.Err() != nil {
 			t.Errorf("%v %v %+v %v", m.Supervisor(), m.System(), m.Persistence(), m.Err())
 		}
-		system := quietSystem()
-		defer system.Shutdown()
+		system := quietSystem(t)
 		if mine := newManager(t, newGateway(t), shardmanager.WithActorSystem(system)); mine.System() != system {
 			t.Error("the caller's own system is not shown")
 		}
