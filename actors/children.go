@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -172,11 +173,11 @@ func (s *incarnation) heard(m shardSays) {
 	s.settled(m.key, ceased)
 }
 
-// settled looks at a shard of which something was seen, and, if it has ceased to serve, at those who wait for that.
+// settled looks at a shard of which something was seen, and, if it has ceased to serve, at those who may have waited for that.
 func (s *incarnation) settled(key Key, ceased bool) {
 	s.reconcile([]Key{key})
 	if ceased {
-		s.reconcile(s.allKeys())
+		s.reconcile(slices.SortedFunc(s.books.plan.servers.overlapping(key.Shard), Key.Compare))
 	}
 }
 

@@ -1,20 +1,33 @@
 package actors
 
-import "github.com/signalbox-go/signalbox/events"
+import (
+	"iter"
+
+	"github.com/signalbox-go/signalbox/events"
+)
 
 // servers are those who serve, by total and index: at most one for each guild.
 type servers map[int]map[int]Key
 
-// overlap is one who serves a guild of the shard. There are such guilds if the two indexes are equal modulo what the
+// overlapping are those who serve a guild of the shard. There are such guilds if the two indexes are equal modulo what the
 // totals have in common.
-func (s servers) overlap(shard events.ShardID) (Key, bool) {
-	for total, of := range s {
-		common := gcd(shard.Total, total)
-		for index := shard.Index % common; index < total; index += common {
-			if key, ok := of[index]; ok {
-				return key, true
+func (s servers) overlapping(shard events.ShardID) iter.Seq[Key] {
+	return func(yield func(Key) bool) {
+		for total, of := range s {
+			common := gcd(shard.Total, total)
+			for index := shard.Index % common; index < total; index += common {
+				if key, ok := of[index]; ok && !yield(key) {
+					return
+				}
 			}
 		}
+	}
+}
+
+// overlap is one of them.
+func (s servers) overlap(shard events.ShardID) (Key, bool) {
+	for key := range s.overlapping(shard) {
+		return key, true
 	}
 	return Key{}, false
 }

@@ -120,7 +120,7 @@ func TestOutageCostsNoIdentify(t *testing.T) {
 	for _, outage := range []time.Duration{2 * time.Second, 10 * time.Minute} {
 		t.Run(outage.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				const shards = 1000
+				const shards = 1000 / sizes
 				g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards),
 					gatewaytest.WithSessionStarts(5000, 5000, 24*time.Hour), gatewaytest.WithResumeTimeout(time.Hour))
 				m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone))

@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	monthDays = flag.Int("month.days", 3, "how many days the months of few shards have")
-	monthMany = flag.Duration("month.many", 20*time.Minute, "how long the months of 1,000 shards and more are")
+	monthDays = flag.Int("month.days", 1+2/sizes, "how many days the months of few shards have")
+	monthMany = flag.Duration("month.many", 20*time.Minute/sizes, "how long the months of 1,000 shards and more are")
 	monthMost = flag.Int("month.shards", 1000, "fleets of more shards are left out; 10000: none is")
 )
 
