@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,14 +13,14 @@ import (
 )
 
 // Board is what is seen of the shards: their actors write it, and anybody may read it without asking an actor. It outlives
-// their crashes. Safe for concurrent use. What it counts, it counts as it changes: nothing but Status and Each looks at all shards.
+// their crashes. Safe for concurrent use. What it counts, it counts as it changes: nothing but Status looks at all shards.
 type Board struct {
 	log     changes
 	ignored atomic.Int64 // messages that nobody could be told were of no use
 
 	mu      sync.RWMutex
 	records map[Key]*record
-	sorted  []*record // by key; replaced when a shard comes or goes
+	sorted  []*record // by key; nil: shards have come or gone since it was
 	tally   Tally
 	waiters []*waiter
 	cause   error         // why the supervisor has ended
@@ -47,9 +48,7 @@ func NewBoard() *Board { return &Board{records: make(map[Key]*record), done: mak
 
 // Status is how all shards stand, by key: a copy.
 func (b *Board) Status() Status {
-	b.mu.RLock()
-	sorted := b.sorted
-	b.mu.RUnlock()
+	sorted := b.all()
 	status := Status{Shards: make([]ShardStatus, len(sorted))}
 	for i, r := range sorted {
 		r.copyTo(&status.Shards[i])
@@ -168,7 +167,14 @@ func (b *Board) serves(key Key) bool {
 // all are the records of all shards, by key.
 func (b *Board) all() []*record {
 	b.mu.RLock()
-	defer b.mu.RUnlock()
+	sorted := b.sorted
+	b.mu.RUnlock()
+	if sorted != nil {
+		return sorted
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sorted = slices.SortedFunc(maps.Values(b.records), func(x, y *record) int { return x.key.Compare(y.key) })
 	return b.sorted
 }
 
@@ -179,17 +185,14 @@ func (b *Board) place(keys ...Key) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	sorted := slices.Clone(b.sorted)
 	for _, key := range keys {
 		if b.records[key] == nil {
 			r := newRecord(key)
 			b.records[key] = r
-			sorted = append(sorted, r)
 			b.tally.count(*r.status.Load(), +1)
 		}
 	}
-	slices.SortFunc(sorted, func(x, y *record) int { return x.key.Compare(y.key) })
-	b.sorted = sorted
+	b.sorted = nil
 }
 
 // remove forgets a shard.
@@ -200,7 +203,7 @@ func (b *Board) remove(key Key) {
 		b.tally.count(*r.status.Load(), -1)
 	}
 	delete(b.records, key)
-	b.sorted = slices.DeleteFunc(slices.Clone(b.sorted), func(r *record) bool { return r.key == key })
+	b.sorted = nil
 }
 
 // update changes the status of a shard, and with it what is counted.
