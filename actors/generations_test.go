@@ -244,6 +244,26 @@ func TestShardThatIsNamedAgainBeginsAnew(t *testing.T) {
 	}
 }
 
+// TestShardThatEndedForGoodRunsWhenItIsNamedAgain, also while its actor has not ended yet.
+func TestShardThatEndedForGoodRunsWhenItIsNamedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.ShardProps = endSlowly })
+		f.start(2)
+		f.gateway.Shard(1).Close(events.CloseInvalidShard)
+		pass(time.Millisecond)
+		for _, change := range []actors.SetPlan{{Remove: []actors.Key{f.key(1)}}, {Change: map[actors.Key]actors.Want{f.key(1): {}}}} {
+			change.From = f.ask(actors.GetPlan{}).(*actors.Plan).Version
+			if answer, ok := f.ask(change).(*actors.PlanSet); !ok {
+				t.Fatalf("%+v", answer)
+			}
+		}
+		pass(time.Minute)
+		if after, _ := f.shard(1); after.State != session.Ready {
+			t.Errorf("it is %v: %v", after.State, after.Cause)
+		}
+	})
+}
+
 // endSlowly has a shard's actor be there for a second after it was told to end.
 func endSlowly(actors.Key) []actor.PropsOption {
 	return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
