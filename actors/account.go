@@ -206,6 +206,9 @@ func (c *account) land(f flight, wrote time.Time) {
 		f.fail(Queued, c.closed, events.Answer{})
 		return
 	}
+	if f.conn == c.conn {
+		c.shut() // it takes nothing more, even if the word of that was lost: nothing is offered to it again
+	}
 	c.wait(f.request)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 // TestLateWordOfAnEndedShardOpensNothing: its word that it is Ready comes while its actor rests after a crash. A send that is asked for then
@@ -88,6 +89,47 @@ func TestSupervisorThatCrashesOnEachWordOfAWriteKeepsCount(t *testing.T) {
 		armed.Store(true)
 		if crashing := sent(sends); crashing > calm+time.Second || crashes.Load() == 0 {
 			t.Errorf("%d sends took %v with %d crashes, and %v without", sends, crashing, crashes.Load(), calm)
+		}
+		h.gateway.RequireNoViolations(t)
+	})
+}
+
+// TestSendThatAShardCannotWriteWaitsForItsNextConnection, even while the supervisor does not know that the connection has ended: to offer it to the
+// shard again and again would be a loop without a pause.
+func TestSendThatAShardCannotWriteWaitsForItsNextConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed, deaf atomic.Bool
+		var returned atomic.Int64
+		h := newFleet(t, nil, actor.WithGuardian(actors.Guardian()), actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+				switch what := fmt.Sprintf("%T", envelope.Message); {
+				case what == "actors.shardDown" && armed.CompareAndSwap(true, false), what == "actors.recovered" && deaf.CompareAndSwap(true, false):
+					panic("actors: crash of a test")
+				case what == "actors.landed" && returned.Add(1) > 100:
+					return // it would never end
+				}
+				next(ctx, envelope)
+			}
+		}))
+		h.start(1)
+		pass(time.Minute)
+		armed.Store(true)
+		deaf.Store(true)
+		h.gateway.Shard(0).InvalidSession(false)
+		pass(10 * time.Millisecond)
+		p := h.probe()
+		for id := range uint64(3) {
+			p.ask(h.supervisor, actors.SendEvent{ID: id, Event: events.Heartbeat{}})
+		}
+		pass(100 * time.Millisecond)
+		if s, _ := h.shard(0); s.State == session.Ready || deaf.Load() {
+			t.Fatalf("the shard is %v, and the supervisor knows", s.State)
+		}
+		if n := returned.Load(); n == 0 || n > 3 {
+			t.Errorf("%d times sends came back from a shard that cannot write", n)
+		}
+		for range 3 {
+			expect[*actors.EventSent](p, time.Minute)
 		}
 		h.gateway.RequireNoViolations(t)
 	})
