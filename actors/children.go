@@ -22,6 +22,7 @@ type child struct {
 	pid     *actor.PID  // nil: it has ended
 	crashes []time.Time // recent ones, also of others before it; one that somebody has stopped counts as well
 	cause   error       // of the restart that is asked for next, if it is not somebody's wish
+	crash   error       // not nil: its actor has crashed, and is to end
 }
 
 // reconcile carries out what is to be done about some shards.
@@ -203,8 +204,12 @@ func (s *incarnation) gone(key Key) {
 	c.account.grounded(now, ErrCrashed)
 	c.waits()
 	delete(s.books.reopen, key)
-	if unasked && !s.ending {
-		s.rest(c, ErrStoppedByOthers) //seam:stopped-by-others-runs-again
+	why := c.crash
+	if c.crash = nil; unasked {
+		why = ErrStoppedByOthers //seam:stopped-by-others-runs-again
+	}
+	if why != nil {
+		s.rest(c, why)
 	}
 	s.settled(key, ceased)
 }

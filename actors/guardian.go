@@ -22,7 +22,7 @@ func (s *incarnation) HandleFailure(_ *actor.ActorSystem, parent actor.Superviso
 	s.guard("the strategy for shards", func() { s.failed(who, reason, message) })
 }
 
-// failed sees to a shard whose actor has crashed on a message.
+// failed notes that a shard's actor has crashed on a message. What comes of it is seen to when the actor has ended.
 func (s *incarnation) failed(who *actor.PID, reason, message any) {
 	key, ok := s.books.byPID[who.Id]
 	if !ok {
@@ -34,10 +34,11 @@ func (s *incarnation) failed(who *actor.PID, reason, message any) {
 	if l := s.board.record(key).link.Load(); l != nil {
 		l.close(events.CloseUnknownError)
 	}
-	s.books.admission.of(key).shut()
+	c := s.books.children[key]
+	c.account.shut()
+	c.crash = fmt.Errorf("%w: %s", ErrCrashed, foreign.Text(reason))
 	s.books.lives.closed(key, false)
 	s.log.Error("shard actor crashed", zap.Stringer("shard", key), zap.String("reason", foreign.Text(reason)), zap.String("message", fmt.Sprintf("%T", message)))
-	s.rest(s.books.children[key], fmt.Errorf("%w: %s", ErrCrashed, foreign.Text(reason)))
 }
 
 // guardian is the strategy for a supervisor. What it loses in a crash is the message that it
