@@ -117,7 +117,7 @@ func (c *check) planned() {
 			running, bound = true, 10*time.Second+turn+c.backlog(m)
 			if c.plan.Period < time.Hour || m.to < m.from+bound || c.disturbedBut(undone, m.shard, m.from-time.Minute, m.from+bound) ||
 				c.disturbed(m.shard, m.from+1, m.from+bound, undone...) || c.unwell(m.from-time.Minute, m.from+bound) ||
-				m.what.Text == "run" && c.endedBefore(m.process, m.shard, m.from) {
+				m.what.Text == "run" && c.endedBefore(m.process, m.shard, m.from) || c.closing(m) {
 				continue
 			}
 			c.restarted(m)
@@ -166,6 +166,14 @@ func (c *check) unwell(from, to time.Duration) bool {
 func (c *check) endedBefore(process, shard int, before time.Duration) bool {
 	return slices.ContainsFunc(c.trace, func(r Record) bool {
 		return r.At <= before && r.Process == process && r.Shard == shard && endedForGood(r)
+	})
+}
+
+// closing reports whether the gateway had closed a shard's connection for good before something was wanted of the shard, and the process
+// heard of it afterwards: that ended what was wanted.
+func (c *check) closing(m span) bool {
+	return slices.ContainsFunc(c.order, func(l *link) bool {
+		return l.process == m.process && l.shard == m.shard && slices.Contains(final, l.code) && l.closing < m.from && (l.ended == never || l.ended > m.from)
 	})
 }
 
