@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,3 +187,31 @@ var crashing = actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.
 		next(ctx, e)
 	}
 })
+
+// TestSupervisorThatCrashesWhileItStopsEnds: it crashes on the end of each shard's actor that it waits for, some times.
+func TestSupervisorThatCrashesWhileItStopsEnds(t *testing.T) {
+	for name, crash := range map[string]func(){"panic": func() { panic("a bug") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var left atomic.Int64
+				f := newFleet(t, nil, actor.WithGuardian(actors.Guardian()), actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+					return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+						if _, ended := e.Message.(*actor.Terminated); ended && left.Add(-1) >= 0 {
+							crash()
+						}
+						next(ctx, e)
+					}
+				}))
+				f.start(2)
+				left.Store(4)
+				began := time.Now()
+				if err := f.system.Root.StopFuture(f.supervisor).Wait(); err != nil || left.Load() > 0 {
+					t.Fatalf("%v after %v, and %d crashes were to come", err, time.Since(began), left.Load())
+				}
+				if took := time.Since(began); took > 4*time.Second {
+					t.Errorf("it took %v to end", took)
+				}
+			})
+		})
+	}
+}

@@ -45,7 +45,7 @@ func (s *incarnation) failed(who *actor.PID, reason, message any) {
 // crashed on, so it goes on with the next one: its shards never notice.
 type guardian struct{}
 
-const recoveryPause = time.Second // after a crash on the recovery itself
+const recoveryPause = time.Second // after a crash on the recovery itself, or on the end of a shard's actor
 
 // Guardian returns the strategy under which a supervisor survives a crash: the asker is
 // answered, and the supervisor goes on with the next message. Use it with actor.WithGuardian,
@@ -66,6 +66,13 @@ func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor
 	}
 	system.Logger().LogAttrs(context.Background(), slog.LevelError, "supervisor crashed: it goes on", slog.String("reason", foreign.Text(reason)), slog.String("message", fmt.Sprintf("%T", message)))
 	parent.ResumeChildren(who)
+	if ended, ok := message.(*actor.Terminated); ok { // the library waits for the end of what follows it, when the supervisor stops
+		time.AfterFunc(recoveryPause, func() {
+			if supervisor, lives := system.ProcessRegistry.Get(who); lives {
+				supervisor.SendSystemMessage(who, ended)
+			}
+		})
+	}
 	if _, twice := message.(recovered); twice {
 		time.AfterFunc(recoveryPause, func() {
 			if _, lives := system.ProcessRegistry.Get(who); lives {
