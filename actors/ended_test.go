@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 // ends are the ways in which a supervisor ends whose parent has it go on after a crash.
@@ -210,6 +212,25 @@ func TestSupervisorThatCrashesWhileItStopsEnds(t *testing.T) {
 				}
 				if took := time.Since(began); took > 4*time.Second {
 					t.Errorf("it took %v to end", took)
+				}
+			})
+		})
+	}
+}
+
+// TestSupervisorThatCrashesOnTheEndOfAnActorLeavesTheNextOneAlone, which has the same name.
+func TestSupervisorThatCrashesOnTheEndOfAnActorLeavesTheNextOneAlone(t *testing.T) {
+	for seed := range uint64(8) { // of which some have the next one begin within a second
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var armed atomic.Bool
+				f := newFleet(t, func(c *actors.SupervisorConfig) { c.Seed = seed + 1 }, actor.WithGuardian(actors.Guardian()), crashesOn(&armed, "*actor.Terminated"))
+				f.start(1)
+				armed.Store(true)
+				f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)})
+				pass(10 * time.Second)
+				if s, _ := f.shard(0); armed.Load() || s.State != session.Ready || s.Crashes != 1 || f.gateway.Stats().Connections != 2 {
+					t.Errorf("seed %d: %+v, %d connections", seed, s, f.gateway.Stats().Connections)
 				}
 			})
 		})

@@ -66,10 +66,10 @@ func (guardian) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor
 	}
 	system.Logger().LogAttrs(context.Background(), slog.LevelError, "supervisor crashed: it goes on", slog.String("reason", foreign.Text(reason)), slog.String("message", fmt.Sprintf("%T", message)))
 	parent.ResumeChildren(who)
-	if ended, ok := message.(*actor.Terminated); ok { // the library waits for the end of what follows it, when the supervisor stops
+	if _, ended := message.(*actor.Terminated); ended { // in the handling of which the library ends a supervisor that stops: it is given another
 		time.AfterFunc(recoveryPause, func() {
 			if supervisor, lives := system.ProcessRegistry.Get(who); lives {
-				supervisor.SendSystemMessage(who, ended)
+				supervisor.SendSystemMessage(who, &actor.Terminated{Who: who}) // of nobody: a shard's name may be another actor's by now
 			}
 		})
 	}
