@@ -94,8 +94,11 @@ func (c *check) keep() {
 			} else if r.Op != events.OpHeartbeat {
 				continue
 			}
-			s, end := c.sessions[id], over[l.process]
-			if s == nil || l.live == never || end-r.At < enough || c.disturbed(l.shard, r.At-5*time.Minute, end, "block", "blocked") {
+			s, end, needs := c.sessions[id], over[l.process], enough
+			if c.disturbed(l.shard, 0, r.At, "event-burst") { // thousands may wait
+				needs = max(needs, time.Duration(seq)*c.plan.Slow)
+			}
+			if s == nil || l.live == never || end-r.At < needs || c.disturbed(l.shard, r.At-5*time.Minute, end, "block", "blocked") {
 				continue
 			}
 			s.kept = max(s.kept, min(seq, s.last))

@@ -85,8 +85,8 @@ func (c *check) resumeFirst() {
 func (c *check) restarts() {
 	closed := make(map[int]Record) // by process
 	for _, r := range c.trace {
-		if r.Witness == Process && r.What == "closing" {
-			closed[r.Process] = r
+		if _, over := closed[r.Process]; !over && r.Witness == Process && (r.What == "closing" || r.What == "done") {
+			closed[r.Process] = r // one that ends by itself is closed afterwards
 		}
 	}
 	identified := make(map[[2]int]bool)

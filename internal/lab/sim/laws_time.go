@@ -96,6 +96,9 @@ func (c *check) forced(l *link, until time.Duration) {
 func (c *check) silence() {
 	for _, l := range c.order {
 		most := c.plan.Interval + 15*time.Second
+		if c.disturbed(l.shard, 0, l.dialled, "bad-hello") { // the usual interval may stand for one that was not usable
+			most = max(most, usualInterval+15*time.Second)
+		}
 		if l.opened == never || l.hello == never {
 			continue
 		}
