@@ -95,8 +95,14 @@ func (c *check) keep() {
 				continue
 			}
 			s, end, needs := c.sessions[id], over[l.process], enough
-			if c.disturbed(l.shard, 0, r.At, "event-burst") { // thousands may wait
-				needs = max(needs, time.Duration(seq)*c.plan.Slow)
+			if c.disturbed(l.shard, 0, r.At, "event-burst") { // thousands may wait, also of sessions before it
+				waits := int64(0)
+				for _, other := range c.sessions {
+					if s != nil && other.shard == s.shard && other.began <= r.At {
+						waits += other.last
+					}
+				}
+				needs = max(needs, time.Duration(waits)*c.plan.Slow)
 			}
 			if s == nil || l.live == never || end-r.At < needs || c.disturbed(l.shard, r.At-5*time.Minute, end, "block", "blocked") {
 				continue
