@@ -242,8 +242,9 @@ func (s *incarnation) forget(key Key) {
 func (s *incarnation) lookAround() {
 	s.landings.heard()
 	s.landed()
-	for key, c := range s.books.children {
-		if c.pid == nil {
+	for _, key := range sortedKeys(s.books.children) {
+		c := s.books.children[key]
+		if c == nil || c.pid == nil {
 			continue
 		}
 		if _, lives := s.system.ProcessRegistry.Get(c.pid); !lives {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -235,4 +236,35 @@ func TestSupervisorThatCrashesOnTheEndOfAnActorLeavesTheNextOneAlone(t *testing.
 			})
 		})
 	}
+}
+
+// counting counts the buckets that were asked for.
+type counting struct {
+	ratelimit.RateLimiter
+	buckets atomic.Int64
+}
+
+// Connection implements ratelimit.RateLimiter.
+func (c *counting) Connection(shard ratelimit.Shard, heartbeat time.Duration) ratelimit.Bucket {
+	c.buckets.Add(1)
+	return c.RateLimiter.Connection(shard, heartbeat)
+}
+
+// TestActorThatHasCrashedIsGivenNoBucket, though it looks Ready to a supervisor that has lost the word of its end: sends wait for the next actor.
+func TestActorThatHasCrashedIsGivenNoBucket(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		limiter := new(counting)
+		f := newFleet(t, func(c *actors.SupervisorConfig) {
+			limiter.RateLimiter = c.Limiter
+			c.Limiter = limiter
+		}, actor.WithGuardian(actors.Guardian()), crashesOn(&armed, "*actor.Terminated"))
+		f.start(1)
+		armed.Store(true)
+		f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)})
+		pass(10 * time.Second)
+		if s, _ := f.shard(0); armed.Load() || s.State != session.Ready || limiter.buckets.Load() != 2 {
+			t.Errorf("%v, with %d buckets for two connections", s.State, limiter.buckets.Load())
+		}
+	})
 }

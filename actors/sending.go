@@ -133,7 +133,7 @@ func (s *incarnation) joined(m joined) {
 // up gives a new connection its bucket. What waits is admitted afresh.
 func (s *incarnation) up(m shardUp) {
 	c := s.books.children[m.key]
-	if !s.books.lives.current(m.key, m.number) || c.pid == nil || s.ending {
+	if !s.books.lives.current(m.key, m.number) || c.pid == nil || c.crash != nil || s.ending {
 		return // its actor has ended since, or does
 	}
 	s.reached(m.key, m.at)

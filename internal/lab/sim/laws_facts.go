@@ -94,17 +94,8 @@ func (c *check) keep() {
 			} else if r.Op != events.OpHeartbeat {
 				continue
 			}
-			s, end, needs := c.sessions[id], over[l.process], enough
-			if c.disturbed(l.shard, 0, r.At, "event-burst") { // thousands may wait, also of sessions before it
-				waits := int64(0)
-				for _, other := range c.sessions {
-					if s != nil && other.shard == s.shard && other.began <= r.At {
-						waits += other.last
-					}
-				}
-				needs = max(needs, time.Duration(waits)*c.plan.Slow)
-			}
-			if s == nil || l.live == never || end-r.At < needs || c.disturbed(l.shard, r.At-5*time.Minute, end, "block", "blocked") {
+			s, end := c.sessions[id], over[l.process]
+			if s == nil || l.live == never || end-r.At < max(enough, c.waiting(l.shard, s, r.At)) || c.disturbed(l.shard, r.At-5*time.Minute, end, "block", "blocked") {
 				continue
 			}
 			s.kept = max(s.kept, min(seq, s.last))
@@ -115,6 +106,20 @@ func (c *check) keep() {
 			s.kept = s.last
 		}
 	}
+}
+
+// waiting is how long handlers may be busy with what had come by a time, if there were bursts: also with events of sessions before this one.
+func (c *check) waiting(shard int, s *sessionFacts, at time.Duration) time.Duration {
+	if !c.disturbed(shard, 0, at, "event-burst") {
+		return 0
+	}
+	events := int64(0)
+	for _, other := range c.sessions {
+		if other.shard == s.shard && other.began <= at {
+			events += other.last
+		}
+	}
+	return time.Duration(events) * c.plan.Slow
 }
 
 // intents: W-3. A session that lives hears of what happens in its guilds, if the bot's intents ask for it, and

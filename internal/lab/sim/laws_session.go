@@ -84,9 +84,16 @@ func (c *check) resumeFirst() {
 // sessions to the next.
 func (c *check) restarts() {
 	closed := make(map[int]Record) // by process
+	ended := make(map[int]Record)  // the same, but one that ends by itself is closed afterwards
 	for _, r := range c.trace {
-		if _, over := closed[r.Process]; !over && r.Witness == Process && (r.What == "closing" || r.What == "done") {
-			closed[r.Process] = r // one that ends by itself is closed afterwards
+		if r.Witness != Process || r.What != "closing" && r.What != "done" {
+			continue
+		}
+		if _, over := ended[r.Process]; !over {
+			ended[r.Process] = r
+		}
+		if r.What == "closing" {
+			closed[r.Process] = r
 		}
 	}
 	identified := make(map[[2]int]bool)
@@ -99,7 +106,7 @@ func (c *check) restarts() {
 		case r.Witness == Process && r.What == "loaded":
 			loaded[id] = true
 		case r.Witness == Handler && r.What == "exit":
-			if end, over := closed[r.Process]; !over || r.At < end.At {
+			if end, over := ended[r.Process]; !over || r.At < end.At {
 				settled[r.Session] = true
 			}
 		case r.Witness == Gateway && r.What == "received" && r.Op == events.OpIdentify:
