@@ -67,3 +67,22 @@ func TestAskAlwaysEnds(t *testing.T) {
 		pass(2 * time.Minute) // the futures end
 	})
 }
+
+// TestAskWaitsAsLongAsItsDeadlineAllows: also for longer than one without a deadline would.
+func TestAskWaitsAsLongAsItsDeadlineAllows(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(1)
+		f.gateway.Outage(true)
+		f.gateway.DropAll()
+		pass(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		began := time.Now()
+		time.AfterFunc(5*time.Minute, func() { f.gateway.Outage(false) })
+		if _, err := actors.Ask(ctx, f.system, f.supervisor, events.Heartbeat{}); err != nil || time.Since(began) < 5*time.Minute {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		pass(10 * time.Minute) // the future ends
+	})
+}

@@ -85,6 +85,11 @@ func TestDeafSessions(t *testing.T) {
 			want:   "21 0 resumed, 23 0 reidentified, 25 1 resumed",
 		},
 		{
+			name: "one that cannot be afforded takes nobody's turn", spare: 0, policy: DeafSession{AtOnce: 1},
+			shards: []string{"1000x20 0 - 0x9", "1000x22 0 - 1000x9", "1000x40", "1000x40", "1000x40"},
+			want:   "21 0 resumed, 23 0 unaffordable, 23 1 resumed",
+		},
+		{
 			name: "for one Identify more than the reserve", spare: 1,
 			shards: []string{"1000x20 0 - 0 - 1000x9", "1000x20 0 - 0 0 1000x9", "1000x40", "1000x40"},
 			want:   "21 0 resumed, 21 1 resumed, 23 0 reidentified, 23 1 unaffordable, 24 1 reidentified",
@@ -208,5 +213,15 @@ func TestDeafnessNeverBlamesAShardForAll(t *testing.T) {
 	})
 	if acted == 0 {
 		t.Error("nothing was ever done")
+	}
+}
+
+// TestDeafSessionsWindowIsASecondAtLeast, or 0, which is the default.
+func TestDeafSessionsWindowIsASecondAtLeast(t *testing.T) {
+	t.Parallel()
+	for window, valid := range map[time.Duration]bool{-1: false, 0: true, 1: false, time.Second - 1: false, time.Second: true, time.Hour: true} {
+		if err := (DeafSession{Window: window}).Validate(); (err == nil) != valid {
+			t.Errorf("%v: %v", window, err)
+		}
 	}
 }

@@ -148,6 +148,9 @@ func TestTwoGenerationsNeverServeOneGuild(t *testing.T) {
 					if len(all) < said-15 {
 						t.Errorf("guild %d: %d of %d messages", guild, len(all), said)
 					}
+					if last := all[len(all)-1]; last != keyOf(1, events.ShardFor(guild, after), after) {
+						t.Errorf("guild %d: %v delivers in the end", guild, last)
+					}
 					for i, key := range all[1:] {
 						if key.Generation < all[i].Generation {
 							t.Errorf("guild %d: %v delivers after %v", guild, key, all[i])

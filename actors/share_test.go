@@ -3,8 +3,11 @@ package actors_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
@@ -17,12 +20,15 @@ func everyone() events.RequestGuildMembers {
 }
 
 // sharing is a fleet of one shard whose gateway answers no request that is shared.
-func sharing(t *testing.T) *fleet {
+func sharing(t *testing.T, change func(*actors.SupervisorConfig), opts ...actor.PropsOption) *fleet {
 	t.Helper()
 	f := newFleet(t, func(cfg *actors.SupervisorConfig) {
 		cfg.QueueLimit = 4
 		cfg.Identify.Intents |= events.IntentGuildMembers
-	})
+		if change != nil {
+			change(cfg)
+		}
+	}, opts...)
 	f.start(1)
 	f.gateway.OnFrame(func(frame gatewaytest.Frame) bool {
 		return frame.Op == events.OpRequestGuildMembers || frame.Op == events.OpRequestChannelInfo
@@ -33,7 +39,7 @@ func sharing(t *testing.T) *fleet {
 // TestSharersWhoLeaveMakeRoom: they are told that the request was written, and those who wait by a deadline are told the same.
 func TestSharersWhoLeaveMakeRoom(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := sharing(t)
+		f := sharing(t, nil)
 		p, errs := f.probe(), make(chan error, 4)
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 4 {
@@ -68,12 +74,12 @@ func TestSharersWhoLeaveMakeRoom(t *testing.T) {
 	})
 }
 
-// TestSharersAreToldOnce: each at its deadline, and not again when others are.
+// TestSharersAreToldOnce: each at its deadline, in whichever order they asked, and not again when others are.
 func TestSharersAreToldOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := sharing(t)
+		f := sharing(t, nil)
 		p, began := f.probe(), time.Now()
-		for id := range uint64(3) {
+		for _, id := range []uint64{1, 2, 0} {
 			p.ask(f.supervisor, actors.SendEvent{ID: id, Op: events.OpRequestGuildMembers, Data: data(t, everyone()), Deadline: began.Add(time.Duration(id+1) * time.Second)})
 		}
 		for id := range uint64(3) {
@@ -90,7 +96,7 @@ func TestSharersAreToldOnce(t *testing.T) {
 // next was not.
 func TestSharersEndWithTheirSupervisor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := sharing(t)
+		f := sharing(t, nil)
 		p := f.probe()
 		for id := range uint64(2) {
 			p.ask(f.supervisor, actors.SendEvent{ID: id, Op: events.OpRequestGuildMembers, Data: data(t, everyone())})
@@ -112,6 +118,65 @@ func TestSharersEndWithTheirSupervisor(t *testing.T) {
 		}
 		if shard, _ := f.shard(0); shard.Sharing != 0 {
 			t.Errorf("%d share", shard.Sharing)
+		}
+	})
+}
+
+// TestSharedRequestThatNobodyWaitsForAnyMoreIsNotSent: it comes back unwritten from a connection that was lost, and all leave before the next.
+func TestSharedRequestThatNobodyWaitsForAnyMoreIsNotSent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		f := sharing(t, func(cfg *actors.SupervisorConfig) {
+			cfg.ShardProps = onShards(func(message string) {
+				if message == "actors.lost" && armed.CompareAndSwap(true, false) {
+					time.Sleep(time.Second) // in which sends are forwarded to the connection
+				}
+			})
+		})
+		armed.Store(true)
+		f.gateway.Outage(true)
+		f.gateway.DropAll()
+		pass(100 * time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
+		errs := make(chan error, 1)
+		go func() {
+			_, err := f.sendsTo(0).Send(ctx, everyone())
+			errs <- err
+		}()
+		pass(5 * time.Second)
+		if shard, _ := f.shard(0); armed.Load() || shard.Waiting != 1 {
+			t.Fatalf("the loss was slow: %v; %d wait", !armed.Load(), shard.Waiting)
+		}
+		cancel()
+		if err := <-errs; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		f.gateway.Outage(false)
+		pass(2 * time.Minute)
+		if n := sent(f.gateway, events.OpRequestGuildMembers); n != 0 || f.status().Ready() != 1 {
+			t.Errorf("it was sent %d times; %d are ready", n, f.status().Ready())
+		}
+	})
+}
+
+// TestSharersOfAForgottenShardAreTold, and that is no crash.
+func TestSharersOfAForgottenShardAreTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var crashes atomic.Int64
+		var f *fleet
+		f = sharing(t, nil, actor.WithGuardian(actors.Guardian()), recoveries(&f, &crashes, ""))
+		p := f.probe()
+		p.ask(f.supervisor, actors.SendEvent{Op: events.OpRequestGuildMembers, Data: data(t, everyone())})
+		pass(time.Second)
+		if answer, ok := f.ask(actors.SetPlan{From: 1, Remove: []actors.Key{f.key(0)}}).(*actors.PlanSet); !ok {
+			t.Fatalf("%+v", answer)
+		}
+		if e := sendError(t, expect[*actors.SendFailed](p, time.Second).Err); e.Stage != actors.Written {
+			t.Errorf("it is told %v: %v", e.Stage, e)
+		}
+		pass(time.Second)
+		if n := crashes.Load(); n > 0 || len(f.status().Shards) != 0 {
+			t.Errorf("the supervisor crashed %d times; %v", n, stands(f.status()))
 		}
 	})
 }

@@ -1,0 +1,126 @@
+package actors_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// TestSendThatComesBackFromACrashIsShownAsWaiting while the shard rests: it goes with the next actor.
+func TestSendThatComesBackFromACrashIsShownAsWaiting(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.ShardProps = onShards(func(message string) {
+				if message == "actors.admitted" && armed.CompareAndSwap(true, false) {
+					panic("a bug in the shard")
+				}
+			})
+		})
+		f.start(1)
+		armed.Store(true)
+		p := f.probe()
+		p.ask(f.supervisor, actors.SendEvent{ID: 7, Op: events.OpHeartbeat})
+		pass(100 * time.Millisecond)
+		if shard, _ := f.shard(0); shard.State != session.Backoff || shard.Waiting != 1 {
+			t.Errorf("the shard is %v, and %d wait", shard.State, shard.Waiting)
+		}
+		expect[*actors.EventSent](p, time.Minute)
+		pass(0)
+		if shard, _ := f.shard(0); shard.Waiting != 0 {
+			t.Errorf("it was sent, and %d wait", shard.Waiting)
+		}
+	})
+}
+
+// TestNothingWaitsForAQuarantinedShard, nor is shown as if it did.
+func TestNothingWaitsForAQuarantinedShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var broken atomic.Bool
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.ShardProps = onShards(func(message string) {
+				if message == "*actor.Started" && broken.Load() {
+					panic("a bug in the shard")
+				}
+			})
+		})
+		f.start(1)
+		broken.Store(true)
+		f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)})
+		pass(100 * time.Millisecond)
+		p := f.probe()
+		p.ask(f.supervisor, actors.SendEvent{ID: 7, Op: events.OpHeartbeat})
+		pass(100 * time.Millisecond)
+		if shard, _ := f.shard(0); shard.Waiting != 1 {
+			t.Errorf("while it rests %d wait", shard.Waiting)
+		}
+		if failed := expect[*actors.SendFailed](p, time.Minute); !errors.Is(failed.Err, actors.ErrQuarantined) {
+			t.Errorf("it is told %v", failed.Err)
+		}
+		pass(0)
+		if shard, _ := f.shard(0); !shard.Quarantined || shard.Waiting != 0 {
+			t.Errorf("quarantined: %v, %d wait", shard.Quarantined, shard.Waiting)
+		}
+	})
+}
+
+// TestRestsOfCrashedShardsDiffer, so that shards which crash together do not come back together, and each is within its bounds; also
+// when they are drawn by a seed.
+func TestRestsOfCrashedShardsDiffer(t *testing.T) {
+	for name, seed := range map[string]uint64{"by a seed": 1, "by chance": 0} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.Seed = seed })
+				f.start(8)
+				for index := range 8 {
+					f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(index)})
+				}
+				pass(time.Millisecond)
+				rests := make(map[time.Duration]bool)
+				for _, shard := range f.status().Shards {
+					rest := shard.Retry.Sub(shard.Since)
+					if rest < 500*time.Millisecond || rest >= time.Second {
+						t.Errorf("shard %d rests for %v", shard.Shard.Index, rest)
+					}
+					rests[rest] = true
+				}
+				if len(rests) < 6 {
+					t.Errorf("eight shards have but %d rests", len(rests))
+				}
+			})
+		})
+	}
+}
+
+// TestDrainThatIsTakenBackByARestartEndsNoActor: the shard goes on with its session, and is never Closed.
+func TestDrainThatIsTakenBackByARestartEndsNoActor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var closed atomic.Int64
+		f := sharing(t, func(cfg *actors.SupervisorConfig) {
+			cfg.Changed = func(_ actors.Key, c session.Change) {
+				if c.To == session.Closed {
+					closed.Add(1)
+				}
+			}
+		})
+		p := f.probe()
+		p.ask(f.supervisor, actors.SendEvent{Op: events.OpRequestGuildMembers, Data: data(t, some())}) // its answer is due as long as it drains
+		pass(100 * time.Millisecond)
+		for version, want := range []actors.Want{{Mode: actors.Drain}, {Restarts: 1}} {
+			set := actors.SetPlan{From: uint64(version) + 1, Change: map[actors.Key]actors.Want{f.key(0): want}}
+			if answer, ok := f.ask(set).(*actors.PlanSet); !ok {
+				t.Fatalf("%+v", answer)
+			}
+			pass(100 * time.Millisecond)
+		}
+		pass(time.Minute)
+		if shard, _ := f.shard(0); shard.State != session.Ready || closed.Load() > 0 || f.gateway.Stats().Resumes != 1 {
+			t.Errorf("the shard is %v, was Closed %d times; %+v", shard.State, closed.Load(), f.gateway.Stats())
+		}
+	})
+}
