@@ -120,20 +120,23 @@ func TestSupervisorEndsWhateverEndsItsGoroutine(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var times atomic.Int64
 		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
-			cfg.Limiter = leaver{ratelimit.Local(ratelimit.SessionStart{Total: 9, Remaining: 0, MaxConcurrency: 1, ResetAfter: time.Hour}), "Withdraw", &times}
+			cfg.Limiter = leaver{ratelimit.Local(ratelimit.SessionStart{Total: 9, Remaining: 9, MaxConcurrency: 1, ResetAfter: time.Hour}), "Withdraw", &times}
 			cfg.Changed = func(_ actors.Key, c session.Change) {
 				if c.To == session.Closed {
 					runtime.Goexit()
 				}
 			}
 		}, actor.WithGuardian(actors.Guardian()))
-		f.ask(actors.StartShards{Total: 3})
+		f.ask(actors.StartShards{Total: 4})
 		pass(time.Second)
-		times.Store(3)
+		times.Store(3) // those that wait
 		f.system.Root.Stop(f.supervisor)
 		pass(time.Minute)
 		if !errors.Is(f.Board().Err(), actors.ErrSupervisorEnded) {
 			t.Errorf("it has not ended: %v", f.Board().Err())
+		}
+		if n := times.Load(); n != 0 {
+			t.Errorf("%d shards were not withdrawn", n)
 		}
 	})
 }

@@ -79,10 +79,10 @@ func TestSharersAreToldOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := sharing(t, nil)
 		p, began := f.probe(), time.Now()
-		for _, id := range []uint64{1, 2, 0} {
+		for _, id := range []uint64{1, 3, 2, 0} {
 			p.ask(f.supervisor, actors.SendEvent{ID: id, Op: events.OpRequestGuildMembers, Data: data(t, everyone()), Deadline: began.Add(time.Duration(id+1) * time.Second)})
 		}
-		for id := range uint64(3) {
+		for id := range uint64(4) {
 			failed := expect[*actors.SendFailed](p, time.Minute)
 			if due := began.Add(time.Duration(id+1) * time.Second); failed.ID != id || !time.Now().Equal(due) {
 				t.Errorf("%d is told %v after %d's deadline: %v", failed.ID, time.Since(due), id, failed.Err)
