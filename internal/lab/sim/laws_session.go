@@ -17,7 +17,7 @@ type known struct {
 	at      time.Duration // since when it is established
 	tries   int           // connections since the process was Ready, that got to Hello
 	gone    bool          // the gateway has said that there is no such session any more
-	heard   bool          // and nothing kept that from arriving
+	heard   bool          // and the process has told that it has heard so
 }
 
 // gone are the codes after which a session cannot be resumed.
@@ -37,6 +37,9 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.Witness == Process && r.What == "loaded":
 			entered[[3]int{r.Process, r.Shard, r.Session}] = true
 			knows[id] = known{session: r.Session, at: r.At}
+		case r.Witness == Process && r.What == "state" && k.gone && endsSession(r.Text):
+			k.heard = true
+			knows[id] = k
 		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " Ready"):
 			k.tries = 0
 			knows[id] = k
@@ -54,16 +57,18 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.What == "sent" && r.Op == events.OpInvalidSession && strings.HasPrefix(r.Text, "false"),
 			r.What == "closing" && (slices.Contains(gone, r.Code) || slices.Contains(final, r.Code)):
 			k.gone = true
-			on := c.links[linkID{r.Process, r.Shard, r.Link}]
-			dialled := on.dialled
-			k.heard = k.heard || (on.ended == never || on.ended > r.At+Slack) && !c.disturbed(r.Shard, r.At+1, r.At+2*time.Second, sharp...) &&
-				!c.disturbed(r.Shard, dialled, r.At, "hole", "stall", "freeze", "cut", "block", "blocked", "crash", "restart-shard", "op7") &&
-				!c.disturbed(r.Shard, r.At-Slack, r.At, "garbage") && !c.stalled(on, r.At) // a connection that is given up for that hears no more
 			knows[id] = k
 		case r.What == "received" && (r.Op == events.OpIdentify || r.Op == events.OpResume):
 			f(r, k, entered[[3]int{r.Process, r.Shard, k.session}])
 		}
 	}
+}
+
+// endsSession reports whether a state is told with a cause that ends a session: op 9, or a close code.
+func endsSession(state string) bool {
+	return strings.Contains(state, "(op 9)") || slices.ContainsFunc(gone, func(code events.CloseCode) bool {
+		return strings.Contains(state, fmt.Sprintf("closed the connection: %d", int(code)))
+	})
 }
 
 // resumeFirst: I-5. Nobody identifies who has a session to resume.
