@@ -116,7 +116,7 @@ func TestObserversAreNotToldOfWhatIsNot(t *testing.T) {
 	})
 }
 
-// TestGuildThatNobodyServesHasNoRoute: the plan names its shard not, but another one of the same total.
+// TestGuildThatNobodyServesHasNoRoute: its shard is not in the plan, and another one of the same total is.
 func TestGuildThatNobodyServesHasNoRoute(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFleet(t, nil)

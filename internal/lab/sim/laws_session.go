@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 // known is what a process knows of a shard's session at some time: the latest that it has
@@ -64,10 +65,10 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 	}
 }
 
-// endsSession reports whether a state is told with a cause that ends a session: op 9, or a close code.
+// endsSession reports whether a state is told with a cause that may end a session: op 9, or a close code.
 func endsSession(state string) bool {
-	return strings.Contains(state, "(op 9)") || slices.ContainsFunc(gone, func(code events.CloseCode) bool {
-		return strings.Contains(state, fmt.Sprintf("closed the connection: %d", int(code)))
+	return strings.Contains(state, session.ErrInvalidSession.Error()) || slices.ContainsFunc(gone, func(code events.CloseCode) bool {
+		return strings.Contains(state, (&session.CloseError{Code: code}).Error())
 	})
 }
 

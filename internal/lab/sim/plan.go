@@ -149,9 +149,11 @@ func (p *Plan) inject(chosen profile, random *rand.Rand, every time.Duration) {
 		if f.Kind == "fatal" && random.IntN(4) > 0 {
 			f.Kind = "drop"
 		}
-		if chosen.name == "process" && f.Kind == "kill" && random.IntN(2) == 0 { // while its shards identify, and those of the next do so too
+		if chosen.name == "process" && f.Kind == "kill" && random.IntN(2) == 0 { // while shards identify, as those of the next process do too
 			f.For = 0
-			p.Faults = append(p.Faults, Injection{At: max(f.At-6*time.Second, 0), Kind: "forget", Shard: f.Shard}, Injection{At: max(f.At-time.Millisecond, 0), Kind: "forget", Shard: f.Shard})
+			for _, before := range []time.Duration{6 * time.Second, time.Millisecond} {
+				p.Faults = append(p.Faults, Injection{At: max(f.At-before, 0), Kind: "forget", Shard: f.Shard})
+			}
 		}
 		p.Faults = append(p.Faults, f)
 	}
