@@ -76,7 +76,9 @@ func New(cfg Config) *Bus {
 // Subscribe adds a subscriber for the events published from now on. After cancel returns, no
 // further call of its handler begins.
 func (b *Bus) Subscribe(s Subscription) (cancel func()) {
-	added := &subscriber{Subscription: s, lanes: make(map[*Shard]*lane), gone: make(chan struct{})}
+	added := &subscriber{
+		Subscription: s, gone: make(chan struct{}), lanes: make(map[*Shard]*lane), sent: make(map[*sending]struct{}),
+	}
 	b.edit(func(subs []*subscriber) []*subscriber { return append(subs, added) })
 	return func() {
 		b.edit(func(subs []*subscriber) []*subscriber {

@@ -17,6 +17,7 @@ type subscriber struct {
 
 	mu    sync.Mutex
 	lanes map[*Shard]*lane
+	sent  map[*sending]struct{} // and not settled; of forgotten shards as well
 }
 
 func (s *subscriber) cancelled() bool {
@@ -36,9 +37,10 @@ func (s *subscriber) cancel(b *Bus) {
 		return
 	}
 	close(s.gone)
-	for _, l := range s.lanes {
-		l.settleSent(b)
+	for e := range s.sent {
+		e.release(b)
 	}
+	clear(s.sent)
 }
 
 func (s *subscriber) wants(t events.Type) bool { return s.Types == nil || slices.Contains(s.Types, t) }
@@ -58,7 +60,7 @@ func (s *subscriber) lane(b *Bus, sh *Shard) *lane {
 	if l == nil {
 		l = &lane{bus: b, sub: s, shard: sh}
 		if s.Send != nil {
-			l.sent = newSent(max(s.Credit, 1))
+			l.credit = make(chan struct{}, max(s.Credit, 1))
 		}
 		s.lanes[sh] = l
 	}
@@ -81,7 +83,8 @@ type lane struct {
 	high  int             // the most that ever waited
 	total int64           // shed so far
 	shed  Shed            // and not reported yet
-	sent  *sent           // nil: the events are handled here
+	// credit has an entry for each event that was sent and is not settled. nil: the events are handled here.
+	credit chan struct{}
 }
 
 func (l *lane) push(it *item) {
@@ -169,7 +172,7 @@ func (l *lane) run(b *Bus) {
 		// What was not handled because the bus ended stays unsettled: it will be asked for again.
 		switch {
 		case b.ctx.Err() != nil:
-		case l.sent != nil:
+		case l.credit != nil:
 			l.send(b, it)
 		default:
 			l.handle(b, it) //seam:handled-once

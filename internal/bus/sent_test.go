@@ -84,6 +84,46 @@ func TestCancelledSubscriptionSettlesWhatWasSent(t *testing.T) {
 	})
 }
 
+// TestCancelledSubscriptionSettlesWhatForgottenShardsSent: nobody else will, and Close would wait for it.
+func TestCancelledSubscriptionSettlesWhatForgottenShardsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, m := bus.New(silent()), new(mailbox)
+		cancel := b.Subscribe(m.subscription(2))
+		shard := b.Shard(key(0))
+		publish(b, 1, 5, "X", nil)
+		b.Forget(key(0))
+		cancel()
+		synctest.Wait()
+		if _, seq := shard.Settled(); len(m.seqs) != 2 || seq != 5 {
+			t.Errorf("%d were sent, want 2; settled up to %d, want 5", len(m.seqs), seq)
+		}
+		ctx, end := context.WithTimeout(t.Context(), time.Second)
+		defer end()
+		if err := b.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSubscriptionThatIsCancelledWhileItIsSentAnEventSettlesIt.
+func TestSubscriptionThatIsCancelledWhileItIsSentAnEventSettlesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, sent := bus.New(silent()), 0
+		var cancel func()
+		cancel = b.Subscribe(bus.Subscription{Credit: 3, Send: func(events.Raw, events.Meta, func()) {
+			sent++
+			cancel()
+		}})
+		publish(b, 1, 5, "X", nil)
+		if _, seq := settled(b, 0); sent != 1 || seq != 5 {
+			t.Errorf("%d were sent, want 1; settled up to %d, want 5", sent, seq)
+		}
+		if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestCloseWaitsForWhatWasSent, and says that it was not settled when the time is up.
 func TestCloseWaitsForWhatWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
