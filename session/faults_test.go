@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -107,6 +108,29 @@ func TestCloseInAnswerToResumeDoesWhatItsCodeSays(t *testing.T) {
 		}
 		if failed != want || c.machine.State() != state || c.cursor.Resumable() {
 			t.Errorf("%v: %d resumes, then %v", code, failed, c.machine.State())
+		}
+	}
+}
+
+// TestSessionWhoseResumeWouldBeTooLargeGivesWayToANewOne: the gateway closes connections that send more than 4096 bytes, so nothing is sent.
+func TestSessionWhoseResumeWouldBeTooLargeGivesWayToANewOne(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		id   string
+		want session.State
+	}{{strings.Repeat("a", 3900), session.Resuming}, {strings.Repeat("a", 4096), session.Queued}, {strings.Repeat(`"`, 2100), session.Queued}} {
+		c := newChat(t, new(sync.Map))
+		c.cursor = session.Cursor{SessionID: events.Secret(test.id), ResumeURL: "wss://resume.discord.gg", Seq: 10, Session: 1}
+		c.do("start")
+		c.do("connected")
+		c.do("hello")
+		if c.machine.State() == session.Backoff {
+			c.do("wait")
+			c.do("connected")
+			c.do("hello")
+		}
+		if c.machine.State() != test.want || (c.cursor.SessionID != "") != (test.want == session.Resuming) {
+			t.Errorf("an id of %d bytes: %v", len(test.id), c.machine.State())
 		}
 	}
 }

@@ -50,7 +50,7 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 		return nil, fmt.Errorf("session: shard %v: the index must be below the total", cfg.Shard)
 	}
 	cfg.Identify.Shard = cfg.Shard //seam:intents-as-asked
-	if _, err := identifyPayload(cfg.Identify); err != nil {
+	if _, err := payloadOf(cfg.Identify); err != nil {
 		return nil, err
 	}
 	if cfg.Cursor == nil {
@@ -148,8 +148,8 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-func identifyPayload(identify events.Identify) ([]byte, error) {
-	request, err := identify.Request()
+func payloadOf(event events.Outgoing) ([]byte, error) {
+	request, err := event.Request()
 	if err != nil {
 		return nil, err
 	}

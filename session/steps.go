@@ -131,21 +131,21 @@ func (m *Machine) hello(raw events.Raw) {
 		m.host.Enqueue(m.conn)
 		return
 	}
+	//seam:resume-from-last-sequence
+	payload, err := payloadOf(events.Resume{Token: m.cfg.Identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq})
+	if err != nil { // it will not be written, now or later
+		m.reconnect(fmt.Errorf("Resume: %w: %w", err, errSessionGone), closeToResume)
+		return
+	}
 	m.ladder.reached = m.cursor.Seq
 	m.beat.spare(m.now, 0)
 	m.replay = m.now.Add(ReplayTimeout)                   //seam:replay-has-an-end
 	m.become(Resuming, m.now.Add(ReadyTimeout), Change{}) //seam:resumed-deadline
-	//seam:resume-from-last-sequence
-	request, err := events.Resume{Token: m.cfg.Identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq}.Request()
-	if err != nil {
-		m.fail(err)
-		return
-	}
-	_ = m.host.Write(m.conn, events.OpResume, events.EncodePayload(request.Op, request.Data)) // Lost follows an error
+	_ = m.host.Write(m.conn, events.OpResume, payload)    // Lost follows an error
 }
 
 func identify(m *Machine, _ Input) {
-	payload, err := identifyPayload(m.cfg.Identify)
+	payload, err := payloadOf(m.cfg.Identify)
 	if err != nil {
 		m.fail(err)
 		return
