@@ -245,7 +245,7 @@ func (c *config) check() error {
 	if c.noGateway {
 		bad("WithGateway", "it is nil: pass a gateway that has been started, such as a *gatewaytest.Server")
 	}
-	if base, err := url.Parse(c.apiURL); err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+	if base, err := url.Parse(c.apiURL); err != nil || base.Hostname() == "" || base.User != nil || strings.ContainsAny(c.apiURL, "?#") {
 		bad("WithAPIURL", "it is not the URL of a server, without a query: it looks like %q", defaultAPIURL)
 	} else if base.Scheme != "https" && !(base.Scheme == "http" && (loopback(base.Hostname()) || slices.Contains(c.hosts, base.Hostname()))) {
 		bad("WithAPIURL", "the token would travel in the clear: use https, or allow the host by WithGatewayHosts")
