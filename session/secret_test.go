@@ -39,4 +39,7 @@ func TestSecretsInsideDoNotPrint(t *testing.T) {
 	if text := fmt.Sprint(m); text != "{shard 0/1 Idle conn 0}" {
 		t.Error(text)
 	}
+	if text := fmt.Sprint(store); text != "{1 snapshots}" {
+		t.Error(text)
+	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-// TestAnswersThatCannotBeReadEndNothing: data that is no object, is cut off, or has fields of the wrong types answers no request, and takes
-// nothing from its answer. Each request ends once: with the answer that comes after it, or when its time is up.
+// TestAnswersThatCannotBeReadEndNothing: data that is no object, is cut off, has fields of the wrong types, or comes with an event of another type
+// answers no request, and takes nothing from its answer. Each request ends once: with the answer that comes after it, or when its time is up.
 func TestAnswersThatCannotBeReadEndNothing(t *testing.T) {
 	t.Parallel()
 	const state = `{"guild_id":"5","user_id":"7","channel_id":"8"}`
@@ -51,6 +51,14 @@ func TestAnswersThatCannotBeReadEndNothing(t *testing.T) {
 			}
 			for cut := 1; cut < len(whole); cut++ {
 				unreadable = append(unreadable, raw(test.last.Type, whole[:cut]))
+			}
+			for _, other := range []events.Type{
+				"", "MESSAGE_CREATE", "STREAM_SERVER_UPDATE", events.TypeReady, events.TypeResumed, events.TypeRateLimited, events.TypeGuildMembersChunk,
+				events.TypeSoundboardSounds, events.TypeChannelInfo, events.TypeVoiceServerUpdate, events.TypeVoiceStateUpdate,
+			} {
+				if other != test.last.Type {
+					unreadable = append(unreadable, raw(other, whole))
+				}
 			}
 			for _, data := range []string{
 				"", "null", "[]", `{"opcode":8,"retry_after":1,"meta":`, `{"opcode":"8","retry_after":1,"meta":{"guild_id":"5","nonce":"a"}}`, `{"opcode":8,"retry_after":1}`,
