@@ -148,3 +148,52 @@ func TestLedgerRemembersADay(t *testing.T) {
 		}
 	})
 }
+
+// TestSpentOfTheLastProcessIsForgottenWithinADay: what it spent counts for as long as it wrote, but by a clock that was ahead no longer than what is spent
+// now; what is over, or no number of Identifies, does not count.
+func TestSpentOfTheLastProcessIsForgottenWithinADay(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, test := range map[string]struct {
+		until time.Duration // from now
+		count int
+		spent int           // afterwards
+		free  time.Duration // from now: when it counts no more
+	}{
+		"until later":                {time.Hour, 80, 80, time.Hour},
+		"until now":                  {0, 80, 0, 0},
+		"until yesterday":            {-day, 80, 0, 0},
+		"just now":                   {day, 80, 80, day},
+		"by a clock a step ahead":    {day + 15*time.Minute, 80, 80, day + 15*time.Minute},
+		"by a clock a minute ahead":  {day + 16*time.Minute, 80, 80, day + 15*time.Minute},
+		"by a clock a day ahead":     {2 * day, 80, 80, day + 15*time.Minute},
+		"by a clock a century ahead": {36_500 * day, 80, 80, day + 15*time.Minute},
+		"less than nothing":          {time.Hour, -80, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				now := time.Now()
+				l := &ledger{state: ratelimit.LedgerState{Spent: []ratelimit.Spent{{Until: now.Add(test.until), Count: test.count}}}}
+				a := newAsker(queue(budget(100, 1), ratelimit.WithLedger(l)))
+				a.ask(0) // has the ledger read
+				a.withdraw(0)
+				a.Run(time.Millisecond)
+				if s := a.stats(); s.Spent != test.spent || a.queue.Spare(time.Now()) != 90-test.spent {
+					t.Errorf("%d count, and %d more may be had; want %d", s.Spent, a.queue.Spare(time.Now()), test.spent)
+				}
+				if test.free == 0 {
+					return
+				}
+				a.Run(test.free - time.Millisecond - 1)
+				if s := a.stats(); s.Spent != test.spent {
+					t.Errorf("after %v only %d count", test.free-1, s.Spent)
+				}
+				a.Run(1)
+				if s := a.stats(); s.Spent != 0 || a.queue.Spare(time.Now()) != 90 {
+					t.Errorf("after %v still %d count", test.free, s.Spent)
+				}
+			})
+		})
+	}
+}
