@@ -3,6 +3,8 @@ package session_test
 import (
 	"fmt"
 	"math"
+	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -57,4 +59,53 @@ func TestNoSequenceIsMutedOrComesTwice(t *testing.T) {
 			t.Fatalf("a Resume would name %d, and the gateway is at %d", j.cursor.Seq, count)
 		}
 	})
+}
+
+// TestMuchThatIsOddIsForgottenOneByOne: of many gaps behind it the session forgets the oldest, and delivers nothing that was missing there any more. Without
+// gaps it forgets the furthest of many jumps ahead, which may come twice then. All else is remembered.
+func TestMuchThatIsOddIsForgottenOneByOne(t *testing.T) {
+	t.Parallel()
+	const remembered = 31
+	before := func(gap int) int { return 3 + 10*gap } // the last event
+	jump := func(i int) int { return 1_000_000 + 10_000*i }
+	for _, test := range []struct {
+		gaps, jumps      int
+		oldest, furthest int // so many are forgotten
+	}{
+		{0, remembered, 0, 0}, {remembered, 0, 0, 0}, {1, remembered - 1, 0, 0}, {20, 11, 0, 0},
+		{0, 32, 0, 1}, {32, 0, 1, 0}, {1, 31, 1, 0}, {31, 1, 1, 0}, {3, 33, 3, 2}, {20, 20, 9, 0}, {0, 40, 0, 9}, {40, 0, 9, 0},
+	} {
+		for _, downwards := range []bool{false, true} {
+			c := newChat(t, new(sync.Map))
+			for _, line := range []string{"start", "connected", "hello", "granted", "ready 1"} {
+				c.do(line)
+			}
+			expect := func(what string, seq int, want bool) {
+				t.Helper()
+				c.out.Reset()
+				c.do(fmt.Sprintf("dispatch A %d", seq))
+				if got := strings.Contains(c.out.String(), fmt.Sprintf("  deliver A %d ", seq)); got != want {
+					t.Fatalf("%+v, downwards %v: %s, %d: delivered %v", test, downwards, what, seq, got)
+				}
+			}
+			for gap := range test.gaps + 1 {
+				expect("behind a gap", before(gap)-1, true)
+				expect("and the next", before(gap), true)
+			}
+			for i := range test.jumps {
+				if downwards {
+					i = test.jumps - 1 - i
+				}
+				expect("a jump", jump(i), true)
+			}
+			for i := range test.jumps {
+				expect("a jump, again", jump(i), i >= test.jumps-test.furthest)
+			}
+			for gap := range test.gaps {
+				expect("before a gap, again", before(gap), false)
+				expect("the last of a gap", before(gap+1)-2, gap >= test.oldest)
+			}
+			expect("where it goes on", before(test.gaps)+1, true)
+		}
+	}
 }
