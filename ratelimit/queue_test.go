@@ -98,6 +98,7 @@ func TestReserveIsNeverSpent(t *testing.T) {
 		{20, 20, nil, 18, 2}, {21, 20, nil, 17, 3}, {20, 2, nil, 0, 2}, {20, 3, nil, 1, 2}, {20, -5, nil, 0, 2},
 		{20, 20, []ratelimit.Option{ratelimit.WithReserve(0)}, 20, 0}, {20, 20, []ratelimit.Option{ratelimit.WithReserve(19)}, 1, 19},
 		{20, 20, []ratelimit.Option{ratelimit.WithReserve(20)}, 0, 20}, {20, 20, []ratelimit.Option{ratelimit.WithReserve(100)}, 0, 100},
+		{20, 200, []ratelimit.Option{ratelimit.WithReserve(100)}, 0, 100}, {20, 200, nil, 18, 2}, // more than there is
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			start := budget(test.total, 64)
