@@ -53,6 +53,8 @@ func TestLimitsAreExact(t *testing.T) {
 		_, _ = stored.Write([]byte(payload))
 		_ = stored.Flush()
 		frame := buffer.Bytes()
+		got, err := transport.Inflate(events.CompressionZlib, int64(size), frame) // which is larger than what it holds
+		check("flushed, and not compressed", size, got, payload, true, err)
 		for _, limit := range []int{2*len(frame) - 1, 2 * len(frame), 2*len(frame) + 1} { // half of it may wait for its flush
 			inflate := transport.NewInflater(events.CompressionZlib, int64(limit))
 			for _, part := range [][]byte{frame[:100], frame[100 : len(frame)-2]} {
