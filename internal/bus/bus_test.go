@@ -163,6 +163,43 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
+// TestCloseTakesNoMore: what is published while it waits is neither handled, sent nor waited for, and holds no publisher up. It may
+// be called several times at once.
+func TestCloseTakesNoMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, h, m := bus.New(silent()), newStuck(), new(mailbox)
+		b.Subscribe(bus.Subscription{Handle: h.handle})
+		b.Subscribe(m.subscription(100))
+		publish(b, 1, 3, "X", nil)
+		var closes sync.WaitGroup
+		closed := 0
+		for range 3 {
+			closes.Go(func() {
+				if err := b.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+				closed++
+			})
+		}
+		synctest.Wait()
+		if full := publish(b, 4, 20, "X", nil); full != 0 {
+			t.Errorf("full after %d events", full)
+		}
+		h.release(3)
+		if _, seq := settled(b, 0); len(h.got) != 3 || len(m.seqs) != 3 || seq != 0 || closed != 0 {
+			t.Errorf("%d were handled, %d sent, want 3 of each; settled up to %d; %d have closed", len(h.got), len(m.seqs), seq, closed)
+		}
+		for _, settle := range m.settles {
+			settle()
+		}
+		closes.Wait()
+		if _, seq := settled(b, 0); seq != 3 || post(b, events.Raw{Type: "X"}, at(1, 1)) {
+			t.Errorf("settled up to %d, want 3", seq)
+		}
+	})
+}
+
 func TestCancelledSubscriberHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -2,7 +2,10 @@ package bus_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -126,6 +129,37 @@ func TestNewestBecomesTheFirst(t *testing.T) {
 			t.Errorf("got %v, want %v", h.got, want)
 		}
 	})
+}
+
+// TestNothingIsKeptOfKeysAtRest: an event's key is forgotten with it, whether it was handled or shed. Not parallel: it measures the heap.
+func TestNothingIsKeptOfKeysAtRest(t *testing.T) {
+	const size, events = 256 << 10, 40
+	heap := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what lies in a pool goes at the second
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	for name, each := range map[string]int64{"each once": 1, "first and newest": 2, "shed between": 5} {
+		synctest.Test(t, func(t *testing.T) {
+			b, h := bus.New(silent()), newStuck()
+			b.Subscribe(bus.Subscription{Overflow: bus.Coalesce, KeyOf: byData, Queue: 12, Handle: h.handle})
+			keyed := func(seq int64) string { return strings.Repeat("k", size) + fmt.Sprint(seq/each) }
+			before := heap()
+			publish(b, 0, events-1, "X", keyed) // while the handler is stuck
+			close(h.gate)
+			synctest.Wait()
+			publish(b, events, 2*events-1, "X", keyed) // and while it is not
+			if grew := heap() - before; grew > size/2 {
+				t.Errorf("%s: the heap grew by %d KiB", name, grew>>10)
+			}
+			publish(b, 2*events, 2*events, "X", nil)
+			if last := len(h.got) - 1; h.got[last] != 2*events {
+				t.Errorf("%s: the last that was handled is %d", name, h.got[last])
+			}
+		})
+	}
 }
 
 // TestShedsOfAStuckHandlerAreTold while it is stuck, a queue's length at a time; the rest before its next call. A report is of

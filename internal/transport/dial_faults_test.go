@@ -39,6 +39,26 @@ func TestWrongCertificateIsRefused(t *testing.T) {
 	}
 }
 
+// TestDialOfAURLThatIsRefusedConnectsToNothing: not even to look.
+//
+// Failures: F148.
+func TestDialOfAURLThatIsRefusedConnectsToNothing(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{
+		"", "wss://", "wss://a\x00b", "http://localhost", "ws://gateway.discord.gg", "wss://evil.example", "wss://me@gateway.discord.gg", "wss://gateway.discord.gg:22",
+	} {
+		dials := 0
+		c, err := transport.Dial(t.Context(), bad, transport.Config{NetDial: func(context.Context, string, string) (net.Conn, error) {
+			dials++
+			return nil, io.EOF
+		}})
+		var refused *transport.URLError
+		if c != nil || !errors.As(err, &refused) || dials != 0 {
+			t.Errorf("%q: %v, %d dials", bad, err, dials)
+		}
+	}
+}
+
 // TestProxyAnswerWithoutAReasonIsAnError: the process survives an answer that the library panics on. The
 // dial is made by a process of its own, since the proxy is read from the environment once.
 //

@@ -1,11 +1,15 @@
 package transport_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/gorilla/websocket"
 
@@ -59,6 +63,45 @@ func TestPayloadsThatAreKeptStayAsTheyWere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asked is a connection that knows how much the latest read asked for.
+type asked struct {
+	net.Conn
+	size atomic.Int64
+}
+
+func (a *asked) Read(p []byte) (int, error) {
+	a.size.Store(int64(len(p)))
+	return a.Conn.Read(p)
+}
+
+// TestConnectionThatWaitsHoldsLittleMemory: what it would read into is small, whatever came before. There may be thousands.
+func TestConnectionThatWaitsHoldsLittleMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		go handshake(server)
+		socket := &asked{Conn: client}
+		c := dial(t, "ws://localhost", transport.Config{Compression: events.CompressionNone, NetDial: func(context.Context, string, string) (net.Conn, error) { return socket, nil }})
+		read := 0
+		go func() {
+			for ; ; read++ {
+				if _, err := c.Read(); err != nil {
+					return
+				}
+			}
+		}()
+		for i, size := range []int{100, 101, 1000, 100, 10_000, 20_000, 100_000, 100} {
+			if _, err := server.Write(append(header(true, websocket.TextMessage, size), strings.Repeat("x", size)...)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if waits := socket.size.Load(); read != i+1 || waits > 512 {
+				t.Errorf("after a message of %d bytes, the %dth of %d that were read, it waits for %d bytes", size, i+1, read, waits)
+			}
+		}
+	})
 }
 
 // TestIdleIsToldBeforeEachWait: all that has come was given away by then.
