@@ -74,17 +74,6 @@ func TestNewRefusesBadOptions(t *testing.T) {
 	}
 }
 
-// The hooks of people who have mistaken themselves.
-type (
-	wrongHook   struct{}
-	halfHook    struct{ wrongHook }
-	pointerHook struct{ _ int }
-)
-
-func (wrongHook) OnChange(*shardmanager.Change)   {} // it comes as a value
-func (halfHook) OnDeaf(actors.ShardDeaf)          {}
-func (*pointerHook) OnChange(shardmanager.Change) {}
-
 // Failures: F88, F90.
 // TestSmallestFleetsAreTaken: one shard of one, named or not.
 func TestSmallestFleetsAreTaken(t *testing.T) {

@@ -2,12 +2,14 @@ package shardmanager_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -120,4 +122,43 @@ func TestQueueOfAHandlerThatBlocksStopsItsShard(t *testing.T) {
 			t.Errorf("%d connections", s.Connections)
 		}
 	})
+}
+
+// TestQueuesTellTheirLimits: those that are set, and those that hold by default.
+func TestQueuesTellTheirLimits(t *testing.T) {
+	for name, test := range map[string]struct {
+		opts []shardmanager.Option
+		sub  []shardmanager.SubOption
+		want map[string]int
+	}{
+		"by default": {nil, nil, map[string]int{"sends": 1024, "shared": 1024, "raw": 4096}},
+		"set to 0": {[]shardmanager.Option{shardmanager.WithQueueLimit(0)}, []shardmanager.SubOption{shardmanager.WithQueue(0)},
+			map[string]int{"sends": 1024, "shared": 1024, "raw": 4096}},
+		"set": {[]shardmanager.Option{shardmanager.WithQueueLimit(7)}, []shardmanager.SubOption{shardmanager.WithQueue(16), shardmanager.WithName("few")},
+			map[string]int{"sends": 7, "shared": 7, "few": 16}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+				m := newManager(t, g, test.opts...)
+				shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, test.sub...)
+				start(t, m)
+				want := make(map[shardmanager.Queue]int)
+				for shard := range 2 {
+					for name, limit := range test.want {
+						want[shardmanager.Queue{Name: name, Shard: shardKey(m, shard), Limit: limit}] = 1
+					}
+					want[shardmanager.Queue{Name: "frames", Shard: shardKey(m, shard), Limit: actors.CreditLimit}] = 1
+				}
+				got := make(map[shardmanager.Queue]int)
+				for _, q := range m.Queues() {
+					q.Depth, q.High = 0, 0
+					got[q]++
+				}
+				if !maps.Equal(got, want) {
+					t.Errorf("%+v\nwant %+v", got, want)
+				}
+			})
+		})
+	}
 }

@@ -2,6 +2,7 @@ package shardmanager_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,23 +23,58 @@ func TestForeignSnapshots(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				g := newGateway(t)
-				snapshot := session.Snapshot{Shard: events.ShardID{Total: 1}, SessionID: "s", ResumeURL: g.URL, Seq: 3, Bot: 4242}
-				change(&snapshot)
-				m, err := shardmanager.New("NDI0Mg.x.y", shardmanager.WithGateway(g), shardmanager.WithSessionStore(always{snapshot}))
-				if err != nil {
-					t.Fatal(err)
-				}
-				start(t, m)
-				closeNow(t, m)
-				for _, f := range g.Frames(0) {
-					if f.Op == events.OpResume {
-						t.Error("it was resumed")
-					}
+				if snapshotIsResumed(t, "NDI0Mg.x.y", change) {
+					t.Error("it was resumed")
 				}
 			})
 		})
 	}
+}
+
+// TestSnapshotsThatMayBeThisBotsAreResumed: one is discarded as another bot's only if both bots are known for certain.
+func TestSnapshotsThatMayBeThisBotsAreResumed(t *testing.T) {
+	t.Parallel()
+	same := func(*session.Snapshot) {}
+	for _, test := range []struct {
+		name, token string
+		change      func(*session.Snapshot)
+	}{
+		{"this bot's", "NDI0Mg.x.y", same},
+		{"this bot's, padded", "NDI0Mg==.x.y", same},
+		{"nobody knows whose", "NDI0Mg.x.y", func(s *session.Snapshot) { s.Bot = 0 }},
+		{"a token without an id", "token", same},
+		{"a token that breaks off", "NDI0M.x.y", same},
+		{"a token that begins like another bot's", "NDI0MzQy!.x.y", same},
+		{"a token with an id that is none", "Ym90.x.y", same},
+		{"a token with an id too large", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5.x.y", same},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				if !snapshotIsResumed(t, test.token, test.change) {
+					t.Error("it was discarded")
+				}
+			})
+		})
+	}
+}
+
+// snapshotIsResumed starts a Manager with the token and a store that holds a snapshot of the bot 4242, after a change, and tells
+// whether it sends a Resume.
+func snapshotIsResumed(t *testing.T, token string, change func(*session.Snapshot)) (resumed bool) {
+	t.Helper()
+	g := newGateway(t)
+	snapshot := session.Snapshot{Shard: events.ShardID{Total: 1}, SessionID: "s", ResumeURL: g.URL, Seq: 3, Bot: 4242}
+	change(&snapshot)
+	m, err := shardmanager.New(token, shardmanager.WithGateway(g), shardmanager.WithSessionStore(always{snapshot}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, m)
+	closeNow(t, m)
+	for _, f := range g.Frames(0) {
+		resumed = resumed || f.Op == events.OpResume
+	}
+	return resumed
 }
 
 // always is a store that has one snapshot for all.
@@ -91,6 +127,16 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 	})
 }
 
+// savings are what the hook is told of the store.
+type savings struct{ failed atomic.Int64 }
+
+func (s *savings) OnSaved(saved shardmanager.Saved) {
+	if saved.Err != nil {
+		s.failed.Add(1)
+	}
+}
+
+// TestPersistenceTells: how often in a row the store has failed, and with what; and when it has everything.
 // Failures: F107.
 func TestPersistenceTells(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -98,11 +144,14 @@ func TestPersistenceTells(t *testing.T) {
 		store := &slowStore{Store: session.NewMemoryStore()}
 		t.Cleanup(func() { pass(10 * time.Second) })
 		store.broken.Store(true)
-		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		var told savings
+		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithHooks(&told))
 		start(t, m)
-		pass(time.Minute)
-		if p := m.Persistence(); p.Failures < 2 || p.Err == nil || !p.SavedAt.IsZero() {
-			t.Errorf("while it fails: %+v", p)
+		for range 3 {
+			pass(time.Minute)
+			if p, failed := m.Persistence(), told.failed.Load(); failed < 2 || int64(p.Failures) != failed || p.Err == nil || !p.SavedAt.IsZero() {
+				t.Errorf("while it fails, and has failed %d times: %+v", failed, p)
+			}
 		}
 		store.broken.Store(false)
 		pass(time.Minute)

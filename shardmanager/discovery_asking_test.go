@@ -1,0 +1,167 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// questions notes when a gateway's discovery is asked, and has f answer the first of them, if f is not nil.
+type questions struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func questionsOf(g *gatewaytest.Server, first int, f func(http.ResponseWriter)) *questions {
+	q := new(questions)
+	g.OnDiscovery(func(w http.ResponseWriter) bool {
+		q.mu.Lock()
+		q.at = append(q.at, time.Now())
+		mine := len(q.at) <= first
+		q.mu.Unlock()
+		if mine {
+			f(w)
+		}
+		return mine
+	})
+	return q
+}
+
+// gaps are the times between the questions.
+func (q *questions) gaps() (gaps []time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := 1; i < len(q.at); i++ {
+		gaps = append(gaps, q.at[i].Sub(q.at[i-1]))
+	}
+	return gaps
+}
+
+// TestRefusalIsFinalUnlessItSaysUntilWhen: what the bot has done wrong is not asked again, what the server has done wrong is.
+func TestRefusalIsFinalUnlessItSaysUntilWhen(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		wait   string // Retry-After
+		again  bool
+	}{
+		{400, "", false}, {403, "", false}, {404, "", false}, {499, "", false},
+		{400, "5", true}, {403, "5", true}, {429, "5", true},
+		{302, "", true}, {500, "", true}, {503, "", true}, {503, "5", true},
+	} {
+		t.Run(fmt.Sprint(test.status, test.wait), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				asked := questionsOf(g, 1, func(w http.ResponseWriter) {
+					if test.wait != "" {
+						w.Header().Set("Retry-After", test.wait)
+					}
+					w.WriteHeader(test.status)
+				})
+				m := newManager(t, g)
+				began := time.Now()
+				err := m.Start(t.Context())
+				gaps := asked.gaps()
+				if test.again {
+					least := 500 * time.Millisecond
+					if test.wait != "" {
+						least = 5 * time.Second
+					}
+					if err != nil || len(gaps) != 1 || gaps[0] < least || gaps[0] > least+time.Second {
+						t.Errorf("Start: %v, with %v between the questions", err, gaps)
+					}
+					return
+				}
+				var failed *shardmanager.DiscoveryError
+				if !errors.As(err, &failed) || failed.Status != test.status || !failed.Until.IsZero() || len(gaps) != 0 || time.Since(began) > 0 {
+					t.Errorf("Start after %v: %v, with %v between the questions", time.Since(began), err, gaps)
+				}
+			})
+		})
+	}
+}
+
+// TestQuestionThatHangsIsGivenUp: after 15 seconds at the latest, whether nothing of the answer comes or only a part, at the
+// start and later.
+func TestQuestionThatHangsIsGivenUp(t *testing.T) {
+	for name, begin := range map[string]func(http.ResponseWriter) error{
+		"no answer": func(http.ResponseWriter) error { return nil },
+		"half an answer": func(w http.ResponseWriter) error {
+			_, err := w.Write([]byte(`{"url":`))
+			return errors.Join(err, http.NewResponseController(w).Flush())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				let := make(chan struct{})
+				t.Cleanup(func() { close(let) })
+				hang := func(w http.ResponseWriter) {
+					if err := begin(w); err != nil {
+						t.Error(err)
+					}
+					<-let
+				}
+				asked := questionsOf(g, 1, hang)
+				var down atomic.Bool
+				m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+					if down.Load() {
+						return nil, errors.New("no route")
+					}
+					return g.DialContext(ctx, network, addr)
+				}))
+				start(t, m)
+				if gaps := asked.gaps(); len(gaps) != 1 || gaps[0] < 10*time.Second || gaps[0] > 16*time.Second {
+					t.Errorf("at the start there are %v between the questions", gaps)
+				}
+				asked = questionsOf(g, 1, hang)
+				down.Store(true) // dials fail: discovery is asked
+				g.DropAll()
+				pass(2 * time.Minute)
+				if gaps := asked.gaps(); len(gaps) != 1 || gaps[0] < 70*time.Second || gaps[0] > 76*time.Second {
+					t.Errorf("later there are %v between the questions", gaps)
+				}
+				down.Store(false)
+				pass(time.Minute)
+				if m.Status().Ready() != 1 {
+					t.Errorf("%+v", m.Status())
+				}
+			})
+		})
+	}
+}
+
+// TestQuestionsAreHalfASecondApart: also when the first of them failed at once, and with any seed.
+func TestQuestionsAreHalfASecondApart(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				asked := questionsOf(g, 5, func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) })
+				m := newManager(t, g, shardmanager.WithSeed(seed))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				if err := m.Start(ctx); err != nil {
+					t.Error(err)
+				}
+				gaps := asked.gaps()
+				if len(gaps) != 5 {
+					t.Errorf("%d questions, want 6", len(gaps)+1)
+				}
+				for _, gap := range gaps {
+					if gap < 500*time.Millisecond || gap > 30*time.Second {
+						t.Errorf("%v between two questions", gap)
+					}
+				}
+			})
+		})
+	}
+}
