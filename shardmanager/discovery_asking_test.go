@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"sync"
@@ -164,4 +165,29 @@ func TestQuestionsAreHalfASecondApart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestBotWithOneIdentifyADayStarts.
+func TestBotWithOneIdentifyADayStarts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		questionsOf(g, math.MaxInt, func(w http.ResponseWriter) { _, _ = w.Write(answer(g, "total", 1)) })
+		start(t, newManager(t, g, shardmanager.WithIdentifyReserve(0)))
+	})
+}
+
+// TestWaitsBeyondADayAreToldAsADay: who is told to come back in a thousand years asks again tomorrow.
+func TestWaitsBeyondADayAreToldAsADay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		questionsOf(g, 1, func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "1e300")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		m := newManager(t, g)
+		var failed *shardmanager.DiscoveryError
+		if err := m.Start(t.Context()); !errors.As(err, &failed) || time.Until(failed.Until) != 24*time.Hour {
+			t.Errorf("Start: %v, want an error that names tomorrow", err)
+		}
+	})
 }

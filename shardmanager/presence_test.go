@@ -99,3 +99,42 @@ func TestLateWritesKeepTheLimit(t *testing.T) {
 		g.RequireNoViolations(t)
 	})
 }
+
+// TestPresenceIsToldToThoseThatServe: who is warming beside them has no event of its own yet, and costs none.
+func TestPresenceIsToldToThoseThatServe(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithParallelSessions())
+		m := newManager(t, g, shardmanager.WithShards(2))
+		start(t, m)
+		warming := make(map[actors.Key]actors.Want)
+		for index := range 3 {
+			warming[actors.Key{Generation: 1, Shard: events.ShardID{Index: index, Total: 3}}] = actors.Want{Role: actors.Warming}
+		}
+		ask := func(message any) any {
+			answer, err := m.System().Root.RequestFuture(m.Supervisor(), message, time.Minute).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return answer
+		}
+		plan := ask(actors.GetPlan{}).(*actors.Plan)
+		if set, ok := ask(actors.SetPlan{From: plan.Version, Change: warming}).(*actors.PlanSet); !ok {
+			t.Fatalf("%+v", set)
+		}
+		pass(time.Minute)
+		var told []events.ShardID
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op == events.OpPresenceUpdate {
+				told = append(told, f.Shard)
+			}
+			return false
+		})
+		if _, err := (events.UpdatePresence{Status: events.StatusIdle}).SendEvent(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		if len(told) != 2 || told[0].Total != 2 || told[1].Total != 2 {
+			t.Errorf("told to %v, want the two of two", told)
+		}
+	})
+}

@@ -128,12 +128,53 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 }
 
 // savings are what the hook is told of the store.
-type savings struct{ failed atomic.Int64 }
+type savings struct{ failed, shards atomic.Int64 }
 
 func (s *savings) OnSaved(saved shardmanager.Saved) {
+	s.shards.Add(int64(saved.Shards))
 	if saved.Err != nil {
 		s.failed.Add(1)
 	}
+}
+
+// writes is a store that counts what it is given.
+type writes struct {
+	session.Store
+	saved, deleted atomic.Int64
+	undated        atomic.Int64 // that do not say when they were true
+}
+
+func (s *writes) Save(ctx context.Context, all ...session.Snapshot) error {
+	s.saved.Add(int64(len(all)))
+	for _, snapshot := range all {
+		if age := time.Since(snapshot.SavedAt); age < 0 || age > time.Second {
+			s.undated.Add(1)
+		}
+	}
+	return s.Store.Save(ctx, all...)
+}
+
+func (s *writes) Delete(ctx context.Context, id events.ShardID) error {
+	s.deleted.Add(1)
+	return s.Store.Delete(ctx, id)
+}
+
+// TestHookIsToldOfAllThatIsWritten: of sessions that are saved and of those that are deleted, since they are lost.
+func TestHookIsToldOfAllThatIsWritten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store, told := &writes{Store: session.NewMemoryStore()}, new(savings)
+		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithHooks(told), shardmanager.WithShards(3))
+		start(t, m)
+		for index := range 3 {
+			pass(10 * time.Second)
+			g.Shard(index).InvalidSession(false)
+		}
+		pass(time.Minute)
+		if deleted, saved := store.deleted.Load(), store.saved.Load(); deleted == 0 || told.shards.Load() != saved+deleted || store.undated.Load() != 0 {
+			t.Errorf("%d saved and %d deleted, and %d told; %d with another time", saved, deleted, told.shards.Load(), store.undated.Load())
+		}
+	})
 }
 
 // TestPersistenceTells: how often in a row the store has failed, and with what; and when it has everything.
