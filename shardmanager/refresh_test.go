@@ -157,6 +157,11 @@ func TestForeignIdentifiesAreNoticed(t *testing.T) {
 		g.DropAll()
 		pass(10 * time.Minute)
 		hook.require(t, "when another has identified", 96)
+		g.SetSessionStarts(895) // 896 are left
+		g.ForgetSessions()
+		g.DropAll()
+		pass(10 * time.Minute)
+		hook.require(t, "when another has identified once", 96, 1)
 	})
 }
 

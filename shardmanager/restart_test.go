@@ -139,6 +139,10 @@ func TestProcessThatEndedInOrder(t *testing.T) {
 				}
 			})
 			start(t, m)
+			inUse, err := store.Load(t.Context(), events.ShardID{Index: 1, Total: 2})
+			if round > 0 && err != nil || inUse.Exact {
+				t.Errorf("round %d: while it is in use: exact %v, %v", round, inUse.Exact, err)
+			}
 			g.Shard(0).Dispatch("X", round)
 			pass(3 * time.Second)
 			closeNow(t, m)

@@ -2,6 +2,7 @@ package shardmanager_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -123,6 +124,33 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 		close(store.gate)
 		if late := g.Stats().Lateness; late > 0 {
 			t.Errorf("a heartbeat was %v late", late)
+		}
+	})
+}
+
+// late is a store that takes its time to load, whatever its context says.
+type late struct{ session.Store }
+
+func (s late) Load(_ context.Context, id events.ShardID) (session.Snapshot, error) {
+	time.Sleep(3 * time.Second)
+	return s.Store.Load(context.Background(), id)
+}
+
+// TestCloseWhileTheStoreIsReadEndsStart: with ErrClosed, though the store answers well in the end, and nothing is dialled.
+func TestCloseWhileTheStoreIsReadEndsStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g, shardmanager.WithSessionStore(late{session.NewMemoryStore()}))
+		started := make(chan error, 1)
+		go func() { started <- m.Start(t.Context()) }()
+		pass(time.Second)
+		closeNow(t, m)
+		if err := <-started; !errors.Is(err, shardmanager.ErrClosed) {
+			t.Errorf("Start: %v", err)
+		}
+		pass(time.Hour)
+		if n := g.Stats().Connections; n != 0 {
+			t.Errorf("%d connections", n)
 		}
 	})
 }
