@@ -41,6 +41,7 @@ func TestSnapshotsThatMayBeThisBotsAreResumed(t *testing.T) {
 	}{
 		{"this bot's", "NDI0Mg.x.y", same},
 		{"this bot's, padded", "NDI0Mg==.x.y", same},
+		{"of which nothing was handled yet", "NDI0Mg.x.y", func(s *session.Snapshot) { s.Seq = 0 }},
 		{"nobody knows whose", "NDI0Mg.x.y", func(s *session.Snapshot) { s.Bot = 0 }},
 		{"a token without an id", "token", same},
 		{"a token that breaks off", "NDI0M.x.y", same},
@@ -127,16 +128,22 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 	})
 }
 
-// savings are what the hook is told of the store.
-type savings struct{ failed atomic.Int64 }
+// savings count what the hook is told of a store that takes 5 s for one shard.
+type savings struct{ done, failed, odd atomic.Int64 }
 
 func (s *savings) OnSaved(saved shardmanager.Saved) {
+	if saved.Shards != 1 || saved.Took != 5*time.Second {
+		s.odd.Add(1)
+	}
 	if saved.Err != nil {
 		s.failed.Add(1)
+	} else {
+		s.done.Add(1)
 	}
 }
 
-// TestPersistenceTells: how often in a row the store has failed, and with what; and when it has everything.
+// TestPersistenceTells: how often in a row the store has failed, and with what; and when it has everything. The hook is told
+// each time that something was to be written, and only then.
 // Failures: F107.
 func TestPersistenceTells(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -157,6 +164,9 @@ func TestPersistenceTells(t *testing.T) {
 		pass(time.Minute)
 		if p := m.Persistence(); p.Failures != 0 || p.Err != nil || time.Since(p.SavedAt) > 10*time.Second {
 			t.Errorf("afterwards: %+v", p)
+		}
+		if told.done.Load() != 1 || told.odd.Load() != 0 { // there is nothing new to save
+			t.Errorf("told of %d successes, and of %d that were none of one shard in 5 s", told.done.Load(), told.odd.Load())
 		}
 	})
 }
