@@ -111,3 +111,33 @@ func TestSequenceThatMakesNoSenseIsNotStored(t *testing.T) {
 		})
 	}
 }
+
+// TestStoredSequenceGoesBackWithTheSession: two events that were numbered wrongly in a row are believed, until the gateway goes on from where
+// it was. Then what is stored is that again, and nothing after it is lost with the process.
+func TestStoredSequenceGoesBackWithTheSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store := session.NewMemoryStore()
+		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, m)
+		stored := func(want int64) {
+			t.Helper()
+			pass(3 * time.Second)
+			if snapshot, err := store.Load(t.Context(), events.ShardID{Total: 1}); err != nil || snapshot.Seq != want {
+				t.Errorf("stored %d, want %d (%v)", snapshot.Seq, want, err)
+			}
+		}
+		for _, wrong := range []int64{501, 502} {
+			g.Shard(0).SendRaw(fmt.Appendf(nil, `{"op":0,"t":"X","s":%d,"d":{}}`, wrong))
+		}
+		stored(502)
+		g.Shard(0).Dispatch("X", 1)
+		g.Shard(0).Dispatch("X", 1)
+		stored(3)
+		closeNow(t, m)
+		stored(3)
+		next := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, next)
+		wantResumed(t, g, next, 1)
+	})
+}

@@ -13,11 +13,13 @@ type (
 	wrongHook   struct{}
 	halfHook    struct{ wrongHook }
 	pointerHook struct{ _ int }
+	mixedHook   struct{ pointerHook }
 )
 
 func (wrongHook) OnChange(*shardmanager.Change)   {} // it comes as a value
 func (halfHook) OnDeaf(actors.ShardDeaf)          {}
 func (*pointerHook) OnChange(shardmanager.Change) {}
+func (mixedHook) OnDeaf(actors.ShardDeaf)         {}
 
 // TestRefusedHookSaysHowToMendIt: the error names the hook, the method, what that is, and what it must be.
 func TestRefusedHookSaysHowToMendIt(t *testing.T) {
@@ -31,6 +33,7 @@ func TestRefusedHookSaysHowToMendIt(t *testing.T) {
 		{wrongHook{}, []string{"wrongHook", "OnChange", "func(shardmanager_test.wrongHook, *shardmanager.Change)", "must be func(shardmanager.Change)"}},
 		{halfHook{}, []string{"halfHook", "OnChange", "*shardmanager.Change", "must be func(shardmanager.Change)"}},
 		{pointerHook{}, []string{"OnChange", "&shardmanager_test.pointerHook{"}},
+		{mixedHook{}, []string{"OnChange", "&shardmanager_test.mixedHook{"}},
 	} {
 		_, err := shardmanager.New("t", shardmanager.WithHooks(test.hook))
 		if err == nil {

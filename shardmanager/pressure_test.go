@@ -143,6 +143,7 @@ func TestQueuesTellTheirLimits(t *testing.T) {
 				m := newManager(t, g, test.opts...)
 				shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, test.sub...)
 				start(t, m)
+				pass(time.Second) // READY has come to the handlers
 				want := make(map[shardmanager.Queue]int)
 				for shard := range 2 {
 					for name, limit := range test.want {

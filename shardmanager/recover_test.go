@@ -3,6 +3,7 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -121,4 +122,46 @@ func TestStartOutlivesTwoCrashes(t *testing.T) {
 		start(t, m)
 		crash.require(t, 2)
 	})
+}
+
+// TestSupervisorThatDoesNotAnswerEndsStart: after 10 s, or at once if the answer is another's.
+func TestSupervisorThatDoesNotAnswerEndsStart(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer any
+		after  time.Duration
+		is     error
+		says   string
+	}{
+		"no answer":            {nil, 10 * time.Second, actor.ErrTimeout, "does not answer"},
+		"an answer of another": {42, 0, nil, "answers with a int"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				m := newManager(t, g, shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+					return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+						return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+							if _, ok := envelope.Message.(actors.StartShards); !ok {
+								next(ctx, envelope)
+							} else if test.answer != nil {
+								ctx.ActorSystem().Root.Send(envelope.Sender, test.answer)
+							}
+						}
+					})}
+				}))
+				began := time.Now()
+				err := m.Start(t.Context())
+				if err == nil || test.is != nil && !errors.Is(err, test.is) || !strings.Contains(err.Error(), test.says) {
+					t.Errorf("Start: %v", err)
+				}
+				if took := time.Since(began).Round(time.Second); took != test.after {
+					t.Errorf("Start took %v, want %v", took, test.after)
+				}
+				<-m.Done()
+				if s := g.Stats(); !errors.Is(m.Err(), err) || s.Connections != 0 {
+					t.Errorf("Err: %v, %d connections", m.Err(), s.Connections)
+				}
+			})
+		})
+	}
 }

@@ -2,7 +2,6 @@ package shardmanager_test
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +41,7 @@ func TestSnapshotsThatMayBeThisBotsAreResumed(t *testing.T) {
 	}{
 		{"this bot's", "NDI0Mg.x.y", same},
 		{"this bot's, padded", "NDI0Mg==.x.y", same},
+		{"of which nothing was handled yet", "NDI0Mg.x.y", func(s *session.Snapshot) { s.Seq = 0 }},
 		{"nobody knows whose", "NDI0Mg.x.y", func(s *session.Snapshot) { s.Bot = 0 }},
 		{"a token without an id", "token", same},
 		{"a token that breaks off", "NDI0M.x.y", same},
@@ -128,84 +128,22 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 	})
 }
 
-// late is a store that takes its time to load, whatever its context says.
-type late struct{ session.Store }
-
-func (s late) Load(_ context.Context, id events.ShardID) (session.Snapshot, error) {
-	time.Sleep(3 * time.Second)
-	return s.Store.Load(context.Background(), id)
-}
-
-// TestCloseWhileTheStoreIsReadEndsStart: with ErrClosed, though the store answers well in the end, and nothing is dialled.
-func TestCloseWhileTheStoreIsReadEndsStart(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t)
-		m := newManager(t, g, shardmanager.WithSessionStore(late{session.NewMemoryStore()}))
-		started := make(chan error, 1)
-		go func() { started <- m.Start(t.Context()) }()
-		pass(time.Second)
-		closeNow(t, m)
-		if err := <-started; !errors.Is(err, shardmanager.ErrClosed) {
-			t.Errorf("Start: %v", err)
-		}
-		pass(time.Hour)
-		if n := g.Stats().Connections; n != 0 {
-			t.Errorf("%d connections", n)
-		}
-	})
-}
-
-// savings are what the hook is told of the store.
-type savings struct{ failed, shards atomic.Int64 }
+// savings count what the hook is told of a store that takes 5 s for one shard.
+type savings struct{ done, failed, odd atomic.Int64 }
 
 func (s *savings) OnSaved(saved shardmanager.Saved) {
-	s.shards.Add(int64(saved.Shards))
+	if saved.Shards != 1 || saved.Took != 5*time.Second {
+		s.odd.Add(1)
+	}
 	if saved.Err != nil {
 		s.failed.Add(1)
+	} else {
+		s.done.Add(1)
 	}
 }
 
-// writes is a store that counts what it is given.
-type writes struct {
-	session.Store
-	saved, deleted atomic.Int64
-	undated        atomic.Int64 // that do not say when they were true
-}
-
-func (s *writes) Save(ctx context.Context, all ...session.Snapshot) error {
-	s.saved.Add(int64(len(all)))
-	for _, snapshot := range all {
-		if age := time.Since(snapshot.SavedAt); age < 0 || age > time.Second {
-			s.undated.Add(1)
-		}
-	}
-	return s.Store.Save(ctx, all...)
-}
-
-func (s *writes) Delete(ctx context.Context, id events.ShardID) error {
-	s.deleted.Add(1)
-	return s.Store.Delete(ctx, id)
-}
-
-// TestHookIsToldOfAllThatIsWritten: of sessions that are saved and of those that are deleted, since they are lost.
-func TestHookIsToldOfAllThatIsWritten(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t)
-		store, told := &writes{Store: session.NewMemoryStore()}, new(savings)
-		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithHooks(told), shardmanager.WithShards(3))
-		start(t, m)
-		for index := range 3 {
-			pass(10 * time.Second)
-			g.Shard(index).InvalidSession(false)
-		}
-		pass(time.Minute)
-		if deleted, saved := store.deleted.Load(), store.saved.Load(); deleted == 0 || told.shards.Load() != saved+deleted || store.undated.Load() != 0 {
-			t.Errorf("%d saved and %d deleted, and %d told; %d with another time", saved, deleted, told.shards.Load(), store.undated.Load())
-		}
-	})
-}
-
-// TestPersistenceTells: how often in a row the store has failed, and with what; and when it has everything.
+// TestPersistenceTells: how often in a row the store has failed, and with what; and when it has everything. The hook is told
+// each time that something was to be written, and only then.
 // Failures: F107.
 func TestPersistenceTells(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -226,6 +164,9 @@ func TestPersistenceTells(t *testing.T) {
 		pass(time.Minute)
 		if p := m.Persistence(); p.Failures != 0 || p.Err != nil || time.Since(p.SavedAt) > 10*time.Second {
 			t.Errorf("afterwards: %+v", p)
+		}
+		if told.done.Load() != 1 || told.odd.Load() != 0 { // there is nothing new to save
+			t.Errorf("told of %d successes, and of %d that were none of one shard in 5 s", told.done.Load(), told.odd.Load())
 		}
 	})
 }
