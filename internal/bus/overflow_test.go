@@ -82,18 +82,21 @@ func TestCoalesceKeepsFirstAndNewestAndReady(t *testing.T) {
 	})
 }
 
-// TestCoalesceBeyondItsQueueDropsTheOldest: more keys than places, and events whose key is empty or panics.
+// TestCoalesceBeyondItsQueueDropsTheOldest: more keys than places, and events whose key is empty, panics or ends its goroutine.
 func TestCoalesceBeyondItsQueueDropsTheOldest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b, h := bus.New(silent()), newStuck()
 		b.Subscribe(bus.Subscription{Overflow: bus.Coalesce, Queue: 4, Handle: h.handle, KeyOf: func(r events.Raw) string {
-			if string(r.Data) == "bad" {
+			switch string(r.Data) {
+			case "bad":
 				panic("a bug in KeyOf")
+			case "ends":
+				runtime.Goexit()
 			}
 			return string(r.Data)
 		}})
-		keys := []string{"", "", "bad", "bad", "", "a", "b", "c", "a", "a", "d"}
+		keys := []string{"", "", "bad", "ends", "", "a", "b", "c", "a", "a", "d"}
 		if full := publish(b, 0, 10, "X", func(seq int64) string { return keys[seq] }); full != 0 {
 			t.Errorf("it blocks at %d", full)
 		}
