@@ -237,6 +237,7 @@ func idleActors(t *testing.T) {
 		all[i] = h.system.Root.Spawn(props)
 	}
 	started.Wait()
+	synctest.Wait() // until the goroutines that have started them have ended
 	nowGoroutines, nowBytes := measure()
 	if more, each := nowGoroutines-goroutines, (nowBytes-bytes)/many; more > many/100 || each > 1024 {
 		t.Errorf("%d idle actors have %d goroutines, and %d bytes each", many, more, each)
