@@ -173,13 +173,13 @@ func TestCloseTakesNoMore(t *testing.T) {
 		b.Subscribe(m.subscription(100))
 		publish(b, 1, 3, "X", nil)
 		var closes sync.WaitGroup
-		closed := 0
+		var closed atomic.Int64
 		for range 3 {
 			closes.Go(func() {
 				if err := b.Close(t.Context()); err != nil {
 					t.Error(err)
 				}
-				closed++
+				closed.Add(1)
 			})
 		}
 		synctest.Wait()
@@ -187,8 +187,8 @@ func TestCloseTakesNoMore(t *testing.T) {
 			t.Errorf("full after %d events", full)
 		}
 		h.release(3)
-		if _, seq := settled(b, 0); len(h.got) != 3 || len(m.seqs) != 3 || seq != 0 || closed != 0 {
-			t.Errorf("%d were handled, %d sent, want 3 of each; settled up to %d; %d have closed", len(h.got), len(m.seqs), seq, closed)
+		if _, seq := settled(b, 0); len(h.got) != 3 || len(m.seqs) != 3 || seq != 0 || closed.Load() != 0 {
+			t.Errorf("%d were handled, %d sent, want 3 of each; settled up to %d; %d have closed", len(h.got), len(m.seqs), seq, closed.Load())
 		}
 		for _, settle := range m.settles {
 			settle()
