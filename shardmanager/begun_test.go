@@ -138,6 +138,8 @@ func TestStoredSequenceGoesBackWithTheSession(t *testing.T) {
 		stored(3)
 		next := newManager(t, g, shardmanager.WithSessionStore(store))
 		start(t, next)
-		wantResumed(t, g, next, 1)
+		if s := g.Stats(); s.Resumes != 1 || s.Identifies != 1 || next.Status().Ready() != 1 { // a heartbeat may have named 502
+			t.Errorf("%d resumes, %d identifies, want one of each", s.Resumes, s.Identifies)
+		}
 	})
 }
