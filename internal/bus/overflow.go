@@ -50,15 +50,18 @@ type keys struct{ first, newest *item }
 
 func keeps(t events.Type) bool { return t == events.TypeReady || t == events.TypeResumed }
 
-// key is the key of an event; "": it has none. It is somebody else's function that is asked, on
-// the goroutine of the shard.
-func (s *subscriber) key(raw *events.Raw) (key string) {
+// key is the key of an event; "": it has none.
+func (s *subscriber) key(raw *events.Raw) string {
 	if s.Overflow != Coalesce || s.KeyOf == nil || keeps(raw.Type) {
 		return ""
 	}
-	// On a goroutine of its own: to end that of the publisher would leave an event half published.
-	event := *raw
-	if foreign.Call("CoalesceBy", func() error { key = s.KeyOf(event); return nil }) != nil {
+	return s.askKey(*raw)
+}
+
+// askKey asks for a key. It is somebody else's function that is asked, while the shard's goroutine waits, on a goroutine of its own: to
+// end that of the publisher would leave an event half published.
+func (s *subscriber) askKey(raw events.Raw) (key string) {
+	if foreign.Call("CoalesceBy", func() error { key = s.KeyOf(raw); return nil }) != nil {
 		return "" // as documented: there is a policy for that
 	}
 	return key
