@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,7 @@ func (c *chat) send(conn uint64, text string) {
 		if len(numbers) > 1 {
 			voice.ChannelID = &numbers[1]
 		}
+		voice.SelfMute, voice.SelfDeaf = slices.Contains(words, "muted"), slices.Contains(words, "deafened")
 		out = voice
 	case "presence":
 		out = events.UpdatePresence{Status: events.StatusIdle}
