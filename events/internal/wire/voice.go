@@ -85,13 +85,14 @@ func fields(in *jlexer.Lexer, read func(key string)) {
 // a small part of reading the guild.
 func InVoice(data []byte, user discord.Snowflake) bool {
 	for {
-		_, rest, found := bytes.Cut(data, []byte(`"voice_states"`))
+		// The rarest bytes of "voice_states": of quotes there are many.
+		before, rest, found := bytes.Cut(data, []byte(`_states"`))
 		if !found {
 			return false
 		}
 		data = rest
-		list, is := after(data, ':') // otherwise it is somebody's text
-		if list, is = after(list, '['); !is {
+		list, is := after(rest, ':') // otherwise it is somebody's text
+		if list, is = after(list, '['); !is || !bytes.HasSuffix(before, []byte(`"voice`)) {
 			continue
 		}
 		if end := closing(list); end >= 0 {
