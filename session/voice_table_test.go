@@ -69,7 +69,7 @@ func begin(t *testing.T, resumed bool, missed func(*voiceChat)) *voiceChat {
 	c := &voiceChat{chat: newChat(t, new(sync.Map))}
 	if resumed {
 		c.do("restored")
-		c.cursor.User, c.seq = bot, 10
+		c.seq = 10
 	}
 	for _, line := range []string{"acks", "start", "connected", "hello"} {
 		c.do(line)
