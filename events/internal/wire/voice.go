@@ -84,6 +84,9 @@ func fields(in *jlexer.Lexer, read func(key string)) {
 // InVoice reports whether the guild of a GUILD_CREATE may list a voice state of the user. It looks for the list alone, and costs
 // a small part of reading the guild.
 func InVoice(data []byte, user discord.Snowflake) bool {
+	if bytes.IndexByte(data, '_') < 0 {
+		return false // nothing but an id: one byte is cheaper to look for than several
+	}
 	for {
 		// The rarest bytes of "voice_states": of quotes there are many.
 		before, rest, found := bytes.Cut(data, []byte(`_states"`))
