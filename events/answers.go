@@ -42,11 +42,13 @@ func (e UpdatePresence) From(answer Answer) (Receipt, error) { return answer.Rec
 // VoiceConnection is what UpdateVoiceState is answered with.
 type VoiceConnection struct {
 	Receipt
-	State  *VoiceStateUpdate
+	State  *VoiceStateUpdate  // where the bot is now: elsewhere than asked for if somebody moved it before Server came
 	Server *VoiceServerUpdate // nil unless the bot joined or moved
 }
 
-// SendEvent changes the voice state, and returns the bot's own new state.
+// SendEvent changes the voice state, and returns the bot's own new state, with the voice server if it joined or moved. After a Resume by
+// another process it is not known where the bot was: then a server that comes within 5 seconds of the state is part of the answer, or half of the time that
+// ctx leaves if that is less.
 func (e UpdateVoiceState) SendEvent(ctx context.Context, to Sender) (VoiceConnection, error) {
 	return carry(ctx, to, e)
 }

@@ -9,3 +9,16 @@ type Part = wire.Part
 // PartOf reads the Part of an event's data, and steps over the rest. ok is false when the data is not an object, or
 // one of the fields is not of its type.
 func PartOf(data []byte) (part Part, ok bool) { return wire.PartOf(data) }
+
+// GuildVoice is what GUILD_CREATE or GUILD_DELETE says of a user's voice state in the guild.
+type GuildVoice = wire.GuildVoice
+
+// GuildVoiceOf reads the GuildVoice of an event's data, and steps over the rest. ok is false when the data is not an object, or
+// one of the fields is not of its type; what came before is returned.
+func GuildVoiceOf(data []byte, user Snowflake) (voice GuildVoice, ok bool) {
+	return wire.GuildVoiceOf(data, user)
+}
+
+// InVoice reports whether the data of a GUILD_CREATE may list a voice state of the user. false is sure, and cheap to
+// learn: of the guild only the list is looked at.
+func InVoice(data []byte, user Snowflake) bool { return wire.InVoice(data, user) }

@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,7 @@ func (c *chat) send(conn uint64, text string) {
 		if len(numbers) > 1 {
 			voice.ChannelID = &numbers[1]
 		}
+		voice.SelfMute, voice.SelfDeaf = slices.Contains(words, "muted"), slices.Contains(words, "deafened")
 		out = voice
 	case "presence":
 		out = events.UpdatePresence{Status: events.StatusIdle}
@@ -97,9 +99,9 @@ func (c *chat) do(line string) {
 	frame := func(text string) { c.step(session.Input{Kind: session.Frame, Data: []byte(text)}) }
 	switch verb {
 	case "resumable":
-		c.cursor = session.Cursor{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10, Session: 1}
+		c.cursor = session.Cursor{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10, Session: 1, User: bot}
 	case "restored":
-		c.cursor = session.Snapshot{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10}.Cursor()
+		c.cursor = session.Snapshot{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10, Bot: bot}.Cursor()
 	case "waiting":
 		c.machine.Step(c.now, session.Input{Kind: session.Waiting, Conn: c.machine.Conn(), At: c.now.Add(c.duration(rest))})
 	case "send":

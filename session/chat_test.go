@@ -36,7 +36,7 @@ import (
 //	stale              inputs of a connection that has ended
 //	full               the subscribers are behind, says the next delivery
 //	broken             the next write fails
-//	send ID WHAT …     members GUILD NONCE, info GUILD, sounds GUILD…, voice GUILD [CHANNEL], presence or heartbeat; "in DURATION"
+//	send ID WHAT …     members GUILD NONCE, info GUILD, sounds GUILD…, voice GUILD [CHANNEL] [muted] [deafened], presence or heartbeat; "in DURATION"
 //	                   at the end is its deadline
 //	streamed ID        parts of that answer are taken as they come
 //	old-send ID WHAT … the same, for the connection before

@@ -61,6 +61,7 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 	}
 	m := &Machine{cfg: cfg, host: host, cursor: cfg.Cursor, conn: cfg.Conn}
 	m.replies.Part = host.Part
+	m.replies.voice.missed = true // until READY: a session that is resumed began elsewhere
 	return m, nil
 }
 

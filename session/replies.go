@@ -1,12 +1,10 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -28,8 +26,8 @@ type replies struct {
 	Part func(id uint64, raw events.Raw) bool // see Host; nil: nobody takes parts
 
 	pending []*pending
-	voice   map[events.Snowflake]events.Snowflake // where the bot is: guild → channel
-	next    time.Time                             // no deadline is earlier
+	voice   voices
+	next    time.Time // no deadline is earlier
 }
 
 type pending struct {
@@ -44,7 +42,8 @@ type pending struct {
 	chunks   int                // op 8: how many came
 	missing  []events.Snowflake // op 31: guilds that have not answered
 	state    bool               // op 4: the voice state has come
-	server   bool               // op 4: the voice server has come, or is not awaited
+	server   bool               // op 4: the voice server has come
+	enough   bool               // op 4: the state is an answer, and a server may follow or not
 }
 
 // answered reports whether the gateway answers requests with this opcode at all.
@@ -55,10 +54,6 @@ func answered(op events.Opcode) bool { return op != events.OpPresenceUpdate }
 func (r *replies) Add(now time.Time, id uint64, request events.Request, deadline time.Time) {
 	p := &pending{id: id, request: request, written: now, deadline: deadline, patience: now.Add(answerTimeout)}
 	p.missing = slices.Clone(request.Guilds)
-	if request.Op == events.OpVoiceStateUpdate {
-		channel := r.headedFor(request.Guild)
-		p.server = request.Channel == nil || channel != nil && *channel == *request.Channel
-	}
 	r.pending = append(r.pending, p)
 	r.next = earliest(r.next, p.due())
 }
@@ -84,6 +79,9 @@ func (r *replies) Expire(now time.Time) []Outcome {
 			if p.orphan {
 				return true, ErrConnectionLost
 			}
+			if p.enough {
+				return true, nil
+			}
 			if p.patience.After(p.due()) {
 				return true, errDeadline
 			}
@@ -98,6 +96,9 @@ func (r *replies) Expire(now time.Time) []Outcome {
 func (r *replies) Disconnected() {
 	for _, p := range r.pending {
 		p.orphan = true
+		if p.enough {
+			p.patience = p.written.Add(answerTimeout) // the rest may be among what comes again
+		}
 	}
 }
 
@@ -111,6 +112,7 @@ func (r *replies) Rejected(now time.Time, reason error) []Outcome {
 func (r *replies) Resumed(now time.Time) {
 	for _, p := range r.pending {
 		if p.orphan {
+			p.orphan = !p.enough
 			p.patience = now.Add(replayGrace)
 			r.next = earliest(r.next, p.patience)
 		}
@@ -119,7 +121,7 @@ func (r *replies) Resumed(now time.Time) {
 
 // Reset ends all requests, because their session has: with ErrSessionLost, or another reason.
 func (r *replies) Reset(now time.Time, reason error) []Outcome {
-	r.voice = nil
+	r.voice = voices{}
 	return r.sweep(now, func(*pending) (bool, error) { return true, reason })
 }
 
@@ -131,14 +133,16 @@ func (r *replies) Acknowledged(now time.Time) []Outcome {
 // Observe takes an event, and returns the requests that it has completed. user is the bot.
 func (r *replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
 	switch raw.Type {
-	case events.TypeVoiceStateUpdate: // also when nothing waits, to know where the bot is
+	case events.TypeVoiceStateUpdate: // these also when nothing waits, to know where the bot is
 		return r.voiceState(now, raw, user)
+	case events.TypeGuildCreate, events.TypeGuildDelete:
+		return r.guild(now, raw, user)
 	case events.TypeGuildMembersChunk, events.TypeRateLimited, events.TypeSoundboardSounds,
 		events.TypeChannelInfo, events.TypeVoiceServerUpdate:
 	default:
 		return nil
 	}
-	if len(r.pending) == 0 {
+	if len(r.pending) == 0 && raw.Type != events.TypeVoiceServerUpdate {
 		return nil
 	}
 	if raw.Type == events.TypeRateLimited {
@@ -147,6 +151,9 @@ func (r *replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) 
 	part, ok := events.PartOf(raw.Data)
 	if !ok {
 		return nil // not an answer to anything; its subscribers will hear of the error
+	}
+	if raw.Type == events.TypeVoiceServerUpdate {
+		return r.voiceServer(now, raw, part)
 	}
 	return r.first(now, raw, func(p *pending) (matches, done bool) {
 		switch raw.Type {
@@ -162,13 +169,9 @@ func (r *replies) Observe(now time.Time, raw events.Raw, user events.Snowflake) 
 			}
 			p.missing = slices.Delete(p.missing, i, i+1)
 			return true, len(p.missing) == 0
-		case events.TypeChannelInfo:
+		default: // CHANNEL_INFO
 			matches = p.request.Op == events.OpRequestChannelInfo && p.request.Guild == part.GuildID
 			return matches, matches
-		default: // VOICE_SERVER_UPDATE
-			matches = p.request.Op == events.OpVoiceStateUpdate && p.request.Guild == part.GuildID && !p.server && part.Endpoint
-			p.server = p.server || matches
-			return matches, matches && p.state
 		}
 	})
 }
@@ -189,39 +192,6 @@ func (p *pending) chunk(index, count int) (matches, done bool) {
 	p.seen[index/64] |= bit
 	p.chunks++
 	return true, p.chunks == count
-}
-
-func (r *replies) voiceState(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
-	var digits [20]byte
-	if user == 0 || !bytes.Contains(raw.Data, strconv.AppendUint(digits[:0], uint64(user), 10)) {
-		return nil
-	}
-	var state struct {
-		GuildID   events.Snowflake  `json:"guild_id"`
-		ChannelID *events.Snowflake `json:"channel_id"`
-		UserID    events.Snowflake  `json:"user_id"`
-	}
-	if json.Unmarshal(raw.Data, &state) != nil || state.UserID != user {
-		return nil
-	}
-	if r.voice == nil {
-		r.voice = make(map[events.Snowflake]events.Snowflake)
-	}
-	delete(r.voice, state.GuildID)
-	if state.ChannelID != nil {
-		r.voice[state.GuildID] = *state.ChannelID
-	}
-	return r.first(now, raw, func(p *pending) (matches, done bool) {
-		if p.request.Op != events.OpVoiceStateUpdate || p.request.Guild != state.GuildID || p.state {
-			return false, false
-		}
-		want := p.request.Channel
-		if (want == nil) != (state.ChannelID == nil) || want != nil && *want != *state.ChannelID {
-			return false, false // somebody else moved the bot
-		}
-		p.state = true
-		return true, p.server
-	})
 }
 
 // rateLimited ends the request that the gateway refused to carry out.
@@ -246,12 +216,18 @@ func (r *replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
 // first gives the event to the first request that it matches. Requests of a connection that was
 // lost come last: the gateway may never have read them.
 func (r *replies) first(now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) []Outcome {
+	ended, _ := r.match(now, raw, match)
+	return ended
+}
+
+// match is first, and reports whether there was one.
+func (r *replies) match(now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) ([]Outcome, bool) {
 	for _, orphan := range [...]bool{false, true} {
 		if ended, matched := r.firstOf(orphan, now, raw, match); matched {
-			return ended
+			return ended, true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 func (r *replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func(*pending) (matches, done bool)) ([]Outcome, bool) {
@@ -263,17 +239,29 @@ func (r *replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func
 		if !matches {
 			continue
 		}
-		if r.Part == nil || !r.Part(p.id, raw) {
-			p.got = append(p.got, raw)
+		r.keep(p, raw)
+		if done {
+			r.pending = slices.Delete(r.pending, i, i+1)
+			return []Outcome{p.outcome(now, nil)}, true
 		}
 		p.patience = now.Add(answerTimeout)
-		if !done {
-			return nil, true
+		if p.enough {
+			p.patience = now.Add(serverGrace)
+			if half := now.Add(p.deadline.Sub(now) / 2); !p.deadline.IsZero() {
+				p.patience = earliest(p.patience, half)
+			}
+			r.next = earliest(r.next, p.patience)
 		}
-		r.pending = slices.Delete(r.pending, i, i+1)
-		return []Outcome{p.outcome(now, nil)}, true
+		return nil, true
 	}
 	return nil, false
+}
+
+// keep takes a part of an answer.
+func (r *replies) keep(p *pending, raw events.Raw) {
+	if r.Part == nil || !r.Part(p.id, raw) {
+		p.got = append(p.got, raw)
+	}
 }
 
 // sweep ends all requests for which end says so.

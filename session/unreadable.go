@@ -46,6 +46,7 @@ func (m *Machine) unreadable(err error) {
 	case b.count <= maxUnreadable:
 		m.reconnect(err, closeToResume) //seam:unreadable-frame-keeps-session
 	case b.count <= maxUnreadable+maxSkipped:
+		m.replies.voice = voices{missed: true} // it may have told where the bot is
 		m.host.Odd(fmt.Errorf("skipped, after %d new connections: %w", maxUnreadable, err))
 	case m.state == Resuming || m.state == Ready:
 		m.reconnect(fmt.Errorf("%w: %w", err, errSessionGone), closeToResume)

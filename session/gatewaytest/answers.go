@@ -67,7 +67,7 @@ func (s *Server) foreign(c *conn, guild events.Snowflake) bool {
 }
 
 // voice answers Update Voice State: with the bot's own state, and with the server when the bot
-// joins or moves.
+// joins or moves. A guild that the bot was removed from, or that has an outage, does not answer.
 //
 // Source: events/gateway-events#update-voice-state
 func (s *Server) voice(c *conn, d []byte) error {
@@ -93,6 +93,9 @@ func (s *Server) voice(c *conn, d []byte) error {
 	g, to := s.world.guild(*voice.GuildID), events.Snowflake(0)
 	if channel != nil {
 		to = *channel
+	}
+	if g.removed || g.unavailable {
+		return nil
 	}
 	s.world.setVoice(g, BotID, to, c.session, Fields{"self_mute": *voice.SelfMute, "self_deaf": *voice.SelfDeaf})
 	return nil

@@ -186,7 +186,7 @@ func (w *World) Voice(guildID, user, channel events.Snowflake, fields Fields) {
 }
 
 // setVoice changes a user's voice state, and tells of it. The session that has the bot in a
-// channel is told of the voice server when the channel is another one.
+// channel is told of the voice server when the channel is another one, or was another session's.
 func (w *World) setVoice(g *guild, user, channel events.Snowflake, owner *sess, fields Fields) {
 	before := g.voices[user]
 	state := object{
@@ -196,8 +196,11 @@ func (w *World) setVoice(g *guild, user, channel events.Snowflake, owner *sess, 
 	if before != nil {
 		state = with(object{}, Fields(before.state))
 	}
+	if owner != nil {
+		state["session_id"] = fmt.Sprintf("voice-%v-%d", user, owner.number)
+	}
 	state = with(state, fields)
-	moved := channel != 0 && (before == nil || before.state["channel_id"] != channel)
+	moved := channel != 0 && (before == nil || before.state["channel_id"] != channel || before.owner != owner)
 	if state["channel_id"] = any(channel); channel == 0 {
 		state["channel_id"] = nil
 		delete(g.voices, user)
@@ -205,7 +208,7 @@ func (w *World) setVoice(g *guild, user, channel events.Snowflake, owner *sess, 
 		g.voices[user] = &voice{state, owner}
 	}
 	w.happen(g.id, "VOICE_STATE_UPDATE", state)
-	if moved && owner != nil {
+	if moved && owner != nil && !g.unavailable {
 		w.server.dispatch(owner, "VOICE_SERVER_UPDATE", object{"guild_id": g.id, "token": "voice-token", "endpoint": "voice.example:443"})
 	}
 }
