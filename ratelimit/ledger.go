@@ -26,6 +26,10 @@ type LedgerState struct {
 	// may be used: for who reads that before, it was used just now.
 	Written map[Shard]time.Time
 	Spent   []Spent // the Identifies of the last day, permits that are out already counted
+	// Lost is when something was lost of what was written down, such as with a damaged file: each key counts as used then. Zero: never.
+	Lost time.Time
+	// Version is 0, unless several processes share the ledger: see ErrLedgerChanged.
+	Version uint64 `json:"-"`
 }
 
 // Spent is how many Identifies count until a time in the budget of a day.
@@ -49,6 +53,10 @@ func (e *LedgerError) Error() string {
 func (e *LedgerError) Unwrap() error { return e.Err }
 
 const ledgerPause = 10 * time.Second // after an access that failed
+
+// ErrLedgerChanged is what SaveLedger returns, and then keeps nothing, if somebody else has saved since. A ledger that several
+// processes share counts how often it was saved, and LoadLedger says so in Version. SaveLedger keeps only a state that has the same Version.
+var ErrLedgerChanged = errors.New("ratelimit: another process has changed the ledger: read it again")
 
 var errLedgerGone = errors.New("ratelimit: the ledger did not return")
 
