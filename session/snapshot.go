@@ -41,7 +41,6 @@ type Snapshot struct {
 	Exact     bool             // and none after it was begun: nothing can come twice
 	Bot       events.Snowflake // whose session it is; 0: not known
 	SavedAt   time.Time        // when Seq was true
-	Fence     uint64           `json:",omitempty"` // of the owner that saved it: see Store
 }
 
 // Cursor is where a session continues that was at rest.
