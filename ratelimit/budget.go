@@ -122,3 +122,20 @@ func earlier(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// exhausted says why there is no permit.
+func (q *Queue) exhausted(now time.Time) *BudgetError {
+	b, out := &q.budget, len(q.permits)
+	return &BudgetError{Remaining: max(b.left(now)-out, 0), Reserve: b.reserve(), Until: b.more(now, out)}
+}
+
+// paced is until when a shard waits that has had its share. When sessions keep failing, all day
+// long, the first half of the budget is spent as fast as they ask; what is left is spread over
+// the rest of the period, so that there is something left when the trouble ends.
+func (q *Queue) paced(w *waiter, spare int) time.Time {
+	all := q.budget.total - q.budget.reserve()
+	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 { //seam:failing-shards-spread-identifies
+		return time.Time{}
+	}
+	return q.latest.Add(q.budget.resetAt.Sub(q.latest) / time.Duration(spare+1))
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -60,11 +61,16 @@ var ErrLedgerChanged = errors.New("ratelimit: another process has changed the le
 
 var errLedgerGone = errors.New("ratelimit: the ledger did not return")
 
+// ledgerHangs is when a ledger that has not returned counts as one that fails, until it returns: it was told to by then.
+const ledgerHangs = WorkTimeout + time.Second
+
 // ledgerState is where the queue stands with its Ledger, which is nil if there is none.
 type ledgerState struct {
 	Ledger
 	read    bool
 	busy    bool         // it is being read or written
+	since   time.Time    // busy: since when
+	batch   []*permit    // busy: what is being written down
 	failed  *LedgerError // why it was not read; nobody waits for it until then
 	granted []*permit    // not written down yet
 	safe    []*permit    // written down, and not handed out yet
@@ -73,6 +79,26 @@ type ledgerState struct {
 
 // ready reports whether permits may be granted.
 func (l *ledgerState) ready() bool { return l.Ledger == nil || l.read }
+
+// hangs reports whether the ledger should have returned by now.
+func (l *ledgerState) hangs(now time.Time) bool {
+	return l.busy && !now.Before(l.since.Add(ledgerHangs))
+}
+
+// refuseHung tells all who wait that the ledger does not return, also those who wait for it to be written.
+func (q *Queue) refuseHung(now time.Time) []Decision {
+	l := &q.ledger
+	err := &LedgerError{Until: now.Add(ledgerPause), Err: errLedgerGone}
+	decisions := q.refuseAll(err)
+	for _, p := range slices.Concat(l.batch, l.granted) {
+		if q.permits[p.shard] == p {
+			q.unused(p)
+			decisions = append(decisions, Decision{Shard: p.shard, Err: err})
+		}
+	}
+	l.batch, l.granted = nil, nil
+	return decisions
+}
 
 // refuseUnread tells those who wait that the ledger cannot be read.
 func (q *Queue) refuseUnread(now time.Time) []Decision {
@@ -94,7 +120,7 @@ func (q *Queue) Work(now time.Time) (do func(context.Context), done func(now tim
 		if l.failed != nil && now.Before(l.failed.Until) {
 			return nil, nil
 		}
-		l.busy = true
+		l.busy, l.since = true, now
 		var state LedgerState
 		do = func(ctx context.Context) { state, err = l.LoadLedger(ctx) }
 		return do, func(now time.Time) { q.loaded(q.tell(now), state, err) }
@@ -102,7 +128,7 @@ func (q *Queue) Work(now time.Time) (do func(context.Context), done func(now tim
 		return nil, nil
 	}
 	batch, until := l.granted, now.Add(WorkTimeout+q.hold)
-	l.busy, l.granted = true, nil
+	l.busy, l.since, l.batch, l.granted = true, now, batch, nil
 	state := q.state(now, until)
 	do = func(ctx context.Context) { err = l.SaveLedger(ctx, state) }
 	return do, func(now time.Time) { q.saved(q.tell(now), batch, until, err) }
@@ -170,7 +196,7 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 // saved makes the permits of a batch ready to be handed out, or takes them back.
 func (q *Queue) saved(now time.Time, batch []*permit, until time.Time, err error) {
 	l := &q.ledger
-	l.busy = false
+	l.busy, l.batch = false, nil
 	if err == nil && !now.Before(until) {
 		err = errLedgerGone // so late that what was written down is not true any more
 	}

@@ -199,6 +199,9 @@ func (q *Queue) spare(now time.Time) int {
 func (q *Queue) Decide(now time.Time) (decisions []Decision, next time.Time) {
 	now = q.tell(now)
 	decisions = q.hand()
+	if q.ledger.hangs(now) {
+		return append(decisions, q.refuseHung(now)...), q.wake(now)
+	}
 	if !q.budget.known || !q.ledger.ready() {
 		return append(decisions, q.refuseUnread(now)...), q.wake(now)
 	}
@@ -246,12 +249,6 @@ func (q *Queue) handOut(p *permit, expires time.Time) Decision {
 	return Decision{Shard: p.shard, Expires: expires}
 }
 
-// exhausted says why there is no permit.
-func (q *Queue) exhausted(now time.Time) *BudgetError {
-	b, out := &q.budget, len(q.permits)
-	return &BudgetError{Remaining: max(b.left(now)-out, 0), Reserve: b.reserve(), Until: b.more(now, out)}
-}
-
 // refuseAll tells all who wait the same.
 func (q *Queue) refuseAll(err error) (decisions []Decision) {
 	all := slices.Collect(maps.Values(q.waiters))
@@ -263,17 +260,6 @@ func (q *Queue) refuseAll(err error) (decisions []Decision) {
 	return decisions
 }
 
-// paced is until when a shard waits that has had its share. When sessions keep failing, all day
-// long, the first half of the budget is spent as fast as they ask; what is left is spread over
-// the rest of the period, so that there is something left when the trouble ends.
-func (q *Queue) paced(w *waiter, spare int) time.Time {
-	all := q.budget.total - q.budget.reserve()
-	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 { //seam:failing-shards-spread-identifies
-		return time.Time{}
-	}
-	return q.latest.Add(q.budget.resetAt.Sub(q.latest) / time.Duration(spare+1))
-}
-
 // wake is when Decide has to be called again.
 func (q *Queue) wake(now time.Time) (at time.Time) {
 	soonest := func(t time.Time) {
@@ -283,6 +269,9 @@ func (q *Queue) wake(now time.Time) (at time.Time) {
 	}
 	if len(q.expires.items) > 0 {
 		soonest(q.expires.items[0].expires)
+	}
+	if l := &q.ledger; l.busy && !l.hangs(now) && len(q.waiters)+len(l.batch)+len(l.granted) > 0 {
+		soonest(l.since.Add(ledgerHangs))
 	}
 	if len(q.waiters) == 0 || !q.budget.known || !q.ledger.ready() {
 		return at

@@ -26,9 +26,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 	"go.uber.org/zap"
 
-	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
-	"github.com/signalbox-go/signalbox/session"
 )
 
 // ErrLocked is what Open returns while another process has the file.
@@ -178,42 +176,6 @@ func guard(err *error) {
 	if value := recover(); value != nil {
 		*err = &damageError{fmt.Errorf("%v", value)}
 	}
-}
-
-func shardKey(id events.ShardID) []byte { return fmt.Appendf(nil, "%d/%d", id.Index, id.Total) }
-
-// Load implements session.Store.
-func (s *Store) Load(ctx context.Context, id events.ShardID) (snapshot session.Snapshot, err error) {
-	found, err := s.get(ctx, bucketSessions, shardKey(id), &snapshot)
-	if err == nil && (!found || snapshot.Shard != id) {
-		return session.Snapshot{}, session.ErrNoSnapshot
-	}
-	return snapshot, err
-}
-
-// Save implements session.Store, in one transaction.
-func (s *Store) Save(ctx context.Context, snapshots ...session.Snapshot) (err error) {
-	defer guard(&err)
-	if err := ctx.Err(); err != nil || len(snapshots) == 0 {
-		return err
-	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		for _, snapshot := range snapshots {
-			if err := s.put(tx, bucketSessions, shardKey(snapshot.Shard), snapshot); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// Delete implements session.Store.
-func (s *Store) Delete(ctx context.Context, id events.ShardID) (err error) {
-	defer guard(&err)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketSessions).Delete(shardKey(id)) })
 }
 
 // LoadLedger implements ratelimit.Ledger.

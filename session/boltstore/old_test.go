@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/boltstore"
 )
 
@@ -36,6 +37,34 @@ func TestLedgerOfAnOlderVersionIsRead(t *testing.T) {
 	}
 	var _ ratelimit.Ledger = (*boltstore.Store)(nil)
 	if err = s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSessionOfAnOlderVersionIsRead: it knew no terms, no presence and no fence. It is resumed, and saved in the form of now.
+func TestSessionOfAnOlderVersionIsRead(t *testing.T) {
+	t.Parallel()
+	const body = `{"Shard":[3,8],"SessionID":"abc","ResumeURL":"wss://x.discord.gg","Seq":42,"Exact":true,"Bot":"4242","SavedAt":"2026-11-24T01:02:03.000456789Z"}`
+	want := session.Snapshot{
+		Shard: id, SessionID: "abc", ResumeURL: "wss://x.discord.gg", Seq: 42, Exact: true, Bot: 4242, SavedAt: time.Date(2026, 11, 24, 1, 2, 3, 456789, time.UTC),
+	}
+	path := saved(t)
+	inside(t, path, func(sessions, _ *bbolt.Bucket) error {
+		sum := sha256.Sum256([]byte("sessions\x003/8\x00" + body))
+		return sessions.Put([]byte("3/8"), slices.Concat([]byte{1}, sum[:], []byte(body)))
+	})
+	s := open(t, path)
+	if got, err := s.Load(t.Context(), id); err != nil || got != want {
+		t.Fatalf("%v, %v", got, err)
+	}
+	want.Terms, want.Fence = session.Terms{Known: true, Intents: 513, LargeThreshold: 50}, 1
+	if err := s.Save(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Load(t.Context(), id); err != nil || got != want {
+		t.Errorf("written anew: %v, %v", got, err)
+	}
+	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
 }
