@@ -35,7 +35,7 @@ var floors = map[string]floor{
 	"ratelimit":             {nil, nil, "permission is arithmetic: it does not know what is permitted"},
 	"ratelimit/limitertest": {[]string{"ratelimit"}, nil, "it judges any implementation"},
 	"session":               {[]string{"events"}, nil, "the protocol is a value"},
-	"session/boltstore":     {[]string{"events", "ratelimit", "session"}, []string{"go.etcd.io/bbolt", "go.uber.org/zap"}, "it keeps sessions in a file"},
+	"session/boltstore":     {[]string{"session/filestore"}, []string{"go.uber.org/zap"}, "it is the former name of filestore"},
 	"session/filestore":     {[]string{"events", "ratelimit", "session"}, []string{"go.uber.org/zap"}, "it keeps sessions in a file"},
 	"session/storetest":     {[]string{"events", "session"}, nil, "it judges any store"},
 	"session/gatewaytest": {[]string{"events"}, []string{"github.com/gorilla/websocket", "github.com/klauspost/compress"},

@@ -16,6 +16,7 @@ import (
 
 var (
 	_ session.Store    = (*Store)(nil)
+	_ session.Totaler  = (*Store)(nil)
 	_ ratelimit.Ledger = (*Store)(nil)
 )
 
@@ -177,4 +178,18 @@ func (s *Store) append(batch batch) error {
 		}
 	}
 	return nil
+}
+
+// Totals implements session.Totaler.
+func (s *Store) Totals(ctx context.Context) (map[int]int, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	totals := make(map[int]int)
+	for id := range s.known.sessions {
+		totals[id.Total]++
+	}
+	return totals, nil
 }
