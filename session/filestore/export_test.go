@@ -14,3 +14,14 @@ func OfVersion(file []byte, version uint32) []byte {
 	copy(file[headerSize-sumSize:], sum[:sumSize])
 	return file
 }
+
+// PassAMinute lets time pass since the file was last read as a whole.
+func PassAMinute(s *Store) { s.checked = s.checked.Add(-2 * checkEvery) }
+
+// Read is what of a file is looked at.
+func Read(file []byte) []byte {
+	file = slices.Clone(file)
+	clear(file[min(headerSize, len(file)):min(markAt, len(file))])
+	clear(file[min(markAt+markSize, len(file)):min(framesAt, len(file))])
+	return file
+}
