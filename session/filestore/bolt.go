@@ -57,8 +57,8 @@ func readBolt(file *os.File, k key) (old boltFile, isBolt bool) {
 		return old, false
 	}
 	old.known = newContents()
-	if root == 0 {
-		old.err = damage("none of its two heads can be believed")
+	if size == 0 {
+		old.err = damage("one of its two heads cannot be believed")
 		return old, true
 	}
 	tree := boltTree{data: data, size: size, seen: make(map[uint64]bool)}
@@ -73,29 +73,32 @@ func readBolt(file *os.File, k key) (old boltFile, isBolt bool) {
 	return old, true
 }
 
-// boltRoot is the root of the newer of both heads whose sum is right. The second one is a page behind the first, whose size it says.
-func boltRoot(data []byte) (size, root uint64, found bool) {
+// boltRoot is the root that the newer of both heads names. They are the first two pages. If one of them cannot be believed that may have been the newer, and the
+// other one says how things were before: then size is 0.
+func boltRoot(data []byte) (size, root uint64, isBolt bool) {
 	var newest uint64
-	for at := 0; at <= 1<<16; at = max(2*at, 512) {
-		if at+boltPage+boltMeta > len(data) {
-			break
-		}
+	whole := 0
+	for at := 0; at <= 1<<16 && at+boltPage+boltMeta <= len(data); at = max(2*at, 512) {
 		meta := data[at+boltPage : at+boltPage+boltMeta]
 		if native.Uint32(meta) != boltMagic {
 			continue
 		}
-		found = true
+		isBolt = true
 		sum := fnv.New64a()
 		sum.Write(meta[:56])
 		says := uint64(native.Uint32(meta[8:]))
 		if native.Uint32(meta[4:]) != boltVersion || native.Uint64(meta[56:]) != sum.Sum64() || says < 512 || at != 0 && uint64(at) != says {
 			continue
 		}
-		if txid := native.Uint64(meta[48:]); root == 0 || txid > newest {
+		whole++
+		if txid := native.Uint64(meta[48:]); txid >= newest {
 			size, root, newest = says, native.Uint64(meta[16:]), txid
 		}
 	}
-	return size, root, found
+	if whole != 2 {
+		return 0, 0, isBolt
+	}
+	return size, root, isBolt
 }
 
 type boltTree struct {
