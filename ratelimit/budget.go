@@ -92,6 +92,19 @@ func (b *budget) count(until time.Time, n int) {
 	b.spent[at].count += n
 }
 
+// uncount takes back one that counts until about a time: other processes' clocks are not quite ours.
+func (b *budget) uncount(until time.Time) {
+	nearest := -1
+	for i, s := range b.spent {
+		if s.count > 0 && (nearest < 0 || s.until.Sub(until).Abs() < b.spent[nearest].until.Sub(until).Abs()) {
+			nearest = i
+		}
+	}
+	if nearest >= 0 {
+		b.spent[nearest].count--
+	}
+}
+
 // more is when there is more than the reserve, with so many permits out: at the reset, or when enough of our own have passed.
 func (b *budget) more(now time.Time, out int) time.Time {
 	at := now

@@ -75,6 +75,8 @@ type ledgerState struct {
 	granted []*permit    // not written down yet
 	safe    []*permit    // written down, and not handed out yet
 	refused []Decision   // could not be written down
+	lost    time.Time    // each key counts as used then
+	sharing
 }
 
 // ready reports whether permits may be granted.
@@ -114,24 +116,33 @@ func (q *Queue) Work(now time.Time) (do func(context.Context), done func(now tim
 	l := &q.ledger
 	err := errLedgerGone
 	switch {
-	case l.Ledger == nil || l.busy || !q.budget.known:
+	case l.Ledger == nil || l.busy || !q.budget.known || !l.read && l.failed != nil && now.Before(l.failed.Until):
 		return nil, nil
-	case !l.read:
-		if l.failed != nil && now.Before(l.failed.Until) {
-			return nil, nil
-		}
+	case !l.read || l.stale || q.awaitsOthers(now):
 		l.busy, l.since = true, now
 		var state LedgerState
 		do = func(ctx context.Context) { state, err = l.LoadLedger(ctx) }
 		return do, func(now time.Time) { q.loaded(q.tell(now), state, err) }
-	case len(l.granted) == 0:
+	case len(l.granted) == 0 && (!l.news || now.Before(l.tellAt)):
 		return nil, nil
 	}
 	batch, until := l.granted, now.Add(WorkTimeout+q.hold)
 	l.busy, l.since, l.batch, l.granted = true, now, batch, nil
 	state := q.state(now, until)
+	told := q.telling(state, until)
 	do = func(ctx context.Context) { err = l.SaveLedger(ctx, state) }
-	return do, func(now time.Time) { q.saved(q.tell(now), batch, until, err) }
+	return do, func(now time.Time) {
+		now = q.tell(now)
+		if err == nil && !now.Before(until) {
+			err = errLedgerGone // so late that what was written down is not true any more
+		}
+		if err = told(now, err); errors.Is(err, ErrLedgerChanged) {
+			l.busy, l.batch = false, nil
+			q.again(now, batch)
+			return
+		}
+		q.saved(now, batch, until, err)
+	}
 }
 
 // state is what a process has to know that goes on when this one ends. until is when the last permit of those that are not
@@ -139,7 +150,10 @@ func (q *Queue) Work(now time.Time) (do func(context.Context), done func(now tim
 func (q *Queue) state(now, until time.Time) LedgerState {
 	wall := func(at time.Time) time.Time { return now.Round(0).Add(at.Sub(now)) }
 	b := &q.budget
-	state := LedgerState{Remaining: max(b.remaining-len(q.permits), 0), ResetAt: wall(b.resetAt), Written: make(map[Shard]time.Time)}
+	state := LedgerState{Remaining: max(b.remaining-len(q.permits), 0), ResetAt: wall(b.resetAt), Written: make(map[Shard]time.Time), Version: q.ledger.version}
+	if lost := q.ledger.lost; now.Before(lost.Add(q.spacing)) {
+		state.Lost = wall(lost)
+	}
 	for shard, at := range q.written {
 		if now.Before(at.Add(q.spacing)) {
 			state.Written[shard] = wall(at)
@@ -154,6 +168,7 @@ func (q *Queue) state(now, until time.Time) LedgerState {
 		}
 		state.Written[p.shard] = wall(at)
 	}
+	q.addOthers(now, state.Written, wall)
 	for _, s := range b.spent {
 		state.Spent = append(state.Spent, Spent{wall(s.until), s.count})
 	}
@@ -161,18 +176,21 @@ func (q *Queue) state(now, until time.Time) LedgerState {
 	return state
 }
 
-// loaded continues where the last process was.
+// loaded continues where the last process was, and where others are.
 func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 	l, b := &q.ledger, &q.budget
 	l.busy = false
 	if err != nil {
-		l.failed = &LedgerError{Until: now.Add(ledgerPause), Err: err}
+		l.read, l.failed = false, &LedgerError{Until: now.Add(ledgerPause), Err: err}
+		q.again(now, l.granted)
+		l.granted = nil
 		return
 	}
 	l.read, l.failed = true, nil
 	here := func(at time.Time) time.Time { return now.Add(at.Sub(now.Round(0))) }
+	own := q.recount()
 	if now.Before(here(state.ResetAt)) {
-		b.remaining = min(b.remaining, state.Remaining)
+		b.remaining = min(b.remaining, state.Remaining+len(own))
 	}
 	for _, s := range state.Spent {
 		until := here(s.Until)
@@ -183,12 +201,22 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 			b.count(until, s.Count)
 		}
 	}
-	for shard, at := range state.Written {
-		at = here(at)
-		if at.After(now) {
-			at = now // it may have been used until that process ended
+	for _, until := range own {
+		b.uncount(until)
+	}
+	if lost := here(state.Lost); !state.Lost.IsZero() {
+		l.lost = earlier(lost, now)
+	}
+	if state.Version != 0 {
+		q.hear(now, state, here)
+	} else {
+		for shard, at := range state.Written {
+			at = here(at)
+			if at.After(now) {
+				at = now // it may have been used until that process ended
+			}
+			q.written[shard] = at //seam:restart-remembers-identifies
 		}
-		q.written[shard] = at //seam:restart-remembers-identifies
 	}
 	q.rebuild()
 }
@@ -197,9 +225,6 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 func (q *Queue) saved(now time.Time, batch []*permit, until time.Time, err error) {
 	l := &q.ledger
 	l.busy, l.batch = false, nil
-	if err == nil && !now.Before(until) {
-		err = errLedgerGone // so late that what was written down is not true any more
-	}
 	for _, p := range batch {
 		switch {
 		case q.permits[p.shard] != p: // withdrawn

@@ -47,6 +47,8 @@ type permit struct {
 	shard   Shard
 	expires time.Time // zero: it was not handed out yet
 	place   int       // in Queue.expires; -1: it is not in there
+	counted time.Time // until when it counts in the ledger; zero: it is not in there
+	unused  bool      // it went back
 }
 
 func newQueue(start SessionStart, s settings) *Queue {
@@ -120,7 +122,7 @@ func (q *Queue) uncounted(now time.Time) (n int) {
 			n++
 		}
 	}
-	return n
+	return n + len(q.ledger.others)
 }
 
 // Ask implements IdentifyQueue.
@@ -176,12 +178,17 @@ func (q *Queue) unused(p *permit) {
 	if q.starts[p.shard] > 0 { // a new period forgets them
 		q.starts[p.shard]--
 	}
+	p.unused = true
+	if !p.counted.IsZero() {
+		q.ledger.freed = append(q.ledger.freed, p.counted)
+	}
 	q.back(p)
 }
 
 // back notes that a permit is out no more.
 func (q *Queue) back(p *permit) {
 	delete(q.permits, p.shard)
+	q.ledger.news = q.ledger.news || !p.counted.IsZero()
 	if p.place >= 0 {
 		q.expires.remove(p.place)
 	}
@@ -272,6 +279,9 @@ func (q *Queue) wake(now time.Time) (at time.Time) {
 	}
 	if l := &q.ledger; l.busy && !l.hangs(now) && len(q.waiters)+len(l.batch)+len(l.granted) > 0 {
 		soonest(l.since.Add(ledgerHangs))
+	}
+	if next := q.nextWord(now); !next.IsZero() {
+		soonest(next)
 	}
 	if len(q.waiters) == 0 || !q.budget.known || !q.ledger.ready() {
 		return at
