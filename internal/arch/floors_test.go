@@ -45,7 +45,7 @@ var floors = map[string]floor{
 	"internal/lab/mutants":     {nil, nil, "it changes the product's text, and runs what judges it"},
 	"internal/lab/reliability": {nil, nil, "it reads what tests say"},
 	"internal/lab/soak":        {nil, nil, "it has tests alone"},
-	"internal/lab/sim": {[]string{"actors", "events", "ratelimit", "session", "session/boltstore", "session/gatewaytest", "shardmanager"},
+	"internal/lab/sim": {[]string{"actors", "events", "ratelimit", "session", "session/gatewaytest", "shardmanager"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "github.com/mailru/easyjson/jlexer", "go.uber.org/zap"}, "it runs whole bots"},
 	"internal/bus":     {[]string{"events", "internal/foreign"}, nil, "it delivers, and decides nothing"},
 	"internal/foreign": {nil, nil, "it calls code that is not ours"},
