@@ -157,7 +157,8 @@ func (m *Manager) warnOfTotals(ctx context.Context, total int) {
 	}
 }
 
-// giveWay has a shard begin another session when its own is resumed in turn with the process that has taken it over.
+// giveWay has a shard begin another session when its own is resumed in turn by the process that has taken it over: or neither would
+// ever keep it.
 func (m *Manager) giveWay(key actors.Key, c session.Change) {
 	if c.To != session.Backoff || c.Lost || !errors.Is(c.Cause, session.ErrTakenOver) {
 		return

@@ -17,7 +17,10 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-const saveEvery = time.Second
+const (
+	saveEvery    = time.Second
+	giveWayAfter = 30 * time.Second // from when another process has taken over a shard: then an Identify ends what they may fight about
+)
 
 // Persistence is how the session store keeps up.
 type Persistence struct {
@@ -79,7 +82,7 @@ type saver struct {
 
 	mu      sync.Mutex
 	saved   map[events.ShardID]session.Snapshot // what the store holds
-	fenced  map[events.ShardID]bool             // another process saves them
+	fenced  map[events.ShardID]time.Time        // since when another process saves them
 	state   Persistence
 	unsaved int  // shards that the latest save has left
 	left    bool // it was given up: nothing more is asked of the store
@@ -88,10 +91,10 @@ type saver struct {
 func newSaver(m *Manager, r restored) *saver {
 	s := &saver{
 		m: m, fence: r.fence, stop: make(chan bool, 1), over: make(chan struct{}),
-		saved: maps.Clone(r.sessions), fenced: make(map[events.ShardID]bool),
+		saved: maps.Clone(r.sessions), fenced: make(map[events.ShardID]time.Time),
 	}
 	for _, id := range r.fenced {
-		s.fenced[id] = true
+		s.fenced[id] = time.Now()
 	}
 	go s.run()
 	return s
@@ -123,7 +126,7 @@ func (s *saver) due(exact bool) (batch []session.Snapshot, gone []events.ShardID
 		return nil, nil
 	}
 	for _, shard := range s.m.Status().Shards {
-		if shard.Role != actors.Serving || s.fenced[shard.Shard] {
+		if _, fenced := s.fenced[shard.Shard]; fenced || shard.Role != actors.Serving {
 			continue
 		}
 		key := shard.Key()
@@ -231,7 +234,7 @@ func (s *saver) lose(shards []events.ShardID) {
 	}
 	s.mu.Lock()
 	for _, id := range shards {
-		s.fenced[id] = true
+		s.fenced[id] = time.Now()
 	}
 	s.mu.Unlock()
 	saved := Saved{Shards: len(shards), Err: &session.FencedError{Shards: shards}}
@@ -239,11 +242,12 @@ func (s *saver) lose(shards []events.ShardID) {
 	actors.Tell(s.m.observers, func(h HookSaved) { h.OnSaved(saved) })
 }
 
-// lost reports whether another process has taken over a shard.
+// lost reports whether another process has taken over a shard, for so long that this one is not about to end, as it is in a deploy.
 func (s *saver) lost(id events.ShardID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fenced[id]
+	since, fenced := s.fenced[id]
+	return fenced && time.Since(since) > giveWayAfter
 }
 
 // note makes known what came of a save of n shards, of which some are left.
