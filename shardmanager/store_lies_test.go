@@ -178,4 +178,3 @@ func TestSnapshotsSayWhatTheShardIsLike(t *testing.T) {
 		}
 	})
 }
-
