@@ -43,6 +43,8 @@ func (s *saves) told(err error) (n int) {
 
 // TestLaterProcessOwnsTheShards: of two processes with one store the one that started last saves. The other says so, goes on serving, and
 // writes nothing any more, also when it loses a session. Both end without an error.
+//
+// Failures: F37.
 func TestLaterProcessOwnsTheShards(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2), gatewaytest.WithParallelSessions())
