@@ -58,7 +58,7 @@ func (m *Machine) refusedPresence(cause error) {
 	}
 	if m.cursor.Presence == m.last {
 		m.cursor.Presence = ""
-		m.oddly("%v came right after a presence, which is not sent again", closed)
+		m.oddly("the gateway closed with %d right after a presence, which is not sent again", closed.Code)
 	}
 	m.cursor.shown, m.last = "", ""
 }
