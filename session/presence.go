@@ -45,7 +45,7 @@ func (m *Machine) showed(presence string) {
 	m.present, m.last = false, presence
 	m.cursor.shown, m.cursor.updated = presence, true
 	if sendable(presence) {
-		m.cursor.Presence = presence //seam:presence-kept
+		m.cursor.Presence = presence
 	}
 }
 

@@ -50,7 +50,7 @@ func (e *TermsError) Error() string {
 
 // outdated is why a session is not to be resumed by who wants these terms; nil: it is.
 func (c *Cursor) outdated(wanted Terms) error {
-	if !c.Resumable() || !c.Terms.Known || c.Terms == wanted { //seam:terms-as-wanted
+	if !c.Resumable() || !c.Terms.Known || c.Terms == wanted {
 		return nil
 	}
 	return &TermsError{c.Terms, wanted}

@@ -140,7 +140,8 @@ func (s *saver) due(exact bool) (batch []session.Snapshot, gone []events.ShardID
 		case !ok && before.SessionID != "":
 			gone = append(gone, key.Shard)
 		case ok && settled == number && seq > 0:
-			snapshot.Seq, snapshot.Exact, snapshot.Fence = seq, exact && snapshot.Exact, s.fence //seam:saved-sequence-handled
+			snapshot.Seq, snapshot.Exact = seq, exact && snapshot.Exact //seam:saved-sequence-handled
+			snapshot.Fence = s.fence
 			if exact || before.SessionID != snapshot.SessionID || before.Seq != snapshot.Seq ||
 				before.Presence != snapshot.Presence || before.PresenceUpdated != snapshot.PresenceUpdated {
 				snapshot.SavedAt = time.Now()
