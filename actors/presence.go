@@ -18,7 +18,7 @@ func (s *shard) present() {
 	if !due || s.shows != nil && !s.shows.over() && s.now.Sub(s.shows.asked) < presenceAgain {
 		return
 	}
-	r := &request{key: s.key, event: events.Request{Op: events.OpPresenceUpdate, Data: []byte(presence)}, asked: s.now, system: s.system}
+	r := &request{key: s.key, event: events.Request{Op: events.OpPresenceUpdate, Data: []byte(presence)}, asked: s.now, system: s.system, again: true}
 	var err error
 	if r.payload, err = r.event.Payload(); err != nil { // it was written before, or is checked
 		s.log.Error("presence not sent", zap.Error(err))
@@ -26,4 +26,14 @@ func (s *shard) present() {
 	}
 	s.shows = r
 	s.system.Root.Send(s.supervisor, r)
+}
+
+// outdated ends a presence that is to be sent again, and is not any more: a caller's was sent meanwhile.
+func (s *shard) outdated(r *request) bool {
+	presence, due := s.machine.Presence()
+	if !r.again || due && presence == string(r.event.Data) {
+		return false
+	}
+	r.fail(Admitted, ErrSuperseded, events.Answer{})
+	return true
 }

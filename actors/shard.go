@@ -243,7 +243,7 @@ func (s *shard) withdraw() {
 // send writes a request that has its permits for this very connection, or says that it does not.
 func (s *shard) send(m admitted) {
 	r := m.request
-	if !s.machine.Sendable(m.conn) || r.expired(s.now, Admitted) || !r.claim() {
+	if !s.machine.Sendable(m.conn) || r.expired(s.now, Admitted) || s.outdated(r) || !r.claim() {
 		s.landed(r, time.Time{})
 		return
 	}

@@ -189,7 +189,8 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 	l.read, l.failed = true, nil
 	here := func(at time.Time) time.Time { return now.Add(at.Sub(now.Round(0))) }
 	own := q.recount()
-	if now.Before(here(state.ResetAt)) {
+	// What no budget can be a mistaken ledger says, and then what Discord has said counts.
+	if at := here(state.ResetAt); now.Before(at) && !at.After(now.Add(day+time.Hour)) && state.Remaining >= 0 {
 		b.remaining = min(b.remaining, state.Remaining+len(own))
 	}
 	for _, s := range state.Spent {
@@ -197,7 +198,7 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 		if most := b.until(now); until.After(most) {
 			until = most // that clock was ahead of ours
 		}
-		if now.Before(until) && s.Count > 0 {
+		if now.Before(until) && s.Count > 0 && s.Count <= b.total {
 			b.count(until, s.Count)
 		}
 	}

@@ -2,6 +2,7 @@ package ratelimit_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,9 +20,9 @@ func TestLedgerThatDoesNotReturnGrantsNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAsker(queue(budget(100, 4), ratelimit.WithLedger(l)))
 				a.ask(0)
-				a.Run(time.Second)
+				same(t, "told, though nobody else asks", a.answered(7*time.Second), 0)
 				a.ask(1) // behind what hangs
-				same(t, "told", a.answered(7*time.Second), 0, 1)
+				same(t, "told", a.answered(time.Second), 1)
 				for shard := range 2 {
 					var no *ratelimit.LedgerError
 					if err := a.refusal(t, shard); !errors.As(err, &no) || !no.Until.Equal(a.began.Add(a.at[shard]+10*time.Second)) {
@@ -51,4 +52,45 @@ func TestLedgerThatDoesNotReturnGrantsNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLedgerThatLies: what cannot be true of a budget does not count, and Discord's word does; what may be true does.
+func TestLedgerThatLies(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		state   func(now time.Time) ratelimit.LedgerState
+		granted bool
+	}{
+		"none left": {func(now time.Time) ratelimit.LedgerState { return ratelimit.LedgerState{ResetAt: now.Add(time.Hour)} }, false},
+		"fewer than none": {func(now time.Time) ratelimit.LedgerState {
+			return ratelimit.LedgerState{Remaining: -5, ResetAt: now.Add(time.Hour)}
+		}, true},
+		"a day of years":        {func(now time.Time) ratelimit.LedgerState { return ratelimit.LedgerState{ResetAt: now.AddDate(5, 0, 0)} }, true},
+		"a day that is over":    {func(now time.Time) ratelimit.LedgerState { return ratelimit.LedgerState{ResetAt: now.Add(-time.Hour)} }, true},
+		"all of it spent":       {func(now time.Time) ratelimit.LedgerState { return spentState(now, 100) }, false},
+		"more spent than there": {func(now time.Time) ratelimit.LedgerState { return spentState(now, math.MaxInt) }, true},
+		"less than none spent":  {func(now time.Time) ratelimit.LedgerState { return spentState(now, -100) }, true},
+		"more left than there": {func(now time.Time) ratelimit.LedgerState {
+			return ratelimit.LedgerState{Remaining: math.MaxInt, ResetAt: now.Add(time.Hour)}
+		}, true},
+		"written in the future": {func(now time.Time) ratelimit.LedgerState {
+			return ratelimit.LedgerState{Written: map[ratelimit.Shard]time.Time{{Index: 7}: now.AddDate(1, 0, 0)}}
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAsker(queue(budget(100, 1), ratelimit.WithLedger(&ledger{state: test.state(time.Now())})))
+				a.ask(0)
+				same(t, "answered", a.answered(10*time.Second), 0)
+				if err := a.refusal(t, 0); (err == nil) != test.granted {
+					t.Errorf("%v", err)
+				}
+			})
+		})
+	}
+}
+
+func spentState(now time.Time, count int) ratelimit.LedgerState {
+	return ratelimit.LedgerState{Remaining: 100, ResetAt: now.Add(time.Hour), Spent: []ratelimit.Spent{{Until: now.Add(time.Hour), Count: count}}}
 }

@@ -277,8 +277,12 @@ func (q *Queue) wake(now time.Time) (at time.Time) {
 	if len(q.expires.items) > 0 {
 		soonest(q.expires.items[0].expires)
 	}
-	if l := &q.ledger; l.busy && !l.hangs(now) && len(q.waiters)+len(l.batch)+len(l.granted) > 0 {
-		soonest(l.since.Add(ledgerHangs))
+	if l := &q.ledger; l.Ledger != nil && len(q.waiters)+len(l.batch)+len(l.granted) > 0 && !l.hangs(now) {
+		if l.busy {
+			soonest(l.since.Add(ledgerHangs))
+		} else if !l.read || len(l.granted) > 0 { // it is used now
+			soonest(now.Add(ledgerHangs))
+		}
 	}
 	if next := q.nextWord(now); !next.IsZero() {
 		soonest(next)

@@ -45,7 +45,7 @@ func (m *Machine) showed(presence string) {
 	m.present, m.last = false, presence
 	m.cursor.shown, m.cursor.updated = presence, true
 	if sendable(presence) {
-		m.cursor.Presence = presence //seam:presence-kept
+		m.cursor.Presence = presence
 	}
 }
 
@@ -58,7 +58,7 @@ func (m *Machine) refusedPresence(cause error) {
 	}
 	if m.cursor.Presence == m.last {
 		m.cursor.Presence = ""
-		m.oddly("%v came right after a presence, which is not sent again", closed)
+		m.oddly("the gateway closed with %d right after a presence, which is not sent again", closed.Code)
 	}
 	m.cursor.shown, m.last = "", ""
 }

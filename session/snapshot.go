@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -123,8 +122,8 @@ func clean(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) })
 }
 
-// dialable reports whether a resume URL names a host, or is left out. Whether it may be dialled is decided where it is.
+// dialable reports whether a resume URL is one of a gateway, or is left out. Whether it may be dialled is decided where it is.
 func dialable(text string) bool {
-	u, err := url.Parse(text)
-	return text == "" || err == nil && u.Host != ""
+	scheme, rest, found := strings.Cut(text, "://")
+	return text == "" || found && (scheme == "wss" || scheme == "ws") && rest != ""
 }

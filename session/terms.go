@@ -35,20 +35,22 @@ type TermsError struct{ Began, Wanted Terms }
 // Error names what differs.
 func (e *TermsError) Error() string {
 	var all []string
-	differ := func(what string, began, wanted any) {
-		if began != wanted {
-			all = append(all, fmt.Sprintf("%s %v, now %v", what, began, wanted))
+	differ := func(differs bool, format string, args ...any) {
+		if differs {
+			all = append(all, fmt.Sprintf(format, args...))
 		}
 	}
-	differ("intents", e.Began.Intents, e.Wanted.Intents)
-	differ("capabilities", e.Began.Capabilities, e.Wanted.Capabilities)
-	differ("large threshold", e.Began.LargeThreshold, e.Wanted.LargeThreshold)
-	return "session: a new session begins, since the stored one began with " + strings.Join(all, "; ")
+	gone, added := e.Began.Intents&^e.Wanted.Intents, e.Wanted.Intents&^e.Began.Intents
+	differ(gone != 0, "with the intents %v, which are gone", gone)
+	differ(added != 0, "without the intents %v", added)
+	differ(e.Began.Capabilities != e.Wanted.Capabilities, "with the capabilities %d, now %d", e.Began.Capabilities, e.Wanted.Capabilities)
+	differ(e.Began.LargeThreshold != e.Wanted.LargeThreshold, "with the large threshold %d, now %d", e.Began.LargeThreshold, e.Wanted.LargeThreshold)
+	return "session: a new session begins, since the stored one began " + strings.Join(all, ", and ")
 }
 
 // outdated is why a session is not to be resumed by who wants these terms; nil: it is.
 func (c *Cursor) outdated(wanted Terms) error {
-	if !c.Resumable() || !c.Terms.Known || c.Terms == wanted { //seam:terms-as-wanted
+	if !c.Resumable() || !c.Terms.Known || c.Terms == wanted {
 		return nil
 	}
 	return &TermsError{c.Terms, wanted}

@@ -67,7 +67,7 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		store := &stuck{session.NewMemoryStore(), make(chan struct{})}
-		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		m := newUnsaved(t, g, 1, shardmanager.WithSessionStore(store))
 		var got seen
 		shardmanager.OnRaw(m, got.handle)
 		start(t, m)
@@ -80,7 +80,7 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 			t.Errorf("saved at %v", p.SavedAt)
 		}
 		begin := time.Now()
-		closeNow(t, m)
+		closeUnsaved(t, m, 1)
 		if took := time.Since(begin); took > 5*time.Second {
 			t.Errorf("Close took %v", took)
 		}
@@ -98,7 +98,7 @@ func TestPersistenceTells(t *testing.T) {
 		store := &slowStore{Store: session.NewMemoryStore()}
 		t.Cleanup(func() { pass(10 * time.Second) })
 		store.broken.Store(true)
-		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		m := newUnsaved(t, g, 1, shardmanager.WithSessionStore(store))
 		start(t, m)
 		pass(time.Minute)
 		if p := m.Persistence(); p.Failures < 2 || p.Err == nil || !p.SavedAt.IsZero() {

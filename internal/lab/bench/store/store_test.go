@@ -34,7 +34,9 @@ var engines = []struct {
 	open func(b *testing.B, path string) (save func([]session.Snapshot))
 }{
 	{"filestore", func(b *testing.B, path string) func([]session.Snapshot) { return ours(b, path) }},
-	{"filestore-unsynced", func(b *testing.B, path string) func([]session.Snapshot) { return ours(b, path, filestore.WithoutSync()) }},
+	{"filestore-unsynced", func(b *testing.B, path string) func([]session.Snapshot) {
+		return ours(b, path, filestore.WithoutSync())
+	}},
 	{"sqlite", func(b *testing.B, path string) func([]session.Snapshot) { return sqlite(b, path, "FULL") }},
 	{"sqlite-unsynced", func(b *testing.B, path string) func([]session.Snapshot) { return sqlite(b, path, "OFF") }},
 	{"bbolt", bolt},
