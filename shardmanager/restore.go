@@ -20,7 +20,7 @@ import (
 )
 
 // WithSessionStore sets where sessions are kept beyond the process, so that it resumes them
-// when it starts again. A store that is a ratelimit.Ledger as well, such as boltstore's, keeps the
+// when it starts again. A store that is a ratelimit.Ledger as well, such as filestore's, keeps the
 // Identifies that were spent too, unless there is a WithRateLimiter. The default is nowhere.
 //
 // A session that is resumed goes on where it was: it gets what it has missed and RESUMED, but no READY and no GUILD_CREATE. A bot
