@@ -47,7 +47,7 @@ func (s *Store) Save(ctx context.Context, snapshots ...session.Snapshot) error {
 	bodies := make([][]byte, len(snapshots)) // outside of the lock
 	for i, snapshot := range snapshots {
 		var err error
-		if bodies[i], err = json.Marshal(snapshot); err != nil {
+		if bodies[i], err = snapshot.MarshalJSON(); err != nil { // json.Marshal would read it all again
 			return fmt.Errorf("filestore: shard %v: %w", snapshot.Shard, err)
 		}
 	}
@@ -133,7 +133,11 @@ type batch [][]byte
 func (b *batch) add(kind byte, id events.ShardID, fence uint64, body []byte) {
 	last := len(*b) - 1
 	if last < 0 || len((*b)[last])+len(body) > enough {
-		*b = append(*b, nil)
+		var room []byte
+		if last >= 0 {
+			room = make([]byte, 0, cap((*b)[last])) // there are many
+		}
+		*b = append(*b, room)
 		last++
 	}
 	(*b)[last] = appendEntry((*b)[last], kind, id, fence, body)
@@ -144,7 +148,11 @@ func (s *Store) append(batch batch) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	var data []byte
+	size := 0
+	for _, payload := range batch {
+		size += len(payload) + frameHead + 64 // of a nonce, and what comes with it
+	}
+	data := make([]byte, 0, size)
 	for _, payload := range batch {
 		if len(payload) > maxFrame/2 {
 			return errors.New("filestore: a record is too large")
