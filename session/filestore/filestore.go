@@ -37,8 +37,9 @@ import (
 
 // Errors of Open, and of all methods.
 var (
-	// ErrBusy says that another process has held the file for some seconds: it hangs, or it is of a version that shares no file.
-	ErrBusy = errors.New("filestore: another process holds the file and does not let go: stop that process, or use another file")
+	// ErrBusy says that another process, or an earlier call of this one, has held the file for some seconds: it hangs, or the disk does. At Open it
+	// may also be a process of a version that shares no file.
+	ErrBusy = errors.New("filestore: the file is held and not let go: look for another process that hangs or is of an earlier version, or for a disk that hangs")
 	// ErrKey says that WithKey was given a key that cannot be used.
 	ErrKey = errors.New("filestore: WithKey needs a key of 16 bytes or more that nobody can guess, such as 32 random ones; leave WithKey out to encrypt nothing")
 	// ErrOtherKey says that another process has begun the file anew with another key, or without one: give all the same key.
@@ -51,8 +52,8 @@ var (
 
 const (
 	fileMode   = 0o600
-	patience   = 3 * time.Second // with another process that has the lock
-	checkEvery = time.Minute     // all of the file is read again
+	patience   = 10 * time.Second // with whoever has the file
+	checkEvery = time.Minute      // all of the file is read again
 )
 
 // Store is an open file. It is safe for concurrent use.
@@ -175,7 +176,7 @@ func (s *Store) Close() error {
 		err = s.check() // so that what the next process finds is whole
 		leave()
 	}
-	if !s.claim(context.Background(), time.Now().Add(patience)) {
+	if !s.claim(context.Background(), time.Now().Add(patience/10)) {
 		return errors.Join(err, ErrBusy)
 	}
 	defer s.mu.Unlock()
