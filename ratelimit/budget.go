@@ -152,3 +152,13 @@ func (q *Queue) paced(w *waiter, spare int) time.Time {
 	}
 	return q.latest.Add(q.budget.resetAt.Sub(q.latest) / time.Duration(spare+1))
 }
+
+// uncounted is how many Identifies Discord may not have counted when it said what is left.
+func (q *Queue) uncounted(now time.Time) (n int) {
+	for _, at := range q.written {
+		if now.Sub(at) < unseen {
+			n++
+		}
+	}
+	return n + len(q.ledger.others)
+}

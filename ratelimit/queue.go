@@ -115,16 +115,6 @@ func (q *Queue) update(now time.Time, start SessionStart) {
 	q.rebuild()
 }
 
-// uncounted is how many Identifies Discord may not have counted when it said what is left.
-func (q *Queue) uncounted(now time.Time) (n int) {
-	for _, at := range q.written {
-		if now.Sub(at) < unseen {
-			n++
-		}
-	}
-	return n + len(q.ledger.others)
-}
-
 // Ask implements IdentifyQueue.
 func (q *Queue) Ask(now time.Time, shard Shard) {
 	now = q.tell(now)
