@@ -10,7 +10,7 @@ import (
 const (
 	// listen is how often a shared ledger is read while somebody waits, and another process has a permit.
 	listen = time.Second
-	// mostChanges is how often in a row a ledger may say that it was changed. One that goes on saying so fails.
+	// mostChanges is how often a ledger may say within a second that it was changed. One that goes on saying so fails.
 	mostChanges = 20
 )
 
@@ -22,7 +22,8 @@ type sharing struct {
 	ours    map[Shard]time.Time // what the ledger says of ours
 	freed   []time.Time         // until when permits count in the ledger that went back unused
 	stale   bool                // somebody else has written
-	changes int                 // in a row
+	changes int                 // since changed
+	changed time.Time
 	readAt  time.Time
 	news    bool      // the ledger does not say yet what has become of permits of ours
 	tellAt  time.Time // not before
@@ -89,6 +90,9 @@ func (q *Queue) telling(state LedgerState, until time.Time) (told func(now time.
 		if !errors.Is(err, ErrLedgerChanged) {
 			l.tellAt = now.Add(ledgerPause)
 			return err
+		}
+		if now.Sub(l.changed) > listen { // to come too late now and then is the lot of who shares
+			l.changes, l.changed = 0, now
 		}
 		if l.changes++; l.changes > mostChanges {
 			l.changes, l.tellAt = 0, now.Add(ledgerPause)
