@@ -191,7 +191,11 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 	own := q.recount()
 	// What no budget can be a mistaken ledger says, and then what Discord has said counts.
 	if at := here(state.ResetAt); now.Before(at) && !at.After(now.Add(day+time.Hour)) && state.Remaining >= 0 {
-		b.remaining = min(b.remaining, state.Remaining+len(own))
+		left := state.Remaining + len(own)
+		if l.version == 0 || l.spoken {
+			left = min(left, b.remaining)
+		}
+		b.remaining = left
 	}
 	for _, s := range state.Spent {
 		until := here(s.Until)

@@ -108,7 +108,7 @@ func (q *Queue) update(now time.Time, start SessionStart) {
 	if b.known && left > b.remaining && left <= b.remaining+q.uncounted(now) {
 		left = b.remaining // it was told before our latest Identifies were counted
 	}
-	b.known = start.Total > 0
+	b.known, q.ledger.spoken = start.Total > 0, true
 	b.total, b.remaining = start.Total, left
 	b.resetAt = now.Add(min(max(start.ResetAfter, 0), day))
 	q.concurrency = max(start.MaxConcurrency, 1)

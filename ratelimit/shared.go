@@ -25,6 +25,7 @@ type sharing struct {
 	changes int                 // since changed
 	changed time.Time
 	readAt  time.Time
+	spoken  bool      // Discord has said what is left, and the ledger does not say it yet
 	news    bool      // the ledger does not say yet what has become of permits of ours
 	tellAt  time.Time // not before
 }
@@ -67,7 +68,8 @@ func (q *Queue) telling(state LedgerState, until time.Time) (told func(now time.
 		return func(_ time.Time, err error) error { return err }
 	}
 	out, counted, news, freed := slices.Collect(maps.Values(q.permits)), q.budget.until(until), l.news, l.freed
-	l.news, l.freed = false, nil
+	spoken := l.spoken
+	l.news, l.spoken, l.freed = false, false, nil
 	return func(now time.Time, err error) error {
 		if err == nil {
 			l.version, l.changes = state.Version+1, 0
@@ -77,6 +79,7 @@ func (q *Queue) telling(state LedgerState, until time.Time) (told func(now time.
 					l.ours[shard] = at
 				}
 			}
+			l.freed = nil
 			for _, p := range out {
 				p.counted = counted
 				if p.unused { // meanwhile
@@ -85,7 +88,7 @@ func (q *Queue) telling(state LedgerState, until time.Time) (told func(now time.
 			}
 			return nil
 		}
-		l.news, l.freed = l.news || news, append(freed, l.freed...)
+		l.news, l.spoken, l.freed = l.news || news, l.spoken || spoken, append(freed, l.freed...)
 		l.stale = true // whatever is written there now
 		if !errors.Is(err, ErrLedgerChanged) {
 			l.tellAt = now.Add(ledgerPause)
