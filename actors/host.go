@@ -111,6 +111,7 @@ func (h host) Ended(o session.Outcome) {
 func (h host) Latency(roundTrip, late time.Duration) {
 	s, now := h.shard, h.now
 	s.record.keep() // an ACK may end what comes again
+	s.present()
 	s.board.update(s.key, func(status *ShardStatus) { status.Latency, status.LatencyAt = roundTrip, now })
 	tell(s.observers.heartbeat, func(o ObserverHeartbeat) {
 		o.OnHeartbeat(HeartbeatAcknowledged{s.key, s.link.conn, roundTrip, late})
@@ -129,6 +130,7 @@ func (h host) Changed(c session.Change) {
 		if c.From != session.Ready {         // else the connection is the same, and so is what may be written on it
 			s.system.Root.Send(s.supervisor, shardUp{s.from, c.Conn, c.Session, c.Beat, c.At})
 		}
+		s.present()
 	case c.To == session.Closed:
 		fatal := isFatal(c.Cause)
 		if fatal {
@@ -141,6 +143,8 @@ func (h host) Changed(c session.Change) {
 		//seam:token-not-logged
 		s.log.Warn("shard disconnected", append(fields, zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))...)
 		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, failed: c.Failed > 0})
+	case c.Lost: // as it begins
+		s.log.Warn("stored session not resumed", fields...)
 	default:
 		s.log.Debug("shard state", fields...) //seam:shard-up-when-ready
 	}

@@ -37,6 +37,9 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 	for key, snapshot := range restore {
 		record := s.board.record(key)
 		record.cursor = snapshot.Cursor()
+		if s.cfg.Identify.Presence != nil {
+			record.cursor.Presence = "" // what this process begins with goes before what another has left
+		}
 		record.seq.Store(snapshot.Seq)
 		record.keep()
 	}

@@ -125,10 +125,9 @@ func (r *record) keep() {
 func (r *record) session() (snapshot session.Snapshot, number uint64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return session.Snapshot{
-		Shard: r.key.Shard, SessionID: r.kept.SessionID.Reveal(), ResumeURL: r.kept.ResumeURL.Reveal(), Seq: r.seq.Load(),
-		Bot: r.kept.User, Exact: !r.kept.Restored,
-	}, r.kept.Session, r.kept.Resumable()
+	snapshot = r.kept.Snapshot(r.key.Shard)
+	snapshot.Seq = r.seq.Load()
+	return snapshot, r.kept.Session, r.kept.Resumable()
 }
 
 // random is where a shard's jitter comes from; which tells apart those who draw. nil: the system.

@@ -23,6 +23,7 @@ type request struct {
 	asked    time.Time
 	serial   uint64 // names the request to the session, and orders the queue
 	conn     uint64 // whose permits it has; written by the supervisor before it forwards the request
+	again    bool   // a presence that is sent again, for as long as no other was sent
 	state    atomic.Int32
 
 	// Who is told how it ends: one of these.

@@ -36,6 +36,7 @@ type shard struct {
 	again   time.Time // when a permit is asked for again, after one that came too late; zero: none did
 	asking  uint64    // the connection for which a permit to Identify was asked for and not used; 0: none
 	expires time.Time // of the permit
+	shows   *request  // the presence that the session is to be sent again; nil: none was yet
 	drains  bool      // it ends when what was sent has its answers
 	ended   bool      // it has stopped itself
 }
@@ -242,7 +243,7 @@ func (s *shard) withdraw() {
 // send writes a request that has its permits for this very connection, or says that it does not.
 func (s *shard) send(m admitted) {
 	r := m.request
-	if !s.machine.Sendable(m.conn) || r.expired(s.now, Admitted) || !r.claim() {
+	if !s.machine.Sendable(m.conn) || r.expired(s.now, Admitted) || s.outdated(r) || !r.claim() {
 		s.landed(r, time.Time{})
 		return
 	}
@@ -250,6 +251,9 @@ func (s *shard) send(m admitted) {
 	s.step(session.Input{
 		Kind: session.Send, Conn: m.conn, ID: r.serial, Request: &r.event, Payload: r.payload, Deadline: r.deadline,
 	})
+	if r.event.Op == events.OpPresenceUpdate {
+		s.record.keep()
+	}
 	s.landed(r, time.Now())
 	tell(s.observers.send, r.moved(SendWritten, s.now.Sub(r.asked), 0, nil))
 }

@@ -92,6 +92,19 @@ func (b *budget) count(until time.Time, n int) {
 	b.spent[at].count += n
 }
 
+// uncount takes back one that counts until about a time: other processes' clocks are not quite ours.
+func (b *budget) uncount(until time.Time) {
+	nearest := -1
+	for i, s := range b.spent {
+		if s.count > 0 && (nearest < 0 || s.until.Sub(until).Abs() < b.spent[nearest].until.Sub(until).Abs()) {
+			nearest = i
+		}
+	}
+	if nearest >= 0 {
+		b.spent[nearest].count--
+	}
+}
+
 // more is when there is more than the reserve, with so many permits out: at the reset, or when enough of our own have passed.
 func (b *budget) more(now time.Time, out int) time.Time {
 	at := now
@@ -121,4 +134,31 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// exhausted says why there is no permit.
+func (q *Queue) exhausted(now time.Time) *BudgetError {
+	b, out := &q.budget, len(q.permits)
+	return &BudgetError{Remaining: max(b.left(now)-out, 0), Reserve: b.reserve(), Until: b.more(now, out)}
+}
+
+// paced is until when a shard waits that has had its share. When sessions keep failing, all day
+// long, the first half of the budget is spent as fast as they ask; what is left is spread over
+// the rest of the period, so that there is something left when the trouble ends.
+func (q *Queue) paced(w *waiter, spare int) time.Time {
+	all := q.budget.total - q.budget.reserve()
+	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 { //seam:failing-shards-spread-identifies
+		return time.Time{}
+	}
+	return q.latest.Add(q.budget.resetAt.Sub(q.latest) / time.Duration(spare+1))
+}
+
+// uncounted is how many Identifies Discord may not have counted when it said what is left.
+func (q *Queue) uncounted(now time.Time) (n int) {
+	for _, at := range q.written {
+		if now.Sub(at) < unseen {
+			n++
+		}
+	}
+	return n + len(q.ledger.others)
 }

@@ -45,6 +45,9 @@ func (q *Queue) lane(shard Shard) *lane {
 	l := q.lanes[key]
 	if l == nil {
 		l = &lane{later: -1, free: -1}
+		if lost := q.ledger.lost; !lost.IsZero() {
+			l.whole = lost.Add(q.spacing)
+		}
 		l.waiting = heap[*waiter]{before: q.before, moved: func(w *waiter, place int) { w.place = place }}
 		q.lanes[key] = l
 	}
@@ -94,6 +97,9 @@ func (q *Queue) rebuild() {
 		} else {
 			delete(q.written, shard)
 		}
+	}
+	for shard, at := range q.ledger.others {
+		q.occupy(shard, at)
 	}
 	for shard := range q.permits {
 		q.lane(shard).out++

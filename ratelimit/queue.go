@@ -47,6 +47,8 @@ type permit struct {
 	shard   Shard
 	expires time.Time // zero: it was not handed out yet
 	place   int       // in Queue.expires; -1: it is not in there
+	counted time.Time // until when it counts in the ledger; zero: it is not in there
+	unused  bool      // it went back
 }
 
 func newQueue(start SessionStart, s settings) *Queue {
@@ -106,21 +108,11 @@ func (q *Queue) update(now time.Time, start SessionStart) {
 	if b.known && left > b.remaining && left <= b.remaining+q.uncounted(now) {
 		left = b.remaining // it was told before our latest Identifies were counted
 	}
-	b.known = start.Total > 0
+	b.known, q.ledger.spoken = start.Total > 0, true
 	b.total, b.remaining = start.Total, left
 	b.resetAt = now.Add(min(max(start.ResetAfter, 0), day))
 	q.concurrency = max(start.MaxConcurrency, 1)
 	q.rebuild()
-}
-
-// uncounted is how many Identifies Discord may not have counted when it said what is left.
-func (q *Queue) uncounted(now time.Time) (n int) {
-	for _, at := range q.written {
-		if now.Sub(at) < unseen {
-			n++
-		}
-	}
-	return n
 }
 
 // Ask implements IdentifyQueue.
@@ -176,12 +168,17 @@ func (q *Queue) unused(p *permit) {
 	if q.starts[p.shard] > 0 { // a new period forgets them
 		q.starts[p.shard]--
 	}
+	p.unused = true
+	if !p.counted.IsZero() {
+		q.ledger.freed = append(q.ledger.freed, p.counted)
+	}
 	q.back(p)
 }
 
 // back notes that a permit is out no more.
 func (q *Queue) back(p *permit) {
 	delete(q.permits, p.shard)
+	q.ledger.news = q.ledger.news || !p.counted.IsZero()
 	if p.place >= 0 {
 		q.expires.remove(p.place)
 	}
@@ -199,6 +196,9 @@ func (q *Queue) spare(now time.Time) int {
 func (q *Queue) Decide(now time.Time) (decisions []Decision, next time.Time) {
 	now = q.tell(now)
 	decisions = q.hand()
+	if q.ledger.hangs(now) {
+		return append(decisions, q.refuseHung(now)...), q.wake(now)
+	}
 	if !q.budget.known || !q.ledger.ready() {
 		return append(decisions, q.refuseUnread(now)...), q.wake(now)
 	}
@@ -246,12 +246,6 @@ func (q *Queue) handOut(p *permit, expires time.Time) Decision {
 	return Decision{Shard: p.shard, Expires: expires}
 }
 
-// exhausted says why there is no permit.
-func (q *Queue) exhausted(now time.Time) *BudgetError {
-	b, out := &q.budget, len(q.permits)
-	return &BudgetError{Remaining: max(b.left(now)-out, 0), Reserve: b.reserve(), Until: b.more(now, out)}
-}
-
 // refuseAll tells all who wait the same.
 func (q *Queue) refuseAll(err error) (decisions []Decision) {
 	all := slices.Collect(maps.Values(q.waiters))
@@ -263,17 +257,6 @@ func (q *Queue) refuseAll(err error) (decisions []Decision) {
 	return decisions
 }
 
-// paced is until when a shard waits that has had its share. When sessions keep failing, all day
-// long, the first half of the budget is spent as fast as they ask; what is left is spread over
-// the rest of the period, so that there is something left when the trouble ends.
-func (q *Queue) paced(w *waiter, spare int) time.Time {
-	all := q.budget.total - q.budget.reserve()
-	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 { //seam:failing-shards-spread-identifies
-		return time.Time{}
-	}
-	return q.latest.Add(q.budget.resetAt.Sub(q.latest) / time.Duration(spare+1))
-}
-
 // wake is when Decide has to be called again.
 func (q *Queue) wake(now time.Time) (at time.Time) {
 	soonest := func(t time.Time) {
@@ -283,6 +266,16 @@ func (q *Queue) wake(now time.Time) (at time.Time) {
 	}
 	if len(q.expires.items) > 0 {
 		soonest(q.expires.items[0].expires)
+	}
+	if l := &q.ledger; l.Ledger != nil && len(q.waiters)+len(l.batch)+len(l.granted) > 0 && !l.hangs(now) {
+		if l.busy {
+			soonest(l.since.Add(ledgerHangs))
+		} else if !l.read || len(l.granted) > 0 { // it is used now
+			soonest(now.Add(ledgerHangs))
+		}
+	}
+	if next := q.nextWord(now); !next.IsZero() {
+		soonest(next)
 	}
 	if len(q.waiters) == 0 || !q.budget.known || !q.ledger.ready() {
 		return at

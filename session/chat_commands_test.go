@@ -102,6 +102,12 @@ func (c *chat) do(line string) {
 		c.cursor = session.Cursor{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10, Session: 1, User: bot}
 	case "restored":
 		c.cursor = session.Snapshot{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10, Bot: bot}.Cursor()
+	case "outdated":
+		c.cursor = session.Snapshot{SessionID: "old", Seq: 10, Terms: session.Terms{Known: true, Intents: events.IntentsAll, LargeThreshold: 250}}.Cursor()
+	case "presence":
+		if presence, due := c.machine.Presence(); due {
+			c.say("due: %s", presence)
+		}
 	case "waiting":
 		c.machine.Step(c.now, session.Input{Kind: session.Waiting, Conn: c.machine.Conn(), At: c.now.Add(c.duration(rest))})
 	case "send":

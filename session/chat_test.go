@@ -18,6 +18,7 @@ import (
 //
 //	resumable          begin with a session to resume
 //	restored           the same, from a store that may be behind
+//	outdated           the same, of a session that began with other terms
 //	start              Start
 //	connected          the dial has succeeded
 //	hello [ms]         Hello, with an interval
@@ -42,6 +43,7 @@ import (
 //	old-send ID WHAT … the same, for the connection before
 //	answer TYPE SEQ D  an event with that data
 //	reachable [AGO]    another shard has become Ready; the last one before did so long ago, or none did
+//	presence           which presence the session is to be sent
 //	stop | logout | flow | restart | reidentify
 type chat struct {
 	t       *testing.T
@@ -86,7 +88,10 @@ func (c *chat) Connect(conn uint64, url events.Secret) {
 func (c *chat) Write(conn uint64, op events.Opcode, payload []byte) error {
 	text := strings.ReplaceAll(string(payload), `"token":"token"`, `"token":"…"`)
 	if op == events.OpIdentify {
-		text = "…"
+		_, presence, shown := strings.Cut(text, `,"presence":`)
+		if text = "…"; shown {
+			text = "… with presence " + strings.TrimSuffix(presence, "}}")
+		}
 	}
 	c.say("write #%d %v %s", conn, op, text)
 	if op == events.OpHeartbeat {

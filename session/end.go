@@ -15,6 +15,7 @@ func lost(m *Machine, in Input) {
 		m.fail(in.Err)
 		return
 	}
+	m.refusedPresence(in.Err)
 	l := &m.ladder
 	if m.state == Identifying && errors.Is(in.Err, ErrTooLarge) {
 		if l.tooLarge++; l.tooLarge >= maxTooLarge { // each has cost an Identify, and the next would as well

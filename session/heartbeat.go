@@ -162,6 +162,7 @@ func (m *Machine) acknowledged() {
 	if m.state == Ready {
 		m.cursor.Restored = false // the gateway answers in order: nothing old comes after it
 	}
+	m.cursor.measure(m.now)
 	m.ended(m.replies.Acknowledged(m.now))
 	m.host.Latency(took, m.beat.late)
 }

@@ -77,13 +77,13 @@ func (m *Machine) url() events.Secret {
 	return ""
 }
 
-func (m *Machine) connect() {
+func (m *Machine) connect(change Change) {
 	m.conn++
 	m.peeker = events.Peeker{}
 	m.open = true
 	m.beat = heartbeat{}
-	m.ladder.dialled = m.now
-	m.become(Connecting, m.now.Add(DialTimeout+dialGrace), Change{}) //seam:dial-deadline
+	m.ladder.dialled, m.last, m.present = m.now, "", false
+	m.become(Connecting, m.now.Add(DialTimeout+dialGrace), change) //seam:dial-deadline
 	m.host.Connect(m.conn, m.url())
 }
 
@@ -129,7 +129,7 @@ func (m *Machine) retreat(cause error, code events.CloseCode, wish time.Duration
 	at := m.now.Add(max(wait, wish, l.dialled.Add(dialDistance).Sub(m.now), 0))            //seam:distance-of-dials
 	m.become(Backoff, at, Change{Cause: cause, Lost: lost, Retry: at, Failed: l.attempts}) //seam:lost-session-told
 	if !at.After(m.now) {
-		m.connect()
+		m.connect(Change{})
 	}
 }
 
@@ -195,7 +195,7 @@ func hurry(m *Machine, _ Input) {
 		m.deadline = earliest(m.deadline, at)
 		return
 	}
-	m.connect()
+	m.connect(Change{})
 }
 
 // reachable begins anew to count what gained nothing, if no shard gained anything meanwhile: then it was not this

@@ -11,7 +11,7 @@ import (
 // Config is what a session needs to know. Shard and Identify.Token are required.
 type Config struct {
 	Shard    events.ShardID
-	Identify events.Identify // Token, Intents, Properties, …; Shard is filled in
+	Identify events.Identify // Token, Intents, Properties, …; Shard is filled in. Presence is the first: a Send of another takes its place
 	Rand     *rand.Rand      // for jitter; nil: seeded from the system
 	Cursor   *Cursor         // nil: a new one, without a session
 	Conn     uint64          // the number of the latest connection of an earlier machine of this shard
@@ -41,7 +41,10 @@ type Machine struct {
 	peeker   events.Peeker // of the connection
 	ladder   ladder
 	replies  replies
-	err      error // why the machine is Closed
+	terms    Terms  // of the sessions that it begins
+	present  bool   // the session is to be sent the latest presence
+	last     string // the presence that was in the latest payload of this connection, heartbeats apart
+	err      error  // why the machine is Closed
 }
 
 // NewMachine returns a machine in the state Idle. The error says what in cfg cannot work.
@@ -56,10 +59,18 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 	if cfg.Cursor == nil {
 		cfg.Cursor = new(Cursor)
 	}
+	if cfg.Identify.Presence != nil && cfg.Cursor.Presence == "" {
+		presence, err := cfg.Identify.Presence.Request()
+		if err != nil {
+			return nil, err
+		}
+		cfg.Cursor.Presence = string(presence.Data)
+	}
+	cfg.Identify.Presence = nil
 	if cfg.Rand == nil {
 		cfg.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
-	m := &Machine{cfg: cfg, host: host, cursor: cfg.Cursor, conn: cfg.Conn}
+	m := &Machine{cfg: cfg, host: host, cursor: cfg.Cursor, conn: cfg.Conn, terms: termsOf(cfg.Identify)}
 	m.replies.Part = host.Part
 	m.replies.voice.missed = true // until READY: a session that is resumed began elsewhere
 	return m, nil

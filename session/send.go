@@ -45,6 +45,9 @@ func write(m *Machine, in Input) {
 		err = m.writeHeartbeat()
 	} else {
 		err = m.host.Write(m.conn, op, in.Payload) //seam:send-written-once
+		if m.last = ""; err == nil && op == events.OpPresenceUpdate {
+			m.showed(string(in.Request.Data))
+		}
 	}
 	switch {
 	case err != nil:

@@ -1,38 +1,22 @@
 package session
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/signalbox-go/signalbox/events"
 )
 
-// Cursor is what a session's life hangs on: who it is and how far it has come. It outlives
-// the Machine that steps it, so that a crash of the machine's owner costs a Resume and not an
-// Identify. It is written by the machine alone, inside Step. The zero value has no session.
-type Cursor struct {
-	SessionID events.Secret
-	ResumeURL events.Secret
-	Seq       int64            // how far it has come: the sequence that Resume and heartbeats name
-	Session   uint64           // counts the sessions of the shard: see events.Meta
-	User      events.Snowflake // the bot itself
-	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
-
-	spans  []span // what was delivered; none: all up to Seq, and nothing else
-	latest int64  // sequence, of those delivered
-}
-
-// Resumable reports whether there is a session to resume.
-func (c *Cursor) Resumable() bool { return c.SessionID != "" }
-
-// clear forgets the session, but not how many there were.
-func (c *Cursor) clear() {
-	*c = Cursor{Session: c.Session, User: c.User}
-}
-
 // Snapshot is a session at rest: with the token, all that is needed to resume it, in this
 // process or another. SessionID and ResumeURL are secrets: fmt prints them as "[redacted]",
-// and a Store must keep them as it would keep the token.
+// and a Store must keep them as it would keep the token. MarshalJSON and UnmarshalJSON are the form in which to
+// store it: they know its version, secrets and all.
 type Snapshot struct {
 	Shard     events.ShardID
 	SessionID string
@@ -41,13 +25,30 @@ type Snapshot struct {
 	Exact     bool             // and none after it was begun: nothing can come twice
 	Bot       events.Snowflake // whose session it is; 0: not known
 	SavedAt   time.Time        // when Seq was true
+
+	Terms    Terms  // what the session began with
+	Presence string // the latest, as the d field of Update Presence; empty: there is none, or it is not known
+	// PresenceUpdated: the session did not begin with Presence. Nothing acknowledges a presence, so it is sent again after a Resume.
+	PresenceUpdated bool
+	Guilds          int     // about how many the session tells of
+	EventRate       float64 // a slow average of events in a second
+	// Fence is of whoever saves it: the higher one owns the shard's snapshot. See Store.
+	Fence uint64
 }
 
 // Cursor is where a session continues that was at rest.
 func (s Snapshot) Cursor() Cursor {
-	return Cursor{ //seam:restored-session-whole
+	c := Cursor{ //seam:restored-session-whole
 		SessionID: events.Secret(s.SessionID), ResumeURL: events.Secret(s.ResumeURL), Seq: s.Seq, User: s.Bot, Restored: !s.Exact,
+		Terms: s.Terms, Guilds: max(s.Guilds, 0),
 	}
+	if sendable(s.Presence) {
+		c.Presence, c.shown, c.updated = s.Presence, s.Presence, s.PresenceUpdated
+	}
+	if s.EventRate > 0 && !math.IsInf(s.EventRate, 0) {
+		c.EventRate, c.meter.seen = s.EventRate, rateSpan
+	}
+	return c
 }
 
 // Format prints the snapshot without its secrets, whatever the verb.
@@ -56,9 +57,73 @@ func (s Snapshot) Format(f fmt.State, _ rune) {
 		s.Shard, events.Secret(s.SessionID), s.Seq, s.SavedAt.Format(time.RFC3339))
 }
 
-// Format prints the cursor as fmt would with %v, whatever the verb: of a value that does not fit
-// its verb fmt shows what is inside, secrets too.
-func (c Cursor) Format(f fmt.State, _ rune) {
-	type plain Cursor
-	fmt.Fprintf(f, fmt.FormatString(f, 'v'), plain(c))
+// snapshotVersion is raised when those who know the version before would misread what is written. Fields that they do not know
+// they leave out.
+const snapshotVersion = 1
+
+// ErrSnapshotVersion is why a snapshot cannot be read that a later version of this library has written.
+var ErrSnapshotVersion = errors.New("session: the snapshot is of a later version of this library: update the library, or let its session go")
+
+// record is a Snapshot as it is stored. The first ones had no version, and no more than SavedAt and what is before it.
+type record struct {
+	Version int
+	plain
+}
+
+type plain Snapshot
+
+// MarshalJSON is the snapshot as it is stored, with its version and its secrets.
+func (s Snapshot) MarshalJSON() ([]byte, error) {
+	return json.Marshal(record{snapshotVersion, plain(s)})
+}
+
+// UnmarshalJSON reads a stored snapshot, of this version or of one before it; of a later one the error is ErrSnapshotVersion.
+// Fields that it does not know cost nothing.
+func (s *Snapshot) UnmarshalJSON(data []byte) error {
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return fmt.Errorf("session: a stored snapshot cannot be read: %w", err)
+	}
+	if r.Version > snapshotVersion {
+		return fmt.Errorf("%w: version %d, and this one knows %d", ErrSnapshotVersion, r.Version, snapshotVersion)
+	}
+	*s = Snapshot(r.plain)
+	return nil
+}
+
+const (
+	maxSessionID = 512  // bytes; Discord's have 32
+	maxURL       = 2048 // bytes
+	maxAhead     = 10 * time.Minute
+)
+
+// Check says why a snapshot that a store gives for a shard is not to be resumed, whoever has damaged or mistaken it; nil: it is.
+// The error quotes nothing of it.
+func (s Snapshot) Check(shard events.ShardID, now time.Time) error {
+	switch {
+	case s.Shard != shard:
+		return fmt.Errorf("it is shard %v's", s.Shard)
+	case s.SessionID == "":
+		return errors.New("it names no session")
+	case len(s.SessionID) > maxSessionID || !clean(s.SessionID):
+		return fmt.Errorf("its session id, of %d bytes, cannot be one of Discord's", len(s.SessionID))
+	case len(s.ResumeURL) > maxURL || !clean(s.ResumeURL) || !dialable(s.ResumeURL):
+		return fmt.Errorf("its resume URL, of %d bytes, is none", len(s.ResumeURL))
+	case s.Seq < 0:
+		return fmt.Errorf("its sequence is %d", s.Seq)
+	case s.SavedAt.Sub(now) > maxAhead:
+		return fmt.Errorf("it was saved at %v, which is yet to come: look at the clocks", s.SavedAt.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// clean reports whether text has nothing that no id or URL has.
+func clean(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) })
+}
+
+// dialable reports whether a resume URL is one of a gateway, or is left out. Whether it may be dialled is decided where it is.
+func dialable(text string) bool {
+	scheme, rest, found := strings.Cut(text, "://")
+	return text == "" || found && (scheme == "wss" || scheme == "ws") && rest != ""
 }

@@ -7,7 +7,15 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 )
 
-func begin(m *Machine, _ Input) { m.connect() }
+// begin connects, to resume the session if there is one that is still wanted as it is.
+func begin(m *Machine, _ Input) {
+	var change Change
+	if err := m.cursor.outdated(m.terms); err != nil {
+		m.cursor.clear()
+		change = Change{Cause: err, Lost: true}
+	}
+	m.connect(change)
+}
 
 func greet(m *Machine, _ Input) {
 	m.become(AwaitingHello, m.now.Add(HelloTimeout), Change{}) //seam:hello-deadline
@@ -41,7 +49,7 @@ func tickReplay(m *Machine, _ Input) {
 
 func tickBackoff(m *Machine, _ Input) {
 	if !m.now.Before(m.deadline) {
-		m.connect()
+		m.connect(Change{})
 	}
 }
 
@@ -146,11 +154,12 @@ func (m *Machine) hello(raw events.Raw) {
 }
 
 func identify(m *Machine, _ Input) {
-	payload, err := payloadOf(m.cfg.Identify)
+	payload, presence, err := m.identification()
 	if err != nil {
 		m.fail(err)
 		return
 	}
+	m.last = presence
 	m.beat.spare(m.now, 0)
 	m.become(Identifying, m.now.Add(ReadyTimeout), Change{}) //seam:ready-deadline
 	_ = m.host.Write(m.conn, events.OpIdentify, payload)     // Lost follows an error
@@ -195,13 +204,19 @@ func (m *Machine) ready(raw events.Raw, at time.Time, cause error) {
 
 // newSession begins a session, in place of the one that there is.
 func (m *Machine) newSession(ready events.Part, cause error) {
-	lost := m.hasSession()
+	lost, presence := m.hasSession(), ""
+	if m.state == Identifying {
+		presence = m.last
+	}
 	m.cursor.clear()
+	m.cursor.Terms, m.cursor.shown = m.terms, presence
+	m.present = presence != m.cursor.Presence
 	m.cursor.SessionID, m.cursor.ResumeURL = ready.SessionID, ready.ResumeURL
 	if ready.User != 0 {
 		m.cursor.User = ready.User
 	}
 	m.cursor.Session++
+	m.cursor.measure(m.now)
 	if m.ladder.live(m.now); ready.SessionID != "" {
 		m.ladder.bad.readys = 0
 	}
@@ -211,6 +226,8 @@ func (m *Machine) newSession(ready events.Part, cause error) {
 // resumed takes the end of a replay.
 func (m *Machine) resumed() {
 	m.ladder.live(m.now)
+	m.cursor.measure(m.now)
+	m.present = m.cursor.updated || m.cursor.shown != m.cursor.Presence
 	m.become(Ready, time.Time{}, Change{})
 	if m.cursor.Restored && m.beat.spare(m.now, 0) {
 		_ = m.writeHeartbeat() // its ACK ends the replay: this RESUMED may itself be one that came again
@@ -236,6 +253,7 @@ func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
 		m.oddly("sequence %d follows %d", raw.Seq, m.cursor.Seq)
 		seq = 0
 	}
+	m.cursor.count(raw)
 	m.ended(m.replies.Observe(m.now, raw, m.cursor.User))
 	//seam:event-delivered
 	if m.host.Deliver(raw, events.Meta{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,20 @@ func (s faultyStore) Format(f fmt.State, _ rune) {
 	}
 }
 
+// unfenced loses the fences.
+func unfenced(all []session.Snapshot) []session.Snapshot {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Fence = 0
+	}
+	return all
+}
+
+// miscounting counts nothing.
+type miscounting struct{ session.Store }
+
+func (miscounting) Totals(context.Context) (map[int]int, error) { return nil, nil }
+
 // mistakes are named by the part of the suite that has to notice them.
 var mistakes = map[string]func() session.Store{
 	"nothing-is-stored": func() session.Store {
@@ -120,7 +135,11 @@ var mistakes = map[string]func() session.Store{
 			return all
 		}}
 	},
-	"secrets-do-not-print": func() session.Store { return faultyStore{Store: session.NewMemoryStore(), shows: new(strings.Builder)} },
+	"a-lower-fence-is-refused":               func() session.Store { return faultyStore{Store: session.NewMemoryStore(), save: unfenced} },
+	"of-a-batch-only-the-fenced-are-refused": func() session.Store { return faultyStore{Store: session.NewMemoryStore()} }, // it stops at the first
+	"two-owners":                             func() session.Store { return faultyStore{Store: session.NewMemoryStore(), save: unfenced} },
+	"totals":                                 func() session.Store { return miscounting{session.NewMemoryStore()} },
+	"secrets-do-not-print":                   func() session.Store { return faultyStore{Store: session.NewMemoryStore(), shows: new(strings.Builder)} },
 }
 
 // TestSuiteNoticesMistakes: each part of the suite for stores fails for a store with a mistake of its kind. The stores are tested by processes of

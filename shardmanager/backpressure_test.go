@@ -34,7 +34,7 @@ func TestSlowStoreDelaysNothing(t *testing.T) {
 		g := newGateway(t)
 		t.Cleanup(func() { pass(10 * time.Second) }) // Close leaves the store behind
 		store := &slowStore{Store: session.NewMemoryStore()}
-		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		m := newUnsaved(t, g, 1, shardmanager.WithSessionStore(store))
 		var n, disorder int
 		var slowest time.Duration
 		shardmanager.OnRaw(m, func(_ context.Context, raw events.Raw, at events.Meta) {

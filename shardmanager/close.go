@@ -26,7 +26,8 @@ const (
 // Close ends the Manager and keeps its sessions resumable: events wait with Discord until a
 // process resumes them, for a few minutes. Handlers are given time to finish, send events that
 // wait are answered with an error. It returns when all has ended, within 5 s, or when ctx
-// ends; then the rest goes on in the background. A second call waits for the first.
+// ends; then the rest goes on in the background. A second call waits for the first. Where sessions could not be saved in
+// the end, the error is an *UnsavedError.
 func (m *Manager) Close(ctx context.Context) error { return m.closeWith(ctx, events.CloseNone) }
 
 // Logout is Close, but ends the sessions: the bot is seen to go offline at once, and the next
@@ -50,7 +51,7 @@ func (m *Manager) closeWith(ctx context.Context, code events.CloseCode) error {
 	m.end(nil, code)
 	select {
 	case <-m.done:
-		return nil
+		return m.unsaved
 	case <-ctx.Done():
 		return errors.Join(errors.New("shardmanager: closing goes on in the background"), context.Cause(ctx))
 	}
@@ -100,7 +101,7 @@ func (m *Manager) shutdown(code events.CloseCode) {
 		m.log.Warn("handlers did not finish in time", zap.Error(undone))
 	}
 	if saver != nil {
-		saver.close(undone == nil)
+		m.unsaved = saver.close(undone == nil)
 	}
 	if supervisor != nil {
 		if err := system.Root.StopFuture(supervisor).Wait(); err != nil {

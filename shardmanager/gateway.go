@@ -32,11 +32,11 @@ func WithGateway(gw Gateway) Option {
 	}
 }
 
-// isNil sees a nil pointer too: that of a server which was never started.
-func isNil(gw Gateway) bool {
-	if gw == nil {
+// isNil sees a nil pointer too: that of a server which was never started, or of a store that could not be opened.
+func isNil(value any) bool {
+	if value == nil {
 		return true
 	}
-	v := reflect.ValueOf(gw)
+	v := reflect.ValueOf(value)
 	return v.Kind() == reflect.Pointer && v.IsNil()
 }

@@ -3,6 +3,7 @@ package shardmanager_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -49,6 +50,26 @@ func closeNow(t *testing.T, m *shardmanager.Manager) {
 	if err := m.Close(ctx); err != nil {
 		t.Errorf("Close: %v", err)
 	}
+}
+
+// closeUnsaved closes a manager whose store does not keep what it is given.
+func closeUnsaved(t *testing.T, m *shardmanager.Manager, shards int) {
+	t.Helper()
+	var unsaved *shardmanager.UnsavedError
+	if err := m.Close(context.Background()); !errors.As(err, &unsaved) || unsaved.Shards != shards {
+		t.Errorf("Close: %v, want an *UnsavedError of %d", err, shards)
+	}
+}
+
+// newUnsaved is newManager with a store that does not keep what it is given in the end.
+func newUnsaved(t *testing.T, g *gatewaytest.Server, shards int, opts ...shardmanager.Option) *shardmanager.Manager {
+	t.Helper()
+	m, err := shardmanager.New("token", append([]shardmanager.Option{shardmanager.WithGateway(g)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeUnsaved(t, m, shards) })
+	return m
 }
 
 // pass lets virtual time pass, and all that happens in it come to rest.

@@ -56,7 +56,7 @@ type HookSaved interface{ OnSaved(Saved) }
 type Saved struct {
 	Shards int // of which something was written or deleted
 	Took   time.Duration
-	Err    error // it is tried again
+	Err    error // it is tried again; or a *session.FencedError: another process has taken over so many shards, which are saved here no more
 }
 
 // hookTypes are all that a hook may be.

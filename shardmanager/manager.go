@@ -50,6 +50,8 @@ type Manager struct {
 	shards     *actors.Supervisor
 	supervisor *actor.PID
 	saver      *saver
+	ledger     *ledger // of the store; nil: it has none
+	unsaved    error   // what Close ends in, set before done is closed
 	refresher  *refresher
 	nextAsk    time.Time // GET /gateway/bot is not asked before
 }
@@ -135,8 +137,12 @@ func (m *Manager) start(ctx context.Context) error {
 		if m.cfg.reserve != nil {
 			opts = append(opts, ratelimit.WithReserve(*m.cfg.reserve))
 		}
-		if ledger, ok := m.cfg.store.(ratelimit.Ledger); ok {
-			opts = append(opts, ratelimit.WithLedger(ledger))
+		if kept, ok := m.cfg.store.(ratelimit.Ledger); ok {
+			of := &ledger{Ledger: kept}
+			m.mu.Lock()
+			m.ledger = of
+			m.mu.Unlock()
+			opts = append(opts, ratelimit.WithLedger(of))
 		}
 		limiter = ratelimit.Local(found.sessionStart(), opts...)
 	}
@@ -164,9 +170,9 @@ func (m *Manager) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var stored map[events.ShardID]session.Snapshot
+	var begin restored
 	if m.cfg.store != nil {
-		if stored, err = m.restore(ctx, ids, total); err != nil {
+		if begin, err = m.restore(ctx, ids, total); err != nil {
 			return err
 		}
 	}
@@ -192,12 +198,12 @@ func (m *Manager) start(ctx context.Context) error {
 	m.mu.Lock()
 	m.system, m.own, m.shards, m.supervisor = system, own, shards, supervisor
 	if m.cfg.store != nil {
-		m.saver = newSaver(m, stored)
+		m.saver = newSaver(m, begin)
 	}
 	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining)
 	m.mu.Unlock()
 	go m.guard()
-	start := actors.StartShards{Total: total, IDs: ids, Sessions: slices.Collect(maps.Values(stored))}
+	start := actors.StartShards{Total: total, IDs: ids, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	for attempt := 1; ; attempt++ {
 		answer, err := system.Root.RequestFuture(supervisor, start, startTimeout).Result()
 		if err != nil {
@@ -250,6 +256,7 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 	if c.To == session.Backoff && (c.From == session.Connecting || c.Lost) {
 		m.refresh()
 	}
+	m.giveWay(key, c)
 	m.endWith(key, c)
 	actors.Tell(m.observers, func(h HookChange) { h.OnChange(change) })
 }

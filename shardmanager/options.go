@@ -43,6 +43,7 @@ type config struct {
 	limiter     ratelimit.RateLimiter
 	reserve     *int
 	store       session.Store
+	fresh       bool // stored sessions are not resumed
 	system      *actor.ActorSystem
 	log         *zap.Logger
 	queueLimit  int
@@ -55,6 +56,7 @@ type config struct {
 
 	intentsFromHandlers bool
 	noGateway           bool // WithGateway was given none
+	noStore             bool // WithSessionStore was given none
 }
 
 const defaultAPIURL = "https://discord.com/api/v10"
@@ -70,7 +72,8 @@ func WithShards(total int, ids ...int) Option {
 	return func(c *config) { c.total, c.ids = total, slices.Clone(ids) }
 }
 
-// WithPresence sets the presence that each session begins with. The default is online.
+// WithPresence sets the presence that each session begins with, until an events.UpdatePresence sends another: then new sessions begin with
+// that. A session that is resumed, and began with another one, is sent it again. The default is what a stored session has, or else online.
 func WithPresence(presence events.UpdatePresence) Option {
 	return func(c *config) { c.identify.Presence = &presence }
 }
@@ -109,11 +112,6 @@ func WithRateLimiter(limiter ratelimit.RateLimiter) Option {
 func WithIdentifyReserve(identifies int) Option {
 	return func(c *config) { c.reserve = &identifies }
 }
-
-// WithSessionStore sets where sessions are kept beyond the process, so that it resumes them
-// when it starts again. A store that is a ratelimit.Ledger as well, such as boltstore's, keeps the
-// Identifies that were spent too, unless there is a WithRateLimiter. The default is nowhere.
-func WithSessionStore(store session.Store) Option { return func(c *config) { c.store = store } }
 
 // WithCompression sets how the gateway compresses. The default is zstd-stream up to 1,000 shards in one
 // process, and zlib-stream beyond: a zstd decoder costs half as much CPU an event, and once a large
@@ -244,6 +242,9 @@ func (c *config) check() error {
 	}
 	if c.noGateway {
 		bad("WithGateway", "it is nil: pass a gateway that has been started, such as a *gatewaytest.Server")
+	}
+	if c.noStore {
+		bad("WithSessionStore", "it is nil: pass a store that is open, or leave the option out")
 	}
 	if base, err := url.Parse(c.apiURL); err != nil || base.Hostname() == "" || base.User != nil || strings.ContainsAny(c.apiURL, "?#") {
 		bad("WithAPIURL", "it is not the URL of a server, without a query: it looks like %q", defaultAPIURL)

@@ -217,7 +217,8 @@ func TestOneBadShardAmongGoodOnesBacksOff(t *testing.T) {
 	})
 }
 
-// TestSessionOfTwoProcessesIsNamed: each Resume of the one ends the other's connection. Status says what may be the matter.
+// TestSessionOfTwoProcessesIsNamed: each Resume of the one ends the other's connection. Status says what may be the matter, and the process
+// that started first gives way in the end: it begins a session of its own, which it does not save.
 func TestSessionOfTwoProcessesIsNamed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -238,6 +239,18 @@ func TestSessionOfTwoProcessesIsNamed(t *testing.T) {
 		}
 		if s := g.Stats(); s.Identifies != 1 {
 			t.Errorf("%d identifies", s.Identifies)
+		}
+		pass(time.Minute)
+		before := g.Stats()
+		pass(time.Hour)
+		if s := g.Stats(); s.Identifies != 2 || s.Connections != before.Connections || one.Status().Ready()+two.Status().Ready() != 2 {
+			t.Errorf("%+v, and a minute later %+v", before, s)
+		}
+		if p := one.Persistence(); p.Fenced != 1 || !errors.Is(p.Err, session.ErrFenced) {
+			t.Errorf("the first: %+v", p)
+		}
+		if p := two.Persistence(); p.Fenced != 0 || p.Err != nil {
+			t.Errorf("the second: %+v", p)
 		}
 	})
 }

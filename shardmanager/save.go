@@ -2,12 +2,10 @@ package shardmanager
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
-	"strconv"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,102 +18,84 @@ import (
 )
 
 const (
-	saveEvery = time.Second
-	storeSave = "the session store's Save"
+	saveEvery    = time.Second
+	giveWayAfter = 30 * time.Second // from when another process has taken over a shard: then an Identify ends what they may fight about
 )
 
 // Persistence is how the session store keeps up.
 type Persistence struct {
 	SavedAt  time.Time // when the store last had everything; zero: not yet
 	Failures int       // in a row
-	Err      error     // of the latest failure; nil after a success
+	// Err is of the latest failure: ErrStoreHangs if the store does not return, and a *session.FencedError while there are Fenced shards
+	// and nothing else fails. nil: nothing is the matter.
+	Err error
+	// Fenced is how many shards another process has taken over, with this store. They go on here, and are saved there: stop one of the
+	// two processes.
+	Fenced int
+	// Ledger is why the Identifies that are spent cannot be read or written down, so that none is granted; nil: they can be.
+	Ledger error
 }
 
 // Persistence tells how the session store keeps up. It is the zero value without a store. A store
-// that is slow or fails delays no event, but what it has not saved comes again after a crash.
+// that is slow, fails or hangs delays no event, but what it has not saved comes again after a crash.
 func (m *Manager) Persistence() Persistence {
 	m.mu.Lock()
-	saver := m.saver
+	saver, ledger := m.saver, m.ledger
 	m.mu.Unlock()
-	if saver == nil {
-		return Persistence{}
+	var p Persistence
+	if saver != nil {
+		saver.mu.Lock()
+		defer saver.mu.Unlock()
+		p = saver.state
+		if p.Fenced = len(saver.fenced); p.Err == nil && p.Fenced > 0 {
+			p.Err = &session.FencedError{Shards: slices.SortedFunc(maps.Keys(saver.fenced), byIndex)}
+		}
 	}
-	saver.mu.Lock()
-	defer saver.mu.Unlock()
-	return saver.state
+	p.Ledger = ledger.state()
+	return p
 }
 
-// restore loads the sessions to begin with, and notes that they are in use: from here on, what
-// the store holds may be behind. Of a store that fails nothing is known, and to identify all
-// shards for that could cost the day's budget: it is an error.
-func (m *Manager) restore(ctx context.Context, ids []int, total int) (map[events.ShardID]session.Snapshot, error) {
-	stored := make(map[events.ShardID]session.Snapshot)
-	var inUse []session.Snapshot
-	bot := botOf(m.cfg.identify.Token)
-	for _, index := range ids {
-		id := events.ShardID{Index: index, Total: total}
-		var snapshot session.Snapshot
-		err := foreign.Call("the session store's Load", func() (err error) { snapshot, err = m.cfg.store.Load(ctx, id); return err })
-		switch {
-		case errors.Is(err, session.ErrNoSnapshot):
-		case err != nil:
-			return nil, fmt.Errorf("shardmanager: session store: shard %v: %w", id, err)
-		case snapshot.Shard != id || snapshot.SessionID == "" || snapshot.Seq < 0:
-			m.log.Warn("stored session discarded: it is not this shard's", zap.Stringer("shard", id))
-		case bot != 0 && snapshot.Bot != 0 && bot != snapshot.Bot:
-			m.log.Warn("stored session discarded: it is another bot's", zap.Stringer("shard", id), zap.Stringer("bot", snapshot.Bot))
-		default:
-			stored[id] = snapshot //seam:stored-session-used
-			if snapshot.Exact {
-				snapshot.Exact = false
-				inUse = append(inUse, snapshot)
-			}
-		}
-	}
-	for len(inUse) > 0 {
-		err := foreign.Call(storeSave, func() error { return m.cfg.store.Save(ctx, inUse...) })
-		if err == nil {
-			break
-		}
-		m.log.Warn("session store fails: the start waits for it", zap.Error(err))
-		select {
-		case <-time.After(saveEvery):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("shardmanager: session store: %w", errors.Join(err, context.Cause(ctx)))
-		}
-	}
-	return stored, nil
+func byIndex(a, b events.ShardID) int { return a.Index - b.Index }
+
+// UnsavedError is what Close ends in when sessions could not be saved in the end. The next process resumes them from what was saved before:
+// events come to it again, or, where nothing was saved, it identifies.
+type UnsavedError struct {
+	Shards int
+	Err    error // of the store
 }
 
-// botOf is the bot's id, with which its token begins; 0: it cannot be told.
-func botOf(token events.Secret) events.Snowflake {
-	head, _, _ := strings.Cut(token.Reveal(), ".")
-	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(head, "="))
-	if err != nil {
-		return 0
-	}
-	id, err := strconv.ParseUint(string(text), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return events.Snowflake(id)
+// Error tells how many, and why.
+func (e *UnsavedError) Error() string {
+	return fmt.Sprintf("shardmanager: the sessions of %d shards were not saved as they ended: %v", e.Shards, e.Err)
 }
+
+// Unwrap is the store's error.
+func (e *UnsavedError) Unwrap() error { return e.Err }
 
 // saver keeps the session store up to date, in the background and in batches. What it saves of
 // a session is how far handlers have come, so that a crash repeats events but skips none.
 type saver struct {
-	m    *Manager
-	stop chan bool // whether all events have been handled
-	over chan struct{}
+	m     *Manager
+	fence uint64
+	stop  chan bool // whether all events have been handled
+	over  chan struct{}
 
-	saved map[events.ShardID]session.Snapshot // what the store holds
-
-	mu    sync.Mutex
-	state Persistence
+	mu      sync.Mutex
+	saved   map[events.ShardID]session.Snapshot // what the store holds
+	fenced  map[events.ShardID]time.Time        // since when another process saves them
+	state   Persistence
+	unsaved int  // shards that the latest save has left
+	left    bool // it was given up: nothing more is asked of the store
 }
 
-func newSaver(m *Manager, stored map[events.ShardID]session.Snapshot) *saver {
-	s := &saver{m: m, stop: make(chan bool, 1), over: make(chan struct{}), saved: maps.Clone(stored)}
+func newSaver(m *Manager, r restored) *saver {
+	s := &saver{
+		m: m, fence: r.fence, stop: make(chan bool, 1), over: make(chan struct{}),
+		saved: maps.Clone(r.sessions), fenced: make(map[events.ShardID]time.Time),
+	}
+	for _, id := range r.fenced {
+		s.fenced[id] = time.Now()
+	}
 	go s.run()
 	return s
 }
@@ -138,12 +118,15 @@ func (s *saver) run() {
 	}
 }
 
-// save writes what has changed. What fails is tried again the next time.
-func (s *saver) save(exact bool) {
-	var batch []session.Snapshot
-	var gone []events.ShardID
+// due is what has changed since it was saved.
+func (s *saver) due(exact bool) (batch []session.Snapshot, gone []events.ShardID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left {
+		return nil, nil
+	}
 	for _, shard := range s.m.Status().Shards {
-		if shard.Role != actors.Serving {
+		if _, fenced := s.fenced[shard.Shard]; fenced || shard.Role != actors.Serving {
 			continue
 		}
 		key := shard.Key()
@@ -155,58 +138,158 @@ func (s *saver) save(exact bool) {
 		}
 		switch {
 		case !ok && before.SessionID != "":
-			gone = append(gone, snapshot.Shard)
+			gone = append(gone, key.Shard)
 		case ok && settled == number && seq > 0:
 			snapshot.Seq, snapshot.Exact = seq, exact && snapshot.Exact //seam:saved-sequence-handled
-			if before.SessionID != snapshot.SessionID || before.Seq != snapshot.Seq || exact {
+			snapshot.Fence = s.fence
+			if exact || before.SessionID != snapshot.SessionID || before.Seq != snapshot.Seq ||
+				before.Presence != snapshot.Presence || before.PresenceUpdated != snapshot.PresenceUpdated {
 				snapshot.SavedAt = time.Now()
 				batch = append(batch, snapshot)
 			}
 		}
 	}
-	began := time.Now()
-	err := s.write(batch, gone)
-	if n := len(batch) + len(gone); n > 0 {
-		saved := Saved{n, time.Since(began), err}
-		actors.Tell(s.m.observers, func(h HookSaved) { h.OnSaved(saved) })
+	return batch, gone
+}
+
+// save writes what has changed. What fails is tried again the next time. While the store does not return nothing else is asked of it.
+func (s *saver) save(exact bool) {
+	batch, gone := s.due(exact)
+	began, n := time.Now(), len(batch)+len(gone)
+	done := make(chan func(), 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
+		defer cancel()
+		left, err := s.write(ctx, batch, gone)
+		done <- func() { s.note(n, left, time.Since(began), err) }
+	}()
+	select {
+	case note := <-done:
+		note()
+	case <-time.After(saveTimeout + storeGrace):
+		s.note(n, n, time.Since(began), ErrStoreHangs)
+		(<-done)()
+	}
+}
+
+// write asks the store, and returns how many shards it has left.
+func (s *saver) write(ctx context.Context, batch []session.Snapshot, gone []events.ShardID) (left int, err error) {
+	kept, fenced, err := saveAll(batch, func(all ...session.Snapshot) error {
+		return s.call("Save", func() error { return s.m.cfg.store.Save(ctx, all...) })
+	})
+	s.mu.Lock()
+	for _, snapshot := range kept {
+		s.saved[snapshot.Shard] = snapshot
+	}
+	s.mu.Unlock()
+	s.lose(fenced)
+	left = len(batch) - len(kept) - len(fenced) + len(gone)
+	for _, id := range gone {
+		if err != nil {
+			return left, err
+		}
+		if err = s.forget(ctx, id); err == nil {
+			left--
+		}
+	}
+	return left, err
+}
+
+// call calls the store, unless it was left behind meanwhile.
+func (s *saver) call(what string, call func() error) error {
+	s.mu.Lock()
+	left := s.left
+	s.mu.Unlock()
+	if left {
+		return ErrClosed
+	}
+	return foreign.Call("the session store's "+what, call)
+}
+
+// forget deletes what is stored for a shard whose session is over, unless it is another process's by now.
+func (s *saver) forget(ctx context.Context, id events.ShardID) error {
+	var stored session.Snapshot
+	err := s.call("Load", func() (err error) { stored, err = s.m.cfg.store.Load(ctx, id); return err })
+	switch {
+	case errors.Is(err, session.ErrNoSnapshot):
+	case err != nil:
+		return err
+	case stored.Fence > s.fence:
+		s.lose([]events.ShardID{id})
+		return nil
+	default:
+		if err := s.call("Delete", func() error { return s.m.cfg.store.Delete(ctx, id) }); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
+	delete(s.saved, id)
+	return nil
+}
+
+// lose notes that another process has taken over shards, and tells it.
+func (s *saver) lose(shards []events.ShardID) {
+	if len(shards) == 0 {
+		return
+	}
+	s.mu.Lock()
+	for _, id := range shards {
+		s.fenced[id] = time.Now()
+	}
+	s.mu.Unlock()
+	saved := Saved{Shards: len(shards), Err: &session.FencedError{Shards: shards}}
+	s.m.log.Error("another process has taken over shards, and saves their sessions: they go on here, and are not saved", zap.Int("shards", saved.Shards), zap.Error(saved.Err))
+	actors.Tell(s.m.observers, func(h HookSaved) { h.OnSaved(saved) })
+}
+
+// lost reports whether another process has taken over a shard, for so long that this one is not about to end, as it is in a deploy.
+func (s *saver) lost(id events.ShardID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	since, fenced := s.fenced[id]
+	return fenced && time.Since(since) > giveWayAfter
+}
+
+// note makes known what came of a save of n shards, of which some are left.
+func (s *saver) note(n, left int, took time.Duration, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left {
+		return
+	}
+	if n > 0 {
+		saved := Saved{n, took, err}
+		actors.Tell(s.m.observers, func(h HookSaved) { h.OnSaved(saved) })
+	}
+	if s.unsaved = left; err != nil {
 		s.state.Failures, s.state.Err = s.state.Failures+1, err
-		s.m.log.Error("sessions not saved: tried again later", zap.Int("shards", len(batch)+len(gone)), zap.Error(err))
+		s.m.log.Error("sessions not saved: tried again later", zap.Int("shards", left), zap.Error(err))
 		return
 	}
 	s.state = Persistence{SavedAt: time.Now()}
 }
 
-func (s *saver) write(batch []session.Snapshot, gone []events.ShardID) error {
-	ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
-	defer cancel()
-	if len(batch) > 0 {
-		if err := foreign.Call(storeSave, func() error { return s.m.cfg.store.Save(ctx, batch...) }); err != nil {
-			return err
-		}
-	}
-	for _, snapshot := range batch {
-		s.saved[snapshot.Shard] = snapshot
-	}
-	for _, id := range gone {
-		if err := foreign.Call("the session store's Delete", func() error { return s.m.cfg.store.Delete(ctx, id) }); err != nil {
-			return err
-		}
-		delete(s.saved, id)
-	}
-	return nil
-}
-
 // close saves a last time. exact: all events have been handled. A store that does not come back
 // is left behind.
-func (s *saver) close(exact bool) {
+func (s *saver) close(exact bool) error {
 	s.stop <- exact
+	hangs := false
 	select {
 	case <-s.over:
-	case <-time.After(saveTimeout):
+	case <-time.After(saveTimeout + 2*storeGrace):
+		hangs = true
 		s.m.log.Error("the session store did not answer in time: events of the last moment may come again")
 	}
+	batch, gone := s.due(exact)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = true
+	switch {
+	case hangs:
+		return &UnsavedError{len(batch) + len(gone), ErrStoreHangs}
+	case s.state.Err != nil:
+		return &UnsavedError{s.unsaved, s.state.Err}
+	}
+	return nil
 }

@@ -104,7 +104,7 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
 		store := &stuck{session.NewMemoryStore(), make(chan struct{})}
-		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		m := newUnsaved(t, g, 1, shardmanager.WithSessionStore(store))
 		var got seen
 		shardmanager.OnRaw(m, got.handle)
 		start(t, m)
@@ -117,7 +117,7 @@ func TestStoreThatNeverComesBack(t *testing.T) {
 			t.Errorf("saved at %v", p.SavedAt)
 		}
 		begin := time.Now()
-		closeNow(t, m)
+		closeUnsaved(t, m, 1)
 		if took := time.Since(begin); took > 5*time.Second {
 			t.Errorf("Close took %v", took)
 		}
@@ -152,7 +152,7 @@ func TestPersistenceTells(t *testing.T) {
 		t.Cleanup(func() { pass(10 * time.Second) })
 		store.broken.Store(true)
 		var told savings
-		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithHooks(&told))
+		m := newUnsaved(t, g, 1, shardmanager.WithSessionStore(store), shardmanager.WithHooks(&told))
 		start(t, m)
 		for range 3 {
 			pass(time.Minute)

@@ -17,7 +17,7 @@ var known = map[string]string{
 	"synctest": "testing/synctest", "zap": "go.uber.org/zap", "actor": "github.com/asynkron/protoactor-go/actor",
 	"events": module + "events", "ratelimit": module + "ratelimit", "session": module + "session",
 	"limitertest": module + "ratelimit/limitertest",
-	"gatewaytest": module + "session/gatewaytest", "boltstore": module + "session/boltstore", "storetest": module + "session/storetest", "actors": module + "actors", "shardmanager": module + "shardmanager",
+	"gatewaytest": module + "session/gatewaytest", "filestore": module + "session/filestore", "storetest": module + "session/storetest", "actors": module + "actors", "shardmanager": module + "shardmanager",
 }
 
 var fence = regexp.MustCompile("(?ms)^```go\n(.*?)^```")

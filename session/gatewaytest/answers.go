@@ -162,7 +162,7 @@ func (s *Server) guildMembers(c *conn, d []byte, now time.Time) error {
 		s.fullLists[ask.GuildID] = now.Add(30 * time.Second)
 	}
 	g := s.world.asked(ask.GuildID)
-	members, missing := g.search(ask.Query, ask.Limit, ids)
+	members, missing := g.search(ask.Query, ask.Limit, s.world.users(ids))
 	s.chunks(c.session, g, ask.Nonce, members, missing, ask.Presences)
 	return nil
 }

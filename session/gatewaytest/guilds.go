@@ -188,6 +188,7 @@ func (w *World) Join(guildID, user events.Snowflake, fields Fields) events.Snowf
 // hears without the intent as well.
 func (w *World) UpdateMember(guildID, user events.Snowflake, fields Fields) {
 	w.do("UpdateMember", guildID, func(g *guild) error {
+		user := w.user(user)
 		m := g.member(user)
 		if m == nil {
 			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
@@ -203,6 +204,7 @@ func (w *World) UpdateMember(guildID, user events.Snowflake, fields Fields) {
 // the bot itself use [World.RemoveGuild].
 func (w *World) Leave(guildID, user events.Snowflake) {
 	w.do("Leave", guildID, func(g *guild) error {
+		user := w.user(user)
 		m := g.member(user)
 		if m == nil || user == BotID {
 			return fmt.Errorf("user %v is no member of guild %v that can leave", user, guildID)

@@ -26,6 +26,7 @@ func (w *World) Message(guildID events.Snowflake, m Message) (id events.Snowflak
 		if m.Channel == 0 {
 			m.Channel = g.channel(0)
 		}
+		m.Author = w.user(m.Author)
 		author, err := w.resolve(&m, g)
 		if err != nil {
 			return err
@@ -44,7 +45,7 @@ func (w *World) Message(guildID events.Snowflake, m Message) (id events.Snowflak
 func (w *World) DirectMessage(m Message) (id events.Snowflake) {
 	w.server.mu.Lock()
 	defer w.server.mu.Unlock()
-	if m.Author == 0 {
+	if m.Author = w.user(m.Author); m.Author == 0 {
 		m.Author = 1
 	}
 	if m.Channel == 0 {
@@ -72,7 +73,7 @@ func (w *World) messageObject(m *Message, author any) object {
 		m.ID = w.next()
 	}
 	mentions := []any{}
-	if strings.Contains(m.Content, "<@"+BotID.String()+">") {
+	if strings.Contains(m.Content, "<@"+BotID.String()+">") || strings.Contains(m.Content, "<@"+w.bot.String()+">") {
 		mentions = append(mentions, userObject(BotID, "signalbox"))
 	}
 	return object{
@@ -127,6 +128,7 @@ func (w *World) revise(order string, id events.Snowflake, f func(events.Snowflak
 // Typing has a member begin to type in the guild's first text channel (TYPING_START).
 func (w *World) Typing(guildID, user events.Snowflake) {
 	w.do("Typing", guildID, func(g *guild) error {
+		user := w.user(user)
 		member := g.member(user)
 		if member == nil {
 			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
@@ -142,6 +144,7 @@ func (w *World) Typing(guildID, user events.Snowflake) {
 // Source: interactions/receiving-and-responding#interaction-object
 func (w *World) Interact(guildID, user events.Snowflake, fields Fields) (id events.Snowflake) {
 	w.do("Interact", guildID, func(g *guild) error {
+		user := w.user(user)
 		member := g.member(user)
 		if member == nil {
 			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
@@ -169,6 +172,7 @@ func stamp() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000
 // Source: events/gateway-events#voice-state-update
 func (w *World) Voice(guildID, user, channel events.Snowflake, fields Fields) {
 	w.do("Voice", guildID, func(g *guild) error {
+		user := w.user(user)
 		before := g.voices[user]
 		switch {
 		case g.member(user) == nil:
@@ -227,6 +231,7 @@ func (w *World) hangUp(session *sess) {
 // Source: events/gateway-events#presence-update
 func (w *World) Presence(guildID, user events.Snowflake, status string, activities ...Fields) {
 	w.do("Presence", guildID, func(g *guild) error {
+		user := w.user(user)
 		if g.member(user) == nil {
 			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
 		}

@@ -63,6 +63,7 @@ func (s *Server) judge(c *conn, d []byte, now time.Time) verdict {
 	if !s.accepts(*ask.Token) {
 		return refuse(events.CloseAuthenticationFailed, "token", "an Identify with a token that is not the bot's, or was reset")
 	}
+	s.world.own(*ask.Token)
 	v := verdict{shard: events.ShardID{Index: 0, Total: 1}, compress: ask.Compress, threshold: 50}
 	if ask.Threshold != nil {
 		v.threshold = *ask.Threshold

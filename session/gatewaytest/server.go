@@ -92,6 +92,7 @@ func Start(opts ...Option) (*Server, error) {
 		fullLists: make(map[events.Snowflake]time.Time), cuts: make(map[int]int64),
 	}
 	s.world = newWorld(s)
+	s.world.own(set.token)
 	host := s.net.Addr().String()
 	s.URL, s.APIURL, s.ResumeURL = "ws://"+host, "http://"+host+"/api/v10", "ws://"+s.net.resumeHost()+resumePath
 	if set.resumeURL != "" {

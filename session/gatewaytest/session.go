@@ -39,7 +39,7 @@ const resumePath = "/resume"
 
 // dispatch makes an event of the session, and sends it if a client is there.
 func (s *Server) dispatch(session *sess, t events.Type, d any) int64 {
-	return s.dispatchEncoded(session, t, encode(d))
+	return s.dispatchEncoded(session, t, s.world.encode(d))
 }
 
 func (s *Server) dispatchEncoded(session *sess, t events.Type, d []byte) int64 {

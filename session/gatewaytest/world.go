@@ -30,9 +30,10 @@ type World struct {
 	messages map[events.Snowflake]object
 	recent   []events.Snowflake // messages, the oldest first
 	lastID   events.Snowflake
+	bot      events.Snowflake // the bot's id, as it is told
 }
 
-// BotID is the bot's own user id.
+// BotID stands for the bot's own user in orders and data. It is the bot's id as well, unless its token has Discord's form: see [Server.BotID].
 const BotID events.Snowflake = 4242
 
 // keptMessages is how many of the latest messages can be edited and deleted.
@@ -56,7 +57,7 @@ func (e *WorldError) Error() string { return "gatewaytest: World." + e.Order + "
 
 func newWorld(s *Server) *World {
 	w := &World{
-		server: s, guilds: make(map[events.Snowflake]*guild), listed: make(map[events.Snowflake]bool), messages: make(map[events.Snowflake]object), lastID: 1 << 22,
+		server: s, guilds: make(map[events.Snowflake]*guild), listed: make(map[events.Snowflake]bool), messages: make(map[events.Snowflake]object), lastID: 1 << 22, bot: BotID,
 	}
 	for _, id := range s.set.guilds {
 		w.list(id)
@@ -168,7 +169,7 @@ func (w *World) happen(guild events.Snowflake, t events.Type, d object) {
 }
 
 func (w *World) tell(guild events.Snowflake, t events.Type, d object) {
-	whole := encode(d)
+	whole := w.encode(d)
 	w.server.note(nil, Entry{Kind: Happened, Guild: guild, Type: t, Data: whole})
 	var blank []byte
 	for _, session := range w.server.audience(guild) {
@@ -176,7 +177,7 @@ func (w *World) tell(guild events.Snowflake, t events.Type, d object) {
 		case !hears:
 		case bare:
 			if blank == nil {
-				blank = encode(withoutContent(d))
+				blank = w.encode(withoutContent(d))
 			}
 			w.server.hear(session, t, blank)
 		default:
@@ -190,7 +191,7 @@ func (w *World) tellEach(guild events.Snowflake, t events.Type, d func(*sess) ob
 	w.server.note(nil, Entry{Kind: Happened, Guild: guild, Type: t})
 	for _, session := range w.server.audience(guild) {
 		if hears, _ := session.hears(t, nil); hears {
-			w.server.hear(session, t, encode(d(session)))
+			w.server.hear(session, t, w.encode(d(session)))
 		}
 	}
 }

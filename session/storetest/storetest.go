@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) session.Store) {
 		{"nothing is stored", empty}, {"what is saved is loaded", roundTrip}, {"the last one wins", last},
 		{"shards of other totals are others", totals}, {"delete", remove}, {"a context that has ended", ended},
 		{"many at once", concurrent}, {"secrets do not print", secrets},
+		{"a lower fence is refused", lowerFence}, {"of a batch only the fenced are refused", fencedBatch}, {"two owners", owners}, {"totals", countTotals},
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
@@ -39,6 +40,9 @@ func sample(index, total int, seq int64) session.Snapshot {
 	return session.Snapshot{
 		Shard: events.ShardID{Index: index, Total: total}, SessionID: canary + "-session é \x00", ResumeURL: "wss://" + canary + ".discord.gg",
 		Seq: seq, Exact: true, Bot: math.MaxUint64, SavedAt: time.Date(2026, 11, 24, 1, 2, 3, 456789, time.UTC),
+		Terms:    session.Terms{Known: true, Intents: events.IntentsAll, Capabilities: math.MinInt64, LargeThreshold: 250},
+		Presence: `{"since":null,"activities":[{"name":"a \"é\" <b>","type":0}],"status":"idle","afk":false}`, PresenceUpdated: true,
+		Guilds: 2500, EventRate: 12.625, Fence: math.MaxUint64 - 7,
 	}
 }
 

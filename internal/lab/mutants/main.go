@@ -20,7 +20,7 @@ import (
 )
 
 // product are the packages that are mutated unless -packages says otherwise.
-const product = "session,ratelimit,actors,internal/bus,internal/transport,session/boltstore,shardmanager,events"
+const product = "session,ratelimit,actors,internal/bus,internal/transport,session/filestore,shardmanager,events"
 
 type config struct {
 	root     string

@@ -123,11 +123,21 @@ func (p *process) close(logout bool) {
 	}
 	err := end(ctx)
 	text := ""
-	if err != nil {
+	if isUnsaved(err) {
+		text = unsavedText
+	} else if err != nil {
 		text = err.Error()
 	}
 	p.sim.record(Record{Witness: Process, What: "closed", Process: p.number, Shard: -1, For: time.Since(begin), Text: text})
 	p.bury()
+}
+
+// unsavedText is what is noted of a Close that could not save.
+const unsavedText = "sessions were not saved"
+
+func isUnsaved(err error) bool {
+	var unsaved *shardmanager.UnsavedError
+	return errors.As(err, &unsaved)
 }
 
 // bury ends what is ours of the process.
@@ -144,7 +154,7 @@ func (p *process) kill() {
 	p.dead.Store(true)
 	p.sim.net.kill(p.number)
 	p.sim.work.Go(func() {
-		if err := p.m.Close(context.Background()); err != nil {
+		if err := p.m.Close(context.Background()); err != nil && !isUnsaved(err) { // its store is gone
 			p.sim.t.Errorf("closing what was killed: %v", err)
 		}
 		p.bury()

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/session/boltstore"
+	"github.com/signalbox-go/signalbox/session/filestore"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -55,7 +55,7 @@ func bot() error {
 	}
 	log := os.Getenv(envLog)
 	if log != "" {
-		store, err := boltstore.Open(filepath.Join(filepath.Dir(log), "bot.db"))
+		store, err := filestore.Open(filepath.Join(filepath.Dir(log), "bot.db"))
 		if err != nil {
 			return err
 		}

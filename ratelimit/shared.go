@@ -1,0 +1,171 @@
+package ratelimit
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+const (
+	// listen is how often a shared ledger is read while somebody waits, and another process has a permit.
+	listen = time.Second
+	// mostChanges is how often a ledger may say within a second that it was changed. One that goes on saying so fails.
+	mostChanges = 20
+)
+
+// sharing is where the queue stands with the other processes that share its ledger. What all of them know is in the ledger. A permit is
+// written down only if nobody has written since it was last read, so two processes never decide of one moment.
+type sharing struct {
+	version uint64              // of the ledger, as it was last read or written; 0: nobody shares it
+	others  map[Shard]time.Time // their Identifies, while they matter. A time to come: until then a permit of theirs may be used
+	ours    map[Shard]time.Time // what the ledger says of ours
+	freed   []time.Time         // until when permits count in the ledger that went back unused
+	stale   bool                // somebody else has written
+	changes int                 // since changed
+	changed time.Time
+	readAt  time.Time
+	spoken  bool      // Discord has said what is left, and the ledger does not say it yet
+	news    bool      // the ledger does not say yet what has become of permits of ours
+	tellAt  time.Time // not before
+}
+
+// awaitsOthers reports whether it is time to look what has become of others' permits.
+func (q *Queue) awaitsOthers(now time.Time) bool {
+	next := q.listenAt(now)
+	return !next.IsZero() && !now.Before(next)
+}
+
+// listenAt is when the ledger is to be read again; zero: it need not be.
+func (q *Queue) listenAt(now time.Time) time.Time {
+	if len(q.waiters) > 0 {
+		for _, at := range q.ledger.others {
+			if at.After(now) {
+				return q.ledger.readAt.Add(listen)
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// nextWord is when there is something to read from the others or to tell them; zero: that is not known, or comes after the work that is under way.
+func (q *Queue) nextWord(now time.Time) (at time.Time) {
+	l := &q.ledger
+	if l.version == 0 || l.busy || !l.read {
+		return time.Time{}
+	}
+	at = q.listenAt(now)
+	if l.news && now.Before(l.tellAt) && (at.IsZero() || l.tellAt.Before(at)) {
+		at = l.tellAt
+	}
+	return at
+}
+
+// telling notes that a state is being written down. What it returns is called with how that ended, and returns what that means.
+func (q *Queue) telling(state LedgerState, until time.Time) (told func(now time.Time, err error) error) {
+	l := &q.ledger
+	if l.version == 0 {
+		return func(_ time.Time, err error) error { return err }
+	}
+	out, counted, news, freed := slices.Collect(maps.Values(q.permits)), q.budget.until(until), l.news, l.freed
+	spoken := l.spoken
+	l.news, l.spoken, l.freed = false, false, nil
+	return func(now time.Time, err error) error {
+		if err == nil {
+			l.version, l.changes = state.Version+1, 0
+			l.ours = make(map[Shard]time.Time)
+			for shard, at := range state.Written {
+				if _, theirs := l.others[shard]; !theirs {
+					l.ours[shard] = at
+				}
+			}
+			l.freed = nil
+			for _, p := range out {
+				p.counted = counted
+				if p.unused { // meanwhile
+					l.freed, l.news = append(l.freed, counted), true
+				}
+			}
+			return nil
+		}
+		l.news, l.spoken, l.freed = l.news || news, l.spoken || spoken, append(freed, l.freed...)
+		l.stale = true // whatever is written there now
+		if !errors.Is(err, ErrLedgerChanged) {
+			l.tellAt = now.Add(ledgerPause)
+			return err
+		}
+		if now.Sub(l.changed) > listen { // to come too late now and then is the lot of who shares
+			l.changes, l.changed = 0, now
+		}
+		if l.changes++; l.changes > mostChanges {
+			l.changes, l.tellAt = 0, now.Add(ledgerPause)
+			return errLedgerRestless
+		}
+		return err
+	}
+}
+
+var errLedgerRestless = errors.New("ratelimit: the shared ledger says again and again that it was changed")
+
+// again has those whose permits could not be written down, since others have written, wait on. They keep their turn.
+func (q *Queue) again(now time.Time, batch []*permit) {
+	for _, p := range batch {
+		if q.permits[p.shard] != p {
+			continue // withdrawn
+		}
+		q.unused(p)
+		w := &waiter{shard: p.shard, gathered: now}
+		q.waiters[p.shard] = w
+		l := q.lane(p.shard)
+		l.gathered = now
+		l.waiting.push(w)
+		q.settle(l)
+	}
+}
+
+// addOthers adds to what we know of ours what we know of the others'. Of two for one shard the later counts.
+func (q *Queue) addOthers(now time.Time, written map[Shard]time.Time, wall func(time.Time) time.Time) {
+	for shard, at := range q.ledger.others {
+		at, ours := wall(at), written[shard]
+		if ours.After(at) || !now.Before(q.ledger.others[shard].Add(max(q.spacing, unseen))) {
+			delete(q.ledger.others, shard)
+		} else {
+			written[shard] = at
+		}
+	}
+}
+
+// recount forgets what a shared ledger says as well, and returns until when permits of ours count in there that are not used.
+func (q *Queue) recount() (own []time.Time) {
+	l := &q.ledger
+	l.stale = false
+	if l.version == 0 {
+		return nil // it is read for the first time
+	}
+	granted := l.granted
+	l.granted = nil
+	q.again(q.now, granted) // they were decided of by what was known before
+	q.budget.spent = nil
+	for _, p := range q.permits {
+		if !p.counted.IsZero() {
+			own = append(own, p.counted)
+		}
+	}
+	return append(own, l.freed...)
+}
+
+// hear takes in what other processes have written.
+func (q *Queue) hear(now time.Time, state LedgerState, here func(time.Time) time.Time) {
+	l := &q.ledger
+	l.version, l.readAt = state.Version, now
+	l.others = make(map[Shard]time.Time)
+	for shard, at := range state.Written {
+		if ours, ok := l.ours[shard]; ok && ours.Equal(at) {
+			continue // we know better what has become of it
+		}
+		at = earlier(here(at), now.Add(WorkTimeout+q.hold)) // or that clock is ahead of ours
+		if now.Before(at.Add(max(q.spacing, unseen))) {
+			l.others[shard] = at
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package session
+
+import (
+	"fmt"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// Cursor is what a session's life hangs on: who it is and how far it has come. It outlives
+// the Machine that steps it, so that a crash of the machine's owner costs a Resume and not an
+// Identify. It is written by the machine alone, inside Step. The zero value has no session.
+type Cursor struct {
+	SessionID events.Secret
+	ResumeURL events.Secret
+	Seq       int64            // how far it has come: the sequence that Resume and heartbeats name
+	Session   uint64           // counts the sessions of the shard: see events.Meta
+	User      events.Snowflake // the bot itself
+	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
+	Terms     Terms            // what the session began with
+	Presence  string           // the d field of the latest Update Presence, which new sessions begin with; empty: there is none
+	Guilds    int              // about how many the session tells of
+	EventRate float64          // a slow average of events in a second
+
+	spans   []span // what was delivered; none: all up to Seq, and nothing else
+	latest  int64  // sequence, of those delivered
+	shown   string // the presence that the session was told last; empty: not known
+	updated bool   // it was told that after it began
+	meter   meter
+}
+
+// Resumable reports whether there is a session to resume.
+func (c *Cursor) Resumable() bool { return c.SessionID != "" }
+
+// clear forgets the session, but not how many there were, nor what is the shard's.
+func (c *Cursor) clear() {
+	*c = Cursor{Session: c.Session, User: c.User, Presence: c.Presence, Guilds: c.Guilds, EventRate: c.EventRate, meter: c.meter}
+}
+
+// Snapshot is the session at rest, as the shard's; nothing is Exact that may come twice.
+func (c *Cursor) Snapshot(shard events.ShardID) Snapshot {
+	return Snapshot{
+		Shard: shard, SessionID: c.SessionID.Reveal(), ResumeURL: c.ResumeURL.Reveal(), Seq: c.Seq, Exact: !c.Restored, Bot: c.User,
+		Terms: c.Terms, Presence: c.Presence, PresenceUpdated: c.Presence != "" && (c.updated || c.shown != c.Presence),
+		Guilds: c.Guilds, EventRate: c.EventRate,
+	}
+}
+
+// Format prints the cursor as fmt would with %v, whatever the verb: of a value that does not fit
+// its verb fmt shows what is inside, secrets too.
+func (c Cursor) Format(f fmt.State, _ rune) {
+	type plain Cursor
+	fmt.Fprintf(f, fmt.FormatString(f, 'v'), plain(c))
+}
