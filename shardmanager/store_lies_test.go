@@ -15,7 +15,7 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
-	"github.com/signalbox-go/signalbox/session/boltstore"
+	"github.com/signalbox-go/signalbox/session/filestore"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -89,7 +89,7 @@ func (l *liar) Load(ctx context.Context, id events.ShardID) (session.Snapshot, e
 // TestStoreThatIsNil: New says so, also of a nil pointer that came of an Open whose error was not looked at.
 func TestStoreThatIsNil(t *testing.T) {
 	t.Parallel()
-	var none *boltstore.Store
+	var none *filestore.Store
 	for _, store := range []session.Store{nil, none, (*liar)(nil)} {
 		_, err := shardmanager.New("token", shardmanager.WithSessionStore(store))
 		var problem *shardmanager.OptionError

@@ -21,7 +21,7 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
-	"github.com/signalbox-go/signalbox/session/boltstore"
+	"github.com/signalbox-go/signalbox/session/boltstore" //lint:ignore SA1019 it is what is tested
 	"github.com/signalbox-go/signalbox/session/filestore"
 )
 
@@ -113,6 +113,7 @@ func TestFileOfBoltstoreIsMigrated(t *testing.T) {
 func TestBoltstoreOpensTheSame(t *testing.T) {
 	t.Parallel()
 	path := oldFile(t, secret, spent, sample)
+	//lint:ignore SA1019 it is what is tested
 	s, err := boltstore.Open(path, boltstore.WithKey(secret), boltstore.WithLogger(nil))
 	must(t, err)
 	holds(t, s)
@@ -137,6 +138,7 @@ func TestFileOfBoltstoreThatIsInUse(t *testing.T) {
 	path := oldFile(t, nil, spent, sample)
 	db, err := bbolt.Open(path, 0o600, nil)
 	must(t, err)
+	//lint:ignore SA1019 it is what is tested
 	if _, err := boltstore.Open(path); !errors.Is(err, boltstore.ErrLocked) {
 		t.Errorf("%v", err)
 	}

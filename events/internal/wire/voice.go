@@ -94,8 +94,9 @@ func InVoice(data []byte, user discord.Snowflake) bool {
 			return false
 		}
 		data = rest
-		list, is := after(rest, ':') // otherwise it is somebody's text
-		if list, is = after(list, '['); !is || !bytes.HasSuffix(before, []byte(`"voice`)) {
+		list, _ := after(rest, ':') // otherwise it is somebody's text
+		list, is := after(list, '[')
+		if !is || !bytes.HasSuffix(before, []byte(`"voice`)) {
 			continue
 		}
 		if end := closing(list); end >= 0 {
