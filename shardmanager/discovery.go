@@ -89,8 +89,8 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 		if err == nil {
 			return found, nil
 		}
-		if ctx.Err() != nil && before != nil { // it says no more than that the time was up
-			return gateway{}, errors.Join(err, before)
+		if ctx.Err() != nil && before != nil { // this one may say no more than that the time is up
+			return gateway{}, errors.Join(before, err)
 		}
 		before = err
 		var failed *DiscoveryError
