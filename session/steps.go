@@ -142,8 +142,7 @@ func (m *Machine) hello(raw events.Raw) {
 	//seam:resume-from-last-sequence
 	payload, err := payloadOf(events.Resume{Token: m.cfg.Identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq})
 	if err != nil { // it will not be written, now or later
-		//lint:ignore ST1005 it is the name of a send event
-		m.reconnect(fmt.Errorf("Resume: %w: %w", err, errSessionGone), closeToResume)
+		m.reconnect(fmt.Errorf("%w: %w", err, errSessionGone), closeToResume)
 		return
 	}
 	m.ladder.reached = m.cursor.Seq

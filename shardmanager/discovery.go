@@ -83,11 +83,16 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 	if m.cfg.seed != 0 {
 		jitter = rand.New(rand.NewPCG(m.cfg.seed, 0)).Int64N
 	}
+	var before error
 	for attempt := 0; ; attempt++ {
 		found, err := m.askGateway(ctx)
 		if err == nil {
 			return found, nil
 		}
+		if ctx.Err() != nil && before != nil { // this one may say no more than that the time is up
+			return gateway{}, errors.Join(before, err)
+		}
+		before = err
 		var failed *DiscoveryError
 		if !errors.As(err, &failed) {
 			return gateway{}, err

@@ -191,3 +191,25 @@ func TestWaitsBeyondADayAreToldAsADay(t *testing.T) {
 		}
 	})
 }
+
+// TestStartWhoseTimeIsUpSaysWhatWentWrongBefore: the question that was under way says no more than that the time is up.
+func TestStartWhoseTimeIsUpSaysWhatWentWrongBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		asked := 0
+		questionsOf(g, 2, func(w http.ResponseWriter) {
+			if asked++; asked > 1 {
+				time.Sleep(12 * time.Second)
+			}
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		m := newManager(t, g)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var failed *shardmanager.DiscoveryError
+		if err := m.Start(ctx); !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &failed) || failed.Status != http.StatusServiceUnavailable {
+			t.Errorf("Start: %v, want that the time is up, and the status before", err)
+		}
+		pass(5 * time.Second) // the gateway's handler ends
+	})
+}

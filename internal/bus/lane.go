@@ -29,18 +29,20 @@ func (s *subscriber) cancelled() bool {
 	}
 }
 
-// cancel settles what was sent, and has no handler called again.
+// cancel settles what was sent, and has no handler called again. It settles without the lock: that may call whoever waits for OnCaughtUp.
 func (s *subscriber) cancel(b *Bus) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.cancelled() {
+		s.mu.Unlock()
 		return
 	}
 	close(s.gone)
-	for e := range s.sent {
+	sent := s.sent
+	s.sent = nil
+	s.mu.Unlock()
+	for e := range sent {
 		e.release(b)
 	}
-	clear(s.sent)
 }
 
 func (s *subscriber) wants(t events.Type) bool { return s.Types == nil || slices.Contains(s.Types, t) }

@@ -105,6 +105,29 @@ func TestCancelledSubscriptionSettlesWhatForgottenShardsSent(t *testing.T) {
 	})
 }
 
+// TestWhoeverHearsThatAShardHasCaughtUpMaySettle: also when that comes of a cancelled subscription, of which more is being settled.
+func TestWhoeverHearsThatAShardHasCaughtUpMaySettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, m := bus.New(silent()), new(mailbox)
+		cancel := b.Subscribe(m.subscription(100))
+		heard := 0
+		b.Shard(key(0)).OnCaughtUp(func() {
+			heard++
+			for _, settle := range m.settles {
+				settle()
+			}
+		})
+		publish(b, 1, 10, "X", nil)
+		cancel()
+		if _, seq := settled(b, 0); seq != 10 || heard != 1 {
+			t.Errorf("settled up to %d, want 10; heard %d times, want once", seq, heard)
+		}
+		if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestSubscriptionThatIsCancelledWhileItIsSentAnEventSettlesIt.
 func TestSubscriptionThatIsCancelledWhileItIsSentAnEventSettlesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
