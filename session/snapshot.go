@@ -28,7 +28,7 @@ type Snapshot struct {
 
 	Terms    Terms  // what the session began with
 	Presence string // the latest, as the d field of Update Presence; empty: there is none, or it is not known
-	// PresenceUpdated: the session did not begin with Presence. Nothing acknowledges a presence, so it is sent again after a Resume.
+	// PresenceUpdated: the session did not begin with Presence. Nothing acknowledges a presence, so the next process sends it again.
 	PresenceUpdated bool
 	Guilds          int     // about how many the session tells of
 	EventRate       float64 // a slow average of events in a second
@@ -43,7 +43,7 @@ func (s Snapshot) Cursor() Cursor {
 		Terms: s.Terms, Guilds: max(s.Guilds, 0),
 	}
 	if sendable(s.Presence) {
-		c.Presence, c.shown, c.updated = s.Presence, s.Presence, s.PresenceUpdated
+		c.Presence, c.shown, c.updated, c.again = s.Presence, s.Presence, s.PresenceUpdated, s.PresenceUpdated
 	}
 	if s.EventRate > 0 && !math.IsInf(s.EventRate, 0) {
 		c.EventRate, c.meter.seen = s.EventRate, rateSpan
