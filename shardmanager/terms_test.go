@@ -195,7 +195,7 @@ func TestPresenceOfACallerGoesFirst(t *testing.T) {
 		pass(3 * time.Second)
 		closeNow(t, first)
 		frames := len(g.Frames(0))
-		hold := g.OnConnect(func(int) bool { pass(10 * time.Second); return false })
+		hold := g.OnConnect(func(int) bool { time.Sleep(5 * time.Second); return false })
 		defer hold()
 		second := newManager(t, g, shardmanager.WithSessionStore(store))
 		if err := second.Start(t.Context()); err != nil {
