@@ -26,14 +26,14 @@ type Snapshot struct {
 	Bot       events.Snowflake // whose session it is; 0: not known
 	SavedAt   time.Time        // when Seq was true
 
-	Terms    Terms  // what the session began with
-	Presence string // the latest, as the d field of Update Presence; empty: there is none, or it is not known
+	Terms    Terms  `json:",omitzero"` // what the session began with
+	Presence string `json:",omitzero"` // the latest, as the d field of Update Presence; empty: there is none, or it is not known
 	// PresenceUpdated: the session did not begin with Presence. Nothing acknowledges a presence, so the next process sends it again.
-	PresenceUpdated bool
-	Guilds          int     // about how many the session tells of
-	EventRate       float64 // a slow average of events in a second
+	PresenceUpdated bool    `json:",omitzero"`
+	Guilds          int     `json:",omitzero"` // about how many the session tells of
+	EventRate       float64 `json:",omitzero"` // a slow average of events in a second
 	// Fence is of whoever saves it: the higher one owns the shard's snapshot. See Store.
-	Fence uint64
+	Fence uint64 `json:",omitzero"`
 }
 
 // Cursor is where a session continues that was at rest.

@@ -48,11 +48,13 @@ func (s *Store) Save(ctx context.Context, snapshots ...session.Snapshot) (err er
 	return err
 }
 
+const maxRecord = 1 << 16
+
 // fenceOf is the fence of what is stored for a shard; 0 also if that cannot be trusted.
 func (s *Store) fenceOf(tx *bbolt.Tx, id events.ShardID) uint64 {
 	key := shardKey(id)
 	record := tx.Bucket(bucketSessions).Get(key)
-	if len(record) == 0 {
+	if len(record) == 0 || len(record) > maxRecord { // of a damaged page the length may be anything
 		return 0
 	}
 	var stored struct{ Fence uint64 }
