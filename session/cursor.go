@@ -25,6 +25,7 @@ type Cursor struct {
 	latest  int64  // sequence, of those delivered
 	shown   string // the presence that the session was told last; empty: not known
 	updated bool   // it was told that after it began
+	again   bool   // by another process, so that it is to be told again
 	meter   meter
 }
 

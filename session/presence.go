@@ -17,8 +17,8 @@ func sendable(presence string) bool {
 	return err == nil
 }
 
-// Presence is the d field of the Update Presence that the session should be sent, by a Send: the session has just begun without
-// it, or was resumed and did not begin with it. due is false when there is none. Asking changes nothing.
+// Presence is the d field of the Update Presence that the session should be sent, by a Send: the session shows another one, or another process
+// has sent it, and whether it came is not known. due is false when there is none. Asking changes nothing.
 func (m *Machine) Presence() (presence string, due bool) {
 	return m.cursor.Presence, m.present && m.state == Ready && m.cursor.Presence != ""
 }
@@ -43,7 +43,7 @@ func (m *Machine) identification() (payload []byte, presence string, err error) 
 // showed notes that an Update Presence was written.
 func (m *Machine) showed(presence string) {
 	m.present, m.last = false, presence
-	m.cursor.shown, m.cursor.updated = presence, true
+	m.cursor.shown, m.cursor.updated, m.cursor.again = presence, true, false
 	if sendable(presence) {
 		m.cursor.Presence = presence
 	}

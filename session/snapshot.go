@@ -26,14 +26,14 @@ type Snapshot struct {
 	Bot       events.Snowflake // whose session it is; 0: not known
 	SavedAt   time.Time        // when Seq was true
 
-	Terms    Terms  // what the session began with
-	Presence string // the latest, as the d field of Update Presence; empty: there is none, or it is not known
-	// PresenceUpdated: the session did not begin with Presence. Nothing acknowledges a presence, so it is sent again after a Resume.
-	PresenceUpdated bool
-	Guilds          int     // about how many the session tells of
-	EventRate       float64 // a slow average of events in a second
+	Terms    Terms  `json:",omitzero"` // what the session began with
+	Presence string `json:",omitzero"` // the latest, as the d field of Update Presence; empty: there is none, or it is not known
+	// PresenceUpdated: the session did not begin with Presence. Nothing acknowledges a presence, so the next process sends it again.
+	PresenceUpdated bool    `json:",omitzero"`
+	Guilds          int     `json:",omitzero"` // about how many the session tells of
+	EventRate       float64 `json:",omitzero"` // a slow average of events in a second
 	// Fence is of whoever saves it: the higher one owns the shard's snapshot. See Store.
-	Fence uint64
+	Fence uint64 `json:",omitzero"`
 }
 
 // Cursor is where a session continues that was at rest.
@@ -43,7 +43,7 @@ func (s Snapshot) Cursor() Cursor {
 		Terms: s.Terms, Guilds: max(s.Guilds, 0),
 	}
 	if sendable(s.Presence) {
-		c.Presence, c.shown, c.updated = s.Presence, s.Presence, s.PresenceUpdated
+		c.Presence, c.shown, c.updated, c.again = s.Presence, s.Presence, s.PresenceUpdated, s.PresenceUpdated
 	}
 	if s.EventRate > 0 && !math.IsInf(s.EventRate, 0) {
 		c.EventRate, c.meter.seen = s.EventRate, rateSpan

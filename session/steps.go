@@ -226,7 +226,7 @@ func (m *Machine) newSession(ready events.Part, cause error) {
 func (m *Machine) resumed() {
 	m.ladder.live(m.now)
 	m.cursor.measure(m.now)
-	m.present = m.cursor.updated || m.cursor.shown != m.cursor.Presence
+	m.present = m.cursor.again || m.cursor.shown != m.cursor.Presence
 	m.become(Ready, time.Time{}, Change{})
 	if m.cursor.Restored && m.beat.spare(m.now, 0) {
 		_ = m.writeHeartbeat() // its ACK ends the replay: this RESUMED may itself be one that came again

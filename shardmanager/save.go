@@ -2,7 +2,6 @@ package shardmanager
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -172,25 +171,30 @@ func (s *saver) save(exact bool) {
 	}
 }
 
-// write asks the store, and returns how many shards it has left.
+// write asks the store, and returns how many shards it has left. What is to be deleted is saved empty before: if it is another process's by
+// now, that is refused.
 func (s *saver) write(ctx context.Context, batch []session.Snapshot, gone []events.ShardID) (left int, err error) {
+	for _, id := range gone {
+		batch = append(batch, session.Snapshot{Shard: id, Fence: s.fence, SavedAt: time.Now()})
+	}
 	kept, fenced, err := saveAll(batch, func(all ...session.Snapshot) error {
 		return s.call("Save", func() error { return s.m.cfg.store.Save(ctx, all...) })
 	})
-	s.mu.Lock()
-	for _, snapshot := range kept {
-		s.saved[snapshot.Shard] = snapshot
-	}
-	s.mu.Unlock()
 	s.lose(fenced)
-	left = len(batch) - len(kept) - len(fenced) + len(gone)
-	for _, id := range gone {
-		if err != nil {
-			return left, err
+	left = len(batch) - len(fenced)
+	for _, snapshot := range kept {
+		if snapshot.SessionID == "" {
+			if err != nil {
+				continue
+			}
+			if err = s.call("Delete", func() error { return s.m.cfg.store.Delete(ctx, snapshot.Shard) }); err != nil {
+				continue
+			}
 		}
-		if err = s.forget(ctx, id); err == nil {
-			left--
-		}
+		left--
+		s.mu.Lock()
+		s.saved[snapshot.Shard] = snapshot
+		s.mu.Unlock()
 	}
 	return left, err
 }
@@ -204,28 +208,6 @@ func (s *saver) call(what string, call func() error) error {
 		return ErrClosed
 	}
 	return foreign.Call("the session store's "+what, call)
-}
-
-// forget deletes what is stored for a shard whose session is over, unless it is another process's by now.
-func (s *saver) forget(ctx context.Context, id events.ShardID) error {
-	var stored session.Snapshot
-	err := s.call("Load", func() (err error) { stored, err = s.m.cfg.store.Load(ctx, id); return err })
-	switch {
-	case errors.Is(err, session.ErrNoSnapshot):
-	case err != nil:
-		return err
-	case stored.Fence > s.fence:
-		s.lose([]events.ShardID{id})
-		return nil
-	default:
-		if err := s.call("Delete", func() error { return s.m.cfg.store.Delete(ctx, id) }); err != nil {
-			return err
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.saved, id)
-	return nil
 }
 
 // lose notes that another process has taken over shards, and tells it.

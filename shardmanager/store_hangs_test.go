@@ -151,7 +151,7 @@ func TestCloseThatCannotSave(t *testing.T) {
 
 // TestLogoutThatCannotForget: the sessions are over, and the store may still have them.
 func TestLogoutThatCannotForget(t *testing.T) {
-	for _, method := range []string{"Delete", "Load"} {
+	for _, method := range []string{"Delete", "Save"} {
 		t.Run(method, func(t *testing.T) {
 			eachMood(t, func(t *testing.T, bad func() error, heal func()) {
 				g := newGateway(t)

@@ -188,16 +188,15 @@ func (c *check) callers() {
 	}
 }
 
+// sentAgain reports whether a frame is a presence that a process has found stored, and not what was asked for, by a process before it.
+func sentAgain(r Record, asked int) bool { return r.Op == events.OpPresenceUpdate && r.Process > asked }
+
 // ghost: I-16. got is how a call ended, and arrived are its frames.
 func (c *check) ghost(call, got Record, arrived []Record) {
 	if call.Text == "" {
 		return
 	}
-	if call.Op == events.OpPresenceUpdate { // it is sent again, once on each later connection
-		arrived = slices.CompactFunc(slices.Clone(arrived), func(a, b Record) bool {
-			return a.Shard == b.Shard && (a.Process < b.Process || a.Process == b.Process && a.Link < b.Link)
-		})
-	}
+	arrived = slices.DeleteFunc(slices.Clone(arrived), func(r Record) bool { return sentAgain(r, call.Process) })
 	n := len(arrived)
 	stage, _, _ := strings.Cut(got.Text, ":")
 	switch {

@@ -49,12 +49,16 @@ func (c *check) oneSession() {
 // member lists of a burst, whose calls are made without waiting.
 func (c *check) callerOrder() {
 	latest := make(map[int]int)
+	asked := make(map[int]int) // the process, by call
 	for _, r := range c.trace {
+		if r.Witness == Caller && r.What == "call" {
+			asked[r.Call] = r.Process
+		}
 		if r.Witness != Gateway || r.What != "received" {
 			continue
 		}
 		call, err := strconv.Atoi(r.Text)
-		if err != nil {
+		if err != nil || sentAgain(r, asked[call]) {
 			continue
 		}
 		caller := call / callsOfCaller
