@@ -52,8 +52,10 @@ type writes struct {
 }
 
 func (s *writes) Save(ctx context.Context, all ...session.Snapshot) error {
-	s.saved.Add(int64(len(all)))
 	for _, snapshot := range all {
+		if snapshot.SessionID != "" { // an empty one is about to be deleted
+			s.saved.Add(1)
+		}
 		if age := time.Since(snapshot.SavedAt); age < 0 || age > time.Second {
 			s.undated.Add(1)
 		}
