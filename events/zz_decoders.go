@@ -694,7 +694,7 @@ func rateLimitedKey(d *wire.Decoder, v *RateLimited, key string) bool {
 	case "retry_after":
 		wire.Float(d, &v.RetryAfter)
 	case "meta":
-		wire.JSON(d, &v.Meta)
+		wire.RateLimitedMembers(d, &v.Meta)
 	default:
 		return false
 	}

@@ -227,11 +227,10 @@ func (r *replies) voiceState(now time.Time, raw events.Raw, user events.Snowflak
 // rateLimited ends the request that the gateway refused to carry out.
 func (r *replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
 	var limited events.RateLimited
-	var meta events.RateLimitedMembers
-	if json.Unmarshal(raw.Data, &limited) != nil || limited.Opcode != events.OpRequestGuildMembers ||
-		json.Unmarshal(limited.Meta, &meta) != nil {
+	if events.DecodeInto(&raw, &limited) != nil || limited.Opcode != events.OpRequestGuildMembers {
 		return nil
 	}
+	meta := limited.Meta
 	return r.sweep(now, func(p *pending) (bool, error) {
 		if p.request.Op != limited.Opcode || p.request.Nonce != meta.Nonce || p.request.Guild != meta.GuildID {
 			return false, nil

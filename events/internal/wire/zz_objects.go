@@ -714,6 +714,8 @@ func ClientStatusKey(d *Decoder, v *discord.ClientStatus, key string) bool {
 		Name(d, &v.Web)
 	case "vr":
 		Name(d, &v.VR)
+	case "embedded":
+		Name(d, &v.Embedded)
 	default:
 		return false
 	}
@@ -2142,6 +2144,24 @@ func PresenceKey(d *Decoder, v *discord.Presence, key string) bool {
 	return true
 }
 
+// RateLimitedMembers reads a discord.RateLimitedMembers.
+func RateLimitedMembers(d *Decoder, v *discord.RateLimitedMembers) bool {
+	return Object(d, v, RateLimitedMembersKey)
+}
+
+// RateLimitedMembersKey reads the value of a key of discord.RateLimitedMembers, and is false if it has no such key.
+func RateLimitedMembersKey(d *Decoder, v *discord.RateLimitedMembers, key string) bool {
+	switch key {
+	case "guild_id":
+		Snowflake(d, &v.GuildID)
+	case "nonce":
+		String(d, &v.Nonce)
+	default:
+		return false
+	}
+	return true
+}
+
 // Reaction reads a discord.Reaction.
 func Reaction(d *Decoder, v *discord.Reaction) bool { return Object(d, v, ReactionKey) }
 
@@ -2744,6 +2764,8 @@ func ThreadMemberKey(d *Decoder, v *discord.ThreadMember, key string) bool {
 		Flags(d, &v.Flags)
 	case "member":
 		Pointer(d, &v.Member, GuildMember)
+	case "presence":
+		Optional(d, &v.Presence, func(d *Decoder, v **discord.Presence) bool { return Pointer(d, v, Presence) })
 	default:
 		return false
 	}
