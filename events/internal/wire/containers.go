@@ -49,12 +49,13 @@ func Slice[T any](d *Decoder, v *[]T, one func(*Decoder, *T) bool) bool {
 	}
 	for !d.IsDelim(']') {
 		if len(list) == cap(list) {
-			grown := min(max(2*cap(list), 1), room[T](d))
-			if grown <= cap(list)+cap(list)/8 {
+			more := min(max(cap(list), 1), room[T](d))
+			if more <= cap(list)/4 {
 				d.AddError(ErrTooDense)
 				break
 			}
-			d.spend(uintptr(grown) * unsafe.Sizeof(*new(T)))
+			d.spend(uintptr(more) * unsafe.Sizeof(*new(T)))
+			grown := cap(list) + more
 			list = append(make([]T, 0, grown), list...)
 		}
 		n := len(list)
