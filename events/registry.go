@@ -15,7 +15,7 @@ type known struct {
 	name   Type
 	gates  Intents
 	make   func() Event
-	decode func(into any) func(*wire.Decoder) bool
+	decode func(data []byte, into any) (odd wire.Odd, ours bool, err error)
 }
 
 var registry = map[Type]known{}
@@ -28,12 +28,12 @@ func register[E any, P interface {
 	registry[name] = known{
 		name: name, gates: gates,
 		make: func() Event { return P(new(E)) },
-		decode: func(into any) func(*wire.Decoder) bool {
+		decode: func(data []byte, into any) (odd wire.Odd, ours bool, err error) {
 			event, ours := into.(*E)
-			if !ours {
-				return nil
+			if ours {
+				odd, err = wire.Decode(data, event, field)
 			}
-			return func(d *wire.Decoder) bool { return wire.Object(d, event, field) }
+			return odd, ours, err
 		},
 	}
 }
@@ -80,21 +80,28 @@ func Decode(raw *Raw) (Event, error) {
 // DecodeInto is Decode into event, whatever raw's type is. An event of this package is decoded
 // by its own decoder, anything else by encoding/json.
 func DecodeInto(raw *Raw, event any) error {
-	var odd *OddFieldsError
-	if err := DecodeStrict(raw, event); !errors.As(err, &odd) {
-		return err
+	err := DecodeStrict(raw, event)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if odd := new(OddFieldsError); errors.As(err, &odd) {
+		return nil
+	}
+	return err
 }
 
 // DecodeStrict is DecodeInto for those who want to know of odd fields, as in tests: they are an [*OddFieldsError], and event has
 // everything else. After any other error event is not to be used.
 func DecodeStrict(raw *Raw, event any) error {
 	var odd wire.Odd
+	var ours bool
 	var err error
-	if decode := decoderOf(event); decode != nil {
-		odd, err = wire.Decode(raw.Data, decode)
-	} else {
+	if named, is := event.(Event); is {
+		if entry, known := registry[named.EventType()]; known {
+			odd, ours, err = entry.decode(raw.Data, event)
+		}
+	}
+	if !ours {
 		odd, err = decodeStandard(raw.Data, event)
 	}
 	switch {
@@ -102,16 +109,6 @@ func DecodeStrict(raw *Raw, event any) error {
 		return fmt.Errorf("events: %s: %w", printable(raw.Type), err)
 	case odd.Paths != nil:
 		return &OddFieldsError{raw.Type, odd.Paths, odd.More}
-	}
-	return nil
-}
-
-// decoderOf is the decoder of a type of this package; nil: event is of another.
-func decoderOf(event any) func(*wire.Decoder) bool {
-	if named, ok := event.(Event); ok {
-		if entry, ok := registry[named.EventType()]; ok {
-			return entry.decode(event)
-		}
 	}
 	return nil
 }

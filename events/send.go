@@ -127,8 +127,10 @@ func (a Answer) heard(by Sender) Answer {
 func decodeAnswer[E any](answer Answer, raw *Raw) (*E, error) {
 	event := new(E)
 	err := DecodeStrict(raw, event)
-	var odd *OddFieldsError
-	if errors.As(err, &odd) {
+	if err == nil {
+		return event, nil
+	}
+	if odd := new(OddFieldsError); errors.As(err, &odd) {
 		if answer.odd != nil {
 			answer.odd(*raw, odd)
 		}

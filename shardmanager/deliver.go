@@ -53,10 +53,13 @@ func On[E any](m *Manager, h func(context.Context, *E, events.Meta), opts ...Sub
 		Decode: func(raw *events.Raw) (any, error) {
 			event := new(E)
 			err := events.DecodeStrict(raw, event)
-			if odd := new(events.OddFieldsError); err != nil && !errors.As(err, &odd) {
-				return nil, err
+			if err == nil {
+				return event, nil
 			}
-			return event, err
+			if odd := new(events.OddFieldsError); errors.As(err, &odd) {
+				return event, err
+			}
+			return nil, err
 		},
 		Handle: func(ctx context.Context, event any, at events.Meta) { h(ctx, event.(*E), at) },
 	}

@@ -111,7 +111,9 @@ func TestOwnUpdateBeforeItsGuild(t *testing.T) {
 		g := newGateway(t)
 		m := newManager(t, g)
 		var got []string
-		shardmanager.On(m, func(_ context.Context, e *events.GuildMemberUpdate, _ events.Meta) { got = append(got, fmt.Sprint("member of ", e.GuildID)) })
+		shardmanager.On(m, func(_ context.Context, e *events.GuildMemberUpdate, _ events.Meta) {
+			got = append(got, fmt.Sprint("member of ", e.GuildID))
+		})
 		shardmanager.On(m, func(_ context.Context, e *events.GuildCreate, _ events.Meta) {
 			got = append(got, fmt.Sprint("guild ", e.ID, e.Unavailable, len(e.Channels)))
 		})

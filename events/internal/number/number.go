@@ -11,34 +11,23 @@ type text interface{ ~string | ~[]byte }
 
 // Int reads a whole number of 64 bits. ok is false for anything else, such as 1.5.
 func Int[T text](s T) (n int64, ok bool) {
-	negative := len(s) > 0 && s[0] == '-'
-	digits := s
-	if negative {
-		digits = s[1:]
+	if len(s) > 0 && s[0] != '-' {
+		u, ok := Uint(s)
+		return int64(u), ok && u <= math.MaxInt64
 	}
-	u, ok := Uint(digits)
-	switch {
-	case !ok || len(digits) > 0 && digits[0] == '-':
+	if len(s) < 2 || s[1] == '-' {
 		return 0, false
-	case negative:
-		return -int64(u), u <= 1<<63 // the lowest has no positive
 	}
-	return int64(u), u <= math.MaxInt64
+	u, ok := Uint(s[1:])
+	return -int64(u), ok && u <= 1<<63 // the lowest has no positive
 }
 
 // Uint reads a whole number of 64 bits that is not negative. ok is false for anything else.
 func Uint[T text](s T) (n uint64, ok bool) {
-	if len(s) == 0 || len(s) > 19 {
-		return whole([]byte(s))
+	if n, ok := Decimal(s); ok {
+		return n, true
 	}
-	for i := range len(s) {
-		c := s[i] - '0'
-		if c > 9 {
-			return whole([]byte(s))
-		}
-		n = n*10 + uint64(c)
-	}
-	return n, true
+	return whole([]byte(s))
 }
 
 // Decimal reads digits and nothing else, as Discord writes ids in strings.
@@ -46,9 +35,17 @@ func Decimal[T text](s T) (n uint64, ok bool) {
 	if len(s) == 0 {
 		return 0, false
 	}
-	for i := range len(s) {
+	short := s[:min(len(s), 19)] // which fits
+	for i := range len(short) {
+		c := short[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + uint64(c)
+	}
+	for i := len(short); i < len(s); i++ {
 		c := uint64(s[i] - '0')
-		if c > 9 || n > math.MaxUint64/10 || n*10 > math.MaxUint64-c {
+		if c > 9 || n > (math.MaxUint64-c)/10 {
 			return 0, false
 		}
 		n = n*10 + c

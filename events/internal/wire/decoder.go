@@ -50,18 +50,20 @@ type Decoder struct {
 
 var decoders = sync.Pool{New: func() any { return new(Decoder) }}
 
-// Decode reads data, an object, with one, and returns which fields were odd, or why data cannot be read at all.
-func Decode(data []byte, one func(*Decoder) bool) (Odd, error) {
-	d := decoders.Get().(*Decoder)
-	*d = Decoder{Lexer: jlexer.Lexer{Data: data}, budget: memory*int64(len(data)) + memoryBase}
-	read := one(d)
+// Decode reads data, an object, into v, and returns which fields were odd, or why data cannot be read at all.
+func Decode[T any](data []byte, v *T, field func(*Decoder, *T, string) bool) (Odd, error) {
+	d := decoders.Get().(*Decoder) // empty
+	d.Data, d.budget = data, memory*int64(len(data))+memoryBase
+	read := Object(d, v, field)
 	odd, err := d.odd, d.finish()
 	*d = Decoder{}
 	decoders.Put(d)
 	switch {
 	case err != nil:
 		return Odd{}, err
-	case !read && odd.count > 0:
+	case odd.count == 0:
+		return Odd{}, nil
+	case !read:
 		return Odd{}, ErrNoObject
 	}
 	return odd.in(data), nil
@@ -70,8 +72,11 @@ func Decode(data []byte, one func(*Decoder) bool) (Odd, error) {
 // finish is what has ended the decoding, without a quotation: a payload may hold secrets.
 func (d *Decoder) finish() error {
 	err := d.Error()
-	if err == nil && len(bytes.TrimLeft(d.Data[d.GetPos():], " \t\r\n")) > 0 {
-		return fmt.Errorf("something follows the value at byte %d", d.GetPos())
+	if err == nil {
+		if rest := d.Data[d.GetPos():]; len(rest) > 0 && len(bytes.TrimLeft(rest, " \t\r\n")) > 0 {
+			return fmt.Errorf("something follows the value at byte %d", d.GetPos())
+		}
+		return nil
 	}
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -112,7 +117,7 @@ func (d *Decoder) next(kind jlexer.TokenKind) bool {
 
 // opens is next for an object or an array.
 func (d *Decoder) opens(bracket byte) bool {
-	if d.CurrentToken() == jlexer.TokenDelim && d.IsDelim(bracket) {
+	if d.IsDelim(bracket) {
 		return d.Ok()
 	}
 	d.other()
