@@ -20,11 +20,11 @@ func many(n int, format string) string {
 	return list.String()
 }
 
-// TestHonestInputMeetsNoLimit: ten times as much of it as any guild has been seen to send at once, and with all left out that may be
+// TestHonestInputMeetsNoLimit: tens of thousands of each, with all left out that may be
 // left out, down to the ids.
 func TestHonestInputMeetsNoLimit(t *testing.T) {
 	t.Parallel()
-	const n = 100_000
+	const n = 40_000 // a guild of more than 75,000 members sends the fewest of them
 	for name, data := range map[string]string{
 		"members of ids":         `{"members":[` + many(n, `{"user":{"id":"%d"}}`) + `]}`,
 		"presences of ids":       `{"presences":[` + many(n, `{"user":{"id":"%d"}}`) + `]}`,

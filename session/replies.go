@@ -18,7 +18,9 @@ var errDeadline = fmt.Errorf("%w: %w", ErrNoAnswer, context.DeadlineExceeded)
 const (
 	answerTimeout = time.Minute     // between a write, or a part of its answer, and the next part
 	rejectPeriod  = 2 * time.Second // before a close frame that says a payload could not be read
-	replayGrace   = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
+	// fullListPeriod is between two whole lists of one guild, and stands for a RATE_LIMITED that does not say how long to wait.
+	fullListPeriod = 30              // seconds
+	replayGrace    = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
 )
 
 // replies are the Sends of one session that wait for their answer. Answers are
@@ -226,7 +228,7 @@ func (r *replies) voiceState(now time.Time, raw events.Raw, user events.Snowflak
 
 // rateLimited ends the request that the gateway refused to carry out.
 func (r *replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
-	var limited events.RateLimited
+	limited := events.RateLimited{RetryAfter: fullListPeriod}
 	if events.DecodeInto(&raw, &limited) != nil || limited.Opcode != events.OpRequestGuildMembers {
 		return nil
 	}
