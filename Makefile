@@ -27,6 +27,8 @@ drift: ## compare the vocabulary with the newest discord-api-types (needs Node.j
 fuzz: ## run each fuzz target for a minute
 	go test ./events -fuzz FuzzPeek -fuzztime 1m
 	go test ./events -fuzz FuzzDecode -fuzztime 1m
+	go test ./events -fuzz FuzzPresences -fuzztime 1m
+	go test ./events/internal/number -fuzz FuzzInt -fuzztime 1m
 	go test ./events -fuzz FuzzParseRequest -fuzztime 1m
 	go test ./events/discord -fuzz FuzzSnowflake -fuzztime 1m
 	go test ./events/schema -fuzz FuzzParse -fuzztime 1m

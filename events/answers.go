@@ -20,14 +20,14 @@ func (e Heartbeat) From(answer Answer) (Receipt, error) { return answer.Receipt,
 // Asking is a send event whose answer is read as a T.
 type Asking[T any] interface {
 	Outgoing
-	// From reads an answer to the event. What could be read is returned beside an error.
+	// From reads an answer to the event. What could be read is returned beside an error. An odd field is left unset, and is none: see Decode.
 	From(Answer) (T, error)
 }
 
 // carry sends e and reads what came, also of an answer that broke off.
 func carry[T any](ctx context.Context, to Sender, e Asking[T]) (T, error) {
 	answer, err := to.Send(ctx, e)
-	read, bad := e.From(answer)
+	read, bad := e.From(answer.heard(to))
 	return read, errors.Join(err, bad)
 }
 
@@ -60,9 +60,9 @@ func (e UpdateVoiceState) From(answer Answer) (voice VoiceConnection, err error)
 		raw := &answer.Events[i]
 		var bad error
 		if raw.Type == TypeVoiceStateUpdate {
-			voice.State, bad = decodeAnswer[VoiceStateUpdate](raw)
+			voice.State, bad = decodeAnswer[VoiceStateUpdate](answer, raw)
 		} else {
-			voice.Server, bad = decodeAnswer[VoiceServerUpdate](raw)
+			voice.Server, bad = decodeAnswer[VoiceServerUpdate](answer, raw)
 		}
 		err = errors.Join(err, bad)
 	}
@@ -88,7 +88,7 @@ func (e RequestGuildMembers) SendEvent(ctx context.Context, to Sender) (GuildMem
 func (e RequestGuildMembers) From(answer Answer) (members GuildMembers, err error) {
 	members = GuildMembers{Receipt: answer.Receipt, GuildID: e.GuildID}
 	for i := range answer.Events {
-		chunk, bad := decodeAnswer[GuildMembersChunk](&answer.Events[i])
+		chunk, bad := decodeAnswer[GuildMembersChunk](answer, &answer.Events[i])
 		err = errors.Join(err, bad)
 		members.GuildID = cmp.Or(members.GuildID, chunk.GuildID)
 		members.Members = extend(members.Members, chunk.Members)
@@ -113,7 +113,7 @@ func (e RequestGuildMembers) Chunks(ctx context.Context, to Sender) iter.Seq2[*G
 	return func(yield func(*GuildMembersChunk, error) bool) {
 		more := true
 		part := func(raw Raw) bool {
-			chunk, err := decodeAnswer[GuildMembersChunk](&raw)
+			chunk, err := decodeAnswer[GuildMembersChunk](Answer{}.heard(to), &raw)
 			if err != nil {
 				chunk = nil
 			}
@@ -154,7 +154,7 @@ func (e RequestSoundboardSounds) SendEvent(ctx context.Context, to Sender) (Guil
 func (e RequestSoundboardSounds) From(answer Answer) (sounds GuildSoundboardSounds, err error) {
 	sounds = GuildSoundboardSounds{Receipt: answer.Receipt, Guilds: map[Snowflake][]discord.SoundboardSound{}}
 	for i := range answer.Events {
-		of, bad := decodeAnswer[SoundboardSounds](&answer.Events[i])
+		of, bad := decodeAnswer[SoundboardSounds](answer, &answer.Events[i])
 		if bad == nil {
 			sounds.Guilds[of.GuildID] = of.Sounds
 		}
@@ -173,7 +173,7 @@ func (e RequestChannelInfo) From(answer Answer) (ChannelInfo, error) {
 	if len(answer.Events) == 0 {
 		return ChannelInfo{Receipt: answer.Receipt}, nil
 	}
-	info, err := decodeAnswer[ChannelInfo](&answer.Events[0])
+	info, err := decodeAnswer[ChannelInfo](answer, &answer.Events[0])
 	info.Receipt = answer.Receipt
 	return *info, err
 }

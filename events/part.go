@@ -6,15 +6,15 @@ import "github.com/signalbox-go/signalbox/events/internal/wire"
 // and of a list in parts which part it is; of READY the session.
 type Part = wire.Part
 
-// PartOf reads the Part of an event's data, and steps over the rest. ok is false when the data is not an object, or
-// one of the fields is not of its type.
+// PartOf reads the Part of an event's data, and steps over the rest. A field that is not of its type is left unset. ok is
+// false when the data is no object, or breaks off.
 func PartOf(data []byte) (part Part, ok bool) { return wire.PartOf(data) }
 
 // GuildVoice is what GUILD_CREATE or GUILD_DELETE says of a user's voice state in the guild.
 type GuildVoice = wire.GuildVoice
 
-// GuildVoiceOf reads the GuildVoice of an event's data, and steps over the rest. ok is false when the data is not an object, or
-// one of the fields is not of its type; what came before is returned.
+// GuildVoiceOf reads the GuildVoice of an event's data, and steps over the rest. A field that is not of its type is left unset. ok is
+// false when the data is no object, or breaks off; what came before is returned.
 func GuildVoiceOf(data []byte, user Snowflake) (voice GuildVoice, ok bool) {
 	return wire.GuildVoiceOf(data, user)
 }

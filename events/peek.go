@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strconv"
 	"unicode/utf8"
+
+	"github.com/signalbox-go/signalbox/events/internal/number"
 )
 
 // ErrMalformed is what Peek's errors wrap: the payload is not a JSON object with an op.
@@ -160,22 +161,16 @@ func (s *scanner) value() ([]byte, bool) {
 	return s.data[start:s.at], s.at > start
 }
 
-// integer reads a whole number exactly; null is 0. Any valid JSON number whose value is an
-// integer of 64 bits is accepted, such as 1e3.
+// integer reads a whole number exactly, in any notation that JSON has for it, such as 1e3; null is 0.
 func integer(value []byte) (int64, error) {
 	if string(value) == "null" {
 		return 0, nil
 	}
-	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-		return n, nil
+	n, ok := number.Int(value)
+	if !ok {
+		return 0, errors.New("not a whole number of 64 bits")
 	}
-	if len(value) <= 32 {
-		f, err := strconv.ParseFloat(string(value), 64)
-		if n := int64(f); err == nil && float64(n) == f && n < 1<<53 && n > -1<<53 {
-			return n, nil
-		}
-	}
-	return 0, fmt.Errorf("not an integer: %.32q", value)
+	return n, nil
 }
 
 // typeOf reads an event's name; null is none. Known names are not allocated anew.
@@ -184,7 +179,7 @@ func typeOf(value []byte) (Type, error) {
 		return "", nil
 	}
 	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
-		return "", fmt.Errorf("not a string: %.32q", value)
+		return "", errors.New("not a string")
 	}
 	name := value[1 : len(value)-1]
 	if len(name) > maxType {
@@ -199,4 +194,4 @@ func typeOf(value []byte) (Type, error) {
 	return Type(name), nil
 }
 
-const maxType = 128 // a name longer than this is an attack, not an event
+const maxType = 512 // a name longer than this is an attack, not an event

@@ -1,5 +1,7 @@
 package events
 
+import "github.com/signalbox-go/signalbox/events/discord"
+
 // Hello is the first payload of a connection (op 10).
 //
 // Source: events/gateway-events#hello
@@ -7,10 +9,5 @@ type Hello struct {
 	HeartbeatInterval int64 `json:"heartbeat_interval"` // milliseconds
 }
 
-// RateLimitedMembers is RateLimited's Meta for Request Guild Members.
-//
-// Source: events/gateway-events#rate-limited
-type RateLimitedMembers struct {
-	GuildID Snowflake `json:"guild_id"`
-	Nonce   string    `json:"nonce,omitempty"`
-}
+// RateLimitedMembers is RateLimited's Meta.
+type RateLimitedMembers = discord.RateLimitedMembers

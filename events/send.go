@@ -98,6 +98,8 @@ func EncodePayload(op Opcode, d []byte) []byte {
 type Answer struct {
 	Receipt
 	Events []Raw
+
+	odd func(Raw, *OddFieldsError) // see Hearer; nil: nobody hears
 }
 
 // Receipt says what carrying a send event took. It is part of every reply.
@@ -107,8 +109,32 @@ type Receipt struct {
 	RoundTrip time.Duration // from the write to the last part of the answer; 0 if nothing answers
 }
 
+// Hearer is a Sender that is told which fields of the answers to what it has sent were left unset: see [OddFieldsError]. Manager and Shard are
+// Hearers, and tell log and hook.
+type Hearer interface {
+	HearOdd(raw Raw, odd *OddFieldsError)
+}
+
+// heard is an answer of which the Sender hears what is odd in it, if it wants to.
+func (a Answer) heard(by Sender) Answer {
+	if hearer, ok := by.(Hearer); ok {
+		a.odd = hearer.HearOdd
+	}
+	return a
+}
+
 // decodeAnswer reads one event of an answer.
-func decodeAnswer[E any](raw *Raw) (*E, error) {
+func decodeAnswer[E any](answer Answer, raw *Raw) (*E, error) {
 	event := new(E)
-	return event, DecodeInto(raw, event)
+	err := DecodeStrict(raw, event)
+	if err == nil {
+		return event, nil
+	}
+	if odd := new(OddFieldsError); errors.As(err, &odd) {
+		if answer.odd != nil {
+			answer.odd(*raw, odd)
+		}
+		return event, nil
+	}
+	return event, err
 }

@@ -3,8 +3,11 @@ package events
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/signalbox-go/signalbox/events/internal/number"
 )
 
 // ShardID names one shard of a set of Total, as Identify's shard array does.
@@ -47,11 +50,16 @@ func (s ShardID) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads [index, total].
 func (s *ShardID) UnmarshalJSON(data []byte) error {
-	var pair [2]int
-	if err := json.Unmarshal(data, &pair); err != nil {
-		return fmt.Errorf("events: shard: %w", err)
+	var pair []json.RawMessage
+	if err := json.Unmarshal(data, &pair); err != nil || len(pair) != 2 {
+		return errors.New("events: shard: not an array of two whole numbers")
 	}
-	s.Index, s.Total = pair[0], pair[1]
+	index, ok := number.Int(pair[0])
+	total, also := number.Int(pair[1])
+	if !ok || !also || int64(int(index)) != index || int64(int(total)) != total {
+		return errors.New("events: shard: not an array of two whole numbers")
+	}
+	s.Index, s.Total = int(index), int(total)
 	return nil
 }
 

@@ -276,9 +276,11 @@ func guildMemberUpdateKey(d *wire.Decoder, v *GuildMemberUpdate, key string) boo
 	case "communication_disabled_until":
 		wire.Optional(d, &v.CommunicationDisabledUntil, wire.Time)
 	case "avatar_decoration_data":
-		wire.Optional(d, &v.AvatarDecorationData, func(d *wire.Decoder, v **discord.AvatarDecorationData) { wire.Pointer(d, v, wire.AvatarDecorationData) })
+		wire.Optional(d, &v.AvatarDecorationData, func(d *wire.Decoder, v **discord.AvatarDecorationData) bool {
+			return wire.Pointer(d, v, wire.AvatarDecorationData)
+		})
 	case "collectibles":
-		wire.Optional(d, &v.Collectibles, func(d *wire.Decoder, v **discord.Collectibles) { wire.Pointer(d, v, wire.Collectibles) })
+		wire.Optional(d, &v.Collectibles, func(d *wire.Decoder, v **discord.Collectibles) bool { return wire.Pointer(d, v, wire.Collectibles) })
 	case "deaf":
 		wire.Pointer(d, &v.Deaf, wire.Bool)
 	case "mute":
@@ -692,7 +694,7 @@ func rateLimitedKey(d *wire.Decoder, v *RateLimited, key string) bool {
 	case "retry_after":
 		wire.Float(d, &v.RetryAfter)
 	case "meta":
-		wire.JSON(d, &v.Meta)
+		wire.RateLimitedMembers(d, &v.Meta)
 	default:
 		return false
 	}
@@ -708,9 +710,9 @@ func readyKey(d *wire.Decoder, v *Ready, key string) bool {
 	case "guilds":
 		wire.Slice(d, &v.Guilds, wire.UnavailableGuild)
 	case "session_id":
-		wire.Text(d, &v.SessionID)
+		wire.String(d, &v.SessionID)
 	case "resume_gateway_url":
-		wire.Text(d, &v.ResumeGatewayURL)
+		wire.String(d, &v.ResumeGatewayURL)
 	case "shard":
 		wire.Pointer(d, &v.Shard, wire.Custom)
 	case "application":
@@ -866,7 +868,7 @@ func voiceChannelEffectSendKey(d *wire.Decoder, v *VoiceChannelEffectSend, key s
 	case "user_id":
 		wire.Snowflake(d, &v.UserID)
 	case "emoji":
-		wire.Optional(d, &v.Emoji, func(d *wire.Decoder, v **discord.Emoji) { wire.Pointer(d, v, wire.Emoji) })
+		wire.Optional(d, &v.Emoji, func(d *wire.Decoder, v **discord.Emoji) bool { return wire.Pointer(d, v, wire.Emoji) })
 	case "animation_type":
 		wire.Optional(d, &v.AnimationType, wire.Int)
 	case "animation_id":
@@ -912,7 +914,7 @@ func voiceChannelStatusUpdateKey(d *wire.Decoder, v *VoiceChannelStatusUpdate, k
 func voiceServerUpdateKey(d *wire.Decoder, v *VoiceServerUpdate, key string) bool {
 	switch key {
 	case "token":
-		wire.Text(d, &v.Token)
+		wire.String(d, &v.Token)
 	case "guild_id":
 		wire.Snowflake(d, &v.GuildID)
 	case "endpoint":

@@ -867,9 +867,9 @@ func (*PresenceUpdate) EventType() Type { return TypePresenceUpdate }
 //
 // Source: events/gateway-events#rate-limited
 type RateLimited struct {
-	Opcode     Opcode          `json:"opcode"`      // of the send event that was refused
-	RetryAfter discord.Seconds `json:"retry_after"` // until the send event may be repeated
-	Meta       json.RawMessage `json:"meta"`        // differs by opcode: see RateLimitedMembers
+	Opcode     Opcode                     `json:"opcode"`      // of the send event that was refused
+	RetryAfter discord.Seconds            `json:"retry_after"` // until the send event may be repeated
+	Meta       discord.RateLimitedMembers `json:"meta"`        // of another opcode: empty, as far as is known
 }
 
 // EventType is RATE_LIMITED.

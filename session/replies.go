@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -16,7 +15,9 @@ var errDeadline = fmt.Errorf("%w: %w", ErrNoAnswer, context.DeadlineExceeded)
 const (
 	answerTimeout = time.Minute     // between a write, or a part of its answer, and the next part
 	rejectPeriod  = 2 * time.Second // before a close frame that says a payload could not be read
-	replayGrace   = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
+	// fullListPeriod is between two whole lists of one guild, and stands for a RATE_LIMITED that does not say how long to wait.
+	fullListPeriod = 30              // seconds
+	replayGrace    = 5 * time.Second // after RESUMED, for answers to requests of the lost connection
 )
 
 // replies are the Sends of one session that wait for their answer. Answers are
@@ -196,12 +197,11 @@ func (p *pending) chunk(index, count int) (matches, done bool) {
 
 // rateLimited ends the request that the gateway refused to carry out.
 func (r *replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
-	var limited events.RateLimited
-	var meta events.RateLimitedMembers
-	if json.Unmarshal(raw.Data, &limited) != nil || limited.Opcode != events.OpRequestGuildMembers ||
-		json.Unmarshal(limited.Meta, &meta) != nil {
+	limited := events.RateLimited{RetryAfter: fullListPeriod}
+	if events.DecodeInto(&raw, &limited) != nil || limited.Opcode != events.OpRequestGuildMembers {
 		return nil
 	}
+	meta := limited.Meta
 	return r.sweep(now, func(p *pending) (bool, error) {
 		if p.request.Op != limited.Opcode || p.request.Nonce != meta.Nonce || p.request.Guild != meta.GuildID {
 			return false, nil

@@ -62,7 +62,7 @@ func TestAnswersThatCannotBeReadEndNothing(t *testing.T) {
 			}
 			for _, data := range []string{
 				"", "null", "[]", `{"opcode":8,"retry_after":1,"meta":`, `{"opcode":"8","retry_after":1,"meta":{"guild_id":"5","nonce":"a"}}`, `{"opcode":8,"retry_after":1}`,
-				`{"opcode":8,"retry_after":"soon","meta":{"guild_id":"5","nonce":"a"}}`, `{"opcode":8,"retry_after":1,"meta":{"guild_id":[],"nonce":"a"}}`,
+				`{"opcode":8,"retry_after":1,"meta":{"guild_id":[],"nonce":"a"}}`,
 				`{"opcode":8,"retry_after":1,"meta":[]}`, `{"opcode":4,"retry_after":1,"meta":{"guild_id":"5","nonce":"a"}}`,
 			} {
 				unreadable = append(unreadable, raw(events.TypeRateLimited, data))
@@ -93,6 +93,34 @@ func TestAnswersThatCannotBeReadEndNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRefusalWithOddFields: which request was refused can be read, in every notation of its numbers. Where it does not say how long to wait, that is
+// what Discord documents.
+func TestRefusalWithOddFields(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]time.Duration{
+		`{"opcode":8.0,"retry_after":15e-1,"meta":{"guild_id":5.0,"nonce":"a"}}`:       1500 * time.Millisecond,
+		`{"opcode":8,"retry_after":"soon","meta":{"guild_id":"5","nonce":"a","x":[]}}`: 30 * time.Second,
+		`{"opcode":0.8e1,"meta":{"guild_id":"5","nonce":"a"}}`:                         30 * time.Second,
+	} {
+		var r session.Replies
+		r.Add(noon, 1, request(t, members(5, "a")), time.Time{})
+		ended := r.Observe(noon, raw(events.TypeRateLimited, data), bot)
+		var refused *events.RateLimitedError
+		if len(ended) != 1 || !errors.As(ended[0].Err, &refused) || refused.RetryAfter != want || refused.GuildID != 5 {
+			t.Errorf("%s: %+v", data, ended)
+		}
+	}
+}
+
+// TestPartsInEveryNotation: an answer in parts is counted, however its numbers are written.
+func TestPartsInEveryNotation(t *testing.T) {
+	t.Parallel()
+	var r session.Replies
+	r.Add(noon, 1, request(t, members(5, "a")), time.Time{})
+	ends(t, &r, raw(events.TypeGuildMembersChunk, `{"guild_id":"5","chunk_index":0.0,"chunk_count":0.2e1,"nonce":"a","user":7}`), 0, 0)
+	ends(t, &r, raw(events.TypeGuildMembersChunk, `{"guild_id":5,"chunk_index":10E-1,"chunk_count":2.0,"nonce":"a"}`), 1, 2)
 }
 
 // TestRejectedIsWhatWasWrittenJustNow: the gateway does not say which payload it could not read. What is older, and what was written

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -80,6 +81,13 @@ type ownState struct {
 	Deaf      *bool            `json:"self_deaf"`
 }
 
+// readable reads what it can: a field that is not of its type is left unset.
+func readable(data []byte, into *ownState) bool {
+	err := json.Unmarshal(data, into)
+	odd := new(json.UnmarshalTypeError)
+	return err == nil || errors.As(err, &odd) && odd.Field != ""
+}
+
 // voiceState takes a voice state. Whether a voice server follows the bot's own shows where the bot was before: to where it is no server is named.
 func (r *replies) voiceState(now time.Time, raw events.Raw, user events.Snowflake) []Outcome {
 	var digits [20]byte
@@ -87,7 +95,7 @@ func (r *replies) voiceState(now time.Time, raw events.Raw, user events.Snowflak
 		return nil
 	}
 	var state ownState
-	if json.Unmarshal(raw.Data, &state) != nil || state.UserID != user {
+	if !readable(raw.Data, &state) || state.UserID != user {
 		return nil
 	}
 	before, asked := r.voice.in(state.GuildID), false

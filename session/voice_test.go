@@ -129,3 +129,12 @@ func TestUnreadableVoiceStateDoesNotMoveTheBot(t *testing.T) {
 	r.Add(noon, 1, request(t, events.UpdateVoiceState{GuildID: 5, ChannelID: events.Ptr(events.Snowflake(8)), SelfMute: true}), time.Time{})
 	ends(t, &r, voiceState(5, 8), 1, 1)
 }
+
+// TestVoiceStateWithOddFieldsAnswers: an odd field costs itself.
+func TestVoiceStateWithOddFieldsAnswers(t *testing.T) {
+	t.Parallel()
+	var r session.Replies
+	r.Add(noon, 1, request(t, join(5, 8)), time.Time{})
+	ends(t, &r, raw(events.TypeVoiceStateUpdate, `{"session_id":[],"self_mute":"no","self_deaf":{},"guild_id":"5","user_id":7,"channel_id":"8"}`), 0, 0)
+	ends(t, &r, voiceServer(5, `"a"`), 1, 2)
+}

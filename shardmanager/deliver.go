@@ -2,6 +2,7 @@ package shardmanager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"runtime/debug"
@@ -51,7 +52,14 @@ func On[E any](m *Manager, h func(context.Context, *E, events.Meta), opts ...Sub
 		Key:   reflect.TypeFor[E](),
 		Decode: func(raw *events.Raw) (any, error) {
 			event := new(E)
-			return event, events.DecodeInto(raw, event)
+			err := events.DecodeStrict(raw, event)
+			if err == nil {
+				return event, nil
+			}
+			if odd := new(events.OddFieldsError); errors.As(err, &odd) {
+				return event, err
+			}
+			return nil, err
 		},
 		Handle: func(ctx context.Context, event any, at events.Meta) { h(ctx, event.(*E), at) },
 	}
@@ -93,13 +101,8 @@ func (m *Manager) newBus() *bus.Bus {
 			told := HandlerPanic{raw.Type, meta, value, stack} // what raw points to is another event's soon
 			actors.Tell(m.observers, func(h HookHandlerPanic) { h.OnHandlerPanic(told) })
 		},
-		Failed: func(raw *events.Raw, meta events.Meta, err error) {
-			m.log.Error("event not decoded", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
-				zap.Int64("seq", meta.Seq), zap.Error(err))
-			event := *raw
-			actors.Tell(m.observers, func(h HookDecodeError) { h.OnDecodeError(event, meta, err) })
-		},
-		Shed: m.shed,
+		Failed: m.undecoded,
+		Shed:   m.shed,
 	})
 }
 

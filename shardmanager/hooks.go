@@ -31,8 +31,9 @@ type HandlerPanic struct {
 	Stack []byte // where
 }
 
-// HookDecodeError is told when an event could not be decoded into its type. Only those who
-// wanted it typed do not get it; raw subscribers do.
+// HookDecodeError is told of an event that was not wholly decoded into its type, also of one in an answer. With an
+// *events.OddFieldsError as err, some fields were left unset, and handlers get all the rest of the event; with any other error only raw
+// subscribers get the event. err names fields and quotes no value; raw.Data holds the event's contents, so do not log it.
 type HookDecodeError interface {
 	OnDecodeError(raw events.Raw, meta events.Meta, err error)
 }

@@ -37,6 +37,7 @@ type Manager struct {
 	bus       *bus.Bus
 	board     *actors.Board
 	observers *actors.Observers
+	odd       oddLog
 	done      chan struct{}   // closed when everything has ended
 	life      context.Context // until it begins to end
 	endLife   context.CancelCauseFunc

@@ -3,9 +3,11 @@
 package discord
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 	"time"
+
+	"github.com/signalbox-go/signalbox/events/internal/number"
 )
 
 // Snowflake is Discord's id of an object. It is exact over all 64 bits. Zero is no object.
@@ -15,11 +17,13 @@ type Snowflake uint64
 
 const epoch = 1420070400000 // the first millisecond of 2015, in Unix time
 
+var errSnowflake = errors.New("snowflake: not a decimal number of 64 bits") // quotes nothing: it may stand in a log
+
 // ParseSnowflake reads a decimal id.
 func ParseSnowflake(s string) (Snowflake, error) {
-	v, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("snowflake %.24q: not a decimal number of 64 bits", s)
+	v, ok := number.Decimal(s)
+	if !ok {
+		return 0, errSnowflake
 	}
 	return Snowflake(v), nil
 }
@@ -35,21 +39,20 @@ func (s Snowflake) MarshalText() ([]byte, error) {
 	return strconv.AppendUint(make([]byte, 0, 20), uint64(s), 10), nil
 }
 
-// UnmarshalJSON reads a string or a number: Discord writes strings, and echoes some ids as
+// UnmarshalJSON reads a string of digits, or a whole number in any notation: Discord writes strings, and echoes some ids as
 // numbers. null leaves s as it is.
 func (s *Snowflake) UnmarshalJSON(data []byte) error {
-	text := string(data)
-	if text == "null" {
+	if string(data) == "null" {
 		return nil
 	}
-	if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
-		text = text[1 : len(text)-1]
+	if len(data) >= 2 && data[0] == '"' && data[len(data)-1] == '"' {
+		return s.UnmarshalText(data[1 : len(data)-1])
 	}
-	v, err := ParseSnowflake(text)
-	if err != nil {
-		return err
+	v, ok := number.Uint(data)
+	if !ok {
+		return errSnowflake
 	}
-	*s = v
+	*s = Snowflake(v)
 	return nil
 }
 

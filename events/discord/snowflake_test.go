@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/events/discord"
+	"github.com/signalbox-go/signalbox/events/internal/number"
 )
 
 func TestSnowflakesAreExact(t *testing.T) {
@@ -59,9 +60,10 @@ func FuzzSnowflake(f *testing.F) {
 			return
 		}
 		if unquoted := len(text) - 2; unquoted > 0 && text[0] == '"' {
-			text = text[1 : 1+unquoted]
-		}
-		if want, err := strconv.ParseUint(text, 10, 64); err != nil || uint64(s) != want {
+			if want, err := strconv.ParseUint(text[1:1+unquoted], 10, 64); err != nil || uint64(s) != want {
+				t.Fatalf("%q is read as %v", data, s)
+			}
+		} else if want, ok := number.Uint(text); !ok || uint64(s) != want {
 			t.Fatalf("%q is read as %v", data, s)
 		}
 		encoded, err := json.Marshal(s)

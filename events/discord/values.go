@@ -3,9 +3,11 @@ package discord
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"strconv"
 	"time"
+
+	"github.com/signalbox-go/signalbox/events/internal/number"
 )
 
 // UnixSeconds is a time as Discord writes it in a few fields: seconds since 1970.
@@ -36,19 +38,25 @@ type Bits uint64
 // MarshalText writes a decimal number: in JSON a string.
 func (b Bits) MarshalText() ([]byte, error) { return Snowflake(b).MarshalText() }
 
-// UnmarshalJSON reads a string or a number. null leaves b as it is.
+var errBits = errors.New("bits: not a decimal number")
+
+// UnmarshalJSON reads a string of digits, or a whole number in any notation. null leaves b as it is.
 func (b *Bits) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
 	digits := bytes.TrimSuffix(bytes.TrimPrefix(data, []byte{'"'}), []byte{'"'})
 	if len(digits) == 0 || len(data)-len(digits) == 1 {
-		return fmt.Errorf("bits %.40q: not a decimal number", data)
+		return errBits
+	}
+	if n, ok := number.Uint(data); ok {
+		*b = Bits(n)
+		return nil
 	}
 	var sum Bits
 	for _, c := range digits {
 		if c < '0' || c > '9' {
-			return fmt.Errorf("bits %.40q: not a decimal number", data)
+			return errBits
 		}
 		sum = sum*10 + Bits(c-'0') // wraps at 2^64, which drops the bits above
 	}
@@ -87,8 +95,14 @@ func (v Value) String() string {
 	return string(v)
 }
 
-// Int is the value of a whole number.
-func (v Value) Int() (int64, error) { return strconv.ParseInt(string(v), 10, 64) }
+// Int is the value of a whole number, in any notation.
+func (v Value) Int() (int64, error) {
+	n, ok := number.Int(string(v))
+	if !ok {
+		return 0, errors.New("value: not a whole number of 64 bits")
+	}
+	return n, nil
+}
 
 // Float is the value of a number.
 func (v Value) Float() (float64, error) { return strconv.ParseFloat(string(v), 64) }
@@ -97,7 +111,7 @@ func (v Value) Float() (float64, error) { return strconv.ParseFloat(string(v), 6
 func (v Value) Bool() (bool, error) { return strconv.ParseBool(string(v)) }
 
 // Snowflake is the value of an id.
-func (v Value) Snowflake() (Snowflake, error) { return ParseSnowflake(v.String()) }
+func (v Value) Snowflake() (id Snowflake, err error) { return id, id.UnmarshalJSON(v) }
 
 // MarshalJSON writes what was read; nothing as null.
 func (v Value) MarshalJSON() ([]byte, error) { return json.RawMessage(v).MarshalJSON() }
@@ -105,7 +119,7 @@ func (v Value) MarshalJSON() ([]byte, error) { return json.RawMessage(v).Marshal
 // UnmarshalJSON keeps a copy of a string, a number or a bool; anything else is an error.
 func (v *Value) UnmarshalJSON(data []byte) error {
 	if len(data) == 0 || data[0] == '{' || data[0] == '[' {
-		return fmt.Errorf("%.24q is not a string, a number or a bool", data)
+		return errors.New("value: not a string, a number or a bool")
 	}
 	if string(data) == "null" {
 		*v = nil

@@ -347,10 +347,11 @@ type ChannelSelect struct {
 //
 // Source: events/gateway-events#client-status-object
 type ClientStatus struct {
-	Desktop PresenceStatus `json:"desktop,omitzero"`
-	Mobile  PresenceStatus `json:"mobile,omitzero"`
-	Web     PresenceStatus `json:"web,omitzero"`
-	VR      PresenceStatus `json:"vr,omitzero"`
+	Desktop  PresenceStatus `json:"desktop,omitzero"`
+	Mobile   PresenceStatus `json:"mobile,omitzero"`
+	Web      PresenceStatus `json:"web,omitzero"`
+	VR       PresenceStatus `json:"vr,omitzero"`
+	Embedded PresenceStatus `json:"embedded,omitzero"` // a console
 }
 
 // Collectibles is what a user has collected and shows.
@@ -1043,6 +1044,14 @@ type Presence struct {
 	ClientStatus *ClientStatus  `json:"client_status,omitzero"`
 }
 
+// RateLimitedMembers is what RATE_LIMITED says of the request that was not carried out. Documented for Request Guild Members alone.
+//
+// Source: events/gateway-events#rate-limited-request-guild-members-rate-limit-metadata-structure
+type RateLimitedMembers struct {
+	GuildID Snowflake `json:"guild_id"`
+	Nonce   string    `json:"nonce,omitzero"` // of the request, if it had one
+}
+
 // Reaction is one emoji among the reactions to a message, and its count.
 //
 // Source: resources/message#reaction-object-reaction-structure
@@ -1333,11 +1342,12 @@ type TextDisplay struct {
 //
 // Source: resources/channel#thread-member-object-thread-member-structure
 type ThreadMember struct {
-	ID            Snowflake         `json:"id,omitzero"`      // of the thread; absent in GUILD_CREATE
-	UserID        Snowflake         `json:"user_id,omitzero"` // absent in GUILD_CREATE
-	JoinTimestamp time.Time         `json:"join_timestamp"`
-	Flags         ThreadMemberFlags `json:"flags"`
-	Member        *GuildMember      `json:"member,omitzero"`
+	ID            Snowflake           `json:"id,omitzero"`      // of the thread; absent in GUILD_CREATE
+	UserID        Snowflake           `json:"user_id,omitzero"` // absent in GUILD_CREATE
+	JoinTimestamp time.Time           `json:"join_timestamp"`
+	Flags         ThreadMemberFlags   `json:"flags"`
+	Member        *GuildMember        `json:"member,omitzero"`
+	Presence      Optional[*Presence] `json:"presence,omitzero"` // in THREAD_MEMBERS_UPDATE: of who was added
 }
 
 // ThreadMetadata is what threads have beside other channels.

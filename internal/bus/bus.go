@@ -22,7 +22,8 @@ type Config struct {
 	LowWater  int // and from here down it is not any more
 	// Panicked: a handler panicked; the event is settled for it.
 	Panicked func(raw *events.Raw, meta events.Meta, value any)
-	// Failed: the event could not be decoded for those who want it so; it is settled for them.
+	// Failed: the event could not be decoded for those who want it so, and is settled for them; or Decode returned an error
+	// beside it, and they get it.
 	Failed func(raw *events.Raw, meta events.Meta, err error)
 	// Shed: events were not handled, as their subscriber's policy wants it; they are settled for
 	// it. Publishing waits for it at times. nil: nobody is told.
@@ -34,7 +35,8 @@ type Subscription struct {
 	Types []events.Type // nil: all
 	// Key names the way of decoding: subscribers with the same key share one decoded event. It
 	// is used as a map key. nil: the event is not decoded.
-	Key    any
+	Key any
+	// Decode returns nil for an event that cannot be decoded. An error beside one is told, and the event is handled.
 	Decode func(*events.Raw) (any, error)
 	// Handle is called with what Decode returned, or with the *events.Raw. The event is settled when it returns.
 	Handle func(ctx context.Context, event any, meta events.Meta)

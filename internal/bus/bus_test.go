@@ -75,6 +75,9 @@ func TestDecodedOnceAndOnlyWhatIsWanted(t *testing.T) {
 			if raw.Seq == 2 {
 				return nil, errors.New("bad")
 			}
+			if raw.Seq == 3 {
+				return "decoded", errors.New("odd")
+			}
 			return "decoded", nil
 		},
 		Handle: func(_ context.Context, event any, m events.Meta) {
@@ -98,8 +101,8 @@ func TestDecodedOnceAndOnlyWhatIsWanted(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if decodes.Load() != 4 || calls.Load() != 6 || failed != 1 || panicked != 1 {
-		t.Errorf("decodes %d, calls %d, failed %d, panicked %d, want 4, 6, 1, 1", decodes.Load(), calls.Load(), failed, panicked)
+	if decodes.Load() != 4 || calls.Load() != 6 || failed != 2 || panicked != 1 {
+		t.Errorf("decodes %d, calls %d, failed %d, panicked %d, want 4, 6, 2, 1", decodes.Load(), calls.Load(), failed, panicked)
 	}
 	if session, seq := settled(b, 0); session != 1 || seq != 5 {
 		t.Errorf("settled: session %d up to %d", session, seq)

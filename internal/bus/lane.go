@@ -209,13 +209,12 @@ func (l *lane) call(b *Bus, it *item) {
 		return
 	}
 	event, first, err := it.decode(l.sub.Key, l.sub.Decode)
-	if err != nil {
-		if first {
-			b.cfg.Failed(&it.raw, it.meta, err)
-		}
-		return
+	if err != nil && first {
+		b.cfg.Failed(&it.raw, it.meta, err)
 	}
-	l.sub.Handle(b.ctx, event, it.meta)
+	if event != nil {
+		l.sub.Handle(b.ctx, event, it.meta)
+	}
 }
 
 // item is one event under way.

@@ -24,73 +24,84 @@ type Part struct {
 }
 
 // PartOf reads it; the rest of the event, such as a thousand members, is stepped over, and whether it is valid
-// shows only to who decodes it. ok is false when the event is not what it should be.
+// shows only to who decodes it. A field that is odd is left unset; an odd chunk_index is -1. ok is false when the data is no
+// object.
 func PartOf(data []byte) (p Part, ok bool) {
-	in := jlexer.Lexer{Data: data}
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		switch {
-		case in.IsNull():
-			in.Skip()
-		case key == "guild_id":
-			snowflake(&in, &p.GuildID)
-		case key == "session_id":
-			p.SessionID = discord.Secret(in.String())
-		case key == "resume_gateway_url":
-			p.ResumeURL = discord.Secret(in.String())
-		case key == "nonce":
-			p.Nonce = in.String()
-		case key == "chunk_index":
-			p.Index = in.Int()
-		case key == "chunk_count":
-			p.Count = in.Int()
-		case key == "endpoint":
-			p.Endpoint = true
-			in.SkipRecursive()
-		case key == "user":
-			p.User = idOf(&in)
+	d := Decoder{Lexer: jlexer.Lexer{Data: data}}
+	d.Delim('{')
+	for !d.IsDelim('}') {
+		key := d.UnsafeFieldName(false)
+		d.WantColon()
+		switch key {
+		case "guild_id":
+			Snowflake(&d, &p.GuildID)
+		case "session_id":
+			String(&d, &p.SessionID)
+		case "resume_gateway_url":
+			String(&d, &p.ResumeURL)
+		case "nonce":
+			String(&d, &p.Nonce)
+		case "chunk_index":
+			if !Int(&d, &p.Index) {
+				p.Index = -1
+			}
+		case "chunk_count":
+			Int(&d, &p.Count)
+		case "endpoint":
+			p.Endpoint = d.CurrentToken() == jlexer.TokenString
+			d.SkipRecursive()
+		case "user":
+			p.User = d.idOf()
 		default:
-			skip(&in)
+			d.skip()
 		}
-		in.WantComma()
+		d.WantComma()
 	}
-	in.Delim('}')
-	in.Consumed()
-	return p, in.Error() == nil
+	d.Delim('}')
+	d.Consumed()
+	return p, d.Error() == nil
 }
 
 // idOf steps over an object, but for its id.
-func idOf(in *jlexer.Lexer) (id discord.Snowflake) {
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		if key == "id" && !in.IsNull() {
-			snowflake(in, &id)
-		} else {
-			skip(in)
-		}
-		in.WantComma()
+func (d *Decoder) idOf() (id discord.Snowflake) {
+	if !d.opens('{') {
+		return 0
 	}
-	in.Delim('}')
+	d.Delim('{')
+	d.fields(func(key string) {
+		if key == "id" {
+			Snowflake(d, &id)
+		} else {
+			d.skip()
+		}
+	})
 	return id
 }
 
+// fields has each value of an object read whose bracket was just read.
+func (d *Decoder) fields(read func(key string)) {
+	for !d.IsDelim('}') {
+		key := d.UnsafeFieldName(false)
+		d.WantColon()
+		read(key)
+		d.WantComma()
+	}
+	d.Delim('}')
+}
+
 // skip steps over any value: over an array or an object by their brackets, without a look into it.
-func skip(in *jlexer.Lexer) {
-	if opens := in.IsDelim('[') || in.IsDelim('{'); !in.Ok() || !opens {
-		in.Skip()
+func (d *Decoder) skip() {
+	if opens := d.IsDelim('[') || d.IsDelim('{'); !d.Ok() || !opens {
+		d.Skip()
 		return
 	}
-	value := in.Data[in.GetPos():]
+	value := d.Data[d.GetPos():]
 	end := closing(value)
 	if end < 0 {
-		in.AddError(io.ErrUnexpectedEOF)
+		d.AddError(io.ErrUnexpectedEOF)
 		return
 	}
-	*in = jlexer.Lexer{Data: value[end:]}
+	d.Lexer = jlexer.Lexer{Data: value[end:]}
 }
 
 // closing is where the brackets end that were opened before data: behind the last. -1: they do not.

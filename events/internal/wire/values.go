@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"math"
 	"strconv"
 	"time"
@@ -11,112 +10,141 @@ import (
 	"github.com/mailru/easyjson/jlexer"
 
 	"github.com/signalbox-go/signalbox/events/discord"
+	"github.com/signalbox-go/signalbox/events/internal/number"
 )
 
 // String reads a string.
-func String[T ~string](d *Decoder, v *T) {
-	if !d.null() {
-		*v = T(d.Lexer.String())
+func String[T ~string](d *Decoder, v *T) bool {
+	if !d.next(jlexer.TokenString) {
+		return false
 	}
+	*v = T(d.Lexer.String())
+	return true
 }
 
 // Name reads a string of which there are few different ones.
-func Name[T ~string](d *Decoder, v *T) {
-	if !d.null() {
-		*v = T(d.StringIntern())
+func Name[T ~string](d *Decoder, v *T) bool {
+	if !d.next(jlexer.TokenString) {
+		return false
 	}
+	*v = T(d.StringIntern())
+	return true
 }
 
 // Bool reads a bool.
-func Bool(d *Decoder, v *bool) {
-	if !d.null() {
-		*v = d.Lexer.Bool()
+func Bool(d *Decoder, v *bool) bool {
+	if !d.next(jlexer.TokenBool) {
+		return false
 	}
+	*v = d.Lexer.Bool()
+	return true
 }
 
 // Int reads a whole number.
-func Int[T ~int | ~int64](d *Decoder, v *T) {
-	if !d.null() {
-		*v = T(d.Int64())
+func Int[T ~int | ~int64](d *Decoder, v *T) bool {
+	if !d.next(jlexer.TokenNumber) {
+		return false
 	}
+	n, ok := number.Int(d.Raw())
+	return read(d, v, T(n), ok && int64(T(n)) == n)
 }
 
 // Flags reads the bits of a number.
-func Flags[T ~uint64](d *Decoder, v *T) {
-	if !d.null() {
-		*v = T(d.Uint64())
+func Flags[T ~uint64](d *Decoder, v *T) bool {
+	if !d.next(jlexer.TokenNumber) {
+		return false
 	}
+	n, ok := number.Uint(d.Raw())
+	return read(d, v, T(n), ok)
 }
 
 // Float reads a number.
-func Float[T ~float64](d *Decoder, v *T) {
-	if d.null() {
-		return
+func Float[T ~float64](d *Decoder, v *T) bool {
+	if !d.next(jlexer.TokenNumber) {
+		return false
 	}
-	f := d.Float64()
-	if math.IsInf(f, 0) || math.IsNaN(f) {
-		d.AddError(strconv.ErrRange)
-	}
-	*v = T(f)
+	f, err := strconv.ParseFloat(string(d.Raw()), 64)
+	return read(d, v, T(f), err == nil && !math.IsInf(f, 0))
 }
 
 // Snowflake reads an id, as a string or a number.
-func Snowflake(d *Decoder, v *discord.Snowflake) {
-	if !d.null() {
-		snowflake(&d.Lexer, v)
+func Snowflake(d *Decoder, v *discord.Snowflake) bool {
+	if d.CurrentToken() == jlexer.TokenNumber {
+		n, ok := number.Uint(d.Raw())
+		return read(d, v, discord.Snowflake(n), ok)
 	}
-}
-
-func snowflake(in *jlexer.Lexer, v *discord.Snowflake) {
-	if in.CurrentToken() == jlexer.TokenNumber {
-		*v = discord.Snowflake(in.Uint64())
-		return
+	if !d.next(jlexer.TokenString) {
+		return false
 	}
-	id, err := discord.ParseSnowflake(in.UnsafeString())
-	if err != nil {
-		in.AddError(err)
-	}
-	*v = id
+	digits := d.UnsafeString()
+	d.budget += memoryDigit * int64(min(len(digits), idDigits))
+	n, ok := number.Decimal(digits)
+	return read(d, v, discord.Snowflake(n), ok)
 }
 
 // Time reads a timestamp of ISO 8601.
-func Time(d *Decoder, v *time.Time) {
-	if d.null() {
-		return
+func Time(d *Decoder, v *time.Time) bool {
+	if !d.next(jlexer.TokenString) {
+		return false
 	}
 	t, err := time.ParseInLocation(time.RFC3339, d.UnsafeString(), time.UTC)
-	if err != nil {
-		d.AddError(errors.New("not a timestamp of ISO 8601"))
+	return read(d, v, t, err == nil)
+}
+
+// read sets v to what was just read, a single token, or notes that it is odd.
+func read[T any](d *Decoder, v *T, value T, ok bool) bool {
+	if !ok {
+		if d.Ok() {
+			d.odd.note(d.GetPos())
+		}
+		return false
 	}
-	*v = t
+	*v = value
+	return true
 }
 
 // JSON keeps a copy of any value.
-func JSON(d *Decoder, v *json.RawMessage) { *v = bytes.Clone(d.Raw()) }
+func JSON(d *Decoder, v *json.RawMessage) bool {
+	*v = bytes.Clone(d.Raw())
+	return true
+}
 
 // Custom reads a value with its own UnmarshalJSON.
 func Custom[T any, P interface {
 	*T
 	UnmarshalJSON([]byte) error
-}](d *Decoder, v *T) {
+}](d *Decoder, v *T) bool {
+	if d.null() {
+		return false
+	}
+	at := d.GetPos()
 	data := d.Raw()
 	if !d.Ok() {
-		return
+		return false
 	}
-	if err := P(v).UnmarshalJSON(data); err != nil {
-		d.AddError(err)
+	var value T
+	if P(&value).UnmarshalJSON(data) != nil {
+		d.odd.note(at)
+		return false
 	}
+	*v = value
+	return true
 }
 
-// Text reads a value with its own UnmarshalText.
-func Text[T any, P interface {
-	*T
-	UnmarshalText([]byte) error
-}](d *Decoder, v *T) {
-	if d.null() {
-		return
+// ActivityButton reads a button's label, or the whole button.
+func ActivityButton(d *Decoder, v *discord.ActivityButton) bool {
+	if d.CurrentToken() == jlexer.TokenString {
+		return String(d, &v.Label)
 	}
-	if err := P(v).UnmarshalText(d.UnsafeBytes()); err != nil {
-		d.AddError(err)
-	}
+	return Object(d, v, func(d *Decoder, v *discord.ActivityButton, key string) bool {
+		switch key {
+		case "label":
+			String(d, &v.Label)
+		case "url":
+			String(d, &v.URL)
+		default:
+			return false
+		}
+		return true
+	})
 }

@@ -18,67 +18,63 @@ type GuildVoice struct {
 	SessionID   string            // of the voice state
 }
 
-// GuildVoiceOf reads it; the rest of the guild is stepped over, as by PartOf. ok is false when the event is not what it
-// should be: then what came before the fault is returned.
+// GuildVoiceOf reads it; the rest of the guild is stepped over, as by PartOf. A field that is odd is left unset. ok is false when the
+// data is no object, or breaks off: then what came before is returned.
 func GuildVoiceOf(data []byte, user discord.Snowflake) (v GuildVoice, ok bool) {
-	in := jlexer.Lexer{Data: data}
-	fields(&in, func(key string) {
+	d := Decoder{Lexer: jlexer.Lexer{Data: data}}
+	d.Delim('{')
+	d.fields(func(key string) {
 		switch key {
 		case "id":
-			snowflake(&in, &v.GuildID)
+			Snowflake(&d, &v.GuildID)
 		case "unavailable":
-			v.Unavailable = in.Bool()
+			Bool(&d, &v.Unavailable)
 		case "voice_states":
-			in.Delim('[')
-			for !in.IsDelim(']') {
-				v.state(&in, user)
-				in.WantComma()
-			}
-			in.Delim(']')
-			v.Listed = true
+			v.Listed = v.states(&d, user)
 		default:
-			skip(&in)
+			d.skip()
 		}
 	})
-	in.Consumed()
-	return v, in.Error() == nil
+	d.Consumed()
+	return v, d.Error() == nil
+}
+
+// states reads the voice states, if that is what comes next.
+func (v *GuildVoice) states(d *Decoder, user discord.Snowflake) bool {
+	if !d.opens('[') {
+		return false
+	}
+	d.Delim('[')
+	for !d.IsDelim(']') {
+		if d.opens('{') {
+			v.state(d, user)
+		}
+		d.WantComma()
+	}
+	d.Delim(']')
+	return true
 }
 
 // state reads one of the voice states.
-func (v *GuildVoice) state(in *jlexer.Lexer, user discord.Snowflake) {
+func (v *GuildVoice) state(d *Decoder, user discord.Snowflake) {
 	var of, channel discord.Snowflake
 	var session string
-	fields(in, func(key string) {
+	d.Delim('{')
+	d.fields(func(key string) {
 		switch key {
 		case "user_id":
-			snowflake(in, &of)
+			Snowflake(d, &of)
 		case "channel_id":
-			snowflake(in, &channel)
+			Snowflake(d, &channel)
 		case "session_id":
-			session = in.String()
+			String(d, &session)
 		default:
-			skip(in)
+			d.skip()
 		}
 	})
 	if of == user {
 		v.ChannelID, v.SessionID = channel, session
 	}
-}
-
-// fields steps over an object, and has each value that is not null read.
-func fields(in *jlexer.Lexer, read func(key string)) {
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		if in.IsNull() {
-			in.Skip()
-		} else {
-			read(key)
-		}
-		in.WantComma()
-	}
-	in.Delim('}')
 }
 
 // InVoice reports whether the guild of a GUILD_CREATE may list a voice state of the user. It looks for the list alone, and costs

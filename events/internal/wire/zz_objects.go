@@ -3,13 +3,11 @@
 package wire
 
 import (
-	"bytes"
-
 	"github.com/signalbox-go/signalbox/events/discord"
 )
 
 // ActionRow reads a discord.ActionRow.
-func ActionRow(d *Decoder, v *discord.ActionRow) { Object(d, v, ActionRowKey) }
+func ActionRow(d *Decoder, v *discord.ActionRow) bool { return Object(d, v, ActionRowKey) }
 
 // ActionRowKey reads the value of a key of discord.ActionRow, and is false if it has no such key.
 func ActionRowKey(d *Decoder, v *discord.ActionRow, key string) bool {
@@ -27,7 +25,7 @@ func ActionRowKey(d *Decoder, v *discord.ActionRow, key string) bool {
 }
 
 // Activity reads a discord.Activity.
-func Activity(d *Decoder, v *discord.Activity) { Object(d, v, ActivityKey) }
+func Activity(d *Decoder, v *discord.Activity) bool { return Object(d, v, ActivityKey) }
 
 // ActivityKey reads the value of a key of discord.Activity, and is false if it has no such key.
 func ActivityKey(d *Decoder, v *discord.Activity, key string) bool {
@@ -75,7 +73,7 @@ func ActivityKey(d *Decoder, v *discord.Activity, key string) bool {
 	case "flags":
 		Flags(d, &v.Flags)
 	case "buttons":
-		Slice(d, &v.Buttons, Custom)
+		Slice(d, &v.Buttons, ActivityButton)
 	default:
 		return false
 	}
@@ -83,7 +81,9 @@ func ActivityKey(d *Decoder, v *discord.Activity, key string) bool {
 }
 
 // ActivityAssets reads a discord.ActivityAssets.
-func ActivityAssets(d *Decoder, v *discord.ActivityAssets) { Object(d, v, ActivityAssetsKey) }
+func ActivityAssets(d *Decoder, v *discord.ActivityAssets) bool {
+	return Object(d, v, ActivityAssetsKey)
+}
 
 // ActivityAssetsKey reads the value of a key of discord.ActivityAssets, and is false if it has no such key.
 func ActivityAssetsKey(d *Decoder, v *discord.ActivityAssets, key string) bool {
@@ -109,7 +109,7 @@ func ActivityAssetsKey(d *Decoder, v *discord.ActivityAssets, key string) bool {
 }
 
 // ActivityEmoji reads a discord.ActivityEmoji.
-func ActivityEmoji(d *Decoder, v *discord.ActivityEmoji) { Object(d, v, ActivityEmojiKey) }
+func ActivityEmoji(d *Decoder, v *discord.ActivityEmoji) bool { return Object(d, v, ActivityEmojiKey) }
 
 // ActivityEmojiKey reads the value of a key of discord.ActivityEmoji, and is false if it has no such key.
 func ActivityEmojiKey(d *Decoder, v *discord.ActivityEmoji, key string) bool {
@@ -127,7 +127,7 @@ func ActivityEmojiKey(d *Decoder, v *discord.ActivityEmoji, key string) bool {
 }
 
 // ActivityParty reads a discord.ActivityParty.
-func ActivityParty(d *Decoder, v *discord.ActivityParty) { Object(d, v, ActivityPartyKey) }
+func ActivityParty(d *Decoder, v *discord.ActivityParty) bool { return Object(d, v, ActivityPartyKey) }
 
 // ActivityPartyKey reads the value of a key of discord.ActivityParty, and is false if it has no such key.
 func ActivityPartyKey(d *Decoder, v *discord.ActivityParty, key string) bool {
@@ -135,7 +135,7 @@ func ActivityPartyKey(d *Decoder, v *discord.ActivityParty, key string) bool {
 	case "id":
 		String(d, &v.ID)
 	case "size":
-		Pointer(d, &v.Size, func(d *Decoder, v *[2]int) { Pair(d, v, Int) })
+		Pointer(d, &v.Size, func(d *Decoder, v *[2]int) bool { return Pair(d, v, Int) })
 	default:
 		return false
 	}
@@ -143,17 +143,19 @@ func ActivityPartyKey(d *Decoder, v *discord.ActivityParty, key string) bool {
 }
 
 // ActivitySecrets reads a discord.ActivitySecrets.
-func ActivitySecrets(d *Decoder, v *discord.ActivitySecrets) { Object(d, v, ActivitySecretsKey) }
+func ActivitySecrets(d *Decoder, v *discord.ActivitySecrets) bool {
+	return Object(d, v, ActivitySecretsKey)
+}
 
 // ActivitySecretsKey reads the value of a key of discord.ActivitySecrets, and is false if it has no such key.
 func ActivitySecretsKey(d *Decoder, v *discord.ActivitySecrets, key string) bool {
 	switch key {
 	case "join":
-		Text(d, &v.Join)
+		String(d, &v.Join)
 	case "spectate":
-		Text(d, &v.Spectate)
+		String(d, &v.Spectate)
 	case "match":
-		Text(d, &v.Match)
+		String(d, &v.Match)
 	default:
 		return false
 	}
@@ -161,8 +163,8 @@ func ActivitySecretsKey(d *Decoder, v *discord.ActivitySecrets, key string) bool
 }
 
 // ActivityTimestamps reads a discord.ActivityTimestamps.
-func ActivityTimestamps(d *Decoder, v *discord.ActivityTimestamps) {
-	Object(d, v, ActivityTimestampsKey)
+func ActivityTimestamps(d *Decoder, v *discord.ActivityTimestamps) bool {
+	return Object(d, v, ActivityTimestampsKey)
 }
 
 // ActivityTimestampsKey reads the value of a key of discord.ActivityTimestamps, and is false if it has no such key.
@@ -179,7 +181,7 @@ func ActivityTimestampsKey(d *Decoder, v *discord.ActivityTimestamps, key string
 }
 
 // Application reads a discord.Application.
-func Application(d *Decoder, v *discord.Application) { Object(d, v, ApplicationKey) }
+func Application(d *Decoder, v *discord.Application) bool { return Object(d, v, ApplicationKey) }
 
 // ApplicationKey reads the value of a key of discord.Application, and is false if it has no such key.
 func ApplicationKey(d *Decoder, v *discord.Application, key string) bool {
@@ -211,7 +213,7 @@ func ApplicationKey(d *Decoder, v *discord.Application, key string) bool {
 	case "verify_key":
 		String(d, &v.VerifyKey)
 	case "team":
-		Optional(d, &v.Team, func(d *Decoder, v **discord.Team) { Pointer(d, v, Team) })
+		Optional(d, &v.Team, func(d *Decoder, v **discord.Team) bool { return Pointer(d, v, Team) })
 	case "guild_id":
 		Snowflake(d, &v.GuildID)
 	case "guild":
@@ -259,8 +261,8 @@ func ApplicationKey(d *Decoder, v *discord.Application, key string) bool {
 }
 
 // ApplicationCommandPermission reads a discord.ApplicationCommandPermission.
-func ApplicationCommandPermission(d *Decoder, v *discord.ApplicationCommandPermission) {
-	Object(d, v, ApplicationCommandPermissionKey)
+func ApplicationCommandPermission(d *Decoder, v *discord.ApplicationCommandPermission) bool {
+	return Object(d, v, ApplicationCommandPermissionKey)
 }
 
 // ApplicationCommandPermissionKey reads the value of a key of discord.ApplicationCommandPermission, and is false if it has no such key.
@@ -279,7 +281,7 @@ func ApplicationCommandPermissionKey(d *Decoder, v *discord.ApplicationCommandPe
 }
 
 // Attachment reads a discord.Attachment.
-func Attachment(d *Decoder, v *discord.Attachment) { Object(d, v, AttachmentKey) }
+func Attachment(d *Decoder, v *discord.Attachment) bool { return Object(d, v, AttachmentKey) }
 
 // AttachmentKey reads the value of a key of discord.Attachment, and is false if it has no such key.
 func AttachmentKey(d *Decoder, v *discord.Attachment, key string) bool {
@@ -321,7 +323,7 @@ func AttachmentKey(d *Decoder, v *discord.Attachment, key string) bool {
 	case "clip_created_at":
 		Pointer(d, &v.ClipCreatedAt, Time)
 	case "application":
-		Optional(d, &v.Application, func(d *Decoder, v **discord.Application) { Pointer(d, v, Application) })
+		Optional(d, &v.Application, func(d *Decoder, v **discord.Application) bool { return Pointer(d, v, Application) })
 	default:
 		return false
 	}
@@ -329,7 +331,7 @@ func AttachmentKey(d *Decoder, v *discord.Attachment, key string) bool {
 }
 
 // AuditLogEntry reads a discord.AuditLogEntry.
-func AuditLogEntry(d *Decoder, v *discord.AuditLogEntry) { Object(d, v, AuditLogEntryKey) }
+func AuditLogEntry(d *Decoder, v *discord.AuditLogEntry) bool { return Object(d, v, AuditLogEntryKey) }
 
 // AuditLogEntryKey reads the value of a key of discord.AuditLogEntry, and is false if it has no such key.
 func AuditLogEntryKey(d *Decoder, v *discord.AuditLogEntry, key string) bool {
@@ -355,7 +357,9 @@ func AuditLogEntryKey(d *Decoder, v *discord.AuditLogEntry, key string) bool {
 }
 
 // AuditLogEntryInfo reads a discord.AuditLogEntryInfo.
-func AuditLogEntryInfo(d *Decoder, v *discord.AuditLogEntryInfo) { Object(d, v, AuditLogEntryInfoKey) }
+func AuditLogEntryInfo(d *Decoder, v *discord.AuditLogEntryInfo) bool {
+	return Object(d, v, AuditLogEntryInfoKey)
+}
 
 // AuditLogEntryInfoKey reads the value of a key of discord.AuditLogEntryInfo, and is false if it has no such key.
 func AuditLogEntryInfoKey(d *Decoder, v *discord.AuditLogEntryInfo, key string) bool {
@@ -393,8 +397,8 @@ func AuditLogEntryInfoKey(d *Decoder, v *discord.AuditLogEntryInfo, key string) 
 }
 
 // AutoModerationAction reads a discord.AutoModerationAction.
-func AutoModerationAction(d *Decoder, v *discord.AutoModerationAction) {
-	Object(d, v, AutoModerationActionKey)
+func AutoModerationAction(d *Decoder, v *discord.AutoModerationAction) bool {
+	return Object(d, v, AutoModerationActionKey)
 }
 
 // AutoModerationActionKey reads the value of a key of discord.AutoModerationAction, and is false if it has no such key.
@@ -411,8 +415,8 @@ func AutoModerationActionKey(d *Decoder, v *discord.AutoModerationAction, key st
 }
 
 // AutoModerationActionMetadata reads a discord.AutoModerationActionMetadata.
-func AutoModerationActionMetadata(d *Decoder, v *discord.AutoModerationActionMetadata) {
-	Object(d, v, AutoModerationActionMetadataKey)
+func AutoModerationActionMetadata(d *Decoder, v *discord.AutoModerationActionMetadata) bool {
+	return Object(d, v, AutoModerationActionMetadataKey)
 }
 
 // AutoModerationActionMetadataKey reads the value of a key of discord.AutoModerationActionMetadata, and is false if it has no such key.
@@ -431,8 +435,8 @@ func AutoModerationActionMetadataKey(d *Decoder, v *discord.AutoModerationAction
 }
 
 // AutoModerationRule reads a discord.AutoModerationRule.
-func AutoModerationRule(d *Decoder, v *discord.AutoModerationRule) {
-	Object(d, v, AutoModerationRuleKey)
+func AutoModerationRule(d *Decoder, v *discord.AutoModerationRule) bool {
+	return Object(d, v, AutoModerationRuleKey)
 }
 
 // AutoModerationRuleKey reads the value of a key of discord.AutoModerationRule, and is false if it has no such key.
@@ -467,8 +471,8 @@ func AutoModerationRuleKey(d *Decoder, v *discord.AutoModerationRule, key string
 }
 
 // AutoModerationTriggerMetadata reads a discord.AutoModerationTriggerMetadata.
-func AutoModerationTriggerMetadata(d *Decoder, v *discord.AutoModerationTriggerMetadata) {
-	Object(d, v, AutoModerationTriggerMetadataKey)
+func AutoModerationTriggerMetadata(d *Decoder, v *discord.AutoModerationTriggerMetadata) bool {
+	return Object(d, v, AutoModerationTriggerMetadataKey)
 }
 
 // AutoModerationTriggerMetadataKey reads the value of a key of discord.AutoModerationTriggerMetadata, and is false if it has no such key.
@@ -493,8 +497,8 @@ func AutoModerationTriggerMetadataKey(d *Decoder, v *discord.AutoModerationTrigg
 }
 
 // AvatarDecorationData reads a discord.AvatarDecorationData.
-func AvatarDecorationData(d *Decoder, v *discord.AvatarDecorationData) {
-	Object(d, v, AvatarDecorationDataKey)
+func AvatarDecorationData(d *Decoder, v *discord.AvatarDecorationData) bool {
+	return Object(d, v, AvatarDecorationDataKey)
 }
 
 // AvatarDecorationDataKey reads the value of a key of discord.AvatarDecorationData, and is false if it has no such key.
@@ -511,7 +515,7 @@ func AvatarDecorationDataKey(d *Decoder, v *discord.AvatarDecorationData, key st
 }
 
 // Button reads a discord.Button.
-func Button(d *Decoder, v *discord.Button) { Object(d, v, ButtonKey) }
+func Button(d *Decoder, v *discord.Button) bool { return Object(d, v, ButtonKey) }
 
 // ButtonKey reads the value of a key of discord.Button, and is false if it has no such key.
 func ButtonKey(d *Decoder, v *discord.Button, key string) bool {
@@ -541,7 +545,7 @@ func ButtonKey(d *Decoder, v *discord.Button, key string) bool {
 }
 
 // Channel reads a discord.Channel.
-func Channel(d *Decoder, v *discord.Channel) { Object(d, v, ChannelKey) }
+func Channel(d *Decoder, v *discord.Channel) bool { return Object(d, v, ChannelKey) }
 
 // ChannelKey reads the value of a key of discord.Channel, and is false if it has no such key.
 func ChannelKey(d *Decoder, v *discord.Channel, key string) bool {
@@ -581,7 +585,7 @@ func ChannelKey(d *Decoder, v *discord.Channel, key string) bool {
 	case "default_thread_rate_limit_per_user":
 		Pointer(d, &v.DefaultThreadRateLimitPerUser, Int)
 	case "default_reaction_emoji":
-		Optional(d, &v.DefaultReactionEmoji, func(d *Decoder, v **discord.DefaultReaction) { Pointer(d, v, DefaultReaction) })
+		Optional(d, &v.DefaultReactionEmoji, func(d *Decoder, v **discord.DefaultReaction) bool { return Pointer(d, v, DefaultReaction) })
 	case "default_sort_order":
 		Optional(d, &v.DefaultSortOrder, Int)
 	case "bitrate":
@@ -625,7 +629,7 @@ func ChannelKey(d *Decoder, v *discord.Channel, key string) bool {
 }
 
 // ChannelInfo reads a discord.ChannelInfo.
-func ChannelInfo(d *Decoder, v *discord.ChannelInfo) { Object(d, v, ChannelInfoKey) }
+func ChannelInfo(d *Decoder, v *discord.ChannelInfo) bool { return Object(d, v, ChannelInfoKey) }
 
 // ChannelInfoKey reads the value of a key of discord.ChannelInfo, and is false if it has no such key.
 func ChannelInfoKey(d *Decoder, v *discord.ChannelInfo, key string) bool {
@@ -643,7 +647,9 @@ func ChannelInfoKey(d *Decoder, v *discord.ChannelInfo, key string) bool {
 }
 
 // ChannelMention reads a discord.ChannelMention.
-func ChannelMention(d *Decoder, v *discord.ChannelMention) { Object(d, v, ChannelMentionKey) }
+func ChannelMention(d *Decoder, v *discord.ChannelMention) bool {
+	return Object(d, v, ChannelMentionKey)
+}
 
 // ChannelMentionKey reads the value of a key of discord.ChannelMention, and is false if it has no such key.
 func ChannelMentionKey(d *Decoder, v *discord.ChannelMention, key string) bool {
@@ -663,7 +669,7 @@ func ChannelMentionKey(d *Decoder, v *discord.ChannelMention, key string) bool {
 }
 
 // ChannelSelect reads a discord.ChannelSelect.
-func ChannelSelect(d *Decoder, v *discord.ChannelSelect) { Object(d, v, ChannelSelectKey) }
+func ChannelSelect(d *Decoder, v *discord.ChannelSelect) bool { return Object(d, v, ChannelSelectKey) }
 
 // ChannelSelectKey reads the value of a key of discord.ChannelSelect, and is false if it has no such key.
 func ChannelSelectKey(d *Decoder, v *discord.ChannelSelect, key string) bool {
@@ -695,7 +701,7 @@ func ChannelSelectKey(d *Decoder, v *discord.ChannelSelect, key string) bool {
 }
 
 // ClientStatus reads a discord.ClientStatus.
-func ClientStatus(d *Decoder, v *discord.ClientStatus) { Object(d, v, ClientStatusKey) }
+func ClientStatus(d *Decoder, v *discord.ClientStatus) bool { return Object(d, v, ClientStatusKey) }
 
 // ClientStatusKey reads the value of a key of discord.ClientStatus, and is false if it has no such key.
 func ClientStatusKey(d *Decoder, v *discord.ClientStatus, key string) bool {
@@ -708,6 +714,8 @@ func ClientStatusKey(d *Decoder, v *discord.ClientStatus, key string) bool {
 		Name(d, &v.Web)
 	case "vr":
 		Name(d, &v.VR)
+	case "embedded":
+		Name(d, &v.Embedded)
 	default:
 		return false
 	}
@@ -715,7 +723,7 @@ func ClientStatusKey(d *Decoder, v *discord.ClientStatus, key string) bool {
 }
 
 // Collectibles reads a discord.Collectibles.
-func Collectibles(d *Decoder, v *discord.Collectibles) { Object(d, v, CollectiblesKey) }
+func Collectibles(d *Decoder, v *discord.Collectibles) bool { return Object(d, v, CollectiblesKey) }
 
 // CollectiblesKey reads the value of a key of discord.Collectibles, and is false if it has no such key.
 func CollectiblesKey(d *Decoder, v *discord.Collectibles, key string) bool {
@@ -729,7 +737,7 @@ func CollectiblesKey(d *Decoder, v *discord.Collectibles, key string) bool {
 }
 
 // Container reads a discord.Container.
-func Container(d *Decoder, v *discord.Container) { Object(d, v, ContainerKey) }
+func Container(d *Decoder, v *discord.Container) bool { return Object(d, v, ContainerKey) }
 
 // ContainerKey reads the value of a key of discord.Container, and is false if it has no such key.
 func ContainerKey(d *Decoder, v *discord.Container, key string) bool {
@@ -751,7 +759,9 @@ func ContainerKey(d *Decoder, v *discord.Container, key string) bool {
 }
 
 // DefaultReaction reads a discord.DefaultReaction.
-func DefaultReaction(d *Decoder, v *discord.DefaultReaction) { Object(d, v, DefaultReactionKey) }
+func DefaultReaction(d *Decoder, v *discord.DefaultReaction) bool {
+	return Object(d, v, DefaultReactionKey)
+}
 
 // DefaultReactionKey reads the value of a key of discord.DefaultReaction, and is false if it has no such key.
 func DefaultReactionKey(d *Decoder, v *discord.DefaultReaction, key string) bool {
@@ -767,7 +777,7 @@ func DefaultReactionKey(d *Decoder, v *discord.DefaultReaction, key string) bool
 }
 
 // Embed reads a discord.Embed.
-func Embed(d *Decoder, v *discord.Embed) { Object(d, v, EmbedKey) }
+func Embed(d *Decoder, v *discord.Embed) bool { return Object(d, v, EmbedKey) }
 
 // EmbedKey reads the value of a key of discord.Embed, and is false if it has no such key.
 func EmbedKey(d *Decoder, v *discord.Embed, key string) bool {
@@ -807,7 +817,7 @@ func EmbedKey(d *Decoder, v *discord.Embed, key string) bool {
 }
 
 // EmbedAuthor reads a discord.EmbedAuthor.
-func EmbedAuthor(d *Decoder, v *discord.EmbedAuthor) { Object(d, v, EmbedAuthorKey) }
+func EmbedAuthor(d *Decoder, v *discord.EmbedAuthor) bool { return Object(d, v, EmbedAuthorKey) }
 
 // EmbedAuthorKey reads the value of a key of discord.EmbedAuthor, and is false if it has no such key.
 func EmbedAuthorKey(d *Decoder, v *discord.EmbedAuthor, key string) bool {
@@ -827,7 +837,7 @@ func EmbedAuthorKey(d *Decoder, v *discord.EmbedAuthor, key string) bool {
 }
 
 // EmbedField reads a discord.EmbedField.
-func EmbedField(d *Decoder, v *discord.EmbedField) { Object(d, v, EmbedFieldKey) }
+func EmbedField(d *Decoder, v *discord.EmbedField) bool { return Object(d, v, EmbedFieldKey) }
 
 // EmbedFieldKey reads the value of a key of discord.EmbedField, and is false if it has no such key.
 func EmbedFieldKey(d *Decoder, v *discord.EmbedField, key string) bool {
@@ -845,7 +855,7 @@ func EmbedFieldKey(d *Decoder, v *discord.EmbedField, key string) bool {
 }
 
 // EmbedFooter reads a discord.EmbedFooter.
-func EmbedFooter(d *Decoder, v *discord.EmbedFooter) { Object(d, v, EmbedFooterKey) }
+func EmbedFooter(d *Decoder, v *discord.EmbedFooter) bool { return Object(d, v, EmbedFooterKey) }
 
 // EmbedFooterKey reads the value of a key of discord.EmbedFooter, and is false if it has no such key.
 func EmbedFooterKey(d *Decoder, v *discord.EmbedFooter, key string) bool {
@@ -863,7 +873,7 @@ func EmbedFooterKey(d *Decoder, v *discord.EmbedFooter, key string) bool {
 }
 
 // EmbedImage reads a discord.EmbedImage.
-func EmbedImage(d *Decoder, v *discord.EmbedImage) { Object(d, v, EmbedImageKey) }
+func EmbedImage(d *Decoder, v *discord.EmbedImage) bool { return Object(d, v, EmbedImageKey) }
 
 // EmbedImageKey reads the value of a key of discord.EmbedImage, and is false if it has no such key.
 func EmbedImageKey(d *Decoder, v *discord.EmbedImage, key string) bool {
@@ -893,7 +903,7 @@ func EmbedImageKey(d *Decoder, v *discord.EmbedImage, key string) bool {
 }
 
 // EmbedProvider reads a discord.EmbedProvider.
-func EmbedProvider(d *Decoder, v *discord.EmbedProvider) { Object(d, v, EmbedProviderKey) }
+func EmbedProvider(d *Decoder, v *discord.EmbedProvider) bool { return Object(d, v, EmbedProviderKey) }
 
 // EmbedProviderKey reads the value of a key of discord.EmbedProvider, and is false if it has no such key.
 func EmbedProviderKey(d *Decoder, v *discord.EmbedProvider, key string) bool {
@@ -909,7 +919,7 @@ func EmbedProviderKey(d *Decoder, v *discord.EmbedProvider, key string) bool {
 }
 
 // EmbedVideo reads a discord.EmbedVideo.
-func EmbedVideo(d *Decoder, v *discord.EmbedVideo) { Object(d, v, EmbedVideoKey) }
+func EmbedVideo(d *Decoder, v *discord.EmbedVideo) bool { return Object(d, v, EmbedVideoKey) }
 
 // EmbedVideoKey reads the value of a key of discord.EmbedVideo, and is false if it has no such key.
 func EmbedVideoKey(d *Decoder, v *discord.EmbedVideo, key string) bool {
@@ -939,7 +949,7 @@ func EmbedVideoKey(d *Decoder, v *discord.EmbedVideo, key string) bool {
 }
 
 // Emoji reads a discord.Emoji.
-func Emoji(d *Decoder, v *discord.Emoji) { Object(d, v, EmojiKey) }
+func Emoji(d *Decoder, v *discord.Emoji) bool { return Object(d, v, EmojiKey) }
 
 // EmojiKey reads the value of a key of discord.Emoji, and is false if it has no such key.
 func EmojiKey(d *Decoder, v *discord.Emoji, key string) bool {
@@ -967,7 +977,7 @@ func EmojiKey(d *Decoder, v *discord.Emoji, key string) bool {
 }
 
 // Entitlement reads a discord.Entitlement.
-func Entitlement(d *Decoder, v *discord.Entitlement) { Object(d, v, EntitlementKey) }
+func Entitlement(d *Decoder, v *discord.Entitlement) bool { return Object(d, v, EntitlementKey) }
 
 // EntitlementKey reads the value of a key of discord.Entitlement, and is false if it has no such key.
 func EntitlementKey(d *Decoder, v *discord.Entitlement, key string) bool {
@@ -999,7 +1009,7 @@ func EntitlementKey(d *Decoder, v *discord.Entitlement, key string) bool {
 }
 
 // File reads a discord.File.
-func File(d *Decoder, v *discord.File) { Object(d, v, FileKey) }
+func File(d *Decoder, v *discord.File) bool { return Object(d, v, FileKey) }
 
 // FileKey reads the value of a key of discord.File, and is false if it has no such key.
 func FileKey(d *Decoder, v *discord.File, key string) bool {
@@ -1023,7 +1033,7 @@ func FileKey(d *Decoder, v *discord.File, key string) bool {
 }
 
 // ForumTag reads a discord.ForumTag.
-func ForumTag(d *Decoder, v *discord.ForumTag) { Object(d, v, ForumTagKey) }
+func ForumTag(d *Decoder, v *discord.ForumTag) bool { return Object(d, v, ForumTagKey) }
 
 // ForumTagKey reads the value of a key of discord.ForumTag, and is false if it has no such key.
 func ForumTagKey(d *Decoder, v *discord.ForumTag, key string) bool {
@@ -1045,7 +1055,7 @@ func ForumTagKey(d *Decoder, v *discord.ForumTag, key string) bool {
 }
 
 // Guild reads a discord.Guild.
-func Guild(d *Decoder, v *discord.Guild) { Object(d, v, GuildKey) }
+func Guild(d *Decoder, v *discord.Guild) bool { return Object(d, v, GuildKey) }
 
 // GuildKey reads the value of a key of discord.Guild, and is false if it has no such key.
 func GuildKey(d *Decoder, v *discord.Guild, key string) bool {
@@ -1147,7 +1157,7 @@ func GuildKey(d *Decoder, v *discord.Guild, key string) bool {
 }
 
 // GuildMember reads a discord.GuildMember.
-func GuildMember(d *Decoder, v *discord.GuildMember) { Object(d, v, GuildMemberKey) }
+func GuildMember(d *Decoder, v *discord.GuildMember) bool { return Object(d, v, GuildMemberKey) }
 
 // GuildMemberKey reads the value of a key of discord.GuildMember, and is false if it has no such key.
 func GuildMemberKey(d *Decoder, v *discord.GuildMember, key string) bool {
@@ -1163,9 +1173,9 @@ func GuildMemberKey(d *Decoder, v *discord.GuildMember, key string) bool {
 	case "communication_disabled_until":
 		Optional(d, &v.CommunicationDisabledUntil, Time)
 	case "avatar_decoration_data":
-		Optional(d, &v.AvatarDecorationData, func(d *Decoder, v **discord.AvatarDecorationData) { Pointer(d, v, AvatarDecorationData) })
+		Optional(d, &v.AvatarDecorationData, func(d *Decoder, v **discord.AvatarDecorationData) bool { return Pointer(d, v, AvatarDecorationData) })
 	case "collectibles":
-		Optional(d, &v.Collectibles, func(d *Decoder, v **discord.Collectibles) { Pointer(d, v, Collectibles) })
+		Optional(d, &v.Collectibles, func(d *Decoder, v **discord.Collectibles) bool { return Pointer(d, v, Collectibles) })
 	case "deaf":
 		Bool(d, &v.Deaf)
 	case "mute":
@@ -1189,8 +1199,8 @@ func GuildMemberKey(d *Decoder, v *discord.GuildMember, key string) bool {
 }
 
 // GuildScheduledEvent reads a discord.GuildScheduledEvent.
-func GuildScheduledEvent(d *Decoder, v *discord.GuildScheduledEvent) {
-	Object(d, v, GuildScheduledEventKey)
+func GuildScheduledEvent(d *Decoder, v *discord.GuildScheduledEvent) bool {
+	return Object(d, v, GuildScheduledEventKey)
 }
 
 // GuildScheduledEventKey reads the value of a key of discord.GuildScheduledEvent, and is false if it has no such key.
@@ -1237,8 +1247,8 @@ func GuildScheduledEventKey(d *Decoder, v *discord.GuildScheduledEvent, key stri
 }
 
 // GuildScheduledEventEntityMetadata reads a discord.GuildScheduledEventEntityMetadata.
-func GuildScheduledEventEntityMetadata(d *Decoder, v *discord.GuildScheduledEventEntityMetadata) {
-	Object(d, v, GuildScheduledEventEntityMetadataKey)
+func GuildScheduledEventEntityMetadata(d *Decoder, v *discord.GuildScheduledEventEntityMetadata) bool {
+	return Object(d, v, GuildScheduledEventEntityMetadataKey)
 }
 
 // GuildScheduledEventEntityMetadataKey reads the value of a key of discord.GuildScheduledEventEntityMetadata, and is false if it has no such key.
@@ -1253,7 +1263,7 @@ func GuildScheduledEventEntityMetadataKey(d *Decoder, v *discord.GuildScheduledE
 }
 
 // IncidentsData reads a discord.IncidentsData.
-func IncidentsData(d *Decoder, v *discord.IncidentsData) { Object(d, v, IncidentsDataKey) }
+func IncidentsData(d *Decoder, v *discord.IncidentsData) bool { return Object(d, v, IncidentsDataKey) }
 
 // IncidentsDataKey reads the value of a key of discord.IncidentsData, and is false if it has no such key.
 func IncidentsDataKey(d *Decoder, v *discord.IncidentsData, key string) bool {
@@ -1273,7 +1283,7 @@ func IncidentsDataKey(d *Decoder, v *discord.IncidentsData, key string) bool {
 }
 
 // InstallParams reads a discord.InstallParams.
-func InstallParams(d *Decoder, v *discord.InstallParams) { Object(d, v, InstallParamsKey) }
+func InstallParams(d *Decoder, v *discord.InstallParams) bool { return Object(d, v, InstallParamsKey) }
 
 // InstallParamsKey reads the value of a key of discord.InstallParams, and is false if it has no such key.
 func InstallParamsKey(d *Decoder, v *discord.InstallParams, key string) bool {
@@ -1289,7 +1299,7 @@ func InstallParamsKey(d *Decoder, v *discord.InstallParams, key string) bool {
 }
 
 // Integration reads a discord.Integration.
-func Integration(d *Decoder, v *discord.Integration) { Object(d, v, IntegrationKey) }
+func Integration(d *Decoder, v *discord.Integration) bool { return Object(d, v, IntegrationKey) }
 
 // IntegrationKey reads the value of a key of discord.Integration, and is false if it has no such key.
 func IntegrationKey(d *Decoder, v *discord.Integration, key string) bool {
@@ -1333,8 +1343,8 @@ func IntegrationKey(d *Decoder, v *discord.Integration, key string) bool {
 }
 
 // IntegrationAccount reads a discord.IntegrationAccount.
-func IntegrationAccount(d *Decoder, v *discord.IntegrationAccount) {
-	Object(d, v, IntegrationAccountKey)
+func IntegrationAccount(d *Decoder, v *discord.IntegrationAccount) bool {
+	return Object(d, v, IntegrationAccountKey)
 }
 
 // IntegrationAccountKey reads the value of a key of discord.IntegrationAccount, and is false if it has no such key.
@@ -1351,8 +1361,8 @@ func IntegrationAccountKey(d *Decoder, v *discord.IntegrationAccount, key string
 }
 
 // IntegrationApplication reads a discord.IntegrationApplication.
-func IntegrationApplication(d *Decoder, v *discord.IntegrationApplication) {
-	Object(d, v, IntegrationApplicationKey)
+func IntegrationApplication(d *Decoder, v *discord.IntegrationApplication) bool {
+	return Object(d, v, IntegrationApplicationKey)
 }
 
 // IntegrationApplicationKey reads the value of a key of discord.IntegrationApplication, and is false if it has no such key.
@@ -1375,8 +1385,8 @@ func IntegrationApplicationKey(d *Decoder, v *discord.IntegrationApplication, ke
 }
 
 // IntegrationTypeConfiguration reads a discord.IntegrationTypeConfiguration.
-func IntegrationTypeConfiguration(d *Decoder, v *discord.IntegrationTypeConfiguration) {
-	Object(d, v, IntegrationTypeConfigurationKey)
+func IntegrationTypeConfiguration(d *Decoder, v *discord.IntegrationTypeConfiguration) bool {
+	return Object(d, v, IntegrationTypeConfigurationKey)
 }
 
 // IntegrationTypeConfigurationKey reads the value of a key of discord.IntegrationTypeConfiguration, and is false if it has no such key.
@@ -1391,7 +1401,7 @@ func IntegrationTypeConfigurationKey(d *Decoder, v *discord.IntegrationTypeConfi
 }
 
 // Interaction reads a discord.Interaction.
-func Interaction(d *Decoder, v *discord.Interaction) { Object(d, v, InteractionKey) }
+func Interaction(d *Decoder, v *discord.Interaction) bool { return Object(d, v, InteractionKey) }
 
 // InteractionKey reads the value of a key of discord.Interaction, and is false if it has no such key.
 func InteractionKey(d *Decoder, v *discord.Interaction, key string) bool {
@@ -1417,7 +1427,7 @@ func InteractionKey(d *Decoder, v *discord.Interaction, key string) bool {
 	case "user":
 		Pointer(d, &v.User, User)
 	case "token":
-		Text(d, &v.Token)
+		String(d, &v.Token)
 	case "version":
 		Int(d, &v.Version)
 	case "message":
@@ -1443,7 +1453,9 @@ func InteractionKey(d *Decoder, v *discord.Interaction, key string) bool {
 }
 
 // InteractionData reads a discord.InteractionData.
-func InteractionData(d *Decoder, v *discord.InteractionData) { Object(d, v, InteractionDataKey) }
+func InteractionData(d *Decoder, v *discord.InteractionData) bool {
+	return Object(d, v, InteractionDataKey)
+}
 
 // InteractionDataKey reads the value of a key of discord.InteractionData, and is false if it has no such key.
 func InteractionDataKey(d *Decoder, v *discord.InteractionData, key string) bool {
@@ -1477,8 +1489,8 @@ func InteractionDataKey(d *Decoder, v *discord.InteractionData, key string) bool
 }
 
 // InteractionDataOption reads a discord.InteractionDataOption.
-func InteractionDataOption(d *Decoder, v *discord.InteractionDataOption) {
-	Object(d, v, InteractionDataOptionKey)
+func InteractionDataOption(d *Decoder, v *discord.InteractionDataOption) bool {
+	return Object(d, v, InteractionDataOptionKey)
 }
 
 // InteractionDataOptionKey reads the value of a key of discord.InteractionDataOption, and is false if it has no such key.
@@ -1501,7 +1513,9 @@ func InteractionDataOptionKey(d *Decoder, v *discord.InteractionDataOption, key 
 }
 
 // InteractionGuild reads a discord.InteractionGuild.
-func InteractionGuild(d *Decoder, v *discord.InteractionGuild) { Object(d, v, InteractionGuildKey) }
+func InteractionGuild(d *Decoder, v *discord.InteractionGuild) bool {
+	return Object(d, v, InteractionGuildKey)
+}
 
 // InteractionGuildKey reads the value of a key of discord.InteractionGuild, and is false if it has no such key.
 func InteractionGuildKey(d *Decoder, v *discord.InteractionGuild, key string) bool {
@@ -1519,7 +1533,7 @@ func InteractionGuildKey(d *Decoder, v *discord.InteractionGuild, key string) bo
 }
 
 // MediaGallery reads a discord.MediaGallery.
-func MediaGallery(d *Decoder, v *discord.MediaGallery) { Object(d, v, MediaGalleryKey) }
+func MediaGallery(d *Decoder, v *discord.MediaGallery) bool { return Object(d, v, MediaGalleryKey) }
 
 // MediaGalleryKey reads the value of a key of discord.MediaGallery, and is false if it has no such key.
 func MediaGalleryKey(d *Decoder, v *discord.MediaGallery, key string) bool {
@@ -1537,7 +1551,9 @@ func MediaGalleryKey(d *Decoder, v *discord.MediaGallery, key string) bool {
 }
 
 // MediaGalleryItem reads a discord.MediaGalleryItem.
-func MediaGalleryItem(d *Decoder, v *discord.MediaGalleryItem) { Object(d, v, MediaGalleryItemKey) }
+func MediaGalleryItem(d *Decoder, v *discord.MediaGalleryItem) bool {
+	return Object(d, v, MediaGalleryItemKey)
+}
 
 // MediaGalleryItemKey reads the value of a key of discord.MediaGalleryItem, and is false if it has no such key.
 func MediaGalleryItemKey(d *Decoder, v *discord.MediaGalleryItem, key string) bool {
@@ -1555,7 +1571,9 @@ func MediaGalleryItemKey(d *Decoder, v *discord.MediaGalleryItem, key string) bo
 }
 
 // MentionableSelect reads a discord.MentionableSelect.
-func MentionableSelect(d *Decoder, v *discord.MentionableSelect) { Object(d, v, MentionableSelectKey) }
+func MentionableSelect(d *Decoder, v *discord.MentionableSelect) bool {
+	return Object(d, v, MentionableSelectKey)
+}
 
 // MentionableSelectKey reads the value of a key of discord.MentionableSelect, and is false if it has no such key.
 func MentionableSelectKey(d *Decoder, v *discord.MentionableSelect, key string) bool {
@@ -1585,7 +1603,7 @@ func MentionableSelectKey(d *Decoder, v *discord.MentionableSelect, key string) 
 }
 
 // Message reads a discord.Message.
-func Message(d *Decoder, v *discord.Message) { Object(d, v, MessageKey) }
+func Message(d *Decoder, v *discord.Message) bool { return Object(d, v, MessageKey) }
 
 // MessageKey reads the value of a key of discord.Message, and is false if it has no such key.
 func MessageKey(d *Decoder, v *discord.Message, key string) bool {
@@ -1635,7 +1653,7 @@ func MessageKey(d *Decoder, v *discord.Message, key string) bool {
 	case "flags":
 		Flags(d, &v.Flags)
 	case "referenced_message":
-		Optional(d, &v.ReferencedMessage, func(d *Decoder, v **discord.Message) { Pointer(d, v, Message) })
+		Optional(d, &v.ReferencedMessage, func(d *Decoder, v **discord.Message) bool { return Pointer(d, v, Message) })
 	case "interaction_metadata":
 		Pointer(d, &v.InteractionMetadata, MessageInteractionMetadata)
 	case "interaction":
@@ -1671,7 +1689,9 @@ func MessageKey(d *Decoder, v *discord.Message, key string) bool {
 }
 
 // MessageActivity reads a discord.MessageActivity.
-func MessageActivity(d *Decoder, v *discord.MessageActivity) { Object(d, v, MessageActivityKey) }
+func MessageActivity(d *Decoder, v *discord.MessageActivity) bool {
+	return Object(d, v, MessageActivityKey)
+}
 
 // MessageActivityKey reads the value of a key of discord.MessageActivity, and is false if it has no such key.
 func MessageActivityKey(d *Decoder, v *discord.MessageActivity, key string) bool {
@@ -1687,7 +1707,7 @@ func MessageActivityKey(d *Decoder, v *discord.MessageActivity, key string) bool
 }
 
 // MessageCall reads a discord.MessageCall.
-func MessageCall(d *Decoder, v *discord.MessageCall) { Object(d, v, MessageCallKey) }
+func MessageCall(d *Decoder, v *discord.MessageCall) bool { return Object(d, v, MessageCallKey) }
 
 // MessageCallKey reads the value of a key of discord.MessageCall, and is false if it has no such key.
 func MessageCallKey(d *Decoder, v *discord.MessageCall, key string) bool {
@@ -1703,8 +1723,8 @@ func MessageCallKey(d *Decoder, v *discord.MessageCall, key string) bool {
 }
 
 // MessageInteraction reads a discord.MessageInteraction.
-func MessageInteraction(d *Decoder, v *discord.MessageInteraction) {
-	Object(d, v, MessageInteractionKey)
+func MessageInteraction(d *Decoder, v *discord.MessageInteraction) bool {
+	return Object(d, v, MessageInteractionKey)
 }
 
 // MessageInteractionKey reads the value of a key of discord.MessageInteraction, and is false if it has no such key.
@@ -1727,8 +1747,8 @@ func MessageInteractionKey(d *Decoder, v *discord.MessageInteraction, key string
 }
 
 // MessageInteractionMetadata reads a discord.MessageInteractionMetadata.
-func MessageInteractionMetadata(d *Decoder, v *discord.MessageInteractionMetadata) {
-	Object(d, v, MessageInteractionMetadataKey)
+func MessageInteractionMetadata(d *Decoder, v *discord.MessageInteractionMetadata) bool {
+	return Object(d, v, MessageInteractionMetadataKey)
 }
 
 // MessageInteractionMetadataKey reads the value of a key of discord.MessageInteractionMetadata, and is false if it has no such key.
@@ -1759,7 +1779,9 @@ func MessageInteractionMetadataKey(d *Decoder, v *discord.MessageInteractionMeta
 }
 
 // MessageReference reads a discord.MessageReference.
-func MessageReference(d *Decoder, v *discord.MessageReference) { Object(d, v, MessageReferenceKey) }
+func MessageReference(d *Decoder, v *discord.MessageReference) bool {
+	return Object(d, v, MessageReferenceKey)
+}
 
 // MessageReferenceKey reads the value of a key of discord.MessageReference, and is false if it has no such key.
 func MessageReferenceKey(d *Decoder, v *discord.MessageReference, key string) bool {
@@ -1779,7 +1801,9 @@ func MessageReferenceKey(d *Decoder, v *discord.MessageReference, key string) bo
 }
 
 // MessageSnapshot reads a discord.MessageSnapshot.
-func MessageSnapshot(d *Decoder, v *discord.MessageSnapshot) { Object(d, v, MessageSnapshotKey) }
+func MessageSnapshot(d *Decoder, v *discord.MessageSnapshot) bool {
+	return Object(d, v, MessageSnapshotKey)
+}
 
 // MessageSnapshotKey reads the value of a key of discord.MessageSnapshot, and is false if it has no such key.
 func MessageSnapshotKey(d *Decoder, v *discord.MessageSnapshot, key string) bool {
@@ -1795,8 +1819,8 @@ func MessageSnapshotKey(d *Decoder, v *discord.MessageSnapshot, key string) bool
 }
 
 // MessageSnapshotMessage reads a discord.MessageSnapshotMessage.
-func MessageSnapshotMessage(d *Decoder, v *discord.MessageSnapshotMessage) {
-	Object(d, v, MessageSnapshotMessageKey)
+func MessageSnapshotMessage(d *Decoder, v *discord.MessageSnapshotMessage) bool {
+	return Object(d, v, MessageSnapshotMessageKey)
 }
 
 // MessageSnapshotMessageKey reads the value of a key of discord.MessageSnapshotMessage, and is false if it has no such key.
@@ -1833,7 +1857,9 @@ func MessageSnapshotMessageKey(d *Decoder, v *discord.MessageSnapshotMessage, ke
 }
 
 // ModalComponent reads a discord.ModalComponent.
-func ModalComponent(d *Decoder, v *discord.ModalComponent) { Object(d, v, ModalComponentKey) }
+func ModalComponent(d *Decoder, v *discord.ModalComponent) bool {
+	return Object(d, v, ModalComponentKey)
+}
 
 // ModalComponentKey reads the value of a key of discord.ModalComponent, and is false if it has no such key.
 func ModalComponentKey(d *Decoder, v *discord.ModalComponent, key string) bool {
@@ -1859,7 +1885,7 @@ func ModalComponentKey(d *Decoder, v *discord.ModalComponent, key string) bool {
 }
 
 // Nameplate reads a discord.Nameplate.
-func Nameplate(d *Decoder, v *discord.Nameplate) { Object(d, v, NameplateKey) }
+func Nameplate(d *Decoder, v *discord.Nameplate) bool { return Object(d, v, NameplateKey) }
 
 // NameplateKey reads the value of a key of discord.Nameplate, and is false if it has no such key.
 func NameplateKey(d *Decoder, v *discord.Nameplate, key string) bool {
@@ -1879,8 +1905,8 @@ func NameplateKey(d *Decoder, v *discord.Nameplate, key string) bool {
 }
 
 // PartialApplication reads a discord.PartialApplication.
-func PartialApplication(d *Decoder, v *discord.PartialApplication) {
-	Object(d, v, PartialApplicationKey)
+func PartialApplication(d *Decoder, v *discord.PartialApplication) bool {
+	return Object(d, v, PartialApplicationKey)
 }
 
 // PartialApplicationKey reads the value of a key of discord.PartialApplication, and is false if it has no such key.
@@ -1899,7 +1925,7 @@ func PartialApplicationKey(d *Decoder, v *discord.PartialApplication, key string
 }
 
 // PartialGuild reads a discord.PartialGuild.
-func PartialGuild(d *Decoder, v *discord.PartialGuild) { Object(d, v, PartialGuildKey) }
+func PartialGuild(d *Decoder, v *discord.PartialGuild) bool { return Object(d, v, PartialGuildKey) }
 
 // PartialGuildKey reads the value of a key of discord.PartialGuild, and is false if it has no such key.
 func PartialGuildKey(d *Decoder, v *discord.PartialGuild, key string) bool {
@@ -1931,7 +1957,7 @@ func PartialGuildKey(d *Decoder, v *discord.PartialGuild, key string) bool {
 }
 
 // PartialUser reads a discord.PartialUser.
-func PartialUser(d *Decoder, v *discord.PartialUser) { Object(d, v, PartialUserKey) }
+func PartialUser(d *Decoder, v *discord.PartialUser) bool { return Object(d, v, PartialUserKey) }
 
 // PartialUserKey reads the value of a key of discord.PartialUser, and is false if it has no such key.
 func PartialUserKey(d *Decoder, v *discord.PartialUser, key string) bool {
@@ -1971,11 +1997,11 @@ func PartialUserKey(d *Decoder, v *discord.PartialUser, key string) bool {
 	case "avatar_decoration":
 		Optional(d, &v.AvatarDecoration, String)
 	case "avatar_decoration_data":
-		Optional(d, &v.AvatarDecorationData, func(d *Decoder, v **discord.AvatarDecorationData) { Pointer(d, v, AvatarDecorationData) })
+		Optional(d, &v.AvatarDecorationData, func(d *Decoder, v **discord.AvatarDecorationData) bool { return Pointer(d, v, AvatarDecorationData) })
 	case "collectibles":
-		Optional(d, &v.Collectibles, func(d *Decoder, v **discord.Collectibles) { Pointer(d, v, Collectibles) })
+		Optional(d, &v.Collectibles, func(d *Decoder, v **discord.Collectibles) bool { return Pointer(d, v, Collectibles) })
 	case "primary_guild":
-		Optional(d, &v.PrimaryGuild, func(d *Decoder, v **discord.UserPrimaryGuild) { Pointer(d, v, UserPrimaryGuild) })
+		Optional(d, &v.PrimaryGuild, func(d *Decoder, v **discord.UserPrimaryGuild) bool { return Pointer(d, v, UserPrimaryGuild) })
 	default:
 		return false
 	}
@@ -1983,8 +2009,8 @@ func PartialUserKey(d *Decoder, v *discord.PartialUser, key string) bool {
 }
 
 // PermissionOverwrite reads a discord.PermissionOverwrite.
-func PermissionOverwrite(d *Decoder, v *discord.PermissionOverwrite) {
-	Object(d, v, PermissionOverwriteKey)
+func PermissionOverwrite(d *Decoder, v *discord.PermissionOverwrite) bool {
+	return Object(d, v, PermissionOverwriteKey)
 }
 
 // PermissionOverwriteKey reads the value of a key of discord.PermissionOverwrite, and is false if it has no such key.
@@ -2005,7 +2031,7 @@ func PermissionOverwriteKey(d *Decoder, v *discord.PermissionOverwrite, key stri
 }
 
 // Poll reads a discord.Poll.
-func Poll(d *Decoder, v *discord.Poll) { Object(d, v, PollKey) }
+func Poll(d *Decoder, v *discord.Poll) bool { return Object(d, v, PollKey) }
 
 // PollKey reads the value of a key of discord.Poll, and is false if it has no such key.
 func PollKey(d *Decoder, v *discord.Poll, key string) bool {
@@ -2029,7 +2055,7 @@ func PollKey(d *Decoder, v *discord.Poll, key string) bool {
 }
 
 // PollAnswer reads a discord.PollAnswer.
-func PollAnswer(d *Decoder, v *discord.PollAnswer) { Object(d, v, PollAnswerKey) }
+func PollAnswer(d *Decoder, v *discord.PollAnswer) bool { return Object(d, v, PollAnswerKey) }
 
 // PollAnswerKey reads the value of a key of discord.PollAnswer, and is false if it has no such key.
 func PollAnswerKey(d *Decoder, v *discord.PollAnswer, key string) bool {
@@ -2045,7 +2071,9 @@ func PollAnswerKey(d *Decoder, v *discord.PollAnswer, key string) bool {
 }
 
 // PollAnswerCount reads a discord.PollAnswerCount.
-func PollAnswerCount(d *Decoder, v *discord.PollAnswerCount) { Object(d, v, PollAnswerCountKey) }
+func PollAnswerCount(d *Decoder, v *discord.PollAnswerCount) bool {
+	return Object(d, v, PollAnswerCountKey)
+}
 
 // PollAnswerCountKey reads the value of a key of discord.PollAnswerCount, and is false if it has no such key.
 func PollAnswerCountKey(d *Decoder, v *discord.PollAnswerCount, key string) bool {
@@ -2063,7 +2091,7 @@ func PollAnswerCountKey(d *Decoder, v *discord.PollAnswerCount, key string) bool
 }
 
 // PollMedia reads a discord.PollMedia.
-func PollMedia(d *Decoder, v *discord.PollMedia) { Object(d, v, PollMediaKey) }
+func PollMedia(d *Decoder, v *discord.PollMedia) bool { return Object(d, v, PollMediaKey) }
 
 // PollMediaKey reads the value of a key of discord.PollMedia, and is false if it has no such key.
 func PollMediaKey(d *Decoder, v *discord.PollMedia, key string) bool {
@@ -2079,7 +2107,7 @@ func PollMediaKey(d *Decoder, v *discord.PollMedia, key string) bool {
 }
 
 // PollResults reads a discord.PollResults.
-func PollResults(d *Decoder, v *discord.PollResults) { Object(d, v, PollResultsKey) }
+func PollResults(d *Decoder, v *discord.PollResults) bool { return Object(d, v, PollResultsKey) }
 
 // PollResultsKey reads the value of a key of discord.PollResults, and is false if it has no such key.
 func PollResultsKey(d *Decoder, v *discord.PollResults, key string) bool {
@@ -2095,7 +2123,7 @@ func PollResultsKey(d *Decoder, v *discord.PollResults, key string) bool {
 }
 
 // Presence reads a discord.Presence.
-func Presence(d *Decoder, v *discord.Presence) { Object(d, v, PresenceKey) }
+func Presence(d *Decoder, v *discord.Presence) bool { return Object(d, v, PresenceKey) }
 
 // PresenceKey reads the value of a key of discord.Presence, and is false if it has no such key.
 func PresenceKey(d *Decoder, v *discord.Presence, key string) bool {
@@ -2116,8 +2144,26 @@ func PresenceKey(d *Decoder, v *discord.Presence, key string) bool {
 	return true
 }
 
+// RateLimitedMembers reads a discord.RateLimitedMembers.
+func RateLimitedMembers(d *Decoder, v *discord.RateLimitedMembers) bool {
+	return Object(d, v, RateLimitedMembersKey)
+}
+
+// RateLimitedMembersKey reads the value of a key of discord.RateLimitedMembers, and is false if it has no such key.
+func RateLimitedMembersKey(d *Decoder, v *discord.RateLimitedMembers, key string) bool {
+	switch key {
+	case "guild_id":
+		Snowflake(d, &v.GuildID)
+	case "nonce":
+		String(d, &v.Nonce)
+	default:
+		return false
+	}
+	return true
+}
+
 // Reaction reads a discord.Reaction.
-func Reaction(d *Decoder, v *discord.Reaction) { Object(d, v, ReactionKey) }
+func Reaction(d *Decoder, v *discord.Reaction) bool { return Object(d, v, ReactionKey) }
 
 // ReactionKey reads the value of a key of discord.Reaction, and is false if it has no such key.
 func ReactionKey(d *Decoder, v *discord.Reaction, key string) bool {
@@ -2141,8 +2187,8 @@ func ReactionKey(d *Decoder, v *discord.Reaction, key string) bool {
 }
 
 // ReactionCountDetails reads a discord.ReactionCountDetails.
-func ReactionCountDetails(d *Decoder, v *discord.ReactionCountDetails) {
-	Object(d, v, ReactionCountDetailsKey)
+func ReactionCountDetails(d *Decoder, v *discord.ReactionCountDetails) bool {
+	return Object(d, v, ReactionCountDetailsKey)
 }
 
 // ReactionCountDetailsKey reads the value of a key of discord.ReactionCountDetails, and is false if it has no such key.
@@ -2159,7 +2205,9 @@ func ReactionCountDetailsKey(d *Decoder, v *discord.ReactionCountDetails, key st
 }
 
 // RecurrenceRule reads a discord.RecurrenceRule.
-func RecurrenceRule(d *Decoder, v *discord.RecurrenceRule) { Object(d, v, RecurrenceRuleKey) }
+func RecurrenceRule(d *Decoder, v *discord.RecurrenceRule) bool {
+	return Object(d, v, RecurrenceRuleKey)
+}
 
 // RecurrenceRuleKey reads the value of a key of discord.RecurrenceRule, and is false if it has no such key.
 func RecurrenceRuleKey(d *Decoder, v *discord.RecurrenceRule, key string) bool {
@@ -2191,8 +2239,8 @@ func RecurrenceRuleKey(d *Decoder, v *discord.RecurrenceRule, key string) bool {
 }
 
 // RecurrenceRuleNWeekday reads a discord.RecurrenceRuleNWeekday.
-func RecurrenceRuleNWeekday(d *Decoder, v *discord.RecurrenceRuleNWeekday) {
-	Object(d, v, RecurrenceRuleNWeekdayKey)
+func RecurrenceRuleNWeekday(d *Decoder, v *discord.RecurrenceRuleNWeekday) bool {
+	return Object(d, v, RecurrenceRuleNWeekdayKey)
 }
 
 // RecurrenceRuleNWeekdayKey reads the value of a key of discord.RecurrenceRuleNWeekday, and is false if it has no such key.
@@ -2209,23 +2257,23 @@ func RecurrenceRuleNWeekdayKey(d *Decoder, v *discord.RecurrenceRuleNWeekday, ke
 }
 
 // Resolved reads a discord.Resolved.
-func Resolved(d *Decoder, v *discord.Resolved) { Object(d, v, ResolvedKey) }
+func Resolved(d *Decoder, v *discord.Resolved) bool { return Object(d, v, ResolvedKey) }
 
 // ResolvedKey reads the value of a key of discord.Resolved, and is false if it has no such key.
 func ResolvedKey(d *Decoder, v *discord.Resolved, key string) bool {
 	switch key {
 	case "users":
-		Map(d, &v.Users, discord.ParseSnowflake, User)
+		Map(d, &v.Users, SnowflakeKey, User)
 	case "roles":
-		Map(d, &v.Roles, discord.ParseSnowflake, Role)
+		Map(d, &v.Roles, SnowflakeKey, Role)
 	case "members":
-		Map(d, &v.Members, discord.ParseSnowflake, GuildMember)
+		Map(d, &v.Members, SnowflakeKey, GuildMember)
 	case "channels":
-		Map(d, &v.Channels, discord.ParseSnowflake, Channel)
+		Map(d, &v.Channels, SnowflakeKey, Channel)
 	case "attachments":
-		Map(d, &v.Attachments, discord.ParseSnowflake, Attachment)
+		Map(d, &v.Attachments, SnowflakeKey, Attachment)
 	case "messages":
-		Map(d, &v.Messages, discord.ParseSnowflake, Message)
+		Map(d, &v.Messages, SnowflakeKey, Message)
 	default:
 		return false
 	}
@@ -2233,7 +2281,7 @@ func ResolvedKey(d *Decoder, v *discord.Resolved, key string) bool {
 }
 
 // Role reads a discord.Role.
-func Role(d *Decoder, v *discord.Role) { Object(d, v, RoleKey) }
+func Role(d *Decoder, v *discord.Role) bool { return Object(d, v, RoleKey) }
 
 // RoleKey reads the value of a key of discord.Role, and is false if it has no such key.
 func RoleKey(d *Decoder, v *discord.Role, key string) bool {
@@ -2271,7 +2319,7 @@ func RoleKey(d *Decoder, v *discord.Role, key string) bool {
 }
 
 // RoleColors reads a discord.RoleColors.
-func RoleColors(d *Decoder, v *discord.RoleColors) { Object(d, v, RoleColorsKey) }
+func RoleColors(d *Decoder, v *discord.RoleColors) bool { return Object(d, v, RoleColorsKey) }
 
 // RoleColorsKey reads the value of a key of discord.RoleColors, and is false if it has no such key.
 func RoleColorsKey(d *Decoder, v *discord.RoleColors, key string) bool {
@@ -2289,7 +2337,7 @@ func RoleColorsKey(d *Decoder, v *discord.RoleColors, key string) bool {
 }
 
 // RoleSelect reads a discord.RoleSelect.
-func RoleSelect(d *Decoder, v *discord.RoleSelect) { Object(d, v, RoleSelectKey) }
+func RoleSelect(d *Decoder, v *discord.RoleSelect) bool { return Object(d, v, RoleSelectKey) }
 
 // RoleSelectKey reads the value of a key of discord.RoleSelect, and is false if it has no such key.
 func RoleSelectKey(d *Decoder, v *discord.RoleSelect, key string) bool {
@@ -2319,8 +2367,8 @@ func RoleSelectKey(d *Decoder, v *discord.RoleSelect, key string) bool {
 }
 
 // RoleSubscriptionData reads a discord.RoleSubscriptionData.
-func RoleSubscriptionData(d *Decoder, v *discord.RoleSubscriptionData) {
-	Object(d, v, RoleSubscriptionDataKey)
+func RoleSubscriptionData(d *Decoder, v *discord.RoleSubscriptionData) bool {
+	return Object(d, v, RoleSubscriptionDataKey)
 }
 
 // RoleSubscriptionDataKey reads the value of a key of discord.RoleSubscriptionData, and is false if it has no such key.
@@ -2341,7 +2389,7 @@ func RoleSubscriptionDataKey(d *Decoder, v *discord.RoleSubscriptionData, key st
 }
 
 // RoleTags reads a discord.RoleTags.
-func RoleTags(d *Decoder, v *discord.RoleTags) { Object(d, v, RoleTagsKey) }
+func RoleTags(d *Decoder, v *discord.RoleTags) bool { return Object(d, v, RoleTagsKey) }
 
 // RoleTagsKey reads the value of a key of discord.RoleTags, and is false if it has no such key.
 func RoleTagsKey(d *Decoder, v *discord.RoleTags, key string) bool {
@@ -2365,7 +2413,7 @@ func RoleTagsKey(d *Decoder, v *discord.RoleTags, key string) bool {
 }
 
 // Section reads a discord.Section.
-func Section(d *Decoder, v *discord.Section) { Object(d, v, SectionKey) }
+func Section(d *Decoder, v *discord.Section) bool { return Object(d, v, SectionKey) }
 
 // SectionKey reads the value of a key of discord.Section, and is false if it has no such key.
 func SectionKey(d *Decoder, v *discord.Section, key string) bool {
@@ -2385,8 +2433,8 @@ func SectionKey(d *Decoder, v *discord.Section, key string) bool {
 }
 
 // SelectDefaultValue reads a discord.SelectDefaultValue.
-func SelectDefaultValue(d *Decoder, v *discord.SelectDefaultValue) {
-	Object(d, v, SelectDefaultValueKey)
+func SelectDefaultValue(d *Decoder, v *discord.SelectDefaultValue) bool {
+	return Object(d, v, SelectDefaultValueKey)
 }
 
 // SelectDefaultValueKey reads the value of a key of discord.SelectDefaultValue, and is false if it has no such key.
@@ -2403,7 +2451,7 @@ func SelectDefaultValueKey(d *Decoder, v *discord.SelectDefaultValue, key string
 }
 
 // SelectOption reads a discord.SelectOption.
-func SelectOption(d *Decoder, v *discord.SelectOption) { Object(d, v, SelectOptionKey) }
+func SelectOption(d *Decoder, v *discord.SelectOption) bool { return Object(d, v, SelectOptionKey) }
 
 // SelectOptionKey reads the value of a key of discord.SelectOption, and is false if it has no such key.
 func SelectOptionKey(d *Decoder, v *discord.SelectOption, key string) bool {
@@ -2425,7 +2473,7 @@ func SelectOptionKey(d *Decoder, v *discord.SelectOption, key string) bool {
 }
 
 // Separator reads a discord.Separator.
-func Separator(d *Decoder, v *discord.Separator) { Object(d, v, SeparatorKey) }
+func Separator(d *Decoder, v *discord.Separator) bool { return Object(d, v, SeparatorKey) }
 
 // SeparatorKey reads the value of a key of discord.Separator, and is false if it has no such key.
 func SeparatorKey(d *Decoder, v *discord.Separator, key string) bool {
@@ -2445,7 +2493,9 @@ func SeparatorKey(d *Decoder, v *discord.Separator, key string) bool {
 }
 
 // SharedClientTheme reads a discord.SharedClientTheme.
-func SharedClientTheme(d *Decoder, v *discord.SharedClientTheme) { Object(d, v, SharedClientThemeKey) }
+func SharedClientTheme(d *Decoder, v *discord.SharedClientTheme) bool {
+	return Object(d, v, SharedClientThemeKey)
+}
 
 // SharedClientThemeKey reads the value of a key of discord.SharedClientTheme, and is false if it has no such key.
 func SharedClientThemeKey(d *Decoder, v *discord.SharedClientTheme, key string) bool {
@@ -2465,7 +2515,9 @@ func SharedClientThemeKey(d *Decoder, v *discord.SharedClientTheme, key string) 
 }
 
 // SoundboardSound reads a discord.SoundboardSound.
-func SoundboardSound(d *Decoder, v *discord.SoundboardSound) { Object(d, v, SoundboardSoundKey) }
+func SoundboardSound(d *Decoder, v *discord.SoundboardSound) bool {
+	return Object(d, v, SoundboardSoundKey)
+}
 
 // SoundboardSoundKey reads the value of a key of discord.SoundboardSound, and is false if it has no such key.
 func SoundboardSoundKey(d *Decoder, v *discord.SoundboardSound, key string) bool {
@@ -2493,7 +2545,7 @@ func SoundboardSoundKey(d *Decoder, v *discord.SoundboardSound, key string) bool
 }
 
 // StageInstance reads a discord.StageInstance.
-func StageInstance(d *Decoder, v *discord.StageInstance) { Object(d, v, StageInstanceKey) }
+func StageInstance(d *Decoder, v *discord.StageInstance) bool { return Object(d, v, StageInstanceKey) }
 
 // StageInstanceKey reads the value of a key of discord.StageInstance, and is false if it has no such key.
 func StageInstanceKey(d *Decoder, v *discord.StageInstance, key string) bool {
@@ -2519,7 +2571,7 @@ func StageInstanceKey(d *Decoder, v *discord.StageInstance, key string) bool {
 }
 
 // Sticker reads a discord.Sticker.
-func Sticker(d *Decoder, v *discord.Sticker) { Object(d, v, StickerKey) }
+func Sticker(d *Decoder, v *discord.Sticker) bool { return Object(d, v, StickerKey) }
 
 // StickerKey reads the value of a key of discord.Sticker, and is false if it has no such key.
 func StickerKey(d *Decoder, v *discord.Sticker, key string) bool {
@@ -2555,7 +2607,7 @@ func StickerKey(d *Decoder, v *discord.Sticker, key string) bool {
 }
 
 // StickerItem reads a discord.StickerItem.
-func StickerItem(d *Decoder, v *discord.StickerItem) { Object(d, v, StickerItemKey) }
+func StickerItem(d *Decoder, v *discord.StickerItem) bool { return Object(d, v, StickerItemKey) }
 
 // StickerItemKey reads the value of a key of discord.StickerItem, and is false if it has no such key.
 func StickerItemKey(d *Decoder, v *discord.StickerItem, key string) bool {
@@ -2573,7 +2625,7 @@ func StickerItemKey(d *Decoder, v *discord.StickerItem, key string) bool {
 }
 
 // StringSelect reads a discord.StringSelect.
-func StringSelect(d *Decoder, v *discord.StringSelect) { Object(d, v, StringSelectKey) }
+func StringSelect(d *Decoder, v *discord.StringSelect) bool { return Object(d, v, StringSelectKey) }
 
 // StringSelectKey reads the value of a key of discord.StringSelect, and is false if it has no such key.
 func StringSelectKey(d *Decoder, v *discord.StringSelect, key string) bool {
@@ -2603,7 +2655,7 @@ func StringSelectKey(d *Decoder, v *discord.StringSelect, key string) bool {
 }
 
 // Subscription reads a discord.Subscription.
-func Subscription(d *Decoder, v *discord.Subscription) { Object(d, v, SubscriptionKey) }
+func Subscription(d *Decoder, v *discord.Subscription) bool { return Object(d, v, SubscriptionKey) }
 
 // SubscriptionKey reads the value of a key of discord.Subscription, and is false if it has no such key.
 func SubscriptionKey(d *Decoder, v *discord.Subscription, key string) bool {
@@ -2635,7 +2687,7 @@ func SubscriptionKey(d *Decoder, v *discord.Subscription, key string) bool {
 }
 
 // Team reads a discord.Team.
-func Team(d *Decoder, v *discord.Team) { Object(d, v, TeamKey) }
+func Team(d *Decoder, v *discord.Team) bool { return Object(d, v, TeamKey) }
 
 // TeamKey reads the value of a key of discord.Team, and is false if it has no such key.
 func TeamKey(d *Decoder, v *discord.Team, key string) bool {
@@ -2657,7 +2709,7 @@ func TeamKey(d *Decoder, v *discord.Team, key string) bool {
 }
 
 // TeamMember reads a discord.TeamMember.
-func TeamMember(d *Decoder, v *discord.TeamMember) { Object(d, v, TeamMemberKey) }
+func TeamMember(d *Decoder, v *discord.TeamMember) bool { return Object(d, v, TeamMemberKey) }
 
 // TeamMemberKey reads the value of a key of discord.TeamMember, and is false if it has no such key.
 func TeamMemberKey(d *Decoder, v *discord.TeamMember, key string) bool {
@@ -2679,7 +2731,7 @@ func TeamMemberKey(d *Decoder, v *discord.TeamMember, key string) bool {
 }
 
 // TextDisplay reads a discord.TextDisplay.
-func TextDisplay(d *Decoder, v *discord.TextDisplay) { Object(d, v, TextDisplayKey) }
+func TextDisplay(d *Decoder, v *discord.TextDisplay) bool { return Object(d, v, TextDisplayKey) }
 
 // TextDisplayKey reads the value of a key of discord.TextDisplay, and is false if it has no such key.
 func TextDisplayKey(d *Decoder, v *discord.TextDisplay, key string) bool {
@@ -2697,7 +2749,7 @@ func TextDisplayKey(d *Decoder, v *discord.TextDisplay, key string) bool {
 }
 
 // ThreadMember reads a discord.ThreadMember.
-func ThreadMember(d *Decoder, v *discord.ThreadMember) { Object(d, v, ThreadMemberKey) }
+func ThreadMember(d *Decoder, v *discord.ThreadMember) bool { return Object(d, v, ThreadMemberKey) }
 
 // ThreadMemberKey reads the value of a key of discord.ThreadMember, and is false if it has no such key.
 func ThreadMemberKey(d *Decoder, v *discord.ThreadMember, key string) bool {
@@ -2712,6 +2764,8 @@ func ThreadMemberKey(d *Decoder, v *discord.ThreadMember, key string) bool {
 		Flags(d, &v.Flags)
 	case "member":
 		Pointer(d, &v.Member, GuildMember)
+	case "presence":
+		Optional(d, &v.Presence, func(d *Decoder, v **discord.Presence) bool { return Pointer(d, v, Presence) })
 	default:
 		return false
 	}
@@ -2719,7 +2773,9 @@ func ThreadMemberKey(d *Decoder, v *discord.ThreadMember, key string) bool {
 }
 
 // ThreadMetadata reads a discord.ThreadMetadata.
-func ThreadMetadata(d *Decoder, v *discord.ThreadMetadata) { Object(d, v, ThreadMetadataKey) }
+func ThreadMetadata(d *Decoder, v *discord.ThreadMetadata) bool {
+	return Object(d, v, ThreadMetadataKey)
+}
 
 // ThreadMetadataKey reads the value of a key of discord.ThreadMetadata, and is false if it has no such key.
 func ThreadMetadataKey(d *Decoder, v *discord.ThreadMetadata, key string) bool {
@@ -2743,7 +2799,7 @@ func ThreadMetadataKey(d *Decoder, v *discord.ThreadMetadata, key string) bool {
 }
 
 // Thumbnail reads a discord.Thumbnail.
-func Thumbnail(d *Decoder, v *discord.Thumbnail) { Object(d, v, ThumbnailKey) }
+func Thumbnail(d *Decoder, v *discord.Thumbnail) bool { return Object(d, v, ThumbnailKey) }
 
 // ThumbnailKey reads the value of a key of discord.Thumbnail, and is false if it has no such key.
 func ThumbnailKey(d *Decoder, v *discord.Thumbnail, key string) bool {
@@ -2765,7 +2821,9 @@ func ThumbnailKey(d *Decoder, v *discord.Thumbnail, key string) bool {
 }
 
 // UnavailableGuild reads a discord.UnavailableGuild.
-func UnavailableGuild(d *Decoder, v *discord.UnavailableGuild) { Object(d, v, UnavailableGuildKey) }
+func UnavailableGuild(d *Decoder, v *discord.UnavailableGuild) bool {
+	return Object(d, v, UnavailableGuildKey)
+}
 
 // UnavailableGuildKey reads the value of a key of discord.UnavailableGuild, and is false if it has no such key.
 func UnavailableGuildKey(d *Decoder, v *discord.UnavailableGuild, key string) bool {
@@ -2781,7 +2839,9 @@ func UnavailableGuildKey(d *Decoder, v *discord.UnavailableGuild, key string) bo
 }
 
 // UnfurledMediaItem reads a discord.UnfurledMediaItem.
-func UnfurledMediaItem(d *Decoder, v *discord.UnfurledMediaItem) { Object(d, v, UnfurledMediaItemKey) }
+func UnfurledMediaItem(d *Decoder, v *discord.UnfurledMediaItem) bool {
+	return Object(d, v, UnfurledMediaItemKey)
+}
 
 // UnfurledMediaItemKey reads the value of a key of discord.UnfurledMediaItem, and is false if it has no such key.
 func UnfurledMediaItemKey(d *Decoder, v *discord.UnfurledMediaItem, key string) bool {
@@ -2813,7 +2873,7 @@ func UnfurledMediaItemKey(d *Decoder, v *discord.UnfurledMediaItem, key string) 
 }
 
 // User reads a discord.User.
-func User(d *Decoder, v *discord.User) { Object(d, v, UserKey) }
+func User(d *Decoder, v *discord.User) bool { return Object(d, v, UserKey) }
 
 // UserKey reads the value of a key of discord.User, and is false if it has no such key.
 func UserKey(d *Decoder, v *discord.User, key string) bool {
@@ -2853,11 +2913,11 @@ func UserKey(d *Decoder, v *discord.User, key string) bool {
 	case "avatar_decoration":
 		Optional(d, &v.AvatarDecoration, String)
 	case "avatar_decoration_data":
-		Optional(d, &v.AvatarDecorationData, func(d *Decoder, v **discord.AvatarDecorationData) { Pointer(d, v, AvatarDecorationData) })
+		Optional(d, &v.AvatarDecorationData, func(d *Decoder, v **discord.AvatarDecorationData) bool { return Pointer(d, v, AvatarDecorationData) })
 	case "collectibles":
-		Optional(d, &v.Collectibles, func(d *Decoder, v **discord.Collectibles) { Pointer(d, v, Collectibles) })
+		Optional(d, &v.Collectibles, func(d *Decoder, v **discord.Collectibles) bool { return Pointer(d, v, Collectibles) })
 	case "primary_guild":
-		Optional(d, &v.PrimaryGuild, func(d *Decoder, v **discord.UserPrimaryGuild) { Pointer(d, v, UserPrimaryGuild) })
+		Optional(d, &v.PrimaryGuild, func(d *Decoder, v **discord.UserPrimaryGuild) bool { return Pointer(d, v, UserPrimaryGuild) })
 	default:
 		return false
 	}
@@ -2865,7 +2925,9 @@ func UserKey(d *Decoder, v *discord.User, key string) bool {
 }
 
 // UserPrimaryGuild reads a discord.UserPrimaryGuild.
-func UserPrimaryGuild(d *Decoder, v *discord.UserPrimaryGuild) { Object(d, v, UserPrimaryGuildKey) }
+func UserPrimaryGuild(d *Decoder, v *discord.UserPrimaryGuild) bool {
+	return Object(d, v, UserPrimaryGuildKey)
+}
 
 // UserPrimaryGuildKey reads the value of a key of discord.UserPrimaryGuild, and is false if it has no such key.
 func UserPrimaryGuildKey(d *Decoder, v *discord.UserPrimaryGuild, key string) bool {
@@ -2885,7 +2947,7 @@ func UserPrimaryGuildKey(d *Decoder, v *discord.UserPrimaryGuild, key string) bo
 }
 
 // UserSelect reads a discord.UserSelect.
-func UserSelect(d *Decoder, v *discord.UserSelect) { Object(d, v, UserSelectKey) }
+func UserSelect(d *Decoder, v *discord.UserSelect) bool { return Object(d, v, UserSelectKey) }
 
 // UserSelectKey reads the value of a key of discord.UserSelect, and is false if it has no such key.
 func UserSelectKey(d *Decoder, v *discord.UserSelect, key string) bool {
@@ -2915,7 +2977,7 @@ func UserSelectKey(d *Decoder, v *discord.UserSelect, key string) bool {
 }
 
 // VoiceState reads a discord.VoiceState.
-func VoiceState(d *Decoder, v *discord.VoiceState) { Object(d, v, VoiceStateKey) }
+func VoiceState(d *Decoder, v *discord.VoiceState) bool { return Object(d, v, VoiceStateKey) }
 
 // VoiceStateKey reads the value of a key of discord.VoiceState, and is false if it has no such key.
 func VoiceStateKey(d *Decoder, v *discord.VoiceState, key string) bool {
@@ -2953,7 +3015,7 @@ func VoiceStateKey(d *Decoder, v *discord.VoiceState, key string) bool {
 }
 
 // WelcomeScreen reads a discord.WelcomeScreen.
-func WelcomeScreen(d *Decoder, v *discord.WelcomeScreen) { Object(d, v, WelcomeScreenKey) }
+func WelcomeScreen(d *Decoder, v *discord.WelcomeScreen) bool { return Object(d, v, WelcomeScreenKey) }
 
 // WelcomeScreenKey reads the value of a key of discord.WelcomeScreen, and is false if it has no such key.
 func WelcomeScreenKey(d *Decoder, v *discord.WelcomeScreen, key string) bool {
@@ -2969,8 +3031,8 @@ func WelcomeScreenKey(d *Decoder, v *discord.WelcomeScreen, key string) bool {
 }
 
 // WelcomeScreenChannel reads a discord.WelcomeScreenChannel.
-func WelcomeScreenChannel(d *Decoder, v *discord.WelcomeScreenChannel) {
-	Object(d, v, WelcomeScreenChannelKey)
+func WelcomeScreenChannel(d *Decoder, v *discord.WelcomeScreenChannel) bool {
+	return Object(d, v, WelcomeScreenChannelKey)
 }
 
 // WelcomeScreenChannelKey reads the value of a key of discord.WelcomeScreenChannel, and is false if it has no such key.
@@ -2991,7 +3053,9 @@ func WelcomeScreenChannelKey(d *Decoder, v *discord.WelcomeScreenChannel, key st
 }
 
 // AuditLogChange reads a discord.AuditLogChange.
-func AuditLogChange(d *Decoder, v *discord.AuditLogChange) { Object(d, v, AuditLogChangeKey) }
+func AuditLogChange(d *Decoder, v *discord.AuditLogChange) bool {
+	return Object(d, v, AuditLogChangeKey)
+}
 
 // AuditLogChangeKey reads the value of a key of discord.AuditLogChange, and is false if it has no such key.
 func AuditLogChangeKey(d *Decoder, v *discord.AuditLogChange, key string) bool {
@@ -3009,7 +3073,7 @@ func AuditLogChangeKey(d *Decoder, v *discord.AuditLogChange, key string) bool {
 }
 
 // MentionedUser reads a discord.MentionedUser.
-func MentionedUser(d *Decoder, v *discord.MentionedUser) { Object(d, v, MentionedUserKey) }
+func MentionedUser(d *Decoder, v *discord.MentionedUser) bool { return Object(d, v, MentionedUserKey) }
 
 // MentionedUserKey reads the value of a key of discord.MentionedUser, and is false if it has no such key.
 func MentionedUserKey(d *Decoder, v *discord.MentionedUser, key string) bool {
@@ -3023,8 +3087,8 @@ func MentionedUserKey(d *Decoder, v *discord.MentionedUser, key string) bool {
 }
 
 // GuildScheduledEventException reads a discord.GuildScheduledEventException.
-func GuildScheduledEventException(d *Decoder, v *discord.GuildScheduledEventException) {
-	Object(d, v, GuildScheduledEventExceptionKey)
+func GuildScheduledEventException(d *Decoder, v *discord.GuildScheduledEventException) bool {
+	return Object(d, v, GuildScheduledEventExceptionKey)
 }
 
 // GuildScheduledEventExceptionKey reads the value of a key of discord.GuildScheduledEventException, and is false if it has no such key.
@@ -3049,41 +3113,46 @@ func GuildScheduledEventExceptionKey(d *Decoder, v *discord.GuildScheduledEventE
 }
 
 // Component reads a discord.Component of any kind.
-func Component(d *Decoder, v *discord.Component) {
+func Component(d *Decoder, v *discord.Component) bool {
 	if d.null() {
 		*v = nil
-		return
+		return false
 	}
-	switch kind := discord.ComponentType(d.peekInt("type")); kind {
+	number, ok := d.kindOf("type")
+	if !ok {
+		return false
+	}
+	switch kind := discord.ComponentType(number); kind {
 	case discord.ComponentTypeActionRow:
-		decodeCase(d, v, new(discord.ActionRow), ActionRow)
+		return decodeCase(d, v, new(discord.ActionRow), ActionRow)
 	case discord.ComponentTypeButton:
-		decodeCase(d, v, new(discord.Button), Button)
+		return decodeCase(d, v, new(discord.Button), Button)
 	case discord.ComponentTypeStringSelect:
-		decodeCase(d, v, new(discord.StringSelect), StringSelect)
+		return decodeCase(d, v, new(discord.StringSelect), StringSelect)
 	case discord.ComponentTypeUserSelect:
-		decodeCase(d, v, new(discord.UserSelect), UserSelect)
+		return decodeCase(d, v, new(discord.UserSelect), UserSelect)
 	case discord.ComponentTypeRoleSelect:
-		decodeCase(d, v, new(discord.RoleSelect), RoleSelect)
+		return decodeCase(d, v, new(discord.RoleSelect), RoleSelect)
 	case discord.ComponentTypeMentionableSelect:
-		decodeCase(d, v, new(discord.MentionableSelect), MentionableSelect)
+		return decodeCase(d, v, new(discord.MentionableSelect), MentionableSelect)
 	case discord.ComponentTypeChannelSelect:
-		decodeCase(d, v, new(discord.ChannelSelect), ChannelSelect)
+		return decodeCase(d, v, new(discord.ChannelSelect), ChannelSelect)
 	case discord.ComponentTypeSection:
-		decodeCase(d, v, new(discord.Section), Section)
+		return decodeCase(d, v, new(discord.Section), Section)
 	case discord.ComponentTypeTextDisplay:
-		decodeCase(d, v, new(discord.TextDisplay), TextDisplay)
+		return decodeCase(d, v, new(discord.TextDisplay), TextDisplay)
 	case discord.ComponentTypeThumbnail:
-		decodeCase(d, v, new(discord.Thumbnail), Thumbnail)
+		return decodeCase(d, v, new(discord.Thumbnail), Thumbnail)
 	case discord.ComponentTypeMediaGallery:
-		decodeCase(d, v, new(discord.MediaGallery), MediaGallery)
+		return decodeCase(d, v, new(discord.MediaGallery), MediaGallery)
 	case discord.ComponentTypeFile:
-		decodeCase(d, v, new(discord.File), File)
+		return decodeCase(d, v, new(discord.File), File)
 	case discord.ComponentTypeSeparator:
-		decodeCase(d, v, new(discord.Separator), Separator)
+		return decodeCase(d, v, new(discord.Separator), Separator)
 	case discord.ComponentTypeContainer:
-		decodeCase(d, v, new(discord.Container), Container)
+		return decodeCase(d, v, new(discord.Container), Container)
 	default:
-		*v = &discord.UnknownComponent{Type: kind, Raw: bytes.Clone(d.Raw())}
+		*v = &discord.UnknownComponent{Type: kind, Raw: d.unknown()}
+		return true
 	}
 }

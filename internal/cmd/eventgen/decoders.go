@@ -8,12 +8,12 @@ import (
 	"github.com/signalbox-go/signalbox/events/schema"
 )
 
-// call is the statement that decodes the next value into what target points to.
+// call is the expression that decodes the next value into what target points to, and tells whether there was one.
 func (g *generator) call(f schema.Field, target string) string {
 	one := g.decoder(f.Type)
 	switch {
 	case f.Optional && f.Nullable && g.schema.Object(f.Type.Name) != nil:
-		pointer := fmt.Sprintf("func(d *%sDecoder, v **%s) { %sPointer(d, v, %s) }", g.wire, g.base(f.Type), g.wire, one)
+		pointer := fmt.Sprintf("func(d *%sDecoder, v **%s) bool { return %sPointer(d, v, %s) }", g.wire, g.base(f.Type), g.wire, one)
 		return fmt.Sprintf("%sOptional(d, %s, %s)", g.wire, target, pointer)
 	case f.Optional && f.Nullable:
 		return fmt.Sprintf("%sOptional(d, %s, %s)", g.wire, target, one)
@@ -32,10 +32,10 @@ func (g *generator) decoder(t schema.Type) string {
 			return name
 		}
 	}
-	return fmt.Sprintf("func(d *%sDecoder, v *%s) { %s }", g.wire, g.base(t), g.apply(t, "v"))
+	return fmt.Sprintf("func(d *%sDecoder, v *%s) bool { return %s }", g.wire, g.base(t), g.apply(t, "v"))
 }
 
-// apply is the statement that decodes a value that is not null into what target points to.
+// apply is call for a field that is not nil when it is absent.
 func (g *generator) apply(t schema.Type, target string) string {
 	switch {
 	case t.Of != nil && t.Name == "[]" && g.schema.Union(t.Of.Name) != nil:
@@ -47,7 +47,7 @@ func (g *generator) apply(t schema.Type, target string) string {
 	case t.Of != nil:
 		key := g.wire + "StringKey"
 		if t.Key == "Snowflake" {
-			key = "discord.ParseSnowflake"
+			key = g.wire + "SnowflakeKey"
 		}
 		return fmt.Sprintf("%sMap(d, %s, %s, %s)", g.wire, target, key, g.decoder(*t.Of))
 	case g.schema.Union(t.Name) != nil:
@@ -68,11 +68,9 @@ func (g *generator) leaf(t schema.Type) string {
 		return g.wire + "Int"
 	case "Seconds":
 		return g.wire + "Float"
-	case "JSON":
-		return g.wire + "JSON"
 	case "Secret":
-		return g.wire + "Text"
-	case "Permissions", "Bits", "Value", "Present", "ActivityButton", "ShardID":
+		return g.wire + "String"
+	case "Permissions", "Bits", "Value", "Present", "ShardID":
 		return g.wire + "Custom"
 	}
 	return g.wire + t.Name
@@ -100,18 +98,18 @@ func (g *generator) fieldFunc(b *bytes.Buffer, name, goType string, o *schema.Ob
 func (g *generator) objectDecoders() string {
 	var b bytes.Buffer
 	for _, o := range g.schema.Objects {
-		fmt.Fprintf(&b, "// %s reads a discord.%s.\nfunc %s(d *Decoder, v *discord.%s) { Object(d, v, %sKey) }\n\n", o.Name, o.Name, o.Name, o.Name, o.Name)
+		fmt.Fprintf(&b, "// %s reads a discord.%s.\nfunc %s(d *Decoder, v *discord.%s) bool { return Object(d, v, %sKey) }\n\n", o.Name, o.Name, o.Name, o.Name, o.Name)
 		fmt.Fprintf(&b, "// %sKey reads the value of a key of discord.%s, and is false if it has no such key.\n", o.Name, o.Name)
 		g.fieldFunc(&b, o.Name+"Key", "discord."+o.Name, o)
 	}
 	for _, u := range g.schema.Unions {
 		kind := u.Name + camel(u.Key)
-		fmt.Fprintf(&b, "// %s reads a discord.%s of any kind.\nfunc %s(d *Decoder, v *discord.%s) {\n\tif d.null() {\n\t\t*v = nil\n\t\treturn\n\t}\n", u.Name, u.Name, u.Name, u.Name)
-		fmt.Fprintf(&b, "\tswitch kind := discord.%s(d.peekInt(%q)); kind {\n", kind, u.Key)
+		fmt.Fprintf(&b, "// %s reads a discord.%s of any kind.\nfunc %s(d *Decoder, v *discord.%s) bool {\n\tif d.null() {\n\t\t*v = nil\n\t\treturn false\n\t}\n", u.Name, u.Name, u.Name, u.Name)
+		fmt.Fprintf(&b, "\tnumber, ok := d.kindOf(%q)\n\tif !ok {\n\t\treturn false\n\t}\n\tswitch kind := discord.%s(number); kind {\n", u.Key, kind)
 		for _, c := range u.Cases {
-			fmt.Fprintf(&b, "\tcase discord.%s%s:\n\t\tdecodeCase(d, v, new(discord.%s), %s)\n", kind, c.Name, c.Name, c.Name)
+			fmt.Fprintf(&b, "\tcase discord.%s%s:\n\t\treturn decodeCase(d, v, new(discord.%s), %s)\n", kind, c.Name, c.Name, c.Name)
 		}
-		fmt.Fprintf(&b, "\tdefault:\n\t\t*v = &discord.Unknown%s{Type: kind, Raw: bytes.Clone(d.Raw())}\n\t}\n}\n\n", u.Name)
+		fmt.Fprintf(&b, "\tdefault:\n\t\t*v = &discord.Unknown%s{Type: kind, Raw: d.unknown()}\n\t\treturn true\n\t}\n}\n\n", u.Name)
 	}
 	return file("wire", b.Bytes())
 }

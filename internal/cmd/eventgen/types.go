@@ -43,7 +43,7 @@ func generate(s *schema.Schema) (map[string][]byte, error) {
 func file(pkg string, body []byte) string {
 	var imports []string
 	const ours = "github.com/signalbox-go/signalbox/events/"
-	for word, path := range map[string]string{"bytes.": "bytes", "wire.": ours + "internal/wire", "json.": "encoding/json", "time.": "time", "discord.": ours + "discord"} {
+	for word, path := range map[string]string{"wire.": ours + "internal/wire", "json.": "encoding/json", "time.": "time", "discord.": ours + "discord"} {
 		if bytes.Contains(body, []byte(word)) {
 			imports = append(imports, fmt.Sprintf("\t%q\n", path))
 		}
