@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
@@ -33,7 +34,7 @@ func newGateway(t *testing.T, opts ...gatewaytest.Option) *gatewaytest.Server {
 func newManager(t *testing.T, g *gatewaytest.Server, opts ...shardmanager.Option) *shardmanager.Manager {
 	t.Helper()
 	m, err := shardmanager.New("token", append([]shardmanager.Option{
-		shardmanager.WithIntents(events.IntentsUnprivileged), shardmanager.WithGateway(g),
+		shardmanager.WithIntents(events.IntentsUnprivileged), shardmanager.WithGateway(g), shardmanager.WithLogger(zap.NewNop()),
 	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)

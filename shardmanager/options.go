@@ -15,6 +15,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -86,9 +87,9 @@ func WithCapabilities(bits int64) Option {
 	return func(c *config) { c.identify.Capabilities = bits }
 }
 
-// WithLogger sets where to log. The default, or nil, is nowhere. Neither the token nor a session id is
-// ever logged. A writer that blocks delays nothing: entries wait in a queue, and those that do not
-// fit, or repeat more than ten times in a second for a shard, are left out and counted.
+// WithLogger sets where to log. The default, or nil, is stderr: warnings and errors, each on one line. zap.NewNop() silences
+// them. Neither the token nor a session id is ever logged. A writer that blocks delays nothing: entries wait in a queue, and those
+// that do not fit, or repeat more than ten times in a second for a shard, are left out and counted.
 func WithLogger(log *zap.Logger) Option { return func(c *config) { c.log = log } }
 
 // WithActorSystem sets the actor system in which supervisor and shards live, and which the
@@ -198,7 +199,7 @@ func (c *config) fill() {
 		c.client = http.DefaultClient
 	}
 	if c.log == nil {
-		c.log = zap.NewNop()
+		c.log = zaplog.Stderr()
 	}
 }
 
