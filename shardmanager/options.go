@@ -2,6 +2,7 @@ package shardmanager
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -41,6 +42,7 @@ type config struct {
 	compression events.Compression
 	netDial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	client      *http.Client
+	tls         *tls.Config
 	limiter     ratelimit.RateLimiter
 	reserve     *int
 	store       session.Store
@@ -56,6 +58,7 @@ type config struct {
 
 	intentsFromHandlers bool
 	noGateway           bool // WithGateway was given none
+	noTLS               bool // WithTLS was given none
 }
 
 const defaultAPIURL = "https://discord.com/api/v10"
@@ -133,15 +136,16 @@ func compressionFor(shards int) events.Compression {
 	return events.CompressionZstd
 }
 
-// WithNetDial sets how connections to the gateway are made. The default is the net package's. What dial or its connections
+// WithNetDial sets how connections to the gateway are made; TLS is spoken over them. The default is the net package's, through the proxy
+// that the environment names; dial goes through none but its own. What dial or its connections
 // panic with costs that connection, and is told as a PanicError, as it is of an HTTP client and a session store.
 // actors.DialOf tells from ctx for which shard.
 func WithNetDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) Option {
 	return func(c *config) { c.netDial = dial }
 }
 
-// WithHTTPClient sets the client that asks for the gateway. The default, or nil, is http.DefaultClient.
-// Redirects are not followed, whatever the client says.
+// WithHTTPClient sets the client that asks for the gateway, with its own proxy and TLS, of which WithTLS changes nothing. The default, or
+// nil, is http.DefaultClient with a transport of its own. Redirects are not followed, whatever the client says.
 func WithHTTPClient(client *http.Client) Option { return func(c *config) { c.client = client } }
 
 // WithAPIURL sets the REST base whose /gateway/bot is asked. The default is Discord's. Plain
@@ -196,7 +200,7 @@ func WithHooks(hooks ...Hook) Option {
 // fill puts defaults where there is nil.
 func (c *config) fill() {
 	if c.client == nil {
-		c.client = http.DefaultClient
+		c.client = defaultClient(c.tls)
 	}
 	if c.log == nil {
 		c.log = zaplog.Stderr()
@@ -245,6 +249,9 @@ func (c *config) check() error {
 	}
 	if c.noGateway {
 		bad("WithGateway", "it is nil: pass a gateway that has been started, such as a *gatewaytest.Server")
+	}
+	if c.noTLS {
+		bad("WithTLS", "it is nil: leave the option out for the system's roots, or pass a configuration")
 	}
 	if base, err := url.Parse(c.apiURL); err != nil || base.Hostname() == "" || base.User != nil || strings.ContainsAny(c.apiURL, "?#") {
 		bad("WithAPIURL", "it is not the URL of a server, without a query: it looks like %q", defaultAPIURL)
