@@ -141,10 +141,14 @@ func (e *readError) Error() string {
 		text += ": " + panicked.Error()
 	case errors.As(e.err, &op):
 		text += ": " + op.Op + ": " + op.Err.Error()
-	case errors.Is(e.err, io.EOF) || errors.Is(e.err, io.ErrUnexpectedEOF):
+	case errors.Is(e.err, io.EOF) || errors.Is(e.err, io.ErrUnexpectedEOF) || websocket.IsCloseError(e.err, websocket.CloseAbnormalClosure):
 		text += ": it ended without a close frame"
+	case websocket.IsCloseError(e.err, websocket.CloseNoStatusReceived):
+		text += ": it was closed without a code"
 	case errors.Is(e.err, net.ErrClosed) || errors.Is(e.err, io.ErrClosedPipe):
 		text += ": closed here"
+	default:
+		text += ": " + withoutAddresses(e.err.Error())
 	}
 	return "transport: " + text
 }
