@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -179,5 +180,39 @@ func TestNoTLSConfigurationIsRefused(t *testing.T) {
 	}
 	if _, err := shardmanager.New("token", shardmanager.WithTLS(nil), shardmanager.WithTLS(new(tls.Config))); err != nil {
 		t.Errorf("New, with a configuration after it: %v", err)
+	}
+}
+
+// TestFunctionsOfTLSMayPanic, and end their goroutine: that costs a connection, and not the process.
+func TestFunctionsOfTLSMayPanic(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t, tls.RequireAnyClientCert)
+	for name, set := range map[string]func(cfg *tls.Config, fail func()){
+		"GetClientCertificate": func(cfg *tls.Config, fail func()) {
+			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { fail(); return nil, nil }
+		},
+		"VerifyPeerCertificate": func(cfg *tls.Config, fail func()) {
+			cfg.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { fail(); return nil }
+		},
+		"VerifyConnection": func(cfg *tls.Config, fail func()) {
+			cfg.VerifyConnection = func(tls.ConnectionState) error { fail(); return nil }
+		},
+	} {
+		for how, fail := range map[string]func(){"panic": func() { panic(canary) }, "Goexit": runtime.Goexit} {
+			cfg := s.roots.Clone()
+			set(cfg, fail)
+			m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			err = m.Start(ctx)
+			cancel()
+			var panicked *shardmanager.PanicError
+			if !errors.As(err, &panicked) || panicked.What != name+" of WithTLS" {
+				t.Errorf("%s, %s: %v", name, how, err)
+			}
+			findSecret(t, name, err.Error(), canary)
+		}
 	}
 }
