@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -28,6 +29,7 @@ type SupervisorConfig struct {
 
 	Compression  events.Compression                                                // empty: zstd-stream
 	NetDial      func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the net package's
+	TLS          *tls.Config                                                       // of connections to the gateway, whoever dials; it is copied. nil: the system's roots
 	GatewayHosts []string                                                          // hosts besides Discord's that may be connected to
 
 	// QueueLimit is how many send events may wait for one shard; 0: 1024.

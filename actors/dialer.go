@@ -32,7 +32,7 @@ func newDialer(cfg *SupervisorConfig) *dialer {
 		rate = defaultDialRate
 	}
 	d := &dialer{interval: max(time.Second/time.Duration(rate), 1)}
-	d.transport = transport.Config{Compression: cfg.Compression, Decoders: &d.decoders, NetDial: cfg.NetDial, Hosts: cfg.GatewayHosts}
+	d.transport = transport.Config{Compression: cfg.Compression, Decoders: &d.decoders, NetDial: cfg.NetDial, TLS: cfg.TLS.Clone(), Hosts: cfg.GatewayHosts}
 	d.url.Store(&cfg.URL)
 	return d
 }

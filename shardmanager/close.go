@@ -57,17 +57,23 @@ func (m *Manager) closeWith(ctx context.Context, code events.CloseCode) error {
 	}
 }
 
+// leave notes that the Manager ends, once, and returns the phase before.
+func (m *Manager) leave(cause error) (before phase) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before = m.phase; before != phaseClosing {
+		m.phase, m.cause = phaseClosing, cause
+		m.endLife(ErrClosed)
+	}
+	return before
+}
+
 // end begins to shut down, once. It does not wait.
 func (m *Manager) end(cause error, code events.CloseCode) {
-	m.mu.Lock()
-	before := m.phase
+	before := m.leave(cause)
 	if before == phaseClosing {
-		m.mu.Unlock()
 		return
 	}
-	m.phase, m.cause = phaseClosing, cause
-	m.mu.Unlock()
-	m.endLife(ErrClosed)
 	if cause != nil {
 		m.log.Error("manager ends", zap.Error(cause))
 	}

@@ -1,20 +1,16 @@
 package shardmanager
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/signalbox-go/signalbox/internal/foreign"
-	"github.com/signalbox-go/signalbox/internal/transport"
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
@@ -23,14 +19,20 @@ var ErrAuthentication = errors.New("shardmanager: Discord does not accept the to
 
 // DiscoveryError says why GET /gateway/bot gave no answer to work with.
 type DiscoveryError struct {
+	Path   string    // of the URL that was asked; empty: /gateway/bot
 	Status int       // of HTTP; 0: there was no answer
 	Until  time.Time // not zero: asking again before is useless, and counts against the bot
-	Err    error
+	Err    error     // what is wrong and, if that is known, what to do
+	fatal  bool
 }
 
-// Error tells status, wait and cause.
+// Fatal reports whether asking again is useless until somebody mends something: the URL, a certificate, a proxy's setting. Start
+// ends at once then.
+func (e *DiscoveryError) Fatal() bool { return e.fatal }
+
+// Error tells path, status, wait and cause.
 func (e *DiscoveryError) Error() string {
-	text := "shardmanager: GET /gateway/bot"
+	text := "shardmanager: GET " + cmp.Or(e.Path, "/gateway/bot")
 	if e.Status != 0 {
 		text += fmt.Sprintf(": status %d", e.Status)
 	}
@@ -38,13 +40,24 @@ func (e *DiscoveryError) Error() string {
 		text += fmt.Sprintf(": ask again after %v", e.Until.Format(time.RFC3339))
 	}
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + oneLine(e.Err.Error(), 400)
 	}
 	return text
 }
 
 // Unwrap is the cause.
 func (e *DiscoveryError) Unwrap() error { return e.Err }
+
+// HookDiscovery is told of each question of GET /gateway/bot: by Start, and later when shards are in trouble.
+type HookDiscovery interface{ OnDiscovery(Discovery) }
+
+// Discovery is one question of GET /gateway/bot.
+type Discovery struct {
+	Attempt int // 1 is the first of Start; one that is asked later is a first as well
+	Took    time.Duration
+	Err     error     // ErrAuthentication, or a *DiscoveryError; nil: it was answered
+	Retry   time.Time // when Start asks again; zero: it does not
+}
 
 const (
 	discoveryBody    = 64 << 10 // bytes of an answer that are read
@@ -83,37 +96,51 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 	if m.cfg.seed != 0 {
 		jitter = rand.New(rand.NewPCG(m.cfg.seed, 0)).Int64N
 	}
-	var before error
+	var before error // the latest failure
 	for attempt := 0; ; attempt++ {
+		began := time.Now()
 		found, err := m.askGateway(ctx)
-		if err == nil {
-			return found, nil
-		}
+		told := Discovery{Attempt: attempt + 1, Took: time.Since(began), Err: err}
 		if ctx.Err() != nil && before != nil { // this one may say no more than that the time is up
-			return gateway{}, errors.Join(before, err)
+			err = errors.Join(before, err)
+		}
+		var failed *DiscoveryError
+		if err == nil || !errors.As(err, &failed) || failed.fatal {
+			m.asked(told)
+			return found, err
 		}
 		before = err
-		var failed *DiscoveryError
-		if !errors.As(err, &failed) {
-			return gateway{}, err
-		}
 		bound := min(discoveryBase<<min(attempt, 16), discoveryCap)
-		wait := time.Duration(jitter(int64(bound)))
-		if !failed.Until.IsZero() {
-			wait = max(wait, time.Until(failed.Until)) // which may be no wait at all
-		} else if failed.Status >= 400 && failed.Status < 500 {
-			return gateway{}, err
+		wait := max(time.Duration(jitter(int64(bound))), time.Until(failed.Until)) // which may be no wait at all
+		if deadline, ok := ctx.Deadline(); wait > patience || ok && time.Until(deadline) < wait || ctx.Err() != nil {
+			m.asked(told)
+			return gateway{}, endedBy(ctx, err)
 		}
-		if deadline, ok := ctx.Deadline(); wait > patience || ok && time.Until(deadline) < wait {
-			return gateway{}, err
-		}
-		m.log.Warn("discovery failed", zap.Error(err), zap.Duration("retry_in", wait))
+		told.Retry = time.Now().Add(wait)
+		m.asked(told)
+		m.log.Warn("discovery failed: it is asked again", zap.Error(err), zap.Duration("retry_in", wait))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return gateway{}, errors.Join(context.Cause(ctx), err)
+			return gateway{}, endedBy(ctx, err)
 		}
 	}
+}
+
+// endedBy is err, and why ctx has ended, if it has.
+func endedBy(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w (%w)", err, cause)
+	}
+	return err
+}
+
+// asked tells of a question.
+func (m *Manager) asked(d Discovery) {
+	m.mu.Lock()
+	m.unanswered = d.Err
+	m.mu.Unlock()
+	actors.Tell(m.observers, func(h HookDiscovery) { h.OnDiscovery(d) })
 }
 
 // askTurn waits until the next request may go out.
@@ -128,69 +155,4 @@ func (m *Manager) askTurn(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
-	if err := m.askTurn(ctx); err != nil {
-		return gateway{}, &DiscoveryError{Err: err}
-	}
-	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.cfg.apiURL+"/gateway/bot", nil)
-	if err != nil {
-		return gateway{}, err
-	}
-	request.Header.Set("Authorization", "Bot "+m.cfg.identify.Token.Reveal())
-	request.Header.Set("User-Agent", transport.UserAgent)
-	client := *m.cfg.client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	var response *http.Response
-	var body []byte
-	// All of it is the user's code: the transport, the cookie jar, and the body that the transport has made.
-	err = foreign.Call("the client of WithHTTPClient", func() (err error) {
-		answer, err := client.Do(request)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		response = answer
-		body, err = io.ReadAll(io.LimitReader(answer.Body, discoveryBody))
-		return err
-	})
-	if response == nil {
-		return gateway{}, &DiscoveryError{Err: err}
-	}
-	failed := &DiscoveryError{Status: response.StatusCode, Err: err}
-	switch {
-	case response.StatusCode == http.StatusUnauthorized:
-		return gateway{}, ErrAuthentication
-	case response.StatusCode != http.StatusOK:
-		failed.Until = retryAfter(response.Header)
-		return gateway{}, failed
-	case err != nil:
-		return gateway{}, failed
-	}
-	var found gateway
-	if err := json.Unmarshal(body, &found); err != nil {
-		failed.Err = fmt.Errorf("unreadable answer: %w", err)
-		return gateway{}, failed
-	}
-	if found.URL == "" || found.Shards < 1 || found.Limit.Total < 1 {
-		failed.Err = errors.New("the answer lacks url, shards or session_start_limit: is WithAPIURL the REST base?")
-		return gateway{}, failed
-	}
-	if _, err := transport.CheckURL(found.URL, transport.Config{Hosts: m.cfg.hosts}); err != nil {
-		return gateway{}, fmt.Errorf("shardmanager: the gateway's URL: %w", err)
-	}
-	return found, nil
-}
-
-// retryAfter reads the header, in seconds; zero: there is none.
-func retryAfter(header http.Header) time.Time {
-	const day = 24 * 60 * 60
-	seconds, err := strconv.ParseFloat(header.Get("Retry-After"), 64)
-	if err != nil || !(seconds >= 0) {
-		return time.Time{}
-	}
-	return time.Now().Add(time.Duration(min(seconds, day) * float64(time.Second)))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
@@ -34,7 +35,7 @@ func newGateway(t *testing.T, opts ...gatewaytest.Option) *gatewaytest.Server {
 func newManager(t *testing.T, g *gatewaytest.Server, opts ...shardmanager.Option) *shardmanager.Manager {
 	t.Helper()
 	m, err := shardmanager.New("token", append([]shardmanager.Option{
-		shardmanager.WithIntents(events.IntentsUnprivileged), shardmanager.WithGateway(g),
+		shardmanager.WithIntents(events.IntentsUnprivileged), shardmanager.WithGateway(g), shardmanager.WithLogger(zap.NewNop()),
 	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ func closeUnsaved(t *testing.T, m *shardmanager.Manager, shards int) {
 // newUnsaved is newManager with a store that does not keep what it is given in the end.
 func newUnsaved(t *testing.T, g *gatewaytest.Server, shards int, opts ...shardmanager.Option) *shardmanager.Manager {
 	t.Helper()
-	m, err := shardmanager.New("token", append([]shardmanager.Option{shardmanager.WithGateway(g)}, opts...)...)
+	m, err := shardmanager.New("token", append([]shardmanager.Option{shardmanager.WithGateway(g), shardmanager.WithLogger(zap.NewNop())}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

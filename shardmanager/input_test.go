@@ -186,7 +186,7 @@ func TestDiscovery(t *testing.T) {
 				case 1:
 					w.WriteHeader(http.StatusBadGateway)
 				case 2:
-					_, _ = w.Write([]byte("<html>"))
+					_, _ = w.Write([]byte(`{"url":`))
 				case 3:
 					w.Header().Set("Retry-After", "7")
 					w.WriteHeader(http.StatusTooManyRequests)

@@ -55,6 +55,7 @@ type Manager struct {
 	unsaved    error   // what Close ends in, set before done is closed
 	refresher  *refresher
 	nextAsk    time.Time // GET /gateway/bot is not asked before
+	unanswered error     // why Start has no answer of it yet
 }
 
 type phase int
@@ -88,10 +89,12 @@ func New(token string, opts ...Option) (*Manager, error) {
 	return m, nil
 }
 
-// Start asks the gateway how to connect, and starts the shards. A handler that no intent feeds is
-// a *NoIntentError. It returns when they are being
-// started; WaitReady waits until they are ready. ctx bounds Start alone. After an error the
-// Manager is closed.
+// Start asks the gateway how to connect, and starts the shards. It returns when they are being started; WaitReady waits until they
+// are ready. ctx bounds Start alone. After an error the Manager is closed.
+//
+// What heals, such as a server that cannot be reached, and the statuses 429 and 5xx, is asked again until ctx ends; each time is
+// logged, and told to HookDiscovery. What does not ends Start at once: ErrAuthentication, or a *DiscoveryError that is Fatal. A
+// handler that no intent feeds is a *NoIntentError.
 func (m *Manager) Start(ctx context.Context) error {
 	m.mu.Lock()
 	if m.phase != phaseNew {
@@ -118,7 +121,9 @@ func (m *Manager) Start(ctx context.Context) error {
 		return errors.Join(ErrClosed, err)
 	}
 	if err != nil {
-		m.end(err, events.CloseNone)
+		if m.leave(err) != phaseClosing { // the caller is told: it is not logged as well
+			m.shutdown(events.CloseNone)
+		}
 		<-m.done
 	}
 	return err
@@ -164,7 +169,7 @@ func (m *Manager) start(ctx context.Context) error {
 	}
 	shards, err := actors.NewSupervisor(actors.SupervisorConfig{
 		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
-		NetDial: m.cfg.netDial, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
+		NetDial: m.cfg.netDial, TLS: m.cfg.tls, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
 		Bus: m.bus, Board: m.board, Observers: m.observers, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
 		DialRate: m.cfg.dialRate, DeafSession: m.cfg.deaf,
 	})

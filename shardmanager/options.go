@@ -2,6 +2,7 @@ package shardmanager
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -40,6 +42,7 @@ type config struct {
 	compression events.Compression
 	netDial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	client      *http.Client
+	tls         *tls.Config
 	limiter     ratelimit.RateLimiter
 	reserve     *int
 	store       session.Store
@@ -57,6 +60,7 @@ type config struct {
 	intentsFromHandlers bool
 	noGateway           bool // WithGateway was given none
 	noStore             bool // WithSessionStore was given none
+	noTLS               bool // WithTLS was given none
 }
 
 const defaultAPIURL = "https://discord.com/api/v10"
@@ -89,9 +93,9 @@ func WithCapabilities(bits int64) Option {
 	return func(c *config) { c.identify.Capabilities = bits }
 }
 
-// WithLogger sets where to log. The default, or nil, is nowhere. Neither the token nor a session id is
-// ever logged. A writer that blocks delays nothing: entries wait in a queue, and those that do not
-// fit, or repeat more than ten times in a second for a shard, are left out and counted.
+// WithLogger sets where to log. The default, or nil, is stderr: warnings and errors, each on one line. zap.NewNop() silences
+// them. Neither the token nor a session id is ever logged. A writer that blocks delays nothing: entries wait in a queue, and those
+// that do not fit, or repeat more than ten times in a second for a shard, are left out and counted.
 func WithLogger(log *zap.Logger) Option { return func(c *config) { c.log = log } }
 
 // WithActorSystem sets the actor system in which supervisor and shards live, and which the
@@ -130,15 +134,16 @@ func compressionFor(shards int) events.Compression {
 	return events.CompressionZstd
 }
 
-// WithNetDial sets how connections to the gateway are made. The default is the net package's. What dial or its connections
+// WithNetDial sets how connections to the gateway are made; TLS is spoken over them. The default is the net package's, through the proxy
+// that the environment names; dial goes through none but its own. What dial or its connections
 // panic with costs that connection, and is told as a PanicError, as it is of an HTTP client and a session store.
 // actors.DialOf tells from ctx for which shard.
 func WithNetDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) Option {
 	return func(c *config) { c.netDial = dial }
 }
 
-// WithHTTPClient sets the client that asks for the gateway. The default, or nil, is http.DefaultClient.
-// Redirects are not followed, whatever the client says.
+// WithHTTPClient sets the client that asks for the gateway, with its own proxy and TLS, of which WithTLS changes nothing. The default, or
+// nil, is http.DefaultClient with a transport of its own. Redirects are not followed, whatever the client says.
 func WithHTTPClient(client *http.Client) Option { return func(c *config) { c.client = client } }
 
 // WithAPIURL sets the REST base whose /gateway/bot is asked. The default is Discord's. Plain
@@ -193,10 +198,10 @@ func WithHooks(hooks ...Hook) Option {
 // fill puts defaults where there is nil.
 func (c *config) fill() {
 	if c.client == nil {
-		c.client = http.DefaultClient
+		c.client = defaultClient(c.tls)
 	}
 	if c.log == nil {
-		c.log = zap.NewNop()
+		c.log = zaplog.Stderr()
 	}
 }
 
@@ -245,6 +250,9 @@ func (c *config) check() error {
 	}
 	if c.noStore {
 		bad("WithSessionStore", "it is nil: pass a store that is open, or leave the option out")
+	}
+	if c.noTLS {
+		bad("WithTLS", "it is nil: leave the option out for the system's roots, or pass a configuration")
 	}
 	if base, err := url.Parse(c.apiURL); err != nil || base.Hostname() == "" || base.User != nil || strings.ContainsAny(c.apiURL, "?#") {
 		bad("WithAPIURL", "it is not the URL of a server, without a query: it looks like %q", defaultAPIURL)

@@ -74,7 +74,11 @@ func (r *refresher) run(ctx context.Context) {
 
 // ask asks once, and returns until when asking again is useless.
 func (r *refresher) ask(ctx context.Context) (until time.Time) {
+	began := time.Now()
 	found, err := r.m.askGateway(ctx)
+	if ctx.Err() == nil {
+		r.m.asked(Discovery{Attempt: 1, Took: time.Since(began), Err: err})
+	}
 	var failed *DiscoveryError
 	switch {
 	case ctx.Err() != nil:

@@ -73,7 +73,7 @@ func print(value any) string {
 func TestValuesDoNotPrintSecrets(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t)
-		m, err := shardmanager.New(canary, shardmanager.WithGateway(g))
+		m, err := shardmanager.New(canary, shardmanager.WithGateway(g), shardmanager.WithLogger(zap.NewNop()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,8 @@ import (
 
 // WaitReady waits until every shard is Ready. It returns early, with the reason, when that
 // will not come about by itself: a shard or the Manager has ended, or the daily budget of
-// Identifies refuses to go on (a *ratelimit.BudgetError).
+// Identifies refuses to go on (a *ratelimit.BudgetError). When ctx ends first, the error wraps its cause, and says what the shards
+// wait for.
 func (m *Manager) WaitReady(ctx context.Context) error {
 	m.mu.Lock()
 	phase := m.phase
@@ -31,7 +32,7 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 		return errors.Join(ErrClosed, m.Err())
 	case err != nil:
 		tally := m.board.Tally()
-		return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w", tally.Ready, tally.Wanted, err)
+		return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w: %s", tally.Ready, tally.Wanted, err, m.notReady())
 	}
 	return whyNotReady(m.board.Status())
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -67,7 +69,7 @@ func snapshotIsResumed(t *testing.T, token string, change func(*session.Snapshot
 	g := newGateway(t)
 	snapshot := session.Snapshot{Shard: events.ShardID{Total: 1}, SessionID: "s", ResumeURL: g.URL, Seq: 3, Bot: 4242}
 	change(&snapshot)
-	m, err := shardmanager.New(token, shardmanager.WithGateway(g), shardmanager.WithSessionStore(always{snapshot}))
+	m, err := shardmanager.New(token, shardmanager.WithGateway(g), shardmanager.WithLogger(zap.NewNop()), shardmanager.WithSessionStore(always{snapshot}))
 	if err != nil {
 		t.Fatal(err)
 	}

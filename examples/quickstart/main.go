@@ -31,7 +31,7 @@ func main() {
 	length := flag.Duration("for", 20*time.Second, "how long events flow")
 	compress := flag.String("compress", string(events.CompressionZstd), "none, payload, zlib-stream or zstd-stream")
 	api := flag.String("api", "", "REST base of a gateway other than Discord's, such as http://127.0.0.1:8080/api/v10")
-	verbose := flag.Bool("v", false, "log what the manager does")
+	verbose := flag.Bool("v", false, "log all that the manager does, and not only warnings and errors")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+
 	pingbot "github.com/signalbox-go/signalbox/examples/testing"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -18,7 +20,8 @@ func TestPong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const guild events.Snowflake = 613425648685547541
 		gateway := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithGuilds(guild))
-		m, err := shardmanager.New("token", shardmanager.WithIntents(pingbot.Intents), shardmanager.WithGateway(gateway))
+		m, err := shardmanager.New("token", shardmanager.WithIntents(pingbot.Intents), shardmanager.WithGateway(gateway),
+			shardmanager.WithLogger(zap.NewNop())) // else the lost connection would be told on stderr
 		if err != nil {
 			t.Fatal(err)
 		}

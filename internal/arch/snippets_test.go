@@ -14,6 +14,7 @@ import (
 // known are the packages that a snippet may name without importing them.
 var known = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "strings": "strings", "os": "os", "time": "time", "testing": "testing",
+	"net": "net", "http": "net/http", "tls": "crypto/tls", "x509": "crypto/x509",
 	"synctest": "testing/synctest", "zap": "go.uber.org/zap", "actor": "github.com/asynkron/protoactor-go/actor",
 	"events": module + "events", "ratelimit": module + "ratelimit", "session": module + "session",
 	"limitertest": module + "ratelimit/limitertest",

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -23,14 +24,15 @@ import (
 
 // Config says how to connect. The zero value is ready.
 type Config struct {
-	Compression  events.Compression // empty: zstd-stream
-	Decoders     *Decoders          // shared by connections that follow each other; nil: they are not
-	NetDial      func(ctx context.Context, network, addr string) (net.Conn, error)
-	Hosts        []string      // allowed besides Discord's; see CheckURL
-	TLS          *tls.Config   // nil: the system's roots
-	MaxFrame     int64         // bytes on the wire of one message; 0: 32 MiB
-	MaxMessage   int64         // bytes of one message when inflated; 0: 64 MiB
-	WriteTimeout time.Duration // 0: 5 s
+	Compression  events.Compression                                                // empty: zstd-stream
+	Decoders     *Decoders                                                         // shared by connections that follow each other; nil: they are not
+	NetDial      func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the net package's, through Proxy
+	Proxy        func(*http.Request) (*url.URL, error)                             // nil: http.ProxyFromEnvironment
+	Hosts        []string                                                          // allowed besides Discord's; see CheckURL
+	TLS          *tls.Config                                                       // nil: the zero value, and so the system's roots
+	MaxFrame     int64                                                             // bytes on the wire of one message; 0: 32 MiB
+	MaxMessage   int64                                                             // bytes of one message when inflated; 0: 64 MiB
+	WriteTimeout time.Duration                                                     // 0: 5 s
 	// Idle is called by Read, on its goroutine, whenever all that came is used up, before it
 	// waits for more. nil: it is not.
 	Idle func()
@@ -91,11 +93,12 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: foreign.Panicked("the WebSocket library", r)}
 		}
 	}()
-	dialer := websocket.Dialer{TLSClientConfig: cfg.TLS, WriteBufferPool: &writeBuffers, ReadBufferSize: readBuffer}
+	dialer := websocket.Dialer{TLSClientConfig: tlsConfig(cfg.TLS, u.Hostname()), WriteBufferPool: &writeBuffers, ReadBufferSize: readBuffer}
 	netDial := cfg.NetDial
 	if netDial == nil {
-		dialer.Proxy = http.ProxyFromEnvironment
-		netDial = new(net.Dialer).DialContext
+		if netDial, err = useProxy(&dialer, u, cfg); err != nil {
+			return nil, dialError(err, nil)
+		}
 	}
 	// The library heeds ctx's deadline during the upgrade, but not that ctx is cancelled.
 	stop := func() bool { return true }

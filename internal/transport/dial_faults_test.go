@@ -234,7 +234,10 @@ func TestDialErrorsSayInWhichWayAndNotWhere(t *testing.T) {
 		{&net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, Err: refused}, "dial: refused", false},
 		{&net.OpError{Op: "read", Err: timeout{}}, "timed out", true},
 		{io.EOF, "the connection ended during the handshake", false}, {io.ErrUnexpectedEOF, "the connection ended during the handshake", false},
-		{errors.New("10.1.2.3 said no"), "*errors.errorString", false},
+		{errors.New("10.1.2.3 said no"), "… said no", false}, {errors.New("[2001:db8::1]:443 and fe80::2%eth0 said no"), "… and … said no", false},
+		{errors.New("no way to gateway.discord.gg:443 by socks5://me:secret@proxy"), "no way to … by …", false},
+		{fmt.Errorf("the pool\n is empty"), "the pool is empty", false}, {errors.New(strings.Repeat("x", 1000)), strings.Repeat("x", 200) + "…", false},
+		{&net.OpError{Op: "socks connect", Err: errors.New("unknown error host unreachable")}, "socks connect: unknown error host unreachable", false},
 	} {
 		_, err := transport.Dial(t.Context(), "wss://gateway.discord.gg", transport.Config{
 			NetDial: func(context.Context, string, string) (net.Conn, error) { return nil, test.err },

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +27,7 @@ var errNoConn = errors.New("NetDial returned no connection")
 
 // DialError says in which way a connection could not be made. It shows no address.
 type DialError struct {
-	Status     int           // of HTTP, if the server refused the upgrade
+	Status     int           // of HTTP, if the server refused the upgrade, or a proxy to connect
 	RetryAfter time.Duration // what it asked for then
 	reason     string
 	err        error
@@ -55,39 +57,74 @@ func dialError(err error, response *http.Response) error {
 		_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // so that the connection can end in order
 		_ = response.Body.Close()
 		failed.Status = response.StatusCode
-		failed.reason = "the server refused with status " + strconv.Itoa(response.StatusCode)
+		failed.reason = "the server refused with status " + statusText(response.StatusCode)
 		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
 			failed.RetryAfter = time.Duration(min(seconds, 24*60*60)) * time.Second
 		}
 		return failed
 	}
+	var refused *ProxyError
+	if errors.As(err, &refused) {
+		failed.Status = refused.Status
+	}
+	failed.reason = reason(err)
+	return failed
+}
+
+// reason is in which way a dial has failed, without the address.
+func reason(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var urlErr *url.Error
 	var panicked *foreign.PanicError
+	var refused *ProxyError
+	var through *throughProxyError
+	var timeout interface{ Timeout() bool }
+	var header textproto.ProtocolError
 	switch {
 	case errors.As(err, &panicked):
-		failed.reason = panicked.Error()
+		return panicked.Error()
+	case errors.As(err, &refused):
+		return refused.Error()
 	case errors.Is(err, errNoConn):
-		failed.reason = errNoConn.Error()
+		return errNoConn.Error()
 	case errors.Is(err, context.Canceled):
-		failed.reason = "cancelled"
-	case failed.Timeout() || errors.Is(err, context.DeadlineExceeded):
-		failed.reason = "timed out"
+		return "cancelled"
+	case errors.As(err, &through):
+		return "the proxy: " + reason(through.err)
+	case errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded):
+		return "timed out"
+	case TLSProblem(err) != "":
+		return TLSProblem(err)
 	case errors.As(err, &dns):
-		failed.reason = "the host's name cannot be resolved"
+		return "the host's name cannot be resolved"
 	case errors.As(err, &op):
-		failed.reason = op.Op + ": " + op.Err.Error()
+		return op.Op + ": " + withoutAddresses(op.Err.Error())
 	case errors.As(err, &urlErr):
-		failed.reason = urlErr.Err.Error()
+		return withoutAddresses(urlErr.Err.Error())
 	case errors.Is(err, websocket.ErrBadHandshake):
-		failed.reason = "bad handshake"
+		return "bad handshake"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		failed.reason = "the connection ended during the handshake"
-	default:
-		failed.reason = fmt.Sprintf("%T", err)
+		return "the connection ended during the handshake"
 	}
-	return failed
+	text := err.Error()
+	if strings.HasPrefix(text, "malformed ") || errors.As(err, &header) { // of net/http, which quotes the server
+		return "the answer is not HTTP"
+	}
+	return withoutAddresses(text)
+}
+
+// addresses are URLs, IP addresses and hosts' names, with a port or without.
+var addresses = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*://\S+|\[?[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:%\w+)?\]?(?::\d+)?|\d+(?:\.\d+){3}(?::\d+)?|(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+(?::\d+)?`)
+
+// withoutAddresses is an error's text, which may be that of a user's dialler, cut, and without what may be secret.
+func withoutAddresses(text string) string {
+	const most = 200
+	text = addresses.ReplaceAllString(printable(text), "…")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
 }
 
 // readError hides the addresses that errors of the net package show.
@@ -104,10 +141,14 @@ func (e *readError) Error() string {
 		text += ": " + panicked.Error()
 	case errors.As(e.err, &op):
 		text += ": " + op.Op + ": " + op.Err.Error()
-	case errors.Is(e.err, io.EOF) || errors.Is(e.err, io.ErrUnexpectedEOF):
+	case errors.Is(e.err, io.EOF) || errors.Is(e.err, io.ErrUnexpectedEOF) || websocket.IsCloseError(e.err, websocket.CloseAbnormalClosure):
 		text += ": it ended without a close frame"
+	case websocket.IsCloseError(e.err, websocket.CloseNoStatusReceived):
+		text += ": it was closed without a code"
 	case errors.Is(e.err, net.ErrClosed) || errors.Is(e.err, io.ErrClosedPipe):
 		text += ": closed here"
+	default:
+		text += ": " + withoutAddresses(e.err.Error())
 	}
 	return "transport: " + text
 }

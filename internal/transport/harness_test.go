@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/zlib"
 	"crypto/tls"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +33,9 @@ func peer(t *testing.T, f func(ws *websocket.Conn, r *http.Request)) string {
 // tlsPeer is a peer behind TLS, with what its client needs.
 func tlsPeer(t *testing.T, f func(ws *websocket.Conn, r *http.Request)) (string, transport.Config) {
 	t.Helper()
-	server := httptest.NewTLSServer(upgrade(f))
+	server := httptest.NewUnstartedServer(upgrade(f))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of those who do not trust it
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	trusted := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	return "ws" + strings.TrimPrefix(server.URL, "http"), transport.Config{

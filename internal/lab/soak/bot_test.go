@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/filestore"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -51,7 +53,7 @@ func bot() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	opts := []shardmanager.Option{
-		shardmanager.WithAPIURL(os.Getenv(envAPI)), shardmanager.WithIntents(events.IntentsAll),
+		shardmanager.WithAPIURL(os.Getenv(envAPI)), shardmanager.WithIntents(events.IntentsAll), shardmanager.WithLogger(zap.NewNop()),
 	}
 	log := os.Getenv(envLog)
 	if log != "" {

@@ -1,0 +1,97 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// wait waits for a bounded time, and gives the error.
+func wait(t *testing.T, m *shardmanager.Manager, d time.Duration) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	err := m.WaitReady(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("WaitReady: %v", err)
+	}
+	return err.Error()
+}
+
+// TestWaitReadyThatTimesOutNamesTheCauses, grouped, the most frequent first, with what comes next.
+func TestWaitReadyThatTimesOutNamesTheCauses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(16))
+		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if d, _ := actors.DialOf(ctx); d.Shard.Index >= 13 {
+				return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+			}
+			return g.DialContext(ctx, network, addr)
+		}))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		said := wait(t, m, 12*time.Second)
+		next := began.Add(15 * time.Second)
+		for _, want := range []string{
+			"shardmanager: waiting for shards, 3 of 16 ready: context deadline exceeded: 10 shards in wait for an Identify (next at ",
+			"; 3 shards: transport: dial: dial: connection refused (tried again at ",
+		} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s\nlacks %s", said, want)
+			}
+		}
+		if at := next.Format("15:04"); !strings.Contains(said, at) {
+			t.Errorf("%s\ndoes not say that the next is at %v", said, next)
+		}
+	})
+}
+
+// TestCausesAreBounded: however many there are, and however long: the rest is counted.
+func TestCausesAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(100), gatewaytest.WithMaxConcurrency(100))
+		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			d, _ := actors.DialOf(ctx)
+			return nil, fmt.Errorf("cause %d\n%s", d.Shard.Index, strings.Repeat("x", 10000))
+		}))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		said := wait(t, m, time.Minute)
+		if len(said) > 2000 || strings.Contains(said, "\n") || !strings.HasSuffix(said, "; 95 shards for other reasons: see Status") {
+			t.Errorf("%d bytes: %s", len(said), said)
+		}
+	})
+}
+
+// TestWaitReadyDuringStartSaysWhyThereIsNoAnswer.
+func TestWaitReadyDuringStartSaysWhyThereIsNoAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		g.OnDiscovery(func(w http.ResponseWriter) bool { w.WriteHeader(http.StatusBadGateway); return true })
+		m := newManager(t, g)
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan error)
+		go func() { over <- m.Start(ctx) }()
+		pass(time.Second)
+		if said := wait(t, m, time.Minute); !strings.Contains(said, "Start goes on: shardmanager: GET /api/v10/gateway/bot: status 502") {
+			t.Error(said)
+		}
+		cancel()
+		if err := <-over; !errors.Is(err, context.Canceled) {
+			t.Errorf("Start: %v", err)
+		}
+	})
+}
