@@ -106,7 +106,10 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return gateway{}, errors.Join(context.Cause(ctx), err)
+			if cause := context.Cause(ctx); !errors.Is(err, cause) {
+				err = fmt.Errorf("%w: %w", cause, err)
+			}
+			return gateway{}, err
 		}
 	}
 }
@@ -172,6 +175,10 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 	}
 	if found.URL == "" || found.Shards < 1 || found.Limit.Total < 1 {
 		failed.Err = errors.New("the answer lacks url, shards or session_start_limit: is WithAPIURL the REST base?")
+		return gateway{}, failed
+	}
+	if found.Shards > maxShards {
+		failed.Err = fmt.Errorf("it recommends %d shards: more than %d are a mistake; name the total by WithShards", found.Shards, maxShards)
 		return gateway{}, failed
 	}
 	if _, err := transport.CheckURL(found.URL, transport.Config{Hosts: m.cfg.hosts}); err != nil {

@@ -21,13 +21,6 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-// Errors of a Manager as a whole.
-var (
-	ErrNotStarted = errors.New("shardmanager: not started: call Start first")
-	ErrStarted    = errors.New("shardmanager: started before: a Manager starts once")
-	ErrClosed     = errors.New("shardmanager: closed")
-)
-
 // Manager runs the shards of one bot. Make it with New, then Start it. It is safe for
 // concurrent use.
 type Manager struct {
@@ -44,6 +37,8 @@ type Manager struct {
 	mu         sync.Mutex
 	phase      phase
 	cause      error                   // why it ends; nil: it was asked to
+	ending     ending                  // how it ends
+	mistakes   []error                 // of handlers that were subscribed before Start
 	abort      context.CancelCauseFunc // of Start
 	own        bool                    // the actor system is ours to shut down
 	system     *actor.ActorSystem
@@ -67,12 +62,16 @@ const (
 func New(token string, opts ...Option) (*Manager, error) {
 	m := &Manager{board: actors.NewBoard(), done: make(chan struct{})}
 	m.life, m.endLife = context.WithCancelCause(context.Background())
-	m.cfg = config{apiURL: defaultAPIURL}
+	m.cfg = config{apiURL: defaultAPIURL, drain: defaultDrain}
 	m.cfg.identify = events.Identify{
 		Token:      events.Secret(token),
 		Properties: events.Properties{OS: goos, Browser: library, Device: library},
 	}
 	for _, opt := range opts {
+		if opt == nil {
+			m.cfg.nilOption = true
+			continue
+		}
 		opt(&m.cfg)
 	}
 	m.cfg.fill()
@@ -86,15 +85,18 @@ func New(token string, opts ...Option) (*Manager, error) {
 }
 
 // Start asks the gateway how to connect, and starts the shards. A handler that no intent feeds is
-// a *NoIntentError. It returns when they are being
+// a *NoIntentError, and one that cannot work an *OptionError: see On. It returns when they are being
 // started; WaitReady waits until they are ready. ctx bounds Start alone. After an error the
 // Manager is closed.
 func (m *Manager) Start(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	m.mu.Lock()
 	if m.phase != phaseNew {
 		defer m.mu.Unlock()
 		if m.phase == phaseClosing {
-			return ErrClosed
+			return m.ending.cause
 		}
 		return ErrStarted
 	}
@@ -105,24 +107,34 @@ func (m *Manager) Start(ctx context.Context) error {
 
 	err := m.start(ctx)
 	m.mu.Lock()
-	closing := m.phase == phaseClosing
+	closing, ended := m.phase == phaseClosing, m.ending.cause
 	if !closing {
 		m.phase = phaseRunning
 	}
 	m.mu.Unlock()
 	if closing {
-		m.shutdown(events.CloseNone)
-		return errors.Join(ErrClosed, err)
+		m.shutdown()
+		if !errors.Is(err, ErrClosed) {
+			return ended
+		}
+		return err // what it was about when it was closed
 	}
 	if err != nil {
-		m.end(err, events.CloseNone)
+		m.end(err, ending{})
 		<-m.done
 	}
 	return err
 }
 
+// checkHandlers is what is wrong with handlers.
+func (m *Manager) checkHandlers() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return errors.Join(m.mistakes...)
+}
+
 func (m *Manager) start(ctx context.Context) error {
-	if err := m.checkIntents(); err != nil {
+	if err := errors.Join(m.checkHandlers(), m.checkIntents()); err != nil {
 		return err
 	}
 	found, err := m.discover(ctx)
@@ -185,7 +197,7 @@ func (m *Manager) start(ctx context.Context) error {
 	})
 	if err != nil {
 		if own {
-			system.Shutdown()
+			shutDown(system)
 		}
 		return fmt.Errorf("shardmanager: %w", err)
 	}
@@ -217,7 +229,7 @@ func (m *Manager) start(ctx context.Context) error {
 func (m *Manager) guard() {
 	select {
 	case <-m.board.Done():
-		m.end(fmt.Errorf("shardmanager: %w", m.board.Err()), events.CloseNone) //seam:ended-supervisor-ends-manager
+		m.end(fmt.Errorf("shardmanager: %w", m.board.Err()), ending{}) //seam:ended-supervisor-ends-manager
 	case <-m.done:
 	}
 }
@@ -262,7 +274,7 @@ func (m *Manager) endWith(key actors.Key, c session.Change) {
 	var closed *session.CloseError
 	invalid := errors.As(c.Cause, &closed) && slices.Contains(badShardCodes, closed.Code)
 	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() { //seam:fatal-code-ends-manager
-		m.end(fmt.Errorf("shardmanager: shard %v: %w", key, c.Cause), events.CloseNone)
+		m.end(whyEnded(key, c.Cause), ending{})
 	}
 }
 

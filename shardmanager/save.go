@@ -81,7 +81,7 @@ func (m *Manager) restore(ctx context.Context, ids []int, total int) (map[events
 		select {
 		case <-time.After(saveEvery):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("shardmanager: session store: %w", errors.Join(err, context.Cause(ctx)))
+			return nil, fmt.Errorf("shardmanager: session store: %w: %w", context.Cause(ctx), err)
 		}
 	}
 	return stored, nil

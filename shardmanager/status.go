@@ -14,6 +14,9 @@ import (
 // will not come about by itself: a shard or the Manager has ended, or the daily budget of
 // Identifies refuses to go on (a *ratelimit.BudgetError).
 func (m *Manager) WaitReady(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	m.mu.Lock()
 	phase := m.phase
 	m.mu.Unlock()
@@ -22,13 +25,13 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 	}
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(m.life, func() { cancel(ErrClosed) })()
+	defer context.AfterFunc(m.life, func() { cancel(context.Cause(m.life)) })()
 	err := m.board.Wait(waiting, func(t actors.Tally) bool {
 		return t.Wanted > 0 && (t.Ready == t.Wanted || t.Ended > 0 || t.Refused > 0)
 	})
 	switch {
 	case m.life.Err() != nil:
-		return errors.Join(ErrClosed, m.Err())
+		return context.Cause(m.life)
 	case err != nil:
 		tally := m.board.Tally()
 		return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w", tally.Ready, tally.Wanted, err)
@@ -42,7 +45,7 @@ func whyNotReady(status Status) error {
 		switch {
 		case shard.Mode != actors.Run:
 		case shard.Ended():
-			return fmt.Errorf("shardmanager: shard %v ended: %w", shard.Shard, errors.Join(ErrClosed, shard.Cause))
+			return &closedError{whyEnded(shard.Key(), shard.Cause)}
 		case shard.State == session.Backoff && errors.As(shard.Cause, &budget):
 			return fmt.Errorf("shardmanager: shard %v: %w", shard.Shard, shard.Cause)
 		}
