@@ -12,6 +12,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -27,7 +28,12 @@ func orders(ctx context.Context, m *shardmanager.Manager) map[string]error {
 		"Stream":             second(m.Stream(ctx, fullList(aGuild), all)),
 		"Shard.Send":         second(m.Shard(0).Send(ctx, events.Heartbeat{})),
 		"Shard.Stream":       second(m.Shard(0).Stream(ctx, fullList(aGuild), all)),
+		"Shard(-1).Send":     second(m.Shard(-1).Send(ctx, events.Heartbeat{})),
+		"Priority.Send":      second(m.Priority(shardmanager.Low).Send(ctx, events.Heartbeat{})),
+		"Send of nothing":    second(m.Send(ctx, nil)),
 		"Restart":            m.Restart(ctx, 0),
+		"Shard.Key":          second(m.Shard(0).Key()),
+		"WaitReady":          m.WaitReady(ctx),
 	}
 }
 
@@ -37,12 +43,9 @@ func TestBeforeStartNothingRuns(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newManager(t, newGateway(t))
 		for name, err := range orders(t.Context(), m) {
-			if !errors.Is(err, shardmanager.ErrNotStarted) {
+			if !errors.Is(err, shardmanager.ErrNotStarted) || strings.Contains(name, "Send") && !isSendError(err) {
 				t.Errorf("%s: %v", name, err)
 			}
-		}
-		if err := m.WaitReady(t.Context()); !errors.Is(err, shardmanager.ErrNotStarted) {
-			t.Errorf("WaitReady: %v", err)
 		}
 		if status := m.Status(); status.Total != 0 || len(status.Shards) != 0 || len(m.Queues()) != 0 {
 			t.Errorf("%+v, %+v", status, m.Queues())
@@ -72,11 +75,11 @@ func TestAfterCloseNothingRuns(t *testing.T) {
 		}
 		closeNow(t, m)
 		for name, err := range orders(t.Context(), m) {
-			if !errors.Is(err, shardmanager.ErrClosed) || !errors.Is(err, actors.ErrClosed) || actors.Sent(err) {
+			if !errors.Is(err, shardmanager.ErrClosed) || !errors.Is(err, actors.ErrClosed) || actors.Sent(err) || strings.Contains(name, "Send") && !isSendError(err) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		for name, err := range map[string]error{"Start": m.Start(t.Context()), "WaitReady": m.WaitReady(t.Context())} {
+		for name, err := range map[string]error{"Start": m.Start(t.Context()), "Logout": m.Logout(t.Context())} {
 			if !errors.Is(err, shardmanager.ErrClosed) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -84,6 +87,84 @@ func TestAfterCloseNothingRuns(t *testing.T) {
 		pass(time.Hour)
 		if s := g.Stats(); s.Connections != 1 || s.Discoveries != 1 {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func isSendError(err error) bool {
+	var failed *actors.SendError
+	return errors.As(err, &failed) && failed.Stage == actors.Refused
+}
+
+// TestAfterAFatalEndEverythingSaysWhy: with the sentinels of an end, the cause, by each of its names, and in one line that says it once.
+func TestAfterAFatalEndEverythingSaysWhy(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		g.Shard(0).Close(events.CloseAuthenticationFailed)
+		<-m.Done()
+		all := orders(t.Context(), m)
+		all["Start"], all["Logout"], all["Err"] = m.Start(t.Context()), m.Logout(t.Context()), m.Err()
+		for name, err := range all {
+			var closed *session.CloseError
+			if !errors.Is(err, shardmanager.ErrAuthentication) || !errors.As(err, &closed) || name != "Err" && !errors.Is(err, shardmanager.ErrClosed) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if text := err.Error(); name != "Send of sounds" && (strings.Contains(text, "\n") || strings.Count(text, "4004") > 2 || strings.Count(text, "does not accept") != 1) {
+				t.Errorf("%s says it more than once: %s", name, text)
+			}
+			if strings.Contains(name, "Send") && !isSendError(err) {
+				t.Errorf("%s: %T", name, err)
+			}
+		}
+		if err := m.Close(t.Context()); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+}
+
+// TestLogoutThatEndsNoSessionSaysSo: before Start there is none. What it ended it may be asked for again.
+func TestLogoutThatEndsNoSessionSaysSo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		if err := newManager(t, newGateway(t)).Logout(t.Context()); !errors.Is(err, shardmanager.ErrNotStarted) {
+			t.Errorf("before Start: %v", err)
+		}
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		for range 2 {
+			if err := m.Logout(t.Context()); err != nil {
+				t.Errorf("Logout: %v", err)
+			}
+		}
+		if g.Stats().Ended != 1 {
+			t.Errorf("%+v", g.Stats())
+		}
+	})
+}
+
+// TestNilContextIsTold, and nothing is done.
+func TestNilContextIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newManager(t, newGateway(t))
+		var none context.Context
+		if err := m.Start(none); !errors.Is(err, actors.ErrNilContext) {
+			t.Errorf("Start: %v", err)
+		}
+		start(t, m)
+		all := orders(none, m)
+		delete(all, "Send of nothing")
+		delete(all, "Shard(-1).Send")
+		delete(all, "Shard.Key")
+		all["Close"], all["Logout"] = m.Close(none), m.Logout(none)
+		for name, err := range all {
+			if !errors.Is(err, actors.ErrNilContext) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		time.AfterFunc(time.Second, func() { closeNow(t, m) })
+		for range m.Watch(none) {
 		}
 	})
 }
@@ -112,7 +193,7 @@ func TestPresenceBeforeThereIsAShardIsNoSuccess(t *testing.T) {
 }
 
 // TestErrStaysWhatItWas: nil after Close, however often and in whichever way it is called again; and after an end
-// with a cause, the cause.
+// with a cause, the cause. A Logout that comes too late says so: it has ended no session.
 func TestErrStaysWhatItWas(t *testing.T) {
 	for name, cause := range map[string]events.CloseCode{"asked to": 0, "with a cause": events.CloseDisallowedIntents} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +212,7 @@ func TestErrStaysWhatItWas(t *testing.T) {
 				}
 				closeNow(t, m)
 				for range 2 {
-					if err := m.Logout(t.Context()); err != nil {
+					if err := m.Logout(t.Context()); !errors.Is(err, shardmanager.ErrClosed) || before != nil && !errors.Is(err, errors.Unwrap(before)) {
 						t.Errorf("Logout: %v", err)
 					}
 					if err := m.Err(); err != before {
