@@ -27,9 +27,9 @@ const (
 // SubOption changes how a handler is subscribed.
 type SubOption func(*bus.Subscription)
 
-// WithTypes limits OnRaw to events of the types.
+// WithTypes limits OnRaw to events of the types, of which there is at least one.
 func WithTypes(types ...events.Type) SubOption {
-	return func(s *bus.Subscription) { s.Types = slices.Clone(types) }
+	return func(s *bus.Subscription) { s.Types = append([]events.Type{}, types...) } // not nil, which is all
 }
 
 // On calls h for every event of type E, such as events.MessageCreate, in the order in which

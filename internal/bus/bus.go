@@ -61,6 +61,9 @@ type Bus struct {
 	closed atomic.Bool   // changed under mu
 	over   chan struct{} // closed when nothing more is handled
 
+	counting sync.Mutex
+	cutOff   []CutOff // what was not handled when it was over
+
 	mu      sync.Mutex
 	shards  map[events.ShardKey]*Shard
 	busy    []*lane       // that have a goroutine

@@ -40,6 +40,11 @@ func (b *Bus) Unhandled() []CutOff { return b.unhandled(false) }
 
 // unhandled counts what is not handled, by handler. over: and nothing of it will be.
 func (b *Bus) unhandled(over bool) []CutOff {
+	b.counting.Lock()
+	defer b.counting.Unlock()
+	if b.ended() {
+		return b.cutOff
+	}
 	count, calls := make(map[string]CutOff), 0
 	note := func(handler string, running, waiting int) {
 		of := count[handler]
@@ -51,10 +56,10 @@ func (b *Bus) unhandled(over bool) []CutOff {
 		note(s.Handler, len(s.sent), 0)
 		s.mu.Unlock()
 	}
-	b.mu.Lock()
-	if over && !b.ended() {
+	if over {
 		close(b.over)
 	}
+	b.mu.Lock()
 	busy, excused := slices.Clone(b.busy), b.excused
 	b.mu.Unlock() // which lanes take while they hold their own
 	for _, l := range busy {
@@ -68,6 +73,9 @@ func (b *Bus) unhandled(over bool) []CutOff {
 		}
 	}
 	slices.SortFunc(all, func(x, y CutOff) int { return cmp.Compare(x.Handler, y.Handler) })
+	if over {
+		b.cutOff = all
+	}
 	return all
 }
 
