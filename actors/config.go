@@ -66,37 +66,37 @@ type ConfigError struct {
 }
 
 // Error names the field and the problem.
-func (e *ConfigError) Error() string { return "actors: SupervisorConfig." + e.Field + ": " + e.Problem }
+func (e *ConfigError) Error() string { return "actors: SupervisorConfig." + e.Field + " " + e.Problem }
 
 // check completes cfg, or says what in it cannot work.
 func (cfg *SupervisorConfig) check() error {
 	if cfg.Identify.Token == "" {
-		return &ConfigError{"Identify.Token", "it is empty: set the bot's token"}
+		return &ConfigError{"Identify.Token", "is empty: set the bot's token"}
 	}
 	if unknown := cfg.Identify.Intents.Unknown(); unknown != 0 {
-		return &ConfigError{"Identify.Intents", fmt.Sprintf("no intent has the bits %v", unknown)}
+		return &ConfigError{"Identify.Intents", fmt.Sprintf("has bits that no intent has: %v", unknown)}
 	}
 	if cfg.URL == "" {
-		return &ConfigError{"URL", "it is empty: ask GET /gateway/bot for it"}
+		return &ConfigError{"URL", "is empty: ask GET /gateway/bot for it"}
 	}
 	if v := reflect.ValueOf(cfg.Limiter); cfg.Limiter == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-		return &ConfigError{"Limiter", "it is nil: use ratelimit.Local with what GET /gateway/bot says"}
+		return &ConfigError{"Limiter", "is nil: use ratelimit.Local with what GET /gateway/bot says"}
 	}
 	for _, host := range cfg.GatewayHosts {
 		if err := transport.CheckHost(host); err != nil {
-			return &ConfigError{"GatewayHosts", fmt.Sprintf("%.64q %v", host, err)}
+			return &ConfigError{"GatewayHosts", fmt.Sprintf("has %.64q, which %v", host, err)}
 		}
 	}
 	if d := cfg.DeafSession; d != nil {
 		if err := d.Validate(); err != nil {
-			return &ConfigError{"DeafSession", err.Error()}
+			return &ConfigError{"DeafSession", "cannot work: " + err.Error()}
 		}
 	}
 	if cfg.QueueLimit < 0 {
-		return &ConfigError{"QueueLimit", fmt.Sprintf("%d: use 1 or more, or 0 for the default", cfg.QueueLimit)}
+		return &ConfigError{"QueueLimit", fmt.Sprintf("is %d: use 1 or more, or 0 for the default", cfg.QueueLimit)}
 	}
 	if cfg.DialRate < 0 {
-		return &ConfigError{"DialRate", fmt.Sprintf("%d: use 1 or more, or 0 for the default", cfg.DialRate)}
+		return &ConfigError{"DialRate", fmt.Sprintf("is %d: use 1 or more, or 0 for the default", cfg.DialRate)}
 	}
 	if cfg.QueueLimit == 0 {
 		cfg.QueueLimit = DefaultQueueLimit
