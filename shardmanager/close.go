@@ -178,8 +178,9 @@ func (m *Manager) shutdown() {
 	bounded, end := context.WithTimeout(context.Background(), endTimeout)
 	defer end()
 	if supervisor != nil {
-		m.await(bounded, "an actor does not stop: what is told to it, or its props, hang", func() { _ = system.Root.StopFuture(supervisor).Wait() })
-		m.await(bounded, "a connection of NetDial does not end", shards.Wait)
+		if m.await(bounded, "an actor does not stop: its props, or what they call, hang", func() { _ = system.Root.StopFuture(supervisor).Wait() }) {
+			m.await(bounded, "a connection of NetDial does not end", shards.Wait)
+		}
 	}
 	if refresher != nil {
 		m.await(bounded, "the HTTP client does not come back", func() { <-refresher.over })
@@ -214,13 +215,15 @@ func (m *Manager) say(cut *CutOffError) {
 }
 
 // await waits for the end of what may be in the hands of the user's code. If that hangs it is left behind.
-func (m *Manager) await(ctx context.Context, hangs string, end func()) {
+func (m *Manager) await(ctx context.Context, hangs string, end func()) (ends bool) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); end() }()
 	select {
 	case <-ended:
+		return true
 	case <-ctx.Done():
 		m.log.Error(hangs + ": it is left behind")
+		return false
 	}
 }
 

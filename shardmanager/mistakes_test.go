@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,14 +159,15 @@ func TestPanicOfAHandlerIsLoggedWithItsNameAndItsError(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var ready string
-		shardmanager.OnRaw(m, func(_ context.Context, e events.Raw, _ events.Meta) { ready = string(e.Data) }, shardmanager.WithTypes(events.TypeReady))
+		var ready atomic.Value
+		shardmanager.OnRaw(m, func(_ context.Context, e events.Raw, _ events.Meta) { ready.Store(string(e.Data)) }, shardmanager.WithTypes(events.TypeReady))
 		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {
-			panic(errors.New("the database is gone: Nzk4.a-token-to-hide, " + ready))
+			panic(errors.New("the database is gone: Nzk4.a-token-to-hide, " + ready.Load().(string)))
 		}, shardmanager.WithTypes("X"), shardmanager.WithName("audit"))
 		shardmanager.OnRaw(m, panicking, shardmanager.WithTypes("Y"))
 		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) { runtime.Goexit() }, shardmanager.WithTypes("Z"))
 		start(t, m)
+		pass(time.Second)
 		for _, name := range []events.Type{"X", "Y", "Z"} {
 			g.Shard(0).Dispatch(name, 1)
 			pass(time.Second)
@@ -180,7 +182,7 @@ func TestPanicOfAHandlerIsLoggedWithItsNameAndItsError(t *testing.T) {
 		if len(all) != len(want) || len(told) != len(want) {
 			t.Fatalf("%d logged, %q told", len(all), told)
 		}
-		id := between(ready, `"session_id":"`, `"`)
+		id := between(ready.Load().(string), `"session_id":"`, `"`)
 		for i, entry := range all {
 			fields := entry.ContextMap()
 			text, _ := fields["panic"].(string)
