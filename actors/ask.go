@@ -25,16 +25,19 @@ const (
 // SendEvent itself. It ends by ctx's deadline, or in a minute if there is none. The error is a *SendError, or joins one with
 // what could not be read of the answer; when ctx is cancelled the event may be written all the same, and the error says so.
 func Ask[R any](ctx context.Context, system *actor.ActorSystem, supervisor *actor.PID, e events.Asking[R]) (read R, err error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(askTime)
-	}
 	failed := func(stage Stage, err error) (R, error) {
 		var op events.Opcode
-		if request, bad := e.Request(); bad == nil {
+		if request, bad := requestOf(e); bad == nil {
 			op = request.Op
 		}
 		return read, &SendError{Op: op, Stage: stage, Err: err}
+	}
+	if ctx == nil {
+		return failed(Refused, ErrNilContext)
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(askTime)
 	}
 	if ctx.Err() != nil {
 		return failed(Refused, context.Cause(ctx))
@@ -71,7 +74,7 @@ func Ask[R any](ctx context.Context, system *actor.ActorSystem, supervisor *acto
 	}
 	switch {
 	case errors.Is(broken, actor.ErrDeadLetter):
-		return failed(Refused, errors.Join(ErrClosed, ErrSupervisorEnded))
+		return failed(Refused, closedBy(ErrSupervisorEnded))
 	case broken != nil:
 		return failed(Written, broken)
 	}

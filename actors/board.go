@@ -158,6 +158,15 @@ func (b *Board) record(key Key) *record {
 	return b.records[key]
 }
 
+// secrets are what nobody may learn of a shard's session.
+func (b *Board) secrets(key Key) []string {
+	if r := b.record(key); r != nil {
+		snapshot, _, _ := r.session()
+		return []string{snapshot.SessionID, snapshot.ResumeURL}
+	}
+	return nil
+}
+
 // serves reports whether the plan names a shard that serves, or would if it was not stopped.
 func (b *Board) serves(key Key) bool {
 	r := b.record(key)

@@ -113,8 +113,8 @@ func (s *incarnation) spawn(a action, again bool) {
 		c.crashes = nil //seam:mended-shard-without-past
 	}
 	s.board.update(key, func(status *ShardStatus) {
-		if status.Quarantined, status.Cause = false, nil; status.State == session.Closed {
-			status.State = session.Idle // the one before has closed
+		if status.Quarantined = false; status.State == session.Closed {
+			status.State, status.Cause, status.CauseSince = session.Idle, nil, time.Time{} // the one before has closed
 		}
 	})
 	c.account.closed = nil
@@ -259,5 +259,5 @@ func closedBy(cause error) error {
 	if cause == nil || errors.Is(cause, ErrClosed) {
 		return ErrClosed
 	}
-	return errors.Join(ErrClosed, cause)
+	return fmt.Errorf("%w: %w", ErrClosed, cause)
 }

@@ -76,6 +76,9 @@ func (c Client) refused(op events.Opcode, err error) error {
 
 // submit asks the supervisor. parts is where the answer is to go, if not into the result.
 func (c Client) submit(ctx context.Context, event events.Request, parts *parts) (*request, error) {
+	if ctx == nil {
+		return nil, c.refused(event.Op, ErrNilContext)
+	}
 	r := &request{asked: time.Now(), done: make(chan result, 1), parts: parts, priority: c.priority}
 	r.deadline, _ = ctx.Deadline()
 	if err := ctx.Err(); err != nil {

@@ -3,9 +3,9 @@ package actors
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
+	"reflect"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -13,6 +13,7 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
 	"github.com/signalbox-go/signalbox/internal/foreign"
+	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -60,26 +61,46 @@ const DefaultQueueLimit = 1024
 // Bus carries received events from the shards to subscribers; see SupervisorConfig.
 type Bus = bus.Bus
 
+// ConfigError says what in a SupervisorConfig cannot work, and why.
+type ConfigError struct {
+	Field   string // such as "Identify.Token"
+	Problem string // what is wrong and what to do
+}
+
+// Error names the field and the problem.
+func (e *ConfigError) Error() string { return "actors: SupervisorConfig." + e.Field + " " + e.Problem }
+
 // check completes cfg, or says what in it cannot work.
 func (cfg *SupervisorConfig) check() error {
 	if cfg.Identify.Token == "" {
-		return errors.New("actors: SupervisorConfig.Identify.Token is empty: set the bot's token")
+		return &ConfigError{"Identify.Token", "is empty: set the bot's token"}
 	}
 	if unknown := cfg.Identify.Intents.Unknown(); unknown != 0 {
-		return fmt.Errorf("actors: SupervisorConfig.Identify.Intents: no intent has the bits %v", unknown)
+		return &ConfigError{"Identify.Intents", fmt.Sprintf("has bits that no intent has: %v", unknown)}
 	}
 	if cfg.URL == "" {
-		return errors.New("actors: SupervisorConfig.URL is empty: ask GET /gateway/bot for it")
+		return &ConfigError{"URL", "is empty: ask GET /gateway/bot for it"}
 	}
-	if cfg.Limiter == nil {
-		return errors.New("actors: SupervisorConfig.Limiter is nil: use ratelimit.Local with what GET /gateway/bot says")
+	if v := reflect.ValueOf(cfg.Limiter); cfg.Limiter == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return &ConfigError{"Limiter", "is nil: use ratelimit.Local with what GET /gateway/bot says"}
+	}
+	for _, host := range cfg.GatewayHosts {
+		if err := transport.CheckHost(host); err != nil {
+			return &ConfigError{"GatewayHosts", fmt.Sprintf("has %.64q, which %v", host, err)}
+		}
 	}
 	if d := cfg.DeafSession; d != nil {
 		if err := d.Validate(); err != nil {
-			return fmt.Errorf("actors: SupervisorConfig.DeafSession: %w", err)
+			return &ConfigError{"DeafSession", "cannot work: " + err.Error()}
 		}
 	}
-	if cfg.QueueLimit <= 0 {
+	if cfg.QueueLimit < 0 {
+		return &ConfigError{"QueueLimit", fmt.Sprintf("is %d: use 1 or more, or 0 for the default", cfg.QueueLimit)}
+	}
+	if cfg.DialRate < 0 {
+		return &ConfigError{"DialRate", fmt.Sprintf("is %d: use 1 or more, or 0 for the default", cfg.DialRate)}
+	}
+	if cfg.QueueLimit == 0 {
 		cfg.QueueLimit = DefaultQueueLimit
 	}
 	if cfg.Logger == nil {
@@ -93,21 +114,21 @@ func (cfg *SupervisorConfig) check() error {
 		cfg.Board = NewBoard()
 	}
 	if cfg.Bus == nil {
-		cfg.Bus = newBus(cfg.Logger)
+		cfg.Bus = newBus(cfg.Logger, cfg.Identify.Token, cfg.Board)
 	}
 	cfg.Identify.Compress = cfg.Compression == events.CompressionPayload
 	return nil
 }
 
 // newBus is a bus for those who bring none.
-func newBus(log *zap.Logger) *Bus {
-	report := func(what string, meta events.Meta, reason string) {
-		log.Error(what, zap.Stringer("shard", meta.Key()), zap.Int64("seq", meta.Seq), zap.String("reason", reason))
+func newBus(log *zap.Logger, token events.Secret, board *Board) *Bus {
+	report := func(what string, meta events.Meta, reason string, more ...zap.Field) {
+		log.Error(what, append(more, zap.Stringer("shard", meta.Key()), zap.Int64("seq", meta.Seq), zap.String("reason", reason))...)
 	}
 	return bus.New(bus.Config{
 		HighWater: 4096, LowWater: 2048,
-		Panicked: func(_ *events.Raw, meta events.Meta, value any) {
-			report("a handler panicked", meta, foreign.Text(value))
+		Panicked: func(handler string, _ *events.Raw, meta events.Meta, value any) {
+			report("a handler panicked", meta, foreign.TextWithout(value, append(board.secrets(meta.Key()), token.Reveal())...), zap.String("handler", handler))
 		},
 		Failed: func(_ *events.Raw, meta events.Meta, err error) {
 			report("an event was not decoded", meta, fmt.Sprintf("%T", err))

@@ -1,6 +1,10 @@
 package actors
 
-import "github.com/signalbox-go/signalbox/session"
+import (
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/session"
+)
 
 // debt is the credit of one batch.
 type debt struct {
@@ -27,7 +31,7 @@ func (s *shard) frames(b *batch) {
 func (s *shard) stall() {
 	if !s.full {
 		s.full = true
-		s.log.Warn("subscribers are behind: reading pauses")
+		s.log.Warn("subscribers are behind: reading pauses", zap.Strings("handlers", s.out.Behind()))
 	}
 }
 

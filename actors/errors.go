@@ -26,6 +26,9 @@ var (
 	ErrSupervisorEnded = errors.New("actors: the supervisor's actor has ended")
 	ErrQuarantined     = errors.New("actors: the shard's actor kept crashing and was stopped")
 
+	// ErrNilContext: a context is nil, and nothing was done.
+	ErrNilContext = errors.New("actors: the context is nil: pass context.Background() if there is none")
+
 	ErrTooLarge      = events.ErrTooLarge
 	ErrReservedEvent = events.ErrReservedEvent
 )
@@ -51,17 +54,21 @@ func (s Stage) String() string {
 // SendError is how a send event failed.
 type SendError struct {
 	Shard events.ShardID // the zero value: none could be chosen
-	Op    events.Opcode
+	Op    events.Opcode  // 0: there was no event
 	Stage Stage
 	Err   error
 }
 
 // Error names the event, the shard and the stage, and then the cause.
 func (e *SendError) Error() string {
-	if e.Shard == (events.ShardID{}) {
-		return fmt.Sprintf("actors: %v, %v: %v", e.Op, e.Stage, e.Err)
+	what := e.Op.String()
+	if e.Op == 0 { // there was no event to tell it from
+		what = "a send event"
 	}
-	return fmt.Sprintf("actors: %v on shard %v, %v: %v", e.Op, e.Shard, e.Stage, e.Err)
+	if e.Shard != (events.ShardID{}) {
+		what += fmt.Sprintf(" on shard %v", e.Shard)
+	}
+	return fmt.Sprintf("actors: %s, %v: %v", what, e.Stage, e.Err)
 }
 
 // Unwrap is the cause.

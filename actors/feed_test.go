@@ -19,7 +19,7 @@ func newFedFleet(t *testing.T, opts ...actor.PropsOption) (*fleet, *bus.Bus) {
 	t.Helper()
 	b := bus.New(bus.Config{
 		HighWater: 4096, LowWater: 2048,
-		Panicked: func(*events.Raw, events.Meta, any) {}, Failed: func(*events.Raw, events.Meta, error) {},
+		Panicked: func(string, *events.Raw, events.Meta, any) {}, Failed: func(*events.Raw, events.Meta, error) {},
 	})
 	return newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.Bus = b }, opts...), b
 }

@@ -161,9 +161,7 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 	var budget *ratelimit.BudgetError
 	s.board.update(key, func(status *ShardStatus) {
 		status.State, status.Since, status.Conn, status.Session, status.Retry, status.beat = c.To, c.At, c.Conn, c.Session, c.Retry, c.Beat
-		if c.Cause != nil || c.To == session.Closed {
-			status.Cause = c.Cause
-		}
+		status.because(c)
 		status.refused = errors.As(c.Cause, &budget)
 		switch {
 		case crashed:

@@ -183,7 +183,7 @@ func (p *plan) restore(keys []Key) {
 func (p *plan) check(key Key, want Want) error {
 	before, known := p.wants[key]
 	switch {
-	case key.Shard.Total < 1, key.Shard.Total > maxTotal:
+	case key.Shard.Total < 1, key.Shard.Total > MaxTotal:
 		return &PlanError{key, totalProblem(key.Shard.Total)}
 	case !key.Shard.Valid():
 		return &PlanError{key, "the index is not below the total"}
@@ -203,12 +203,12 @@ func (p *plan) check(key Key, want Want) error {
 	return nil
 }
 
-// maxTotal is several times the shards of the largest bots. What is kept of a total grows with it.
-const maxTotal = 1 << 16
+// MaxTotal is the largest total of shards that a plan may name: several times that of the largest bots. What is kept of a total grows with it.
+const MaxTotal = 1 << 16
 
 func totalProblem(total int) string {
-	if total > maxTotal {
-		return fmt.Sprintf("a total of %d: more than %d shards are a mistake", total, maxTotal)
+	if total > MaxTotal {
+		return fmt.Sprintf("a total of %d: more than %d shards are a mistake", total, MaxTotal)
 	}
 	return fmt.Sprintf("a total of %d: at least one shard is needed", total)
 }

@@ -73,7 +73,7 @@ func (s *incarnation) restorable(key Key, wants map[Key]Want, snapshot session.S
 // startShards has shards run, of one total.
 func (s *incarnation) startShards(m StartShards) any {
 	refused := func(err error) any { return &ShardsStarted{Err: err} }
-	if m.Total < 1 || m.Total > maxTotal {
+	if m.Total < 1 || m.Total > MaxTotal {
 		return refused(&PlanError{Key{Generation: m.Generation, Shard: events.ShardID{Total: m.Total}}, totalProblem(m.Total)})
 	}
 	ids := slices.Clone(m.IDs)

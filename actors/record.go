@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -39,7 +40,8 @@ type ShardStatus struct {
 	Since      time.Time // in this state
 	Conn       uint64    // connections so far
 	Session    uint64    // see events.Meta
-	Cause      error     // of the latest move that was not the expected one; in Closed, why
+	Cause      error     // what went wrong, while the shard is not Ready again; session.ErrTakenOver for a while longer. In Closed, why
+	CauseSince time.Time // when that began: while the same goes wrong again and again, the first time; zero: without a Cause
 	Retry      time.Time // in Backoff: when it connects again
 	// Place and Expected are how the shard stands in the identify queue while it is Queued; they may be a second old. Place counts those that
 	// wait for the same rate limit key, 1 is the next; 0: not known. Expected is when it may identify; zero: not known.
@@ -69,6 +71,24 @@ func (s *ShardStatus) Key() Key { return Key{Generation: s.Generation, Shard: s.
 // Ended reports whether the shard has ended by itself, and for good: nothing but a restart that is asked for starts it again. One that was
 // stopped, and is to run again, is Closed still for a moment, and has not.
 func (s *ShardStatus) Ended() bool { return s.State == session.Closed && isFatal(s.Cause) }
+
+const sound = time.Minute // Ready for so long, a session is not taken over any more; as in package session
+
+// because takes the cause of a move. One that goes on keeps its time, and one that is over leaves: to be Ready ends all but a session that
+// is taken over, in which two processes are Ready by turns.
+func (s *ShardStatus) because(c session.Change) {
+	switch {
+	case c.To == session.Ready && errors.Is(s.Cause, session.ErrTakenOver):
+	case c.To == session.Ready || c.To == session.Closed && c.Cause == nil:
+		s.Cause, s.CauseSince = nil, time.Time{}
+	case c.Cause == nil:
+	case s.Cause == nil || s.Cause.Error() != c.Cause.Error():
+		s.CauseSince = c.At
+		fallthrough
+	default:
+		s.Cause = c.Cause
+	}
+}
 
 // record is what is known of one shard, and outlives the crashes of its actor.
 type record struct {
@@ -108,6 +128,9 @@ func (r *record) copyTo(s *ShardStatus) {
 		if forecast := r.forecast.Load(); forecast != nil {
 			s.Place, s.Expected = forecast.Place, forecast.At
 		}
+	}
+	if s.State == session.Ready && s.Cause != nil && time.Since(s.Since) >= sound {
+		s.Cause, s.CauseSince = nil, time.Time{}
 	}
 	if at := r.heard.Load(); at != 0 {
 		s.LastEvent = time.Unix(0, at)

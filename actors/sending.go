@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -201,7 +202,7 @@ func (m SendEvent) request() (events.Request, error) {
 
 // requestOf makes an event ready to be sent. It may be nil, a nil pointer, or somebody else's type.
 func requestOf(out events.Outgoing) (request events.Request, err error) {
-	if out == nil {
+	if v := reflect.ValueOf(out); out == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		return request, errNoEvent
 	}
 	defer func() {

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -32,11 +33,16 @@ func (p *parts) take() []events.Raw {
 	return taken
 }
 
+var errNoPart = errors.New("actors: Stream has nobody to hand the answer to: pass a function, or use Send")
+
 // Stream is Send for a large answer: it calls part for each event of it as it arrives, in this
 // goroutine, and the Answer it returns has no events. Parts that part is too slow for wait in
 // memory, as they would with Send. When part returns false the rest is given up, without an error.
 func (c Client) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
 	event, err := requestOf(out)
+	if err == nil && part == nil {
+		err = errNoPart
+	}
 	if err != nil {
 		return events.Answer{}, c.refused(event.Op, err)
 	}

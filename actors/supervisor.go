@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -102,7 +103,7 @@ func (s *Supervisor) Session(key Key) (snapshot session.Snapshot, number uint64,
 // Handle has h called for every received event of the types, nil for all, in the order of each shard, on goroutines of the bus. A shard whose
 // handlers are far behind is not read any further until they catch up. After cancel returns, no call of h begins.
 func (s *Supervisor) Handle(types []events.Type, h func(events.Raw, events.Meta)) (cancel func()) {
-	return s.cfg.Bus.Subscribe(bus.Subscription{Name: "handler", Types: types, Handle: func(_ context.Context, event any, meta events.Meta) {
+	return s.cfg.Bus.Subscribe(bus.Subscription{Name: "handler", Handler: foreign.NameOf(h), Types: types, Handle: func(_ context.Context, event any, meta events.Meta) {
 		h(*event.(*events.Raw), meta)
 	}})
 }

@@ -55,7 +55,7 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 		return gateway{}, ErrAuthentication
 	case response.StatusCode != http.StatusOK:
 		failed.Until = retryAfter(response.Header)
-		failed.Err, failed.fatal = refused(response)
+		failed.Err, failed.fatal = statusProblem(response)
 		failed.fatal = failed.fatal && (failed.Until.IsZero() || response.StatusCode < 400)
 		return gateway{}, failed
 	case err != nil:
@@ -74,6 +74,8 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 		failed.Err, failed.fatal = hint("the answer is not a gateway's: %w", err), true
 	case found.URL == "" || found.Shards < 1 || found.Limit.Total < 1:
 		failed.Err, failed.fatal = hint("the answer lacks url, shards or session_start_limit"), true
+	case found.Shards > maxShards:
+		failed.Err, failed.fatal = fmt.Errorf("it recommends %d shards: more than %d are a mistake; name the total by WithShards", found.Shards, maxShards), true
 	default:
 		if _, err := transport.CheckURL(found.URL, transport.Config{Hosts: m.cfg.hosts}); err != nil {
 			return gateway{}, fmt.Errorf("shardmanager: the gateway's URL: %w", err)
@@ -117,8 +119,8 @@ func heals(status int) bool {
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status == http.StatusTooEarly
 }
 
-// refused says what a status other than 200 means, and whether it is for good.
-func refused(response *http.Response) (cause error, fatal bool) {
+// statusProblem says what a status other than 200 means, and whether it is for good.
+func statusProblem(response *http.Response) (cause error, fatal bool) {
 	status := response.StatusCode
 	switch {
 	case heals(status):

@@ -3,6 +3,7 @@ package shardmanager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -10,28 +11,41 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 const (
 	goos    = runtime.GOOS
 	library = "signalbox"
 
+	defaultDrain = 10 * time.Second        // for handlers to finish what they have
 	stopTimeout  = 1500 * time.Millisecond // for the shards to say goodbye
-	drainTimeout = 2 * time.Second         // for handlers to finish what they have
 	saveTimeout  = time.Second             // for the session store
+	endTimeout   = 1500 * time.Millisecond // for all after that: who hangs then is left behind
 	logTimeout   = 250 * time.Millisecond  // for the log's writer
-	closeTimeout = 4700 * time.Millisecond // for all before that: who hangs then is left behind
+	restTimeout  = 2 * time.Second         // that the drain leaves of ctx's time to what comes after it
 )
 
-// Close ends the Manager and keeps its sessions resumable: events wait with Discord until a
-// process resumes them, for a few minutes. Handlers are given time to finish, send events that
-// wait are answered with an error. It returns when all has ended, within 5 s, or when ctx
-// ends; then the rest goes on in the background. A second call waits for the first. Where sessions could not be saved in
-// the end, the error is an *UnsavedError.
+// WithDrain sets how long Close waits for handlers to return, and for the events that wait for them to be handled. The default is 10 s;
+// with 0 it waits for none. What is not done by then is a *CutOffError.
+func WithDrain(d time.Duration) Option { return func(c *config) { c.drain = d } }
+
+// Close ends the Manager and keeps its sessions resumable: events wait with Discord until a process resumes them, for a few
+// minutes. First the context of handlers is told (context.Cause is ErrClosed, or why the Manager cannot go on), then the
+// shards' connections end, and send events that wait are answered with an error. Handlers are then waited for, for the time of
+// WithDrain; if ctx has a deadline, not so long that what comes after them would have no time. Then sessions are saved.
+//
+// The error is a *CutOffError if something had not ended by then, and says what. Close returns when all has ended, within the
+// time of WithDrain and 5 s, or when ctx ends; then it goes on in the background, and handlers are not waited for any longer.
+// A context that has ended leaves no time for anything: give Close one of its own. In a handler, Close does not wait for that handler.
+//
+// A second call waits for the first, and returns the same. Before Start there is nothing to end, and the error is nil.
 func (m *Manager) Close(ctx context.Context) error { return m.closeWith(ctx, events.CloseNone) }
 
-// Logout is Close, but ends the sessions: the bot is seen to go offline at once, and the next
-// start costs an Identify for each shard.
+// Logout is Close, but ends the sessions: the bot is seen to go offline at once, and the next start costs an Identify for each
+// shard. The error is ErrNotStarted, or ErrClosed, if there were no sessions to end any more: before Start, after
+// Close, and when the Manager had ended by itself. The Manager is closed all the same.
 func (m *Manager) Logout(ctx context.Context) error {
 	return m.closeWith(ctx, events.CloseNormal)
 }
@@ -47,99 +61,197 @@ func (m *Manager) Err() error {
 	return m.cause
 }
 
+// ending is how the Manager ends.
+type ending struct {
+	code    events.CloseCode // that the gateway is told
+	cause   error            // of the end of contexts
+	ctx     context.Context  // of whoever closes
+	by      time.Time        // its deadline; zero: none
+	started bool             // there had been a Start
+	told    bool             // who called has the cause: it is not logged as well
+	cutOff  *CutOffError     // what had not ended in time; written before done is closed
+}
+
 func (m *Manager) closeWith(ctx context.Context, code events.CloseCode) error {
-	m.end(nil, code)
+	if ctx == nil {
+		return errNilContext
+	}
+	waits, leave := m.heed(ctx)
+	defer leave()
+	if bus.InHandler() {
+		defer m.bus.Excuse()()
+	}
+	by, _ := ctx.Deadline()
+	m.end(nil, ending{code: code, ctx: waits, by: by})
 	select {
 	case <-m.done:
-		return m.unsaved
-	case <-ctx.Done():
-		return errors.Join(errors.New("shardmanager: closing goes on in the background"), context.Cause(ctx))
+		return m.ended(code)
+	case <-waits.Done():
+		return &CutOffError{Handlers: m.bus.Unhandled(), Err: context.Cause(waits)}
 	}
 }
 
-// leave notes that the Manager ends, once, and returns the phase before.
-func (m *Manager) leave(cause error) (before phase) {
+// heed is ctx, without the end that closing itself brings about: to contexts of handlers, with which Close may be called.
+func (m *Manager) heed(ctx context.Context) (context.Context, context.CancelFunc) {
+	heeded, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	end := func() {
+		m.mu.Lock()
+		own := m.ending.cause
+		m.mu.Unlock()
+		if cause := context.Cause(ctx); cause != own {
+			cancel(cause)
+		}
+	}
+	if ctx.Err() != nil {
+		end()
+	}
+	stop := context.AfterFunc(ctx, end)
+	return heeded, func() { stop(); cancel(nil) }
+}
+
+// ended is what whoever closes with a code is told when all has ended.
+func (m *Manager) ended(code events.CloseCode) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if before = m.phase; before != phaseClosing {
-		m.phase, m.cause = phaseClosing, cause
-		m.endLife(ErrClosed)
+	var all []error
+	switch e := &m.ending; {
+	case code != events.CloseNormal: // nothing but the end was asked for
+	case !e.started:
+		all = append(all, ErrNotStarted)
+	case e.code != code:
+		all = append(all, fmt.Errorf("%w: Logout has to come first: no session was ended", &closedError{m.cause}))
 	}
-	return before
+	if cut := m.ending.cutOff; cut != nil {
+		all = append(all, cut)
+	}
+	return errors.Join(all...)
 }
 
 // end begins to shut down, once. It does not wait.
-func (m *Manager) end(cause error, code events.CloseCode) {
-	before := m.leave(cause)
+func (m *Manager) end(cause error, how ending) {
+	m.mu.Lock()
+	before := m.phase
 	if before == phaseClosing {
+		m.mu.Unlock()
 		return
 	}
-	if cause != nil {
+	if how.ctx == nil {
+		how.ctx = context.Background()
+	}
+	how.cause, how.started = &closedError{cause}, before != phaseNew
+	m.phase, m.cause, m.ending = phaseClosing, cause, how
+	m.mu.Unlock()
+	m.endLife(how.cause)
+	m.bus.Tell(how.cause)
+	if cause != nil && !how.told {
 		m.log.Error("manager ends", zap.Error(cause))
 	}
 	if before == phaseStarting {
-		m.abort(ErrClosed) // Start sees to the rest when it comes back
+		m.abort(how.cause) // Start sees to the rest when it comes back
 		return
 	}
-	go m.shutdown(code)
+	go m.shutdown()
 }
 
-// shutdown ends everything, from the sockets up. Each step is bounded, the sum below 5 s.
-func (m *Manager) shutdown(code events.CloseCode) {
+// shutdown ends everything, from the sockets up. Each step is bounded.
+func (m *Manager) shutdown() {
 	defer close(m.done)
 	defer m.logs.Flush(logTimeout)
 	m.mu.Lock()
-	system, supervisor, shards, own, saver, refresher := m.system, m.supervisor, m.shards, m.own, m.saver, m.refresher
+	system, supervisor, shards, own, saver, refresher, how := m.system, m.supervisor, m.shards, m.own, m.saver, m.refresher, m.ending
 	m.mu.Unlock()
-	bounded, end := context.WithTimeout(context.Background(), closeTimeout)
-	defer end()
+	var cut CutOffError
+	defer m.say(&cut)
 	if refresher != nil {
 		refresher.stop()
 	}
 	if supervisor != nil {
-		system.Root.Send(supervisor, actors.StopShards{Code: code})
-		m.waitClosed()
+		system.Root.Send(supervisor, actors.StopShards{Code: how.code})
+		m.waitClosed(how.ctx)
 	}
-	drained, cancel := context.WithTimeout(context.Background(), drainTimeout) //seam:close-bounds-handlers
-	defer cancel()
-	undone := m.bus.Close(drained)
-	if undone != nil {
-		m.log.Warn("handlers did not finish in time", zap.Error(undone))
-	}
+	cut.Handlers = m.drain(how)
 	if saver != nil {
-		m.unsaved = saver.close(undone == nil)
+		cut.Unsaved = saver.close(cut.Handlers == nil)
 	}
+	bounded, end := context.WithTimeout(context.Background(), endTimeout)
+	defer end()
 	if supervisor != nil {
-		if err := system.Root.StopFuture(supervisor).Wait(); err != nil {
-			m.log.Error("supervisor did not stop", zap.Error(err))
+		if m.await(bounded, "an actor does not stop: its props, or what they call, hang", func() { _ = system.Root.StopFuture(supervisor).Wait() }) {
+			m.await(bounded, "a connection of NetDial does not end", shards.Wait)
 		}
-		over := make(chan struct{})
-		go func() { shards.Wait(); close(over) }()
-		m.await(bounded, over, "a connection of NetDial does not end")
 	}
 	if refresher != nil {
-		m.await(bounded, refresher.over, "the HTTP client does not come back")
+		m.await(bounded, "the HTTP client does not come back", func() { <-refresher.over })
 	}
 	if own {
-		system.Shutdown()
+		shutDown(system)
 		time.Sleep(2 * deadLetterPause) // its last goroutine ends
 	}
 }
 
+// drain waits for handlers, and returns what they have not done.
+func (m *Manager) drain(how ending) []CutOff {
+	limit := m.cfg.drain
+	if !how.by.IsZero() {
+		left := time.Until(how.by)
+		limit = min(limit, left-min(restTimeout, left/2))
+	}
+	drained, cancel := context.WithTimeout(how.ctx, limit) //seam:close-bounds-handlers
+	defer cancel()
+	return m.bus.Close(drained)
+}
+
+// say makes known what was cut off, before it is over.
+func (m *Manager) say(cut *CutOffError) {
+	if cut.Handlers == nil && cut.Unsaved == nil {
+		return
+	}
+	m.log.Warn("closed, and not in order", zap.Error(cut))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ending.cutOff = cut
+}
+
 // await waits for the end of what may be in the hands of the user's code. If that hangs it is left behind.
-func (m *Manager) await(ctx context.Context, over <-chan struct{}, hangs string) {
+func (m *Manager) await(ctx context.Context, hangs string, end func()) (ends bool) {
+	ended := make(chan struct{})
+	go func() { defer close(ended); end() }()
 	select {
-	case <-over:
+	case <-ended:
+		return true
 	case <-ctx.Done():
 		m.log.Error(hangs + ": it is left behind")
+		return false
 	}
 }
 
 // waitClosed waits until every shard has ended its session, or the time is up.
-func (m *Manager) waitClosed() {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+func (m *Manager) waitClosed(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if err := m.board.Wait(ctx, func(t actors.Tally) bool { return t.Open == 0 }); err != nil && m.board.Err() == nil {
 		m.log.Warn("shards did not close in time", zap.Int("open", m.board.Tally().Open))
+	}
+}
+
+// shutDown ends an actor system, which its user may have ended already.
+func shutDown(system interface {
+	IsStopped() bool
+	Shutdown()
+}) {
+	_ = foreign.Call("Shutdown", func() error { // a second one, in the same moment, panics: then it has ended
+		if !system.IsStopped() {
+			system.Shutdown()
+		}
+		return nil
+	})
+}
+
+func over(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }

@@ -1,6 +1,7 @@
 package shardmanager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/bus"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 // How many events of one shard may wait for handlers before its socket is not read any more,
@@ -25,9 +27,9 @@ const (
 // SubOption changes how a handler is subscribed.
 type SubOption func(*bus.Subscription)
 
-// WithTypes limits OnRaw to events of the types.
+// WithTypes limits OnRaw to events of the types, of which there is at least one.
 func WithTypes(types ...events.Type) SubOption {
-	return func(s *bus.Subscription) { s.Types = slices.Clone(types) }
+	return func(s *bus.Subscription) { s.Types = append([]events.Type{}, types...) } // not nil, which is all
 }
 
 // On calls h for every event of type E, such as events.MessageCreate, in the order in which
@@ -37,15 +39,21 @@ func WithTypes(types ...events.Type) SubOption {
 // The event is decoded once and shared by all its handlers: it is read-only. ctx ends when the
 // Manager closes.
 //
+// The context tells (context.Cause) why. It ends when Close begins, and what h does then it should finish soon; what has to be done all the
+// same takes context.WithoutCancel(ctx).
+//
 // Handlers added before Start miss nothing. After cancel returns, no call of h begins. On
-// panics if *E is not an events.Event.
+// panics if *E is not an events.Event. A handler that is nil, or an option that cannot work, such as WithTypes of another type than E, is
+// an *OptionError of Start; after Start it is logged. Then no event comes.
 func On[E any](m *Manager, h func(context.Context, *E, events.Meta), opts ...SubOption) (cancel func()) {
 	event, ok := any(new(E)).(events.Event)
 	if !ok {
 		panic(fmt.Sprintf("shardmanager: On: *%v is not an events.Event", reflect.TypeFor[E]()))
 	}
 	if h, ok := any(h).(func(context.Context, *events.Raw, events.Meta)); ok {
-		return OnRaw(m, func(ctx context.Context, raw events.Raw, at events.Meta) { h(ctx, &raw, at) }, opts...)
+		return m.subscribe(bus.Subscription{
+			Handle: func(ctx context.Context, event any, at events.Meta) { raw := *event.(*events.Raw); h(ctx, &raw, at) },
+		}, h, opts)
 	}
 	s := bus.Subscription{
 		Types: []events.Type{event.EventType()},
@@ -63,7 +71,7 @@ func On[E any](m *Manager, h func(context.Context, *E, events.Meta), opts ...Sub
 		},
 		Handle: func(ctx context.Context, event any, at events.Meta) { h(ctx, event.(*E), at) },
 	}
-	return m.subscribe(s, opts)
+	return m.subscribe(s, h, opts)
 }
 
 // OnRaw is On for events as they came, of all types, READY and RESUMED included. Data is
@@ -73,32 +81,83 @@ func OnRaw(m *Manager, h func(context.Context, events.Raw, events.Meta), opts ..
 	s := bus.Subscription{
 		Handle: func(ctx context.Context, event any, at events.Meta) { h(ctx, *event.(*events.Raw), at) },
 	}
-	return m.subscribe(s, opts)
+	return m.subscribe(s, h, opts)
 }
 
-func (m *Manager) subscribe(s bus.Subscription, opts []SubOption) (cancel func()) {
+// subscribe subscribes a handler, of which s has a form that the bus can call.
+func (m *Manager) subscribe(s bus.Subscription, handler any, opts []SubOption) (cancel func()) {
+	own := slices.Clone(s.Types) // nil: all
+	var problems []error
+	bad := func(option, problem string) { problems = append(problems, &OptionError{option, problem}) }
 	for _, opt := range opts {
+		if opt == nil {
+			bad("On", "an option is nil: leave it out")
+			continue
+		}
 		opt(&s)
 	}
+	s.Handler = cmp.Or(s.Name, foreign.NameOf(handler))
 	if s.Name == "" {
 		s.Name = "raw"
-		if s.Key != nil {
-			s.Name = string(s.Types[0])
+		if own != nil {
+			s.Name = string(own[0])
 		}
+	}
+	switch {
+	case reflect.ValueOf(handler).IsNil():
+		bad("On", fmt.Sprintf("the handler %s is nil: pass a function", s.Name))
+	case s.Types != nil && len(s.Types) == 0 || slices.Contains(s.Types, ""):
+		bad("WithTypes", "it names no type: leave it out, and all come")
+	case own != nil && !slices.Equal(slices.Compact(slices.Sorted(slices.Values(s.Types))), own):
+		bad("WithTypes", fmt.Sprintf("a handler of On for %s gets no other type: leave the option out, or use OnRaw", own[0]))
+	}
+	if s.Queue < 0 {
+		bad("WithQueue", fmt.Sprintf("%d: use 1 or more, or 0 for the default", s.Queue))
+	}
+	if s.Overflow == bus.Coalesce && s.KeyOf == nil {
+		bad("WithOverflow", "CoalesceBy has no function that tells the key")
+	}
+	if problems != nil {
+		m.mistaken(problems)
+		return func() {}
 	}
 	m.warnUnfed(s.Types)
 	return m.bus.Subscribe(s)
+}
+
+// mistaken takes note of what is wrong with a handler, for Start, which tells.
+func (m *Manager) mistaken(problems []error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase == phaseNew {
+		m.mistakes = append(m.mistakes, problems...)
+		return
+	}
+	m.log.Error("handler not subscribed", zap.Error(errors.Join(problems...)))
+}
+
+// secrets are what no log may show of a shard.
+func (m *Manager) secrets(key actors.Key) []string {
+	all := []string{m.cfg.identify.Token.Reveal()}
+	m.mu.Lock()
+	shards := m.shards
+	m.mu.Unlock()
+	if shards != nil {
+		snapshot, _, _ := shards.Session(key)
+		all = append(all, snapshot.SessionID, snapshot.ResumeURL)
+	}
+	return all
 }
 
 func (m *Manager) newBus() *bus.Bus {
 	return bus.New(bus.Config{
 		HighWater: highWater,
 		LowWater:  lowWater,
-		Panicked: func(raw *events.Raw, meta events.Meta, value any) {
+		Panicked: func(handler string, raw *events.Raw, meta events.Meta, value any) {
 			stack := debug.Stack()
-			m.log.Error("handler panicked", zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
-				zap.Int64("seq", meta.Seq), zap.String("panic", fmt.Sprintf("%T", value)), zap.ByteString("stack", stack))
-			told := HandlerPanic{raw.Type, meta, value, stack} // what raw points to is another event's soon
+			m.log.Error("handler panicked", zap.String("handler", handler), zap.Int("shard", meta.Shard.Index), zap.String("type", printable(raw.Type)),
+				zap.Int64("seq", meta.Seq), zap.String("panic", foreign.TextWithout(value, m.secrets(meta.Key())...)), zap.ByteString("stack", stack))
+			told := HandlerPanic{handler, raw.Type, meta, value, stack} // what raw points to is another event's soon
 			actors.Tell(m.observers, func(h HookHandlerPanic) { h.OnHandlerPanic(told) })
 		},
 		Failed: m.undecoded,

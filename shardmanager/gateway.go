@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"reflect"
 )
 
 // Gateway is a gateway other than Discord's, with its own ways to be reached: a
@@ -23,20 +22,11 @@ type Gateway interface {
 // Discord's, over the machine's network.
 func WithGateway(gw Gateway) Option {
 	return func(c *config) {
-		if c.noGateway = isNil(gw); c.noGateway {
+		if c.noGateway = gw == nil || isNil(gw); c.noGateway {
 			return
 		}
 		WithAPIURL(gw.APIBase())(c)
 		WithHTTPClient(gw.Client())(c)
 		WithNetDial(gw.DialContext)(c)
 	}
-}
-
-// isNil sees a nil pointer too: that of a server which was never started, or of a store that could not be opened.
-func isNil(value any) bool {
-	if value == nil {
-		return true
-	}
-	v := reflect.ValueOf(value)
-	return v.Kind() == reflect.Pointer && v.IsNil()
 }

@@ -8,6 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -45,6 +51,48 @@ func TestCloseEndsThoughWhatIsTheUsersHangs(t *testing.T) {
 		})
 	}
 }
+
+// TestCloseEndsThoughACallbackHangs: one that the library calls on a shard's way, or beside it.
+func TestCloseEndsThoughACallbackHangs(t *testing.T) {
+	for _, what := range []string{"CoalesceBy", "a hook", "middleware", "a logger"} {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				var hangs atomic.Bool
+				let := make(chan struct{})
+				t.Cleanup(func() { close(let); pass(time.Minute) })
+				hang := func(of string) {
+					if hangs.Load() && of == what {
+						<-let
+					}
+				}
+				core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), stuckSink(func() { hang("a logger") }), zap.DebugLevel)
+				m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithLogger(zap.New(core)),
+					shardmanager.WithHooks(changes(func(shardmanager.Change) { hang("a hook") })),
+					shardmanager.WithActorProps(func(actors.Key) []actor.PropsOption {
+						return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+							return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) { hang("middleware"); next(ctx, e) }
+						})}
+					}))
+				shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {},
+					shardmanager.WithOverflow(shardmanager.CoalesceBy(func(events.Raw) string { hang("CoalesceBy"); return "" })))
+				start(t, m)
+				hangs.Store(true)
+				g.Shard(0).Dispatch("X", 1)
+				pass(time.Minute)
+				begun := time.Now()
+				if err := m.Close(t.Context()); err != nil || time.Since(begun) > 5*time.Second {
+					t.Errorf("Close took %v: %v", time.Since(begun), err)
+				}
+			})
+		})
+	}
+}
+
+type stuckSink func()
+
+func (s stuckSink) Write(p []byte) (int, error) { s(); return len(p), nil }
+func (s stuckSink) Sync() error                 { return nil }
 
 type roundTrip func(*http.Request) (*http.Response, error)
 

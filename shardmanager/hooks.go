@@ -25,10 +25,11 @@ type HookHandlerPanic interface{ OnHandlerPanic(HandlerPanic) }
 
 // HandlerPanic is a panic of a handler.
 type HandlerPanic struct {
-	Type  events.Type
-	Meta  events.Meta
-	Value any    // what it panicked with
-	Stack []byte // where
+	Handler string // its WithName, or the name of its function
+	Type    events.Type
+	Meta    events.Meta
+	Value   any    // what it panicked with
+	Stack   []byte // where
 }
 
 // HookDecodeError is told of an event that was not wholly decoded into its type, also of one in an answer. With an
@@ -73,6 +74,9 @@ func checkHook(hook Hook) error {
 	if hook == nil {
 		return errors.New("a hook is nil")
 	}
+	if isNil(hook) {
+		return fmt.Errorf("a hook is a nil %T", hook)
+	}
 	is, t := false, reflect.TypeOf(hook)
 	for _, kind := range hookTypes {
 		name := kind.Method(0).Name
@@ -94,7 +98,3 @@ func checkHook(hook Hook) error {
 // has spent: another process uses the token, and each may spend what the other counts on. n is how
 // many it has spent since GET /gateway/bot was asked before.
 type HookForeignIdentifies interface{ OnForeignIdentifies(n int) }
-
-// PanicError says that code of the user's, such as a session store or a NetDial, has panicked or has called runtime.Goexit, and
-// that it cost that call. What it panicked with is shown by its type, unless it is a runtime error: it may quote a secret.
-type PanicError = actors.PanicError

@@ -18,14 +18,6 @@ import (
 	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
-	"github.com/signalbox-go/signalbox/session"
-)
-
-// Errors of a Manager as a whole.
-var (
-	ErrNotStarted = errors.New("shardmanager: not started: call Start first")
-	ErrStarted    = errors.New("shardmanager: started before: a Manager starts once")
-	ErrClosed     = errors.New("shardmanager: closed")
 )
 
 // Manager runs the shards of one bot. Make it with New, then Start it. It is safe for
@@ -45,6 +37,8 @@ type Manager struct {
 	mu         sync.Mutex
 	phase      phase
 	cause      error                   // why it ends; nil: it was asked to
+	ending     ending                  // how it ends
+	mistakes   []error                 // of handlers that were subscribed before Start
 	abort      context.CancelCauseFunc // of Start
 	own        bool                    // the actor system is ours to shut down
 	system     *actor.ActorSystem
@@ -52,7 +46,6 @@ type Manager struct {
 	supervisor *actor.PID
 	saver      *saver
 	ledger     *ledger // of the store; nil: it has none
-	unsaved    error   // what Close ends in, set before done is closed
 	refresher  *refresher
 	nextAsk    time.Time // GET /gateway/bot is not asked before
 	unanswered error     // why Start has no answer of it yet
@@ -71,12 +64,16 @@ const (
 func New(token string, opts ...Option) (*Manager, error) {
 	m := &Manager{board: actors.NewBoard(), done: make(chan struct{})}
 	m.life, m.endLife = context.WithCancelCause(context.Background())
-	m.cfg = config{apiURL: defaultAPIURL}
+	m.cfg = config{apiURL: defaultAPIURL, drain: defaultDrain}
 	m.cfg.identify = events.Identify{
 		Token:      events.Secret(token),
 		Properties: events.Properties{OS: goos, Browser: library, Device: library},
 	}
 	for _, opt := range opts {
+		if opt == nil {
+			m.cfg.nilOption = true
+			continue
+		}
 		opt(&m.cfg)
 	}
 	m.cfg.fill()
@@ -94,13 +91,16 @@ func New(token string, opts ...Option) (*Manager, error) {
 //
 // What heals, such as a server that cannot be reached, and the statuses 429 and 5xx, is asked again until ctx ends; each time is
 // logged, and told to HookDiscovery. What does not ends Start at once: ErrAuthentication, or a *DiscoveryError that is Fatal. A
-// handler that no intent feeds is a *NoIntentError.
+// handler that no intent feeds is a *NoIntentError, and one that cannot work an *OptionError: see On.
 func (m *Manager) Start(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	m.mu.Lock()
 	if m.phase != phaseNew {
 		defer m.mu.Unlock()
 		if m.phase == phaseClosing {
-			return ErrClosed
+			return m.ending.cause
 		}
 		return ErrStarted
 	}
@@ -111,26 +111,34 @@ func (m *Manager) Start(ctx context.Context) error {
 
 	err := m.start(ctx)
 	m.mu.Lock()
-	closing := m.phase == phaseClosing
+	closing, ended := m.phase == phaseClosing, m.ending.cause
 	if !closing {
 		m.phase = phaseRunning
 	}
 	m.mu.Unlock()
 	if closing {
-		m.shutdown(events.CloseNone)
-		return errors.Join(ErrClosed, err)
+		m.shutdown()
+		if !errors.Is(err, ErrClosed) {
+			return ended
+		}
+		return err // what it was about when it was closed
 	}
 	if err != nil {
-		if m.leave(err) != phaseClosing { // the caller is told: it is not logged as well
-			m.shutdown(events.CloseNone)
-		}
+		m.end(err, ending{told: true})
 		<-m.done
 	}
 	return err
 }
 
+// checkHandlers is what is wrong with handlers.
+func (m *Manager) checkHandlers() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return errors.Join(m.mistakes...)
+}
+
 func (m *Manager) start(ctx context.Context) error {
-	if err := m.checkIntents(); err != nil {
+	if err := errors.Join(m.checkHandlers(), m.checkIntents()); err != nil {
 		return err
 	}
 	found, err := m.discover(ctx)
@@ -197,7 +205,7 @@ func (m *Manager) start(ctx context.Context) error {
 	})
 	if err != nil {
 		if own {
-			system.Shutdown()
+			shutDown(system)
 		}
 		return fmt.Errorf("shardmanager: %w", err)
 	}
@@ -225,15 +233,6 @@ func (m *Manager) start(ctx context.Context) error {
 	}
 }
 
-// guard ends the Manager when its supervisor has ended, since somebody else has stopped it.
-func (m *Manager) guard() {
-	select {
-	case <-m.board.Done():
-		m.end(fmt.Errorf("shardmanager: %w", m.board.Err()), events.CloseNone) //seam:ended-supervisor-ends-manager
-	case <-m.done:
-	}
-}
-
 const startTimeout = 10 * time.Second // for the supervisor to start its shards' actors
 
 const deadLetterPause = 5 * time.Millisecond
@@ -254,37 +253,6 @@ func (m *Manager) System() *actor.ActorSystem {
 		return m.cfg.system
 	}
 	return m.system
-}
-
-// changed takes every change of a shard's state, on the shard's actor.
-func (m *Manager) changed(key actors.Key, c session.Change) {
-	change := Change{Shard: key.Shard, Generation: key.Generation, Change: c}
-	if c.To == session.Backoff && (c.From == session.Connecting || c.Lost) {
-		m.refresh()
-	}
-	m.giveWay(key, c)
-	m.endWith(key, c)
-	actors.Tell(m.observers, func(h HookChange) { h.OnChange(change) })
-}
-
-// endWith ends the Manager if a shard's end is that of all. It does so before hooks are told, which might restart what has ended.
-func (m *Manager) endWith(key actors.Key, c session.Change) {
-	if c.To != session.Closed || c.Cause == nil || errors.Is(c.Cause, actors.ErrClosed) {
-		return
-	}
-	var closed *session.CloseError
-	invalid := errors.As(c.Cause, &closed) && slices.Contains(badShardCodes, closed.Code)
-	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() { //seam:fatal-code-ends-manager
-		m.end(fmt.Errorf("shardmanager: shard %v: %w", key, c.Cause), events.CloseNone)
-	}
-}
-
-// badShardCodes end the shard alone: the others may go on, but with another total or other intents.
-var badShardCodes = []events.CloseCode{events.CloseInvalidShard, events.CloseShardingRequired}
-
-func (m *Manager) allClosed() bool {
-	tally := m.board.Tally()
-	return tally.Wanted > 0 && tally.Ended == tally.Wanted
 }
 
 // Format prints no secret, whatever the verb: fmt looks into unexported fields, but calls no

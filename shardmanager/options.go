@@ -10,12 +10,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -52,6 +54,7 @@ type config struct {
 	queueLimit  int
 	dialRate    int
 	deaf        *DeafSession
+	drain       time.Duration
 	hooks       []any
 
 	props func(actors.Key) []actor.PropsOption
@@ -61,6 +64,7 @@ type config struct {
 	noGateway           bool // WithGateway was given none
 	noStore             bool // WithSessionStore was given none
 	noTLS               bool // WithTLS was given none
+	nilOption           bool
 }
 
 const defaultAPIURL = "https://discord.com/api/v10"
@@ -71,7 +75,7 @@ func WithIntents(intents events.Intents) Option {
 }
 
 // WithShards sets how many shards the bot has, and which of them run here: all if no ids are
-// given. The default is as many as Discord recommends, all of them here.
+// given. The default is as many as Discord recommends, all of them here. More than 65,536 are taken for a mistake.
 func WithShards(total int, ids ...int) Option {
 	return func(c *config) { c.total, c.ids = total, slices.Clone(ids) }
 }
@@ -153,7 +157,8 @@ func WithAPIURL(base string) Option {
 }
 
 // WithGatewayHosts allows connections to hosts besides Discord's: a proxy, another server that
-// speaks the protocol. The token is sent to them, and plain ws is accepted for them.
+// speaks the protocol. The token is sent to them, and plain ws is accepted for them. Each is a name, which allows what is below it as well,
+// or an IP address; with a port, such as "proxy.example:8443", it allows that one alone. Hosts of several options add up.
 func WithGatewayHosts(hosts ...string) Option {
 	return func(c *config) { c.hosts = append(c.hosts, hosts...) }
 }
@@ -211,6 +216,7 @@ func (c *config) check() error {
 	bad := func(option, format string, args ...any) {
 		problems = append(problems, &OptionError{option, fmt.Sprintf(format, args...)})
 	}
+	c.checkMistakes(bad)
 	token := c.identify.Token.Reveal()
 	switch {
 	case token == "":
@@ -223,7 +229,9 @@ func (c *config) check() error {
 	if unknown := c.identify.Intents.Unknown(); unknown != 0 {
 		bad("WithIntents", "no intent has the bits %v", unknown)
 	}
-	if c.total < 0 || c.total == 0 && len(c.ids) > 0 {
+	if c.total > maxShards {
+		bad("WithShards", "a total of %d: more than %d shards are a mistake", c.total, maxShards)
+	} else if c.total < 0 || c.total == 0 && len(c.ids) > 0 {
 		bad("WithShards", "a total of %d: use at least 1, or leave the option out to do as Discord recommends", c.total)
 	}
 	seen := make(map[int]bool)
@@ -248,15 +256,12 @@ func (c *config) check() error {
 	if c.noGateway {
 		bad("WithGateway", "it is nil: pass a gateway that has been started, such as a *gatewaytest.Server")
 	}
-	if c.noStore {
-		bad("WithSessionStore", "it is nil: pass a store that is open, or leave the option out")
-	}
 	if c.noTLS {
 		bad("WithTLS", "it is nil: leave the option out for the system's roots, or pass a configuration")
 	}
 	if base, err := url.Parse(c.apiURL); err != nil || base.Hostname() == "" || base.User != nil || strings.ContainsAny(c.apiURL, "?#") {
 		bad("WithAPIURL", "it is not the URL of a server, without a query: it looks like %q", defaultAPIURL)
-	} else if base.Scheme != "https" && !(base.Scheme == "http" && (loopback(base.Hostname()) || slices.Contains(c.hosts, base.Hostname()))) {
+	} else if base.Scheme != "https" && !(base.Scheme == "http" && (loopback(base.Hostname()) || transport.Listed(base, c.hosts))) {
 		bad("WithAPIURL", "the token would travel in the clear: use https, or allow the host by WithGatewayHosts")
 	}
 	if c.reserve != nil && *c.reserve < 0 {

@@ -37,11 +37,11 @@ func WithOverflow(o Overflow) SubOption {
 // WithQueue sets how many events of one shard may wait for the handler. The default, 0, is
 // 4096. With Block, 4096 events of a shard, of all handlers together, are the limit in any case.
 func WithQueue(events int) SubOption {
-	return func(s *bus.Subscription) { s.Queue = max(events, 0) }
+	return func(s *bus.Subscription) { s.Queue = events }
 }
 
-// WithName names the handler in Queues and in reports. The default is the type of On's event, or
-// "raw".
+// WithName names the handler. The default is the type of On's event, or "raw", in Queues, Shed and metrics, and the name of its function
+// elsewhere.
 func WithName(name string) SubOption { return func(s *bus.Subscription) { s.Name = name } }
 
 // Shed says which events a handler did not get, by its policy. A session store takes them for

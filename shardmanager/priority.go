@@ -43,7 +43,7 @@ func (s *Shard) Priority(priority Priority) *Shard {
 func (s PrioritySender) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	client, err := s.manager.client()
 	if err != nil {
-		return events.Answer{}, err
+		return events.Answer{}, refused(out, err)
 	}
 	switch e := byValue(out).(type) {
 	case events.UpdatePresence:
@@ -60,7 +60,7 @@ func (s PrioritySender) Send(ctx context.Context, out events.Outgoing) (events.A
 func (s PrioritySender) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
 	client, err := s.manager.client()
 	if err != nil {
-		return events.Answer{}, err
+		return events.Answer{}, refused(out, err)
 	}
 	return client.Priority(s.priority).Stream(ctx, out, part)
 }

@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/actors"
-	"github.com/signalbox-go/signalbox/events"
 )
 
 // refreshPause is the least time between two questions, however many shards are in trouble.
@@ -83,7 +82,7 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 	switch {
 	case ctx.Err() != nil:
 	case errors.Is(err, ErrAuthentication):
-		r.m.end(err, events.CloseNone)
+		r.m.end(err, ending{})
 	case errors.As(err, &failed):
 		r.m.log.Warn("discovery failed; shards go on with what it said before", zap.Error(err))
 		return failed.Until

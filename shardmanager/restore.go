@@ -31,7 +31,7 @@ import (
 //
 // Of two processes that run the same shards with one store, the one that started last saves them: see Persistence.Fenced.
 func WithSessionStore(store session.Store) Option {
-	return func(c *config) { c.store, c.noStore = store, isNil(store) }
+	return func(c *config) { c.store, c.noStore = store, store == nil || isNil(store) }
 }
 
 // WithFreshSessions has each shard begin a new session when the Manager starts, also where the store has one that could be resumed: for bots

@@ -56,7 +56,7 @@ func (m *Manager) Persistence() Persistence {
 
 func byIndex(a, b events.ShardID) int { return a.Index - b.Index }
 
-// UnsavedError is what Close ends in when sessions could not be saved in the end. The next process resumes them from what was saved before:
+// UnsavedError says of which sessions Close could not save how far they came: see CutOffError. The next process resumes them from what was saved before:
 // events come to it again, or, where nothing was saved, it identifies.
 type UnsavedError struct {
 	Shards int
@@ -65,7 +65,7 @@ type UnsavedError struct {
 
 // Error tells how many, and why.
 func (e *UnsavedError) Error() string {
-	return fmt.Sprintf("shardmanager: the sessions of %d shards were not saved as they ended: %v", e.Shards, e.Err)
+	return fmt.Sprintf("the sessions of %d shards were not saved as they ended: %v", e.Shards, e.Err)
 }
 
 // Unwrap is the store's error.
@@ -252,9 +252,9 @@ func (s *saver) note(n, left int, took time.Duration, err error) {
 	s.state = Persistence{SavedAt: time.Now()}
 }
 
-// close saves a last time. exact: all events have been handled. A store that does not come back
+// close saves a last time, and says what could not be saved. exact: all events have been handled. A store that does not come back
 // is left behind.
-func (s *saver) close(exact bool) error {
+func (s *saver) close(exact bool) *UnsavedError {
 	s.stop <- exact
 	hangs := false
 	select {

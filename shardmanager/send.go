@@ -9,6 +9,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 )
 
 // soundboardGuilds is how many guild ids fit into one Request Soundboard Sounds.
@@ -34,11 +35,22 @@ func (m *Manager) client() (actors.Client, error) {
 	defer m.mu.Unlock()
 	switch {
 	case m.phase == phaseClosing:
-		return actors.Client{}, errors.Join(ErrClosed, actors.ErrClosed)
+		return actors.Client{}, m.ending.cause
 	case m.supervisor == nil:
 		return actors.Client{}, ErrNotStarted
 	}
 	return m.shards.Client(m.system, m.supervisor), nil
+}
+
+// refused is what sending an event ends in that cannot even be asked for.
+func refused(out events.Outgoing, err error) error {
+	failure := &actors.SendError{Stage: actors.Refused, Err: err}
+	_ = foreign.Call("Request", func() error { // it may be nil, or the user's own; what is wrong with it matters less
+		request, err := out.Request()
+		failure.Op = request.Op
+		return err
+	})
+	return failure
 }
 
 // clientOf sends to the shard with an index, of those that serve.
@@ -49,7 +61,7 @@ func (m *Manager) clientOf(index int) (actors.Client, actors.Key, error) {
 	}
 	key, err := m.shards.RouteIndex(index)
 	if err != nil {
-		return client, key, &actors.SendError{Stage: actors.Refused, Err: err}
+		return client, key, err
 	}
 	return client.For(key), key, nil
 }
@@ -77,7 +89,7 @@ func (s PrioritySender) sendAll(ctx context.Context, e events.UpdatePresence) (e
 		}
 	}
 	if len(parts) == 0 {
-		return events.Answer{}, ErrNotStarted
+		return events.Answer{}, refused(e, ErrNotStarted)
 	}
 	return s.sendParts(ctx, parts)
 }
@@ -88,7 +100,7 @@ func (s PrioritySender) sendSplit(ctx context.Context, e events.RequestSoundboar
 	}
 	total := s.manager.total()
 	if total == 0 {
-		return events.Answer{}, ErrNotStarted
+		return events.Answer{}, refused(e, ErrNotStarted)
 	}
 	guilds := slices.Sorted(slices.Values(e.GuildIDs))
 	byShard := make(map[int][]events.Snowflake)
@@ -113,7 +125,7 @@ func (s PrioritySender) sendParts(ctx context.Context, parts []part) (events.Ans
 	for i, p := range parts {
 		client, _, err := s.manager.clientOf(p.shard)
 		if err != nil {
-			failures[i] = err
+			failures[i] = refused(p.event, err)
 			continue
 		}
 		all.Go(func() { answers[i], failures[i] = client.Priority(s.priority).Send(ctx, p.event) })
@@ -136,7 +148,8 @@ type Shard struct {
 	priority Priority
 }
 
-// Shard is the shard with the index. Whether it runs here shows when it is used.
+// Shard is the shard with the index. Whether it runs here shows when it is used: if it does not, or there is none with
+// that index, the error is actors.ErrUnknownShard.
 func (m *Manager) Shard(index int) *Shard { return &Shard{manager: m, index: index} }
 
 // ForGuild is the shard that receives the guild's events. It is nil before Start, when the
@@ -162,7 +175,7 @@ func (s *Shard) Key() (actors.Key, error) {
 func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	client, _, err := s.manager.clientOf(s.index)
 	if err != nil {
-		return events.Answer{}, err
+		return events.Answer{}, refused(out, err)
 	}
 	return client.Priority(s.priority).Send(ctx, out)
 }
@@ -171,7 +184,7 @@ func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
 	client, _, err := s.manager.clientOf(s.index)
 	if err != nil {
-		return events.Answer{}, err
+		return events.Answer{}, refused(out, err)
 	}
 	return client.Priority(s.priority).Stream(ctx, out, part)
 }
@@ -192,8 +205,12 @@ func (s *Shard) Status() (ShardStatus, bool) {
 }
 
 // Restart gives up the shard's connection and resumes its session on a new one. It does not
-// wait for it. A shard that was quarantined starts again. After an error nothing is restarted.
+// wait for it. A shard that was quarantined starts again. After an error nothing is restarted: it is ErrNotStarted, ErrClosed,
+// actors.ErrUnknownShard, or that of ctx.
 func (m *Manager) Restart(ctx context.Context, shard int) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	_, key, err := m.clientOf(shard)
 	if err != nil {
 		return err

@@ -15,6 +15,9 @@ import (
 // Identifies refuses to go on (a *ratelimit.BudgetError). When ctx ends first, the error wraps its cause, and says what the shards
 // wait for.
 func (m *Manager) WaitReady(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	m.mu.Lock()
 	phase := m.phase
 	m.mu.Unlock()
@@ -23,13 +26,13 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 	}
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(m.life, func() { cancel(ErrClosed) })()
+	defer context.AfterFunc(m.life, func() { cancel(context.Cause(m.life)) })()
 	err := m.board.Wait(waiting, func(t actors.Tally) bool {
 		return t.Wanted > 0 && (t.Ready == t.Wanted || t.Ended > 0 || t.Refused > 0)
 	})
 	switch {
 	case m.life.Err() != nil:
-		return errors.Join(ErrClosed, m.Err())
+		return context.Cause(m.life)
 	case err != nil:
 		tally := m.board.Tally()
 		return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w: %s", tally.Ready, tally.Wanted, err, m.notReady())
@@ -43,7 +46,7 @@ func whyNotReady(status Status) error {
 		switch {
 		case shard.Mode != actors.Run:
 		case shard.Ended():
-			return fmt.Errorf("shardmanager: shard %v ended: %w", shard.Shard, errors.Join(ErrClosed, shard.Cause))
+			return &closedError{whyEnded(shard.Key(), shard.Cause)}
 		case shard.State == session.Backoff && errors.As(shard.Cause, &budget):
 			return fmt.Errorf("shardmanager: shard %v: %w", shard.Shard, shard.Cause)
 		}

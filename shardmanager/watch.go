@@ -17,9 +17,12 @@ type Change struct {
 	Missed int
 }
 
-// Watch yields every change of state of every shard from now on, until ctx or the Manager
+// Watch yields every change of state of every shard from now on, until ctx (nil: there is none) or the Manager
 // ends. A watcher that falls far behind misses the oldest; Change.Missed says how many. Ranging over it again goes on where it was left.
 func (m *Manager) Watch(ctx context.Context) iter.Seq[Change] {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	all := m.board.Watch(ctx)
 	return func(yield func(Change) bool) {
 		for c := range all {

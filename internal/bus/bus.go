@@ -4,8 +4,8 @@
 package bus
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,8 +20,8 @@ type Config struct {
 	// handled by them: from here on it is full.
 	HighWater int
 	LowWater  int // and from here down it is not any more
-	// Panicked: a handler panicked; the event is settled for it.
-	Panicked func(raw *events.Raw, meta events.Meta, value any)
+	// Panicked: a handler, known as its Subscription says, panicked; the event is settled for it.
+	Panicked func(handler string, raw *events.Raw, meta events.Meta, value any)
 	// Failed: the event could not be decoded for those who want it so, and is settled for them; or Decode returned an error
 	// beside it, and they get it.
 	Failed func(raw *events.Raw, meta events.Meta, err error)
@@ -45,7 +45,8 @@ type Subscription struct {
 	Send   func(raw events.Raw, meta events.Meta, settled func())
 	Credit int // for Send: how many events of one shard may have been sent and not be settled; at least 1
 
-	Name     string // for gauges and reports
+	Name     string // for gauges
+	Handler  string // for reports: which handler it is; "": Name
 	Overflow Overflow
 	// KeyOf is asked by Coalesce, while the publisher waits. "" or a panic: the event has no key.
 	KeyOf func(events.Raw) string
@@ -57,20 +58,26 @@ type Subscription struct {
 type Bus struct {
 	cfg    Config
 	ctx    context.Context // of handlers
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	subs   atomic.Pointer[[]*subscriber]
+	closed atomic.Bool   // changed under mu
+	over   chan struct{} // closed when nothing more is handled
+
+	counting sync.Mutex
+	cutOff   []CutOff // what was not handled when it was over
 
 	mu      sync.Mutex
 	shards  map[events.ShardKey]*Shard
-	running int           // see add
-	idle    chan struct{} // set by Close: closed when running is 0
-	closed  atomic.Bool   // changed under mu
+	busy    []*lane       // that have a goroutine
+	sent    int           // events that were sent to somebody and are not settled
+	excused int           // handlers that wait for the bus's end
+	idle    chan struct{} // set by Close: closed when there is nothing to wait for
 }
 
 // New returns a bus without subscribers.
 func New(cfg Config) *Bus {
-	b := &Bus{cfg: cfg, shards: make(map[events.ShardKey]*Shard)}
-	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b := &Bus{cfg: cfg, shards: make(map[events.ShardKey]*Shard), over: make(chan struct{})}
+	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	b.subs.Store(new([]*subscriber))
 	return b
 }
@@ -78,6 +85,7 @@ func New(cfg Config) *Bus {
 // Subscribe adds a subscriber for the events published from now on. After cancel returns, no
 // further call of its handler begins.
 func (b *Bus) Subscribe(s Subscription) (cancel func()) {
+	s.Handler = cmp.Or(s.Handler, s.Name)
 	added := &subscriber{
 		Subscription: s, gone: make(chan struct{}), lanes: make(map[*Shard]*lane), sent: make(map[*sending]struct{}),
 	}
@@ -148,35 +156,6 @@ func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 	return sh.full.Load()
 }
 
-// Close takes no more events, and waits for those it has to be handled. When ctx ends first, or
-// at the end, the handlers' context ends; what has not begun then is not handled. The error
-// says how many handlers were still at it.
-func (b *Bus) Close(ctx context.Context) error {
-	defer b.cancel()
-	b.mu.Lock()
-	b.closed.Store(true)
-	if b.running == 0 {
-		b.mu.Unlock()
-		return nil
-	}
-	if b.idle == nil {
-		b.idle = make(chan struct{})
-	}
-	idle := b.idle
-	b.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.running == 0 {
-		return nil
-	}
-	return fmt.Errorf("bus: %d handlers still run: %w", b.running, context.Cause(ctx))
-}
-
 // Shard is where the events of one shard are published: the same at every call, until Forget.
 func (b *Bus) Shard(key events.ShardKey) *Shard {
 	b.mu.Lock()
@@ -199,27 +178,5 @@ func (b *Bus) Forget(key events.ShardKey) {
 		s.mu.Lock()
 		delete(s.lanes, sh)
 		s.mu.Unlock()
-	}
-}
-
-func (b *Bus) begin(l *lane) {
-	b.add()
-	go l.run(b) //seam:handlers-run-apart
-}
-
-// add counts one thing that Close waits for: a lane that runs, or an event that was sent and is not settled.
-func (b *Bus) add() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.running++
-}
-
-func (b *Bus) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.running--
-	if b.running == 0 && b.idle != nil {
-		close(b.idle)
-		b.idle = nil
 	}
 }

@@ -80,6 +80,8 @@ type lane struct {
 	queue []slot
 	head  int // where the queue begins
 	busy  bool
+	place int             // of a busy one among all; the bus's lock guards it
+	calls int             // of the handler that have not returned
 	full  bool            // it holds the shard up
 	keys  map[string]keys // of those that wait, for Coalesce
 	high  int             // the most that ever waited
@@ -128,7 +130,9 @@ func (l *lane) pop() (it *item, shed Shed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	shed, l.shed = l.shed, Shed{}
+	l.calls = 0
 	if l.head == len(l.queue) {
+		l.bus.end(l) // before it can begin again
 		l.busy, l.queue, l.head = false, l.queue[:0], 0
 		if cap(l.queue) > keepQueue {
 			l.queue = nil
@@ -145,6 +149,7 @@ func (l *lane) pop() (it *item, shed Shed) {
 		clear(l.queue[rest:])
 		l.queue, l.head = l.queue[:rest], 0
 	}
+	l.calls = 1
 	l.forget(next.it, next.key)
 	if l.full && len(l.queue)-l.head <= l.sub.limit(l.bus)/2 {
 		l.full = false
@@ -158,11 +163,9 @@ func (l *lane) pop() (it *item, shed Shed) {
 func (l *lane) run(b *Bus) {
 	ended := false
 	defer func() {
-		if ended {
-			b.end()
-			return
+		if !ended {
+			go l.run(b) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
 		}
-		go l.run(b) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
 	}()
 	for {
 		it, shed := l.pop()
@@ -173,7 +176,7 @@ func (l *lane) run(b *Bus) {
 		}
 		// What was not handled because the bus ended stays unsettled: it will be asked for again.
 		switch {
-		case b.ctx.Err() != nil:
+		case b.ended():
 		case l.credit != nil:
 			l.send(b, it)
 		default:
@@ -191,7 +194,7 @@ func (l *lane) handle(b *Bus, it *item) {
 			if value == nil {
 				value = foreign.ErrGoexit
 			}
-			b.cfg.Panicked(&it.raw, it.meta, value)
+			b.cfg.Panicked(l.sub.Handler, &it.raw, it.meta, value)
 		}
 	}()
 	l.call(b, it)

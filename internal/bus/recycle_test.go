@@ -52,7 +52,7 @@ func TestNoShardStaysFull(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if err := b.Close(t.Context()); err != nil || !t.Failed() && count.Load() != shards*subscribers*each {
-		t.Errorf("%d calls, %v", count.Load(), err)
+	if cut := b.Close(t.Context()); cut != nil || !t.Failed() && count.Load() != shards*subscribers*each {
+		t.Errorf("%d calls, %v", count.Load(), cut)
 	}
 }

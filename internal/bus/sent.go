@@ -34,7 +34,7 @@ func (s *subscriber) settles(b *Bus, e *sending) {
 func (e *sending) release(b *Bus) {
 	<-e.lane.credit
 	e.lane.settle(b, e.item)
-	b.end()
+	b.unsent()
 }
 
 // send sends an event as soon as there is credit. When the bus ends first, it stays unsettled.
@@ -44,11 +44,11 @@ func (l *lane) send(b *Bus, it *item) {
 	case <-l.sub.gone:
 		l.settle(b, it)
 		return
-	case <-b.ctx.Done():
+	case <-b.over:
 		return
 	}
 	e := &sending{lane: l, item: it}
-	b.add()
+	b.send()
 	if !l.sub.sends(e) {
 		e.release(b)
 		return
@@ -60,7 +60,7 @@ func (l *lane) send(b *Bus, it *item) {
 			if value == nil {
 				value = foreign.ErrGoexit
 			}
-			b.cfg.Panicked(&raw, meta, value)
+			b.cfg.Panicked(l.sub.Handler, &raw, meta, value)
 			l.sub.settles(b, e)
 		}
 	}()

@@ -53,8 +53,8 @@ func TestSentEventsAreSettledLater(t *testing.T) {
 		if _, seq := settled(b, 0); len(m.seqs) != 10 || seq != 10 {
 			t.Errorf("%d were sent, want 10; settled up to %d, want 10", len(m.seqs), seq)
 		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Error(err)
+		if cut := b.Close(t.Context()); cut != nil {
+			t.Error(cut)
 		}
 	})
 }
@@ -78,8 +78,8 @@ func TestCancelledSubscriptionSettlesWhatWasSent(t *testing.T) {
 		if _, seq := settled(b, 0); seq != 12 {
 			t.Errorf("settled up to %d, want 12", seq)
 		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Error(err)
+		if cut := b.Close(t.Context()); cut != nil {
+			t.Error(cut)
 		}
 	})
 }
@@ -99,8 +99,8 @@ func TestCancelledSubscriptionSettlesWhatForgottenShardsSent(t *testing.T) {
 		}
 		ctx, end := context.WithTimeout(t.Context(), time.Second)
 		defer end()
-		if err := b.Close(ctx); err != nil {
-			t.Error(err)
+		if cut := b.Close(ctx); cut != nil {
+			t.Error(cut)
 		}
 	})
 }
@@ -141,8 +141,8 @@ func TestSubscriptionThatIsCancelledWhileItIsSentAnEventSettlesIt(t *testing.T) 
 		if _, seq := settled(b, 0); sent != 1 || seq != 5 {
 			t.Errorf("%d were sent, want 1; settled up to %d, want 5", sent, seq)
 		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Error(err)
+		if cut := b.Close(t.Context()); cut != nil {
+			t.Error(cut)
 		}
 	})
 }
@@ -155,7 +155,7 @@ func TestCloseWaitsForWhatWasSent(t *testing.T) {
 		publish(b, 1, 1, "X", nil)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := b.Close(ctx); err == nil {
+		if cut := b.Close(ctx); cut == nil {
 			t.Error("Close did not wait")
 		}
 		if _, seq := settled(b, 0); seq != 0 {
@@ -168,7 +168,7 @@ func TestCloseWaitsForWhatWasSent(t *testing.T) {
 func TestHandlerThatEndsItsGoroutineCostsOneEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg, panics := silent(), 0
-		cfg.Panicked = func(_ *events.Raw, _ events.Meta, value any) {
+		cfg.Panicked = func(_ string, _ *events.Raw, _ events.Meta, value any) {
 			if panics++; value == nil {
 				t.Error("it is not told why")
 			}
@@ -185,8 +185,8 @@ func TestHandlerThatEndsItsGoroutineCostsOneEvent(t *testing.T) {
 		if _, seq := settled(b, 0); seq != 5 || len(got) != 3 || panics != 2 {
 			t.Errorf("settled up to %d, handled %v, %d told", seq, got, panics)
 		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Error(err)
+		if cut := b.Close(t.Context()); cut != nil {
+			t.Error(cut)
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package bus
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -48,6 +51,34 @@ func (s *Shard) tellCaughtUp() {
 	if f := s.caughtUp.Load(); f != nil {
 		(*f)()
 	}
+}
+
+// behindMost is how many handlers Behind names.
+const behindMost = 5
+
+// Behind names the handlers that hold the shard up, and how many events wait for each: those for which most wait come first.
+func (s *Shard) Behind() []string {
+	var behind []CutOff
+	for _, sub := range *s.bus.subs.Load() {
+		sub.mu.Lock()
+		l := sub.lanes[s]
+		sub.mu.Unlock()
+		if l == nil || sub.Overflow != Block {
+			continue
+		}
+		if running, waiting := l.unhandled(false); running+waiting > 0 {
+			behind = append(behind, CutOff{sub.Handler, running, waiting})
+		}
+	}
+	slices.SortStableFunc(behind, func(x, y CutOff) int { return cmp.Compare(y.Running+y.Waiting, x.Running+x.Waiting) })
+	var names []string
+	for i, of := range behind {
+		if i == behindMost || of.Running+of.Waiting < (behind[0].Running+behind[0].Waiting)/2 { // it is hardly behind
+			break
+		}
+		names = append(names, fmt.Sprintf("%s (%d)", of.Handler, of.Running+of.Waiting))
+	}
+	return names
 }
 
 // routes are the subscribers and their lanes.

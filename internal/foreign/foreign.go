@@ -5,6 +5,7 @@ package foreign
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 )
@@ -73,6 +74,15 @@ func Text(reason any) string {
 		}
 	}
 	return fmt.Sprintf("%T", reason)
+}
+
+// NameOf is the name of a function, such as "main.(*bot).onMessage"; "": it is none, or nil.
+func NameOf(f any) string {
+	v := reflect.ValueOf(f)
+	if v.Kind() != reflect.Func || v.IsNil() {
+		return ""
+	}
+	return strings.TrimSuffix(runtime.FuncForPC(v.Pointer()).Name(), "-fm") // of a method that is bound to its value
 }
 
 func cut(text string) string {

@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"errors"
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,9 +26,7 @@ func CheckURL(raw string, cfg Config) (*url.URL, error) {
 		return nil, &URLError{"it cannot be parsed"}
 	}
 	host := strings.ToLower(u.Hostname())
-	listed := slices.ContainsFunc(cfg.Hosts, func(allowed string) bool {
-		return within(host, allowed) || strings.EqualFold(u.Host, allowed)
-	})
+	listed := Listed(u, cfg.Hosts)
 	ip := net.ParseIP(host)
 	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
 	switch {
@@ -48,6 +48,44 @@ func CheckURL(raw string, cfg Config) (*url.URL, error) {
 		return nil, &URLError{"its port is not 443"}
 	}
 	return u, nil
+}
+
+// Listed reports whether a URL's host is one of hosts, or below it. One that is listed with a port stands for that port alone.
+func Listed(u *url.URL, hosts []string) bool {
+	host := strings.ToLower(u.Hostname())
+	return slices.ContainsFunc(hosts, func(allowed string) bool {
+		return within(host, strings.Trim(allowed, "[]")) || strings.EqualFold(u.Host, allowed)
+	})
+}
+
+// CheckHost says why a host cannot be meant that is to be allowed: what CheckURL would never find, or would find too often.
+func CheckHost(host string) error {
+	name := host
+	if h, port, err := net.SplitHostPort(host); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return errors.New("has a port that is none")
+		}
+		name = h
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	switch {
+	case name == "":
+		return errors.New(`names no host: use one such as "gateway.example"`)
+	case net.ParseIP(name) != nil:
+		return nil
+	case strings.Contains(name, "://") || strings.ContainsAny(name, "/?#@"):
+		return errors.New(`is not a host alone: leave out scheme, path and user, as in "gateway.example" or "gateway.example:8443"`)
+	case strings.Contains(name, "*"):
+		return errors.New(`has a wildcard: name the domain, which allows what is below it as well`)
+	}
+	for _, label := range strings.Split(name, ".") {
+		if label == "" || strings.ContainsFunc(label, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+		}) {
+			return errors.New(`is no host name: use letters of ASCII, digits and hyphens, and dots between them only, as in "gateway.example"`)
+		}
+	}
+	return nil
 }
 
 // within reports whether host is the domain or below it.

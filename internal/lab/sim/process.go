@@ -56,6 +56,7 @@ func (sim *simulation) start() {
 		shardmanager.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}),
 		shardmanager.WithNetDial(dial), shardmanager.WithCompression(sim.plan.Compression), shardmanager.WithSeed(sim.plan.Seed + uint64(number)),
 		shardmanager.WithShards(sim.plan.Shards), shardmanager.WithHooks(p), shardmanager.WithLogger(sim.logger(p)),
+		shardmanager.WithDrain(2 * time.Second),
 		shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
 			index := sim.plan.numberOf(key.Shard)
 			if key == (actors.Key{}) {
@@ -125,7 +126,7 @@ func (p *process) close(logout bool) {
 	text := ""
 	if isUnsaved(err) {
 		text = unsavedText
-	} else if err != nil {
+	} else if err != nil && !ended(err) {
 		text = err.Error()
 	}
 	p.sim.record(Record{Witness: Process, What: "closed", Process: p.number, Shard: -1, For: time.Since(begin), Text: text})
@@ -138,6 +139,12 @@ const unsavedText = "sessions were not saved"
 func isUnsaved(err error) bool {
 	var unsaved *shardmanager.UnsavedError
 	return errors.As(err, &unsaved)
+}
+
+// ended reports whether a Manager has ended all the same, without what was cut off: handlers that hang, and a disk that is gone.
+func ended(err error) bool {
+	var cut *shardmanager.CutOffError
+	return errors.As(err, &cut) && cut.Err == nil
 }
 
 // bury ends what is ours of the process.
@@ -154,7 +161,7 @@ func (p *process) kill() {
 	p.dead.Store(true)
 	p.sim.net.kill(p.number)
 	p.sim.work.Go(func() {
-		if err := p.m.Close(context.Background()); err != nil && !isUnsaved(err) { // its store is gone
+		if err := p.m.Close(context.Background()); err != nil && !ended(err) {
 			p.sim.t.Errorf("closing what was killed: %v", err)
 		}
 		p.bury()

@@ -1,0 +1,123 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+)
+
+// TestCloseCountsWhatItCutsOff, by handler: all of it stays unsettled, also of a shard that was forgotten, and nothing of it is handled later.
+func TestCloseCountsWhatItCutsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, slow, quick, sent := bus.New(silent()), newStuck(), 0, new(mailbox)
+		b.Subscribe(bus.Subscription{Name: "slow", Handle: slow.handle})
+		b.Subscribe(bus.Subscription{Name: "X", Handler: "main.quick", Handle: func(context.Context, any, events.Meta) { quick++ }})
+		actor := sent.subscription(2)
+		actor.Name = "an actor"
+		b.Subscribe(actor)
+		left := newStuck()
+		leave := b.Subscribe(bus.Subscription{Name: "left", Handle: left.handle})
+		publish(b, 1, 5, "X", nil)
+		leave()
+		b.Forget(key(0))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if soon := b.Unhandled(); fmt.Sprint(soon) != "[{an actor 2 3} {left 1 0} {slow 1 4}]" {
+			t.Errorf("it would cut off %v", soon)
+		}
+		if cut := b.Close(ctx); fmt.Sprint(cut) != "[{an actor 2 3} {left 1 0} {slow 1 4}]" || quick != 5 {
+			t.Errorf("cut off %v, %d handled", cut, quick)
+		}
+		slow.release(1)
+		left.release(1)
+		for _, settles := range sent.settles {
+			settles()
+		}
+		synctest.Wait()
+		if len(slow.got) != 1 || len(sent.seqs) != 2 {
+			t.Errorf("handled later: %v and %v", slow.got, sent.seqs)
+		}
+	})
+}
+
+// TestHandlersAreToldBeforeTheyAreWaitedFor: their context ends, with the cause, and what waits is handled all the same.
+func TestHandlersAreToldBeforeTheyAreWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, why := bus.New(silent()), errors.New("enough")
+		var causes []error
+		b.Subscribe(bus.Subscription{Handle: func(ctx context.Context, _ any, _ events.Meta) {
+			<-ctx.Done()
+			causes = append(causes, context.Cause(ctx))
+		}})
+		publish(b, 1, 3, "X", nil)
+		b.Tell(why)
+		if cut := b.Close(t.Context()); cut != nil || !slices.Equal(causes, []error{why, why, why}) {
+			t.Errorf("%v, told %v", cut, causes)
+		}
+		if _, seq := settled(b, 0); seq != 3 {
+			t.Errorf("settled up to %d", seq)
+		}
+	})
+}
+
+// TestHandlerThatWaitsForCloseIsNotWaitedFor, and what waits for it is told.
+func TestHandlerThatWaitsForCloseIsNotWaitedFor(t *testing.T) {
+	for _, waits := range []int{0, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			b, inside := bus.New(silent()), false
+			closed, gate := make(chan []bus.CutOff, 1), make(chan struct{})
+			b.Subscribe(bus.Subscription{Name: "closer", Handle: func(ctx context.Context, _ any, _ events.Meta) {
+				<-gate
+				func() { inside = bus.InHandler() }()
+				defer b.Excuse()()
+				closed <- b.Close(ctx)
+			}})
+			b.Subscribe(bus.Subscription{Name: "other", Handle: func(context.Context, any, events.Meta) { time.Sleep(time.Second) }})
+			publish(b, 1, int64(1+waits), "X", nil)
+			close(gate)
+			want := "[]"
+			if waits > 0 {
+				want = fmt.Sprintf("[{closer 1 %d}]", waits)
+			}
+			if cut := <-closed; !inside || fmt.Sprint(cut) != want {
+				t.Errorf("in a handler: %v; cut off %v, want %s", inside, cut, want)
+			}
+			synctest.Wait()
+		})
+	}
+	if bus.InHandler() {
+		t.Error("a test is taken for a handler")
+	}
+}
+
+// TestBehindNamesWhoHoldsUp: those for whom most waits, first, and not who keeps up.
+func TestBehindNamesWhoHoldsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, slow, slower, shedding := bus.New(silent()), newStuck(), newStuck(), newStuck()
+		b.Subscribe(bus.Subscription{Name: "slow", Handle: slow.handle})
+		b.Subscribe(bus.Subscription{Name: "quick", Handle: func(context.Context, any, events.Meta) {}})
+		b.Subscribe(bus.Subscription{Name: "slower", Handle: slower.handle})
+		b.Subscribe(bus.Subscription{Name: "shedding", Handle: shedding.handle, Overflow: bus.DropOldest})
+		publish(b, 1, 8, "X", nil)
+		slow.release(2)
+		synctest.Wait()
+		if got := fmt.Sprint(b.Shard(key(0)).Behind()); got != "[slower (8) slow (6)]" {
+			t.Errorf("behind: %s", got)
+		}
+		slow.release(4)
+		synctest.Wait()
+		if got := fmt.Sprint(b.Shard(key(0)).Behind()); got != "[slower (8)]" {
+			t.Errorf("behind: %s", got)
+		}
+		for _, h := range []*stuck{slow, slower, shedding} {
+			close(h.gate)
+		}
+	})
+}
