@@ -1,5 +1,5 @@
-// Package bus delivers events to subscribers: in order for each shard and subscriber, on
-// goroutines of its own, and without ever making the publisher wait. It counts what is not
+// Package bus delivers events to subscribers: in order for each shard and subscriber, or of its
+// guilds, on goroutines of its own, and without ever making the publisher wait. It counts what is not
 // handled yet, so that the publisher can stop reading, and knows how far handlers have come.
 package bus
 
@@ -49,6 +49,8 @@ type Subscription struct {
 	KeyOf func(events.Raw) string
 	// Queue is how many events of one shard may wait. 0: the bus's HighWater.
 	Queue int
+	// Workers is how many events of one shard Handle may be called with at a time: see crew. Below 2: one. Send has no use for it.
+	Workers int
 }
 
 // Bus is safe for concurrent use.
@@ -113,13 +115,14 @@ func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 		return false
 	}
 	subs, lanes := sh.routes(b.subs.Load())
-	left, blocks := int32(0), 0
+	left, blocks, located := int32(0), 0, false
 	for _, s := range subs {
 		if s.wants(raw.Type) {
 			left++
 			if s.Overflow == Block {
 				blocks++
 			}
+			located = located || s.Workers > 1
 		}
 	}
 	if left == 0 {
@@ -127,6 +130,9 @@ func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 		return false // whoever waits for OnCaughtUp still does
 	}
 	it := newItem(raw, meta, left, blocks)
+	if located {
+		it.guild = events.GuildOf(&it.raw)
+	}
 	sh.add(it, b.cfg.HighWater)
 	if it.meta.Seq == 0 {
 		it.meta.Seq = max(raw.Seq, 0) // handlers are told what came
@@ -202,10 +208,10 @@ func (b *Bus) Forget(key events.ShardKey) {
 
 func (b *Bus) begin(l *lane) {
 	b.add()
-	go l.run(b) //seam:handlers-run-apart
+	go l.run(b, slot{}) //seam:handlers-run-apart
 }
 
-// add counts one thing that Close waits for: a lane that runs, or an event that was sent and is not settled.
+// add counts one thing that Close waits for: a goroutine of a lane, or an event that was sent and is not settled.
 func (b *Bus) add() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

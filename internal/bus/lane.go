@@ -59,8 +59,11 @@ func (s *subscriber) lane(b *Bus, sh *Shard) *lane {
 	l := s.lanes[sh]
 	if l == nil {
 		l = &lane{bus: b, sub: s, shard: sh}
-		if s.Send != nil {
+		switch {
+		case s.Send != nil:
 			l.credit = make(chan struct{}, max(s.Credit, 1))
+		case s.Workers > 1:
+			l.crew = &crew{guilds: make(map[events.Snowflake]*guild)}
 		}
 		s.lanes[sh] = l
 	}
@@ -68,7 +71,7 @@ func (s *subscriber) lane(b *Bus, sh *Shard) *lane {
 }
 
 // lane is the way of one shard's events to one subscriber: a queue, and a goroutine while there
-// is something in it.
+// is something in it, or some: see crew.
 type lane struct {
 	bus   *Bus
 	sub   *subscriber
@@ -85,19 +88,23 @@ type lane struct {
 	shed  Shed            // and not reported yet
 	// credit has an entry for each event that was sent and is not settled. nil: the events are handled here.
 	credit chan struct{}
+	crew   *crew // nil: one event is handled at a time
 }
 
 func (l *lane) push(it *item) {
 	key := l.sub.key(&it.raw)
 	l.mu.Lock()
 	dropped, report := l.shedFor(it, key)
-	l.queue = append(l.queue, slot{it, key})
+	l.queue = append(l.queue, slot{it, key, l.crew.queue(it.guild)})
 	l.remember(it, key)
 	depth := len(l.queue) - l.head
 	l.high = max(l.high, depth)
 	fill := !l.full && l.fills(depth)
 	l.full = l.full || fill
 	begin := !l.busy
+	if l.crew != nil {
+		begin = l.joins()
+	}
 	l.busy = true
 	if fill {
 		l.shard.fill()
@@ -120,20 +127,23 @@ const (
 	keepQueue  = 16 // places that a lane keeps at rest
 )
 
-// pop takes the next event. nil: there is none, and the lane's goroutine ends. It brings what was
-// shed before that event.
-func (l *lane) pop() (it *item, shed Shed) {
+// pop takes the next event, after last was handled. One without an item: there is none for this goroutine, which ends. It
+// brings what was shed before that event.
+func (l *lane) pop(last slot) (next slot, shed Shed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	shed, l.shed = l.shed, Shed{}
+	if l.crew != nil && !l.choose(last) {
+		return slot{}, shed // others are at it
+	}
 	if l.head == len(l.queue) {
 		l.busy, l.queue, l.head = false, l.queue[:0], 0
 		if cap(l.queue) > keepQueue {
 			l.queue = nil
 		}
-		return nil, shed
+		return slot{}, shed
 	}
-	next := l.queue[l.head] //seam:handled-in-order
+	next = l.queue[l.head] //seam:handled-in-order
 	l.queue[l.head] = slot{}
 	l.head++
 	if l.head == len(l.queue) {
@@ -150,21 +160,27 @@ func (l *lane) pop() (it *item, shed Shed) {
 			defer l.shard.tellCaughtUp() //seam:drained-queue-told
 		}
 	}
-	return next.it, shed
+	if l.crew != nil && l.joins() {
+		l.bus.begin(l)
+	}
+	return next, shed
 }
 
-func (l *lane) run(b *Bus) {
+// run handles what comes after last until there is nothing to handle.
+func (l *lane) run(b *Bus, last slot) {
 	ended := false
 	defer func() {
 		if ended {
 			b.end()
 			return
 		}
-		go l.run(b) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
+		go l.run(b, last) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
 	}()
 	for {
-		it, shed := l.pop()
+		next, shed := l.pop(last)
+		last = next
 		b.report(shed)
+		it := next.it
 		if it == nil {
 			ended = true
 			return
@@ -220,7 +236,9 @@ func (l *lane) call(b *Bus, it *item) {
 type item struct {
 	raw  events.Raw
 	meta events.Meta
-	left atomic.Int32 // lanes that have not settled it
+	// guild is found by who publishes, for lanes with workers.
+	guild events.Snowflake
+	left  atomic.Int32 // lanes that have not settled it
 
 	// Guarded by the shard.
 	blocks     int   // lanes of those that block which have not settled it
@@ -240,7 +258,7 @@ var items = sync.Pool{New: func() any { return new(item) }}
 
 func newItem(raw events.Raw, meta events.Meta, left int32, blocks int) *item {
 	it := items.Get().(*item)
-	it.raw, it.meta, it.blocks = raw, meta, blocks
+	it.raw, it.meta, it.guild, it.blocks = raw, meta, 0, blocks
 	it.left.Store(left)
 	return it
 }

@@ -41,8 +41,9 @@ type Queue struct {
 }
 
 type slot struct {
-	it  *item
-	key string
+	it    *item
+	key   string
+	guild *guild // of the lane's crew
 }
 
 // keys are what waits of one key.
@@ -86,6 +87,7 @@ func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
 		return nil, Shed{}
 	}
 	dropped = waiting[at].it
+	l.crew.shed(waiting[at].guild)
 	copy(waiting[1:], waiting[:at]) // most are shed near the front
 	waiting[0] = slot{}
 	l.head++
@@ -130,16 +132,23 @@ func (l *lane) remember(it *item, key string) {
 	l.keys[key] = k
 }
 
-// forget notes that the first that waits of a key does not any more.
+// forget notes that one of a key, the first or the newest, does not wait any more.
 func (l *lane) forget(it *item, key string) {
 	if key == "" {
 		return
 	}
-	if k := l.keys[key]; k.newest != nil && k.first == it {
-		l.keys[key] = keys{first: k.newest}
-	} else {
-		delete(l.keys, key)
+	k := l.keys[key]
+	if k.first == it {
+		k.first = k.newest
+		k.newest = nil
+	} else if k.newest == it { // it was of another guild, which has had its turn before
+		k.newest = nil
 	}
+	if k.first == nil {
+		delete(l.keys, key)
+		return
+	}
+	l.keys[key] = k
 }
 
 // fills reports whether a lane of that depth holds up its shard by itself.
