@@ -2,6 +2,7 @@ package shardmanager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"runtime/debug"
@@ -30,14 +31,15 @@ func WithTypes(types ...events.Type) SubOption {
 }
 
 // On calls h for every event of type E, such as events.MessageCreate, in the order in which
-// each shard received them; events of different shards may come at the same time. h may take
+// each shard received them; events of different shards may come at the same time, and with WithWorkers those of different guilds. h may take
 // its time and may call anything of the Manager: a shard whose handlers are far behind is not
 // read any further until they catch up, unless WithOverflow says otherwise. A panic of h is reported and costs it that one event.
 // The event is decoded once and shared by all its handlers: it is read-only. ctx ends when the
 // Manager closes.
 //
 // Handlers added before Start miss nothing. After cancel returns, no call of h begins. On
-// panics if *E is not an events.Event.
+// panics if *E is not an events.Event. An option that cannot work is an *OptionError of Start; after Start it is logged. Then no
+// event comes.
 func On[E any](m *Manager, h func(context.Context, *E, events.Meta), opts ...SubOption) (cancel func()) {
 	event, ok := any(new(E)).(events.Event)
 	if !ok {
@@ -78,8 +80,30 @@ func (m *Manager) subscribe(s bus.Subscription, opts []SubOption) (cancel func()
 			s.Name = string(s.Types[0])
 		}
 	}
+	if s.Workers < 0 || s.Workers > maxWorkers {
+		m.mistaken(&OptionError{"WithWorkers", fmt.Sprintf("%d: use 1 to %d, or 0 for the default", s.Workers, maxWorkers)})
+		return func() {}
+	}
 	m.warnUnfed(s.Types)
 	return m.bus.Subscribe(s)
+}
+
+// mistaken takes note of what is wrong with a handler, for Start, which tells.
+func (m *Manager) mistaken(problems ...error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase == phaseNew {
+		m.mistakes = append(m.mistakes, problems...)
+		return
+	}
+	m.log.Error("handler not subscribed", zap.Error(errors.Join(problems...)))
+}
+
+// checkHandlers is what is wrong with handlers.
+func (m *Manager) checkHandlers() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return errors.Join(m.mistakes...)
 }
 
 func (m *Manager) newBus() *bus.Bus {

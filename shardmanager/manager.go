@@ -44,6 +44,7 @@ type Manager struct {
 	mu         sync.Mutex
 	phase      phase
 	cause      error                   // why it ends; nil: it was asked to
+	mistakes   []error                 // of handlers that were subscribed before Start
 	abort      context.CancelCauseFunc // of Start
 	own        bool                    // the actor system is ours to shut down
 	system     *actor.ActorSystem
@@ -86,7 +87,7 @@ func New(token string, opts ...Option) (*Manager, error) {
 }
 
 // Start asks the gateway how to connect, and starts the shards. A handler that no intent feeds is
-// a *NoIntentError. It returns when they are being
+// a *NoIntentError, one with an option that cannot work an *OptionError. It returns when they are being
 // started; WaitReady waits until they are ready. ctx bounds Start alone. After an error the
 // Manager is closed.
 func (m *Manager) Start(ctx context.Context) error {
@@ -122,7 +123,7 @@ func (m *Manager) Start(ctx context.Context) error {
 }
 
 func (m *Manager) start(ctx context.Context) error {
-	if err := m.checkIntents(); err != nil {
+	if err := errors.Join(m.checkHandlers(), m.checkIntents()); err != nil {
 		return err
 	}
 	found, err := m.discover(ctx)
