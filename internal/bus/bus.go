@@ -208,7 +208,7 @@ func (b *Bus) Forget(key events.ShardKey) {
 
 func (b *Bus) begin(l *lane) {
 	b.add()
-	go l.run(b, slot{}) //seam:handlers-run-apart
+	go l.run(b) //seam:handlers-run-apart
 }
 
 // add counts one thing that Close waits for: a goroutine of a lane, or an event that was sent and is not settled.

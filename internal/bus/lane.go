@@ -81,11 +81,11 @@ type lane struct {
 	queue []slot
 	head  int // where the queue begins
 	busy  bool
-	full  bool            // it holds the shard up
-	keys  map[string]keys // of those that wait, for Coalesce
-	high  int             // the most that ever waited
-	total int64           // shed so far
-	shed  Shed            // and not reported yet
+	full  bool             // it holds the shard up
+	keys  map[string]*keys // of those that wait, for Coalesce
+	high  int              // the most that ever waited
+	total int64            // shed so far
+	shed  Shed             // and not reported yet
 	// credit has an entry for each event that was sent and is not settled. nil: the events are handled here.
 	credit chan struct{}
 	crew   *crew // nil: one event is handled at a time
@@ -95,8 +95,7 @@ func (l *lane) push(it *item) {
 	key := l.sub.key(&it.raw)
 	l.mu.Lock()
 	dropped, report := l.shedFor(it, key)
-	l.queue = append(l.queue, slot{it, key, l.crew.queue(it.guild)})
-	l.remember(it, key)
+	l.queue = append(l.queue, slot{it, l.remember(it, key), l.crew.queue(it.guild)})
 	depth := len(l.queue) - l.head
 	l.high = max(l.high, depth)
 	fill := !l.full && l.fills(depth)
@@ -166,15 +165,15 @@ func (l *lane) pop(last slot) (next slot, shed Shed) {
 	return next, shed
 }
 
-// run handles what comes after last until there is nothing to handle.
-func (l *lane) run(b *Bus, last slot) {
-	ended := false
+func (l *lane) run(b *Bus) {
+	ended, last := false, slot{}
 	defer func() {
 		if ended {
 			b.end()
 			return
 		}
-		go l.run(b, last) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
+		l.handled(last)
+		go l.run(b) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
 	}()
 	for {
 		next, shed := l.pop(last)

@@ -42,12 +42,15 @@ type Queue struct {
 
 type slot struct {
 	it    *item
-	key   string
+	key   *keys  // nil: it has none
 	guild *guild // of the lane's crew
 }
 
 // keys are what waits of one key.
-type keys struct{ first, newest *item }
+type keys struct {
+	key           string
+	first, newest *item
+}
 
 func keeps(t events.Type) bool { return t == events.TypeReady || t == events.TypeResumed }
 
@@ -73,10 +76,9 @@ func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
 	}
 	waiting := l.queue[l.head:]
 	at := -1
-	if k := l.keys[key]; key != "" && k.newest != nil {
+	if k := l.keys[key]; k != nil && k.newest != nil {
 		at = slices.IndexFunc(waiting, func(s slot) bool { return s.it == k.newest })
 		k.newest = nil
-		l.keys[key] = k
 	} else if len(waiting) >= l.sub.limit(l.bus) {
 		at = slices.IndexFunc(waiting, func(s slot) bool { return !keeps(s.it.raw.Type) })
 		if at >= 0 {
@@ -116,39 +118,34 @@ func (l *lane) note(it *item) (report Shed) {
 }
 
 // remember notes what waits of a key.
-func (l *lane) remember(it *item, key string) {
+func (l *lane) remember(it *item, key string) *keys {
 	if key == "" {
-		return
-	}
-	if l.keys == nil {
-		l.keys = make(map[string]keys)
+		return nil
 	}
 	k := l.keys[key]
-	if k.first == nil {
-		k.first = it
-	} else {
+	if k != nil {
 		k.newest = it
+		return k
 	}
+	if l.keys == nil {
+		l.keys = make(map[string]*keys)
+	}
+	k = &keys{key: key, first: it}
 	l.keys[key] = k
+	return k
 }
 
 // forget notes that one of a key, the first or the newest, does not wait any more.
-func (l *lane) forget(it *item, key string) {
-	if key == "" {
-		return
-	}
-	k := l.keys[key]
-	if k.first == it {
-		k.first = k.newest
+func (l *lane) forget(it *item, k *keys) {
+	switch {
+	case k == nil:
+	case it == k.newest: // of a guild that had its turn before the first's
 		k.newest = nil
-	} else if k.newest == it { // it was of another guild, which has had its turn before
-		k.newest = nil
+	case k.newest != nil:
+		k.first, k.newest = k.newest, nil
+	default:
+		delete(l.keys, k.key)
 	}
-	if k.first == nil {
-		delete(l.keys, key)
-		return
-	}
-	l.keys[key] = k
 }
 
 // fills reports whether a lane of that depth holds up its shard by itself.

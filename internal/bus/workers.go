@@ -76,6 +76,16 @@ func (c *crew) tidy(g *guild) {
 	}
 }
 
+// handled notes that an event was handled by a goroutine that goes on as another.
+func (l *lane) handled(last slot) {
+	if l.crew == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.crew.end(last.guild)
+}
+
 // joins reports whether one more goroutine may have something to handle, and counts it.
 func (l *lane) joins() bool {
 	c := l.crew
