@@ -104,8 +104,8 @@ func (l *lane) choice() int {
 	}
 	for at, s := range l.queue[l.head:] {
 		switch {
-		case s.guild == &c.none: //seam:barrier-waits
-			if c.calls > 0 {
+		case s.guild == &c.none:
+			if c.calls > 0 { //seam:no-guild-alone
 				return -1
 			}
 			return at
