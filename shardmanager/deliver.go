@@ -33,7 +33,7 @@ func WithTypes(types ...events.Type) SubOption {
 }
 
 // On calls h for every event of type E, such as events.MessageCreate, in the order in which
-// each shard received them; events of different shards may come at the same time. h may take
+// each shard received them; events of different shards may come at the same time, and with WithWorkers those of different guilds. h may take
 // its time and may call anything of the Manager: a shard whose handlers are far behind is not
 // read any further until they catch up, unless WithOverflow says otherwise. A panic of h is reported and costs it that one event.
 // The event is decoded once and shared by all its handlers: it is read-only. ctx ends when the
@@ -116,6 +116,9 @@ func (m *Manager) subscribe(s bus.Subscription, handler any, opts []SubOption) (
 	}
 	if s.Overflow == bus.Coalesce && s.KeyOf == nil {
 		bad("WithOverflow", "CoalesceBy has no function that tells the key")
+	}
+	if s.Workers < 0 || s.Workers > maxWorkers {
+		bad("WithWorkers", fmt.Sprintf("%d: use 1 to %d, or 0 for the default", s.Workers, maxWorkers))
 	}
 	if problems != nil {
 		m.mistaken(problems)

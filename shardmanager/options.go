@@ -26,7 +26,7 @@ import (
 // Option changes one setting of a Manager. New checks all of them together.
 type Option func(*config)
 
-// OptionError says which option New cannot work with, and why.
+// OptionError says which option New, or of a handler Start, cannot work with, and why.
 type OptionError struct {
 	Option  string // such as "WithIntents", or "token"
 	Problem string // what is wrong and what to do

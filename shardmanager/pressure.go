@@ -9,7 +9,7 @@ import (
 )
 
 // Overflow is what happens when a handler is behind: Block, DropOldest or CoalesceBy. Whatever
-// it is, what is handled is handled in order, and READY and RESUMED are never shed.
+// it is, what is handled is handled in order (with WithWorkers, that of each guild), and READY and RESUMED are never shed.
 type Overflow struct {
 	policy bus.Overflow
 	key    func(events.Raw) string
@@ -39,6 +39,19 @@ func WithOverflow(o Overflow) SubOption {
 func WithQueue(events int) SubOption {
 	return func(s *bus.Subscription) { s.Queue = events }
 }
+
+// WithWorkers has the handler called for up to n events of one shard at a time: those of one guild in order, those of different
+// guilds at once. An event of no guild, such as READY, RESUMED or a direct message, begins when all before it are handled, and those
+// after it begin when it is; events of a new session begin when those of the one before it are handled. (events.GuildOf tells the
+// guild.) The default, 0, is 1: all in order. More than 1024, or less than 0, is an *OptionError of Start.
+//
+// The handler must be safe for concurrent use. Queues, policies and what a restart resumes from are as without: what is handled
+// beyond an event that is not counts when that one is handled too, and until then comes again after a restart.
+func WithWorkers(n int) SubOption {
+	return func(s *bus.Subscription) { s.Workers = n }
+}
+
+const maxWorkers = 1024
 
 // WithName names the handler. The default is the type of On's event, or "raw", in Queues, Shed and metrics, and the name of its function
 // elsewhere.

@@ -21,8 +21,8 @@ func TestEventOnItsWayCostsNoMemory(t *testing.T) {
 		if each := testing.AllocsPerRun(50_000, func() { shard.Publish(raw, meta) }); each != 0 {
 			t.Errorf("overflow %v: %v allocations for each event", overflow, each)
 		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Error(err)
+		if cut := b.Close(t.Context()); cut != nil {
+			t.Error(cut)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package bus delivers events to subscribers: in order for each shard and subscriber, on
-// goroutines of its own, and without ever making the publisher wait. It counts what is not
+// Package bus delivers events to subscribers: in order for each shard and subscriber, or of its
+// guilds, on goroutines of its own, and without ever making the publisher wait. It counts what is not
 // handled yet, so that the publisher can stop reading, and knows how far handlers have come.
 package bus
 
@@ -52,6 +52,8 @@ type Subscription struct {
 	KeyOf func(events.Raw) string
 	// Queue is how many events of one shard may wait. 0: the bus's HighWater.
 	Queue int
+	// Workers is how many events of one shard Handle may be called with at a time: see crew. Below 2: one. Send has no use for it.
+	Workers int
 }
 
 // Bus is safe for concurrent use.
@@ -68,7 +70,8 @@ type Bus struct {
 
 	mu      sync.Mutex
 	shards  map[events.ShardKey]*Shard
-	busy    []*lane       // that have a goroutine
+	busy    []*lane       // that have a goroutine, or several
+	running int           // goroutines of lanes
 	sent    int           // events that were sent to somebody and are not settled
 	excused int           // handlers that wait for the bus's end
 	idle    chan struct{} // set by Close: closed when there is nothing to wait for
@@ -123,13 +126,14 @@ func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 		return false
 	}
 	subs, lanes := sh.routes(b.subs.Load())
-	left, blocks := int32(0), 0
+	left, blocks, located := int32(0), 0, false
 	for _, s := range subs {
 		if s.wants(raw.Type) {
 			left++
 			if s.Overflow == Block {
 				blocks++
 			}
+			located = located || s.Workers > 1
 		}
 	}
 	if left == 0 {
@@ -137,6 +141,9 @@ func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 		return false // whoever waits for OnCaughtUp still does
 	}
 	it := newItem(raw, meta, left, blocks)
+	if located {
+		it.guild = events.GuildOf(&it.raw)
+	}
 	sh.add(it, b.cfg.HighWater)
 	if it.meta.Seq == 0 {
 		it.meta.Seq = max(raw.Seq, 0) // handlers are told what came

@@ -179,8 +179,8 @@ func TestCloseTakesNoMore(t *testing.T) {
 		var closed atomic.Int64
 		for range 3 {
 			closes.Go(func() {
-				if err := b.Close(t.Context()); err != nil {
-					t.Error(err)
+				if cut := b.Close(t.Context()); cut != nil {
+					t.Error(cut)
 				}
 				closed.Add(1)
 			})

@@ -91,6 +91,7 @@ func (l *lane) unhandled(over bool) (running, waiting int) {
 		waiting = 0
 	case over:
 		l.queue, l.head, l.keys = nil, 0, nil
+		l.crew.shedAll()
 	}
 	if l.credit != nil { // it has in hand what it cannot send yet
 		running, waiting = 0, waiting+running
@@ -141,11 +142,15 @@ func InHandler() bool {
 	return false
 }
 
-// begin gives a lane a goroutine.
+// begin gives a lane a goroutine, or one more.
 func (b *Bus) begin(l *lane) {
 	b.mu.Lock()
-	l.place = len(b.busy)
-	b.busy = append(b.busy, l)
+	if l.goroutines == 0 {
+		l.place = len(b.busy)
+		b.busy = append(b.busy, l)
+	}
+	l.goroutines++
+	b.running++
 	b.mu.Unlock()
 	go l.run(b) //seam:handlers-run-apart
 }
@@ -154,11 +159,15 @@ func (b *Bus) begin(l *lane) {
 func (b *Bus) end(l *lane) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	last := len(b.busy) - 1
-	b.busy[l.place] = b.busy[last]
-	b.busy[l.place].place = l.place
-	b.busy[last] = nil
-	b.busy = b.busy[:last]
+	l.goroutines--
+	b.running--
+	if l.goroutines == 0 {
+		last := len(b.busy) - 1
+		b.busy[l.place] = b.busy[last]
+		b.busy[l.place].place = l.place
+		b.busy[last] = nil
+		b.busy = b.busy[:last]
+	}
 	b.rest()
 }
 
@@ -179,7 +188,7 @@ func (b *Bus) unsent() {
 
 // rest lets Close know when there is nothing to wait for. The lock is held.
 func (b *Bus) rest() {
-	if b.idle != nil && len(b.busy)+b.sent <= b.excused {
+	if b.idle != nil && b.running+b.sent <= b.excused {
 		close(b.idle)
 		b.idle = nil
 	}

@@ -61,8 +61,11 @@ func (s *subscriber) lane(b *Bus, sh *Shard) *lane {
 	l := s.lanes[sh]
 	if l == nil {
 		l = &lane{bus: b, sub: s, shard: sh}
-		if s.Send != nil {
+		switch {
+		case s.Send != nil:
 			l.credit = make(chan struct{}, max(s.Credit, 1))
+		case s.Workers > 1:
+			l.crew = &crew{guilds: make(map[events.Snowflake]*guild)}
 		}
 		s.lanes[sh] = l
 	}
@@ -70,7 +73,7 @@ func (s *subscriber) lane(b *Bus, sh *Shard) *lane {
 }
 
 // lane is the way of one shard's events to one subscriber: a queue, and a goroutine while there
-// is something in it.
+// is something in it, or some: see crew.
 type lane struct {
 	bus   *Bus
 	sub   *subscriber
@@ -80,28 +83,32 @@ type lane struct {
 	queue []slot
 	head  int // where the queue begins
 	busy  bool
-	place int             // of a busy one among all; the bus's lock guards it
-	calls int             // of the handler that have not returned
-	full  bool            // it holds the shard up
-	keys  map[string]keys // of those that wait, for Coalesce
-	high  int             // the most that ever waited
-	total int64           // shed so far
-	shed  Shed            // and not reported yet
+	full  bool             // it holds the shard up
+	keys  map[string]*keys // of those that wait, for Coalesce
+	high  int              // the most that ever waited
+	total int64            // shed so far
+	shed  Shed             // and not reported yet
+	calls int              // of the handler that have not returned
+	// Goroutines, and its place among the busy lanes: the bus's lock guards them.
+	goroutines, place int
 	// credit has an entry for each event that was sent and is not settled. nil: the events are handled here.
 	credit chan struct{}
+	crew   *crew // nil: one event is handled at a time
 }
 
 func (l *lane) push(it *item) {
 	key := l.sub.key(&it.raw)
 	l.mu.Lock()
 	dropped, report := l.shedFor(it, key)
-	l.queue = append(l.queue, slot{it, key})
-	l.remember(it, key)
+	l.queue = append(l.queue, slot{it, l.remember(it, key), l.crew.queue(it.guild)})
 	depth := len(l.queue) - l.head
 	l.high = max(l.high, depth)
 	fill := !l.full && l.fills(depth)
 	l.full = l.full || fill
 	begin := !l.busy
+	if l.crew != nil {
+		begin = l.joins()
+	}
 	l.busy = true
 	if fill {
 		l.shard.fill()
@@ -124,22 +131,24 @@ const (
 	keepQueue  = 16 // places that a lane keeps at rest
 )
 
-// pop takes the next event. nil: there is none, and the lane's goroutine ends. It brings what was
-// shed before that event.
-func (l *lane) pop() (it *item, shed Shed) {
+// pop takes the next event, after last was handled. One without an item: there is none for this goroutine, which ends. It
+// brings what was shed before that event.
+func (l *lane) pop(last slot) (next slot, shed Shed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	shed, l.shed = l.shed, Shed{}
-	l.calls = 0
+	l.done(last)
+	if l.crew != nil && !l.choose() {
+		return slot{}, shed // others are at it
+	}
 	if l.head == len(l.queue) {
-		l.bus.end(l) // before it can begin again
 		l.busy, l.queue, l.head = false, l.queue[:0], 0
 		if cap(l.queue) > keepQueue {
 			l.queue = nil
 		}
-		return nil, shed
+		return slot{}, shed
 	}
-	next := l.queue[l.head] //seam:handled-in-order
+	next = l.queue[l.head] //seam:handled-in-order
 	l.queue[l.head] = slot{}
 	l.head++
 	if l.head == len(l.queue) {
@@ -149,7 +158,7 @@ func (l *lane) pop() (it *item, shed Shed) {
 		clear(l.queue[rest:])
 		l.queue, l.head = l.queue[:rest], 0
 	}
-	l.calls = 1
+	l.calls++
 	l.forget(next.it, next.key)
 	if l.full && len(l.queue)-l.head <= l.sub.limit(l.bus)/2 {
 		l.full = false
@@ -157,19 +166,27 @@ func (l *lane) pop() (it *item, shed Shed) {
 			defer l.shard.tellCaughtUp() //seam:drained-queue-told
 		}
 	}
-	return next.it, shed
+	if l.crew != nil && l.joins() {
+		l.bus.begin(l)
+	}
+	return next, shed
 }
 
 func (l *lane) run(b *Bus) {
-	ended := false
+	ended, last := false, slot{}
 	defer func() {
-		if !ended {
-			go l.run(b) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
+		if ended {
+			b.end(l)
+			return
 		}
+		l.handled(last)
+		go l.run(b) // a handler has ended the goroutine (runtime.Goexit): the lane goes on
 	}()
 	for {
-		it, shed := l.pop()
+		next, shed := l.pop(last)
+		last = next
 		b.report(shed)
+		it := next.it
 		if it == nil {
 			ended = true
 			return
@@ -224,7 +241,9 @@ func (l *lane) call(b *Bus, it *item) {
 type item struct {
 	raw  events.Raw
 	meta events.Meta
-	left atomic.Int32 // lanes that have not settled it
+	// guild is found by who publishes, for lanes with workers.
+	guild events.Snowflake
+	left  atomic.Int32 // lanes that have not settled it
 
 	// Guarded by the shard.
 	blocks     int   // lanes of those that block which have not settled it
@@ -244,7 +263,7 @@ var items = sync.Pool{New: func() any { return new(item) }}
 
 func newItem(raw events.Raw, meta events.Meta, left int32, blocks int) *item {
 	it := items.Get().(*item)
-	it.raw, it.meta, it.blocks = raw, meta, blocks
+	it.raw, it.meta, it.guild, it.blocks = raw, meta, 0, blocks
 	it.left.Store(left)
 	return it
 }

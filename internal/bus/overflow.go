@@ -41,12 +41,16 @@ type Queue struct {
 }
 
 type slot struct {
-	it  *item
-	key string
+	it    *item
+	key   *keys  // nil: it has none
+	guild *guild // of the lane's crew
 }
 
 // keys are what waits of one key.
-type keys struct{ first, newest *item }
+type keys struct {
+	key           string
+	first, newest *item
+}
 
 func keeps(t events.Type) bool { return t == events.TypeReady || t == events.TypeResumed }
 
@@ -75,10 +79,9 @@ func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
 	}
 	waiting := l.queue[l.head:]
 	at := -1
-	if k := l.keys[key]; key != "" && k.newest != nil {
+	if k := l.keys[key]; k != nil && k.newest != nil {
 		at = slices.IndexFunc(waiting, func(s slot) bool { return s.it == k.newest })
 		k.newest = nil
-		l.keys[key] = k
 	} else if len(waiting) >= l.sub.limit(l.bus) {
 		at = slices.IndexFunc(waiting, func(s slot) bool { return !keeps(s.it.raw.Type) })
 		if at >= 0 {
@@ -89,6 +92,7 @@ func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
 		return nil, Shed{}
 	}
 	dropped = waiting[at].it
+	l.crew.shed(waiting[at].guild)
 	copy(waiting[1:], waiting[:at]) // most are shed near the front
 	waiting[0] = slot{}
 	l.head++
@@ -117,31 +121,33 @@ func (l *lane) note(it *item) (report Shed) {
 }
 
 // remember notes what waits of a key.
-func (l *lane) remember(it *item, key string) {
+func (l *lane) remember(it *item, key string) *keys {
 	if key == "" {
-		return
-	}
-	if l.keys == nil {
-		l.keys = make(map[string]keys)
+		return nil
 	}
 	k := l.keys[key]
-	if k.first == nil {
-		k.first = it
-	} else {
+	if k != nil {
 		k.newest = it
+		return k
 	}
+	if l.keys == nil {
+		l.keys = make(map[string]*keys)
+	}
+	k = &keys{key: key, first: it}
 	l.keys[key] = k
+	return k
 }
 
-// forget notes that the first that waits of a key does not any more.
-func (l *lane) forget(it *item, key string) {
-	if key == "" {
-		return
-	}
-	if k := l.keys[key]; k.newest != nil && k.first == it {
-		l.keys[key] = keys{first: k.newest}
-	} else {
-		delete(l.keys, key)
+// forget notes that one of a key, the first or the newest, does not wait any more.
+func (l *lane) forget(it *item, k *keys) {
+	switch {
+	case k == nil:
+	case it == k.newest: // of a guild that had its turn before the first's
+		k.newest = nil
+	case k.newest != nil:
+		k.first, k.newest = k.newest, nil
+	default:
+		delete(l.keys, k.key)
 	}
 }
 

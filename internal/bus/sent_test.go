@@ -122,8 +122,8 @@ func TestWhoeverHearsThatAShardHasCaughtUpMaySettle(t *testing.T) {
 		if _, seq := settled(b, 0); seq != 10 || heard != 1 {
 			t.Errorf("settled up to %d, want 10; heard %d times, want once", seq, heard)
 		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Error(err)
+		if cut := b.Close(t.Context()); cut != nil {
+			t.Error(cut)
 		}
 	})
 }

@@ -51,6 +51,8 @@ var mutants = []mutant{
 	{name: "a busy lane swaps two events", law: "I-6", breaks: []breach{{"handled-in-order", before("if at := l.head; at+1 < len(l.queue) && l.queue[at].it.meta.Seq%20 == 3 { l.queue[at], l.queue[at+1] = l.queue[at+1], l.queue[at] }")}}},
 	{name: "a handler is called twice", law: "I-6", breaks: []breach{{"handled-once", after("if it.meta.Seq%50 == 0 { l.handle(b, it) }")}}},
 	{name: "a panic of a handler takes its lane along", law: "panic|I-6", breaks: []breach{{"panic-costs-one-event", value("any(nil)")}}},
+	{name: "workers handle two events of a guild at once", law: "I-6", breaks: []breach{{"guild-in-order", always()}}},
+	{name: "workers do not wait for an event of no guild", law: "I-6", breaks: []breach{{"no-guild-alone", never()}}},
 	{name: "what was received counts as handled", law: "I-6", breaks: []breach{{"saved-sequence-handled", value("snapshot.Seq", "exact && snapshot.Exact")}}},
 	{name: "stored sessions are not used", law: "I-5", breaks: []breach{{"stored-session-used", drop()}}},
 	{name: "a crash forgets the session", law: "I-5", breaks: []breach{{"crash-keeps-session", field("Cursor", "new(session.Cursor)")}}},

@@ -76,6 +76,7 @@ func (sim *simulation) start() {
 	}
 	p.m = m
 	shardmanager.OnRaw(m, p.handle)
+	shardmanager.OnRaw(m, p.take, shardmanager.WithWorkers(4), shardmanager.WithName("workers"))
 	shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, at events.Meta) {
 		p.saw("messages", events.TypeMessageCreate, strconv.Quote(e.ID.String()), at)
 	})
@@ -227,6 +228,27 @@ func (p *process) saw(who string, t events.Type, key string, at events.Meta) {
 		r.Text = "redelivered"
 	}
 	p.sim.record(r)
+}
+
+// take handles an event beside others. It is told of the guild, and takes its time.
+func (p *process) take(_ context.Context, raw events.Raw, at events.Meta) {
+	sim, shard, guild := p.sim, p.sim.plan.numberOf(at.Shard), events.GuildOf(&raw)
+	if p.dead.Load() {
+		return
+	}
+	r := Record{
+		Witness: Handler, What: "take", Process: p.number, Shard: shard, Session: int(at.Session), Type: raw.Type, Seq: at.Seq, Guild: guild,
+		Who: "workers of " + guild.String(),
+	}
+	sim.record(r)
+	if sim.plan.Slow > 0 && !sim.healed.Load() {
+		time.Sleep(time.Duration(sim.chance(int64(sim.plan.Slow), "slow worker", shard, at.Session, at.Seq)))
+	}
+	if p.dead.Load() {
+		return
+	}
+	r.What = "give"
+	sim.record(r)
 }
 
 // logger writes what the process logs to nobody but a search for secrets.
