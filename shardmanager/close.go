@@ -246,12 +246,3 @@ func shutDown(system interface {
 		return nil
 	})
 }
-
-func over(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}

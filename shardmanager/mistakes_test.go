@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/session/boltstore"
+	"github.com/signalbox-go/signalbox/session/filestore"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -45,7 +45,7 @@ func unjoin(err error) []error {
 // TestMistakenOptionsAreToldByNew: each by its name.
 func TestMistakenOptionsAreToldByNew(t *testing.T) {
 	t.Parallel()
-	var store *boltstore.Store
+	var store *filestore.Store
 	var limiter *countingLimiter
 	var hook *panicHook
 	for _, c := range []struct {
