@@ -255,7 +255,7 @@ func (s *shard) send(m admitted) {
 		s.record.keep()
 	}
 	s.landed(r, time.Now())
-	tell(s.observers.send, r.moved(SendWritten, s.now.Sub(r.asked), 0, nil))
+	r.tell(s.observers.send, SendWritten, s.now.Sub(r.asked), 0, nil)
 }
 
 func (s *shard) landed(r *request, wrote time.Time) {
