@@ -52,7 +52,7 @@ type shardLife struct {
 func newShard(s *Supervisor, r *record, life shardLife) *shard {
 	return &shard{
 		Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key), asked: make(map[uint64]*request),
-		log: s.log.With(zap.Int("shard", life.key.Shard.Index), zap.Int("shard_total", life.key.Shard.Total), zap.Uint64("generation", life.key.Generation)),
+		log: s.log.WithLazy(zap.Int("shard", life.key.Shard.Index), zap.Int("shard_total", life.key.Shard.Total), zap.Uint64("generation", life.key.Generation)),
 	}
 }
 
