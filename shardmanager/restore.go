@@ -112,7 +112,7 @@ func (m *Manager) resumable(id events.ShardID, snapshot session.Snapshot) bool {
 
 // claim saves what was loaded, as this Manager's. Sessions that a later process has taken over by now are not resumed.
 func (m *Manager) claim(ctx context.Context, claims []session.Snapshot, r *restored) error {
-	for {
+	for failures := 1; ; failures++ {
 		kept, fenced, err := saveAll(claims, func(all ...session.Snapshot) error {
 			return callStore(ctx, "Save", func() error { return m.cfg.store.Save(ctx, all...) })
 		})
@@ -124,7 +124,9 @@ func (m *Manager) claim(ctx context.Context, claims []session.Snapshot, r *resto
 		if err == nil {
 			return nil
 		}
-		m.log.Warn("session store fails: the start waits for it", zap.Error(err))
+		if seldom(failures) {
+			m.log.Warn("session store fails: the start waits for it", zap.Int("failures", failures), zap.Error(err))
+		}
 		select {
 		case <-time.After(saveEvery):
 		case <-ctx.Done():
