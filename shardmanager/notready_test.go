@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestCausesAreBounded(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(100), gatewaytest.WithMaxConcurrency(100))
 		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			d, _ := actors.DialOf(ctx)
-			return nil, fmt.Errorf("cause %d\n%s", d.Shard.Index, strings.Repeat("x", 10000))
+			return nil, fmt.Errorf("cause %s\n%s", strings.Repeat("c", 1+d.Shard.Index), strings.Repeat("x", 10000))
 		}))
 		if err := m.Start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -92,6 +93,27 @@ func TestWaitReadyDuringStartSaysWhyThereIsNoAnswer(t *testing.T) {
 		cancel()
 		if err := <-over; !errors.Is(err, context.Canceled) {
 			t.Errorf("Start: %v", err)
+		}
+	})
+}
+
+// TestCausesAreGroupedWhateverTheirNumbers: what differs in a port, a duration or a time is one cause.
+func TestCausesAreGroupedWhateverTheirNumbers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(16))
+		var n atomic.Int64
+		m := newManager(t, g, shardmanager.WithNetDial(func(context.Context, string, string) (net.Conn, error) {
+			return nil, fmt.Errorf("no port is free: %d was tried", n.Add(1))
+		}))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if said := wait(t, m, 30*time.Second); !strings.Contains(said, "16 shards: transport: dial: no port is free: ") {
+			t.Error(said)
+		}
+		if status := m.Status().Shards[0]; status.CauseSince.Sub(began) > time.Second {
+			t.Errorf("since %v, %v: %v", status.CauseSince.Sub(began), status.Since.Sub(began), status.Cause)
 		}
 	})
 }
