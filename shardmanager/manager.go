@@ -223,7 +223,7 @@ func (m *Manager) start(ctx context.Context) error {
 	go m.guard()
 	start := actors.StartShards{Total: total, IDs: ids, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	for attempt := 1; ; attempt++ {
-		answer, err := heeding(ctx, "WithActorProps", func() (any, error) { // which hangs in the supervisor
+		answer, err := heeding(ctx, "the start of shards", func() (any, error) { // props that hang do so in the supervisor
 			return system.Root.RequestFuture(supervisor, start, startTimeout).Result()
 		})
 		if err != nil {
