@@ -122,6 +122,8 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			_ = ws.Close()
 		}
 		err = ctx.Err()
+	} else if by, _ := ctx.Deadline(); err != nil && w != nil && response == nil && !time.Now().Before(by) {
+		err = context.DeadlineExceeded // the socket has the same deadline, and may have noticed it first
 	}
 	if err != nil {
 		return nil, dialError(err, response)
