@@ -159,10 +159,15 @@ func endedBy(ctx context.Context, err error) error {
 
 // asked tells of a question.
 func (m *Manager) asked(d Discovery) {
-	m.mu.Lock()
-	m.unanswered = d.Err
-	m.mu.Unlock()
+	m.startWaits(d.Err)
 	actors.Tell(m.observers, func(h HookDiscovery) { h.OnDiscovery(d) })
+}
+
+// startWaits notes why Start has not come further; nil: there is no reason.
+func (m *Manager) startWaits(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unready = err
 }
 
 // askTurn waits until the next request may go out.

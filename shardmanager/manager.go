@@ -48,7 +48,7 @@ type Manager struct {
 	ledger     *ledger // of the store; nil: it has none
 	refresher  *refresher
 	nextAsk    time.Time // GET /gateway/bot is not asked before
-	unanswered error     // why Start has no answer of it yet
+	unready    error     // why Start has not come further
 }
 
 type phase int

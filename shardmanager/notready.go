@@ -52,8 +52,8 @@ func (m *Manager) notReady() string {
 	if wanted == 0 {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.unanswered != nil {
-			return "Start goes on: " + oneLine(m.unanswered.Error(), 2*reasonBytes)
+		if m.unready != nil {
+			return "Start goes on: " + oneLine(m.unready.Error(), 2*reasonBytes)
 		}
 		return "Start goes on"
 	}

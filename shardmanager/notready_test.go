@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -116,4 +118,47 @@ func TestCausesAreGroupedWhateverTheirNumbers(t *testing.T) {
 			t.Errorf("since %v, %v: %v", status.CauseSince.Sub(began), status.Since.Sub(began), status.Cause)
 		}
 	})
+}
+
+// TestWaitReadyDuringStartNamesTheStore: one that hangs, and one that fails.
+func TestWaitReadyDuringStartNamesTheStore(t *testing.T) {
+	for want, store := range map[string]session.Store{
+		"Start goes on: shardmanager: the session store does not return": deafStore{session.NewMemoryStore()},
+		"Start goes on: shardmanager: session store: " + errDisk.Error(): claimless(t),
+	} {
+		t.Run(want, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newManager(t, newGateway(t), shardmanager.WithSessionStore(store))
+				ctx, cancel := context.WithCancel(t.Context())
+				over := make(chan error, 1)
+				go func() { over <- m.Start(ctx) }()
+				pass(time.Second)
+				if said := wait(t, m, time.Minute); !strings.Contains(said, want) {
+					t.Error(said)
+				}
+				cancel()
+				<-over
+			})
+		})
+	}
+}
+
+// deafStore loads nothing before its context ends.
+type deafStore struct{ session.Store }
+
+func (deafStore) Load(ctx context.Context, _ events.ShardID) (session.Snapshot, error) {
+	<-ctx.Done()
+	return session.Snapshot{}, ctx.Err()
+}
+
+// claimless is a store that has a session, and saves none.
+func claimless(t *testing.T) session.Store {
+	t.Helper()
+	s := &fullDisk{Store: session.NewMemoryStore()}
+	kept := session.Snapshot{Shard: events.ShardID{Total: 1}, SessionID: "a", Seq: 1}
+	if err := s.Save(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	s.full.Store(true)
+	return s
 }

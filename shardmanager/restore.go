@@ -51,7 +51,11 @@ type restored struct {
 // shards for that could cost the day's budget: it is an error.
 func (m *Manager) restore(ctx context.Context, ids []int, total int) (restored, error) {
 	r := restored{sessions: make(map[events.ShardID]session.Snapshot)}
-	hangs := time.AfterFunc(storePatience, func() { m.log.Warn("the session store does not return: the start waits for it") })
+	hangs := time.AfterFunc(storePatience, func() {
+		m.startWaits(errStoreSlow)
+		m.log.Warn("the session store does not return: the start waits for it")
+	})
+	defer m.startWaits(nil)
 	defer hangs.Stop()
 	var claims []session.Snapshot
 	highest := uint64(0)
@@ -83,6 +87,8 @@ func (m *Manager) restore(ctx context.Context, ids []int, total int) (restored, 
 	m.warnOfTotals(ctx, total)
 	return r, nil
 }
+
+var errStoreSlow = errors.New("shardmanager: the session store does not return")
 
 // load loads what is stored for a shard. What has the highest fence there is could never be saved over: it is deleted.
 func (m *Manager) load(ctx context.Context, id events.ShardID) (session.Snapshot, error) {
@@ -124,6 +130,7 @@ func (m *Manager) claim(ctx context.Context, claims []session.Snapshot, r *resto
 		if err == nil {
 			return nil
 		}
+		m.startWaits(fmt.Errorf("shardmanager: session store: %w", err))
 		if seldom(failures) {
 			m.log.Warn("session store fails: the start waits for it", zap.Int("failures", failures), zap.Error(err))
 		}
