@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,12 +83,22 @@ func (s *ShardStatus) because(c session.Change) {
 	case c.To == session.Ready || c.To == session.Closed && c.Cause == nil:
 		s.Cause, s.CauseSince = nil, time.Time{}
 	case c.Cause == nil:
-	case s.Cause == nil || s.Cause.Error() != c.Cause.Error():
+	case s.Cause == nil || likeness(s.Cause) != likeness(c.Cause):
 		s.CauseSince = c.At
 		fallthrough
 	default:
 		s.Cause = c.Cause
 	}
+}
+
+// likeness is a cause's text without durations, times and other numbers, which differ from one time to the next.
+func likeness(cause error) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, cause.Error())
 }
 
 // record is what is known of one shard, and outlives the crashes of its actor.

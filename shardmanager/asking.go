@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/internal/transport"
 )
 
@@ -31,19 +30,20 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 	request.Header.Set("User-Agent", transport.UserAgent)
 	client := *m.cfg.client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	var response *http.Response
-	var body []byte
+	type reply struct {
+		response *http.Response // nil: there was none
+		body     []byte
+	}
 	// All of it is the user's code: the transport, the cookie jar, and the body that the transport has made.
-	err = foreign.Call("the client of WithHTTPClient", func() (err error) {
-		answer, err := client.Do(request)
-		if err != nil {
-			return err
+	answer, err := heeding(ctx, "the client of WithHTTPClient", func() (r reply, err error) {
+		if r.response, err = client.Do(request); err != nil {
+			return reply{}, err
 		}
-		defer answer.Body.Close()
-		response = answer
-		body, err = io.ReadAll(io.LimitReader(answer.Body, discoveryBody+1))
-		return err
+		defer r.response.Body.Close()
+		r.body, err = io.ReadAll(io.LimitReader(r.response.Body, discoveryBody+1))
+		return r, err
 	})
+	response, body := answer.response, answer.body
 	failed := &DiscoveryError{Path: request.URL.Path, Err: err}
 	if response == nil {
 		failed.Err, failed.fatal = unreached(err)

@@ -48,7 +48,7 @@ type Manager struct {
 	ledger     *ledger // of the store; nil: it has none
 	refresher  *refresher
 	nextAsk    time.Time // GET /gateway/bot is not asked before
-	unanswered error     // why Start has no answer of it yet
+	unready    error     // why Start has not come further
 }
 
 type phase int
@@ -162,7 +162,7 @@ func (m *Manager) start(ctx context.Context) error {
 	}
 	total := m.cfg.total
 	if total == 0 {
-		total = found.Shards
+		total = found.Shards.int()
 	}
 	ids := m.cfg.ids
 	if ids == nil {
@@ -190,16 +190,20 @@ func (m *Manager) start(ctx context.Context) error {
 			return err
 		}
 	}
+	opts := []actor.PropsOption{actor.WithGuardian(actors.Guardian())}
+	if m.cfg.props != nil {
+		more, err := heeding(ctx, "WithActorProps", func() ([]actor.PropsOption, error) { return m.cfg.props(actors.Key{}), nil })
+		if err != nil {
+			return fmt.Errorf("shardmanager: %w", err)
+		}
+		opts = append(opts, more...)
+	}
 	system, own := m.cfg.system, m.cfg.system == nil
 	if own {
 		system = newSystem(m.log)
 	}
-	opts := []actor.PropsOption{actor.WithGuardian(actors.Guardian())}
 	var supervisor *actor.PID
 	err = foreign.Call("WithActorProps", func() error { // what props do as the actor is spawned is the user's as well
-		if m.cfg.props != nil {
-			opts = append(opts, m.cfg.props(actors.Key{})...)
-		}
 		supervisor = system.Root.SpawnPrefix(shards.Props(opts...), "signalbox-")
 		return nil
 	})
@@ -214,12 +218,14 @@ func (m *Manager) start(ctx context.Context) error {
 	if m.cfg.store != nil {
 		m.saver = newSaver(m, begin)
 	}
-	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining)
+	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining.int())
 	m.mu.Unlock()
 	go m.guard()
 	start := actors.StartShards{Total: total, IDs: ids, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	for attempt := 1; ; attempt++ {
-		answer, err := system.Root.RequestFuture(supervisor, start, startTimeout).Result()
+		answer, err := heeding(ctx, "the start of shards", func() (any, error) { // props that hang do so in the supervisor
+			return system.Root.RequestFuture(supervisor, start, startTimeout).Result()
+		})
 		if err != nil {
 			return fmt.Errorf("shardmanager: the supervisor does not answer: %w", err)
 		}

@@ -81,7 +81,7 @@ func WithShards(total int, ids ...int) Option {
 }
 
 // WithPresence sets the presence that each session begins with, until an events.UpdatePresence sends another: then new sessions begin with
-// that. A stored session that shows another one is sent it when it is resumed. The default is what a stored session has, or else online.
+// that. A stored session that shows another one is sent it when it is resumed. The default is what a stored session has that is resumed, or else online.
 func WithPresence(presence events.UpdatePresence) Option {
 	return func(c *config) { c.identify.Presence = &presence }
 }

@@ -34,6 +34,9 @@ func (m *Manager) Priority(priority Priority) PrioritySender { return PrioritySe
 
 // Priority is the shard as a Sender whose events go before or after others that wait: see Manager.Priority.
 func (s *Shard) Priority(priority Priority) *Shard {
+	if s == nil {
+		return nil
+	}
 	shard := *s
 	shard.priority = priority
 	return &shard
