@@ -122,10 +122,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			_ = ws.Close()
 		}
 		err = ctx.Err()
-	} else if by, _ := ctx.Deadline(); err != nil && w != nil && response == nil && !time.Now().Before(by) {
-		err = context.DeadlineExceeded // the socket has the same deadline, and may have noticed it first
-	}
-	if by, is := ctx.Deadline(); is && err != nil && !time.Now().Before(by) {
+	} else if by, is := ctx.Deadline(); is && err != nil && response == nil && !time.Now().Before(by) {
 		err = context.DeadlineExceeded // the socket has its deadline from ctx as well, and may have noticed before
 	}
 	if err != nil {
