@@ -142,11 +142,11 @@ func (h host) Changed(c session.Change) {
 		} else {
 			s.log.Info("shard closed", fields...)
 		}
-		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, refused: s.refusedIntents(c.Cause), final: closedBy(c.Cause), fatal: fatal})
+		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, refused: refusedIntents(c.Cause, s.machine.Terms().Intents), final: closedBy(c.Cause), fatal: fatal})
 	case c.To == session.Backoff:
 		//seam:token-not-logged
 		s.log.Warn("shard disconnected", append(fields, zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))...)
-		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, refused: s.refusedIntents(c.Cause), failed: c.Failed > 0})
+		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, refused: refusedIntents(c.Cause, s.machine.Terms().Intents), failed: c.Failed > 0})
 	case c.Lost: // as it begins
 		s.log.Warn("stored session not resumed", fields...)
 	default:
@@ -189,11 +189,11 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 	s.feeds.tell(system, change) //seam:subscribers-told
 }
 
-// refusedIntents are those that the gateway has refused, if that is the cause.
-func (s *shard) refusedIntents(cause error) events.Intents {
+// refusedIntents are those asked for, if the cause is that the gateway has refused them.
+func refusedIntents(cause error, asked events.Intents) events.Intents {
 	var closed *session.CloseError
 	if errors.As(cause, &closed) && closed.Code == events.CloseDisallowedIntents {
-		return s.machine.Terms().Intents
+		return asked
 	}
 	return 0
 }
