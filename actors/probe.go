@@ -59,7 +59,7 @@ func (s *incarnation) probes(q *question) bool {
 	if now.Before(p.accepted) || s.intents()&(events.IntentsPrivileged|s.cfg.OptionalIntents) == 0 {
 		return true
 	}
-	if p.conn != 0 || p.refused { //seam:one-identify-finds-out
+	if p.conn != 0 || p.refused {
 		return false
 	}
 	if p.key, p.conn = q.key, q.conn; p.until.IsZero() {
