@@ -40,7 +40,9 @@ func (s *incarnation) probing(now time.Time) bool {
 	p := &s.books.probe
 	if !p.until.IsZero() && !now.Before(p.until) {
 		if p.refused {
-			s.log.Warn("sessions begin without the optional intents, which the gateway refuses", zap.Stringer("intents", s.leftOut(s.cfg.OptionalIntents)))
+			if gone := s.leftOut(s.cfg.OptionalIntents); gone != 0 {
+				s.log.Warn("sessions begin without the optional intents, since the gateway refuses them or others", zap.Stringer("intents", gone))
+			}
 		} else {
 			p.accepted = p.until.Add(probeHolds)
 		}
