@@ -136,7 +136,7 @@ func (s *shard) start(ctx actor.Context) {
 	var status ShardStatus
 	s.record.copyTo(&status)
 	machine, err := session.NewMachine(session.Config{ //seam:crash-keeps-session
-		Shard: s.key.Shard, Identify: s.cfg.Identify, Cursor: &s.record.cursor,
+		Shard: s.key.Shard, Identify: s.identification(), OptionalIntents: s.cfg.OptionalIntents, Cursor: &s.record.cursor,
 		Conn: status.Conn, Rand: random(s.cfg.Seed, s.key, status.Conn),
 	}, host{s})
 	if err != nil {
@@ -146,6 +146,7 @@ func (s *shard) start(ctx actor.Context) {
 		return
 	}
 	s.machine = machine
+	s.record.intents.Store(uint64(machine.Terms().Intents))
 	s.say(shardBegan, 0)
 	s.step(session.Input{Kind: session.Start})
 	if s.reidentify != 0 {
@@ -220,6 +221,8 @@ func (s *shard) granted(m granted) {
 	default:
 		tell(s.observers.identify, s.identifyMoved(IdentifyGranted, nil))
 		s.expires = m.expires
+		s.machine.SetIntents(m.intents)
+		s.record.intents.Store(uint64(m.intents))
 		s.step(session.Input{Kind: session.Granted, Conn: m.conn})
 	}
 }
@@ -285,14 +288,6 @@ func (s *shard) stop() {
 	if s.machine != nil && s.machine.State() != session.Closed {
 		s.record.keep()
 	}
-}
-
-// closeCode keeps the session unless somebody wants it to end.
-func closeCode(code events.CloseCode) events.CloseCode {
-	if code == events.CloseNone {
-		return events.CloseUnknownError
-	}
-	return code
 }
 
 var errRestart = errors.New("actors: restart asked for")

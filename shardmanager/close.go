@@ -180,9 +180,11 @@ func (m *Manager) shutdown() {
 			m.await(bounded, "a connection of NetDial does not end", shards.Wait)
 		}
 	}
-	if refresher != nil {
-		m.await(bounded, "the HTTP client does not come back", func() { <-refresher.over })
-	}
+	m.await(bounded, "the HTTP client does not come back", func() {
+		if m.running.Wait(); refresher != nil {
+			<-refresher.over
+		}
+	})
 	if own {
 		shutDown(system)
 		time.Sleep(2 * deadLetterPause) // its last goroutine ends

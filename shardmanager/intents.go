@@ -69,7 +69,7 @@ func (m *Manager) warnUnfed(types []events.Type) {
 	if m.phase == phaseNew {
 		return
 	}
-	for _, e := range unfed(types, m.cfg.identify.Intents) {
+	for _, e := range unfed(types, m.cfg.identify.Intents&^m.leftOut) {
 		m.log.Warn("handler is never called", zap.Error(e))
 	}
 }

@@ -34,21 +34,24 @@ type Manager struct {
 	life      context.Context // until it begins to end
 	endLife   context.CancelCauseFunc
 
-	mu         sync.Mutex
-	phase      phase
-	cause      error                   // why it ends; nil: it was asked to
-	ending     ending                  // how it ends
-	mistakes   []error                 // of handlers that were subscribed before Start
-	abort      context.CancelCauseFunc // of Start
-	own        bool                    // the actor system is ours to shut down
-	system     *actor.ActorSystem
-	shards     *actors.Supervisor
-	supervisor *actor.PID
-	saver      *saver
-	ledger     *ledger // of the store; nil: it has none
-	refresher  *refresher
-	nextAsk    time.Time // GET /gateway/bot is not asked before
-	unready    error     // why Start has not come further
+	mu                sync.Mutex
+	phase             phase
+	cause             error                   // why it ends; nil: it was asked to
+	ending            ending                  // how it ends
+	mistakes          []error                 // of handlers that were subscribed before Start
+	abort             context.CancelCauseFunc // of Start
+	own               bool                    // the actor system is ours to shut down
+	system            *actor.ActorSystem
+	shards            *actors.Supervisor
+	supervisor        *actor.PID
+	saver             *saver
+	ledger            *ledger // of the store; nil: it has none
+	refresher         *refresher
+	nextAsk           time.Time      // GET /gateway/bot is not asked before
+	unready           error          // why Start has not come further
+	leftOut           events.Intents // optional ones that sessions begin without
+	asksWhat, asksWhy bool           // the application is asked: what to leave out, why the intents are refused
+	running           sync.WaitGroup // goroutines that ask it
 }
 
 type phase int
@@ -91,7 +94,7 @@ func New(token string, opts ...Option) (*Manager, error) {
 //
 // What heals, such as a server that cannot be reached, and the statuses 429 and 5xx, is asked again until ctx ends; each time is
 // logged, and told to HookDiscovery. What does not ends Start at once: ErrAuthentication, or a *DiscoveryError that is Fatal. A
-// handler that no intent feeds is a *NoIntentError, and one that cannot work an *OptionError: see On.
+// handler that no intent feeds is a *NoIntentError; intents that the application may not have are an *IntentsError; and a handler that cannot work an *OptionError: see On.
 func (m *Manager) Start(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
@@ -145,6 +148,9 @@ func (m *Manager) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.learnIntents(ctx); err != nil {
+		return err
+	}
 	limiter := m.cfg.limiter
 	if limiter == nil {
 		var opts []ratelimit.Option
@@ -176,7 +182,7 @@ func (m *Manager) start(ctx context.Context) error {
 		compression = compressionFor(len(ids))
 	}
 	shards, err := actors.NewSupervisor(actors.SupervisorConfig{
-		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
+		Identify: m.cfg.identify, OptionalIntents: m.cfg.optional, LeftOut: m.leftOut, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
 		NetDial: m.cfg.netDial, TLS: m.cfg.tls, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
 		Bus: m.bus, Board: m.board, Observers: m.observers, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
 		DialRate: m.cfg.dialRate, DeafSession: m.cfg.deaf,

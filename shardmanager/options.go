@@ -37,6 +37,7 @@ func (e *OptionError) Error() string { return "shardmanager: " + e.Option + ": "
 
 type config struct {
 	identify    events.Identify
+	optional    events.Intents // of identify's
 	total       int
 	ids         []int
 	apiURL      string
@@ -202,6 +203,7 @@ func WithHooks(hooks ...Hook) Option {
 
 // fill puts defaults where there is nil.
 func (c *config) fill() {
+	c.identify.Intents |= c.optional & events.IntentsAll
 	if c.client == nil {
 		c.client = defaultClient(c.tls)
 	}
@@ -228,6 +230,9 @@ func (c *config) check() error {
 	}
 	if unknown := c.identify.Intents.Unknown(); unknown != 0 {
 		bad("WithIntents", "no intent has the bits %v", unknown)
+	}
+	if unknown := c.optional.Unknown(); unknown != 0 {
+		bad("WithOptionalIntents", "no intent has the bits %v", unknown)
 	}
 	if c.total > maxShards {
 		bad("WithShards", "a total of %d: more than %d shards are a mistake", c.total, maxShards)

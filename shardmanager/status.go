@@ -37,7 +37,15 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 		tally := m.board.Tally()
 		return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w: %s", tally.Ready, tally.Wanted, err, m.notReady())
 	}
-	return whyNotReady(m.board.Status())
+	err = whyNotReady(m.board.Status())
+	if refusal(err) { // it is the end of all, which says more
+		<-waiting.Done()
+		if m.life.Err() == nil {
+			return fmt.Errorf("%w: %w", context.Cause(waiting), err)
+		}
+		return context.Cause(m.life)
+	}
+	return err
 }
 
 func whyNotReady(status Status) error {

@@ -78,7 +78,7 @@ var mutants = []mutant{
 	{name: "sends go out before the session is live", law: "I-14", breaks: []breach{
 		{"send-needs-live-session", only("conn == m.conn")},
 		{"inputs-by-state", before("if in.Kind == Send && m.state == Resuming { write(m, in); return }")},
-		{"shard-up-when-ready", before("if c.To == session.Resuming { s.system.Root.Send(s.supervisor, shardUp{s.from, c.Conn, c.Session, time.Minute, c.At}) }")},
+		{"shard-up-when-ready", before("if c.To == session.Resuming { s.system.Root.Send(s.supervisor, shardUp{from: s.from, conn: c.Conn, session: c.Session, interval: time.Minute, at: c.At}) }")},
 	}},
 	{name: "what waits goes out in any order", law: "I-17", breaks: []breach{{"sends-in-order", value("r.serial%3 < other.serial%3")}}},
 	{name: "a lost connection takes the next shard's along", law: "I-25", breaks: []breach{{"other-shards-untouched", after("if next := m.key; m.final == nil { next.Shard.Index++; s.askFor(next, oneRestart) }")}}},
