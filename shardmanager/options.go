@@ -173,7 +173,13 @@ func WithQueueLimit(sends int) Option { return func(c *config) { c.queueLimit = 
 func WithDialRate(perSecond int) Option { return func(c *config) { c.dialRate = perSecond } }
 
 // DeafSession is a policy for sessions whose heartbeats are acknowledged and whose events have ceased. Its zero value is the policy with
-// its defaults.
+// its defaults. It is an [actors.DeafSession].
+//
+//	type DeafSession struct {
+//		Window time.Duration // in which events are counted; 0: two minutes
+//		Least  int           // events that a shard must usually have in a window to be judged; 0: 100
+//		AtOnce int           // shards that are treated at the same time, at the most; 0: 3
+//	}
 type DeafSession = actors.DeafSession
 
 // WithDeafSessionPolicy has a session resumed when its events cease while other shards have theirs, and given up if that does not help,

@@ -59,13 +59,30 @@ func WithName(name string) SubOption { return func(s *bus.Subscription) { s.Name
 
 // Shed says which events a handler did not get, by its policy. A session store takes them for
 // handled.
+//
+//	type Shed struct {
+//		Shard       events.ShardKey
+//		Session     uint64 // see events.Meta
+//		Name        string // of the handler: see WithName
+//		First, Last int64  // the lowest and the highest sequence number
+//		Count       int    // of events; others between First and Last may have been handled
+//	}
 type Shed = bus.Shed
 
 // HookShed is told what was shed: before the handler's next call, and of a handler that is stuck
 // each time that a queue's length was shed.
 type HookShed interface{ OnShed(Shed) }
 
-// Queue is how one queue stood.
+// Queue is how one queue stood. See Manager.Queues.
+//
+//	type Queue struct {
+//		Name  string // of the handler (see WithName), or "sends", "shared", "frames"
+//		Shard events.ShardKey
+//		Depth int   // what waits
+//		High  int   // the most that ever waited
+//		Limit int   // of Depth
+//		Shed  int64 // events that were shed so far
+//	}
 type Queue = bus.Queue
 
 // Queues are how the queues stand that the gateway and callers feed: one for each handler and
