@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -39,11 +38,8 @@ func main() {
 		os.Exit(1)
 	}
 	var opts []shardmanager.Option
-	if api := os.Getenv("DISCORD_API"); api != "" { // a gateway other than Discord's
+	if api := os.Getenv("DISCORD_API"); api != "" { // a gateway on this machine, to try it
 		opts = append(opts, shardmanager.WithAPIURL(api))
-		if u, err := url.Parse(api); err == nil {
-			opts = append(opts, shardmanager.WithGatewayHosts(u.Hostname()))
-		}
 	}
 	b := &bot{
 		token: os.Getenv("DISCORD_TOKEN"),
@@ -79,9 +75,14 @@ func exitCode(err error) int {
 		return 0
 	case errors.Is(err, shardmanager.ErrAuthentication), errors.As(err, &option), errors.As(err, &handler),
 		errors.As(err, &discovery) && discovery.Fatal(),
-		errors.As(err, &closed) && closed.Fatal() && closed.Code != events.CloseShardingRequired, // a start asks for the number of shards
+		errors.As(err, &closed) && closed.Fatal() && !newTotal(closed.Code),
 		errors.Is(err, filestore.ErrKey), errors.Is(err, filestore.ErrOtherKey), errors.Is(err, filestore.ErrVersion):
 		return exitConfig
 	}
 	return 1
+}
+
+// newTotal reports whether a code asks for another number of shards: a start asks Discord how many there should be.
+func newTotal(code events.CloseCode) bool {
+	return code == events.CloseShardingRequired || code == events.CloseInvalidShard
 }
