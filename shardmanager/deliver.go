@@ -39,6 +39,9 @@ func WithTypes(types ...events.Type) SubOption {
 // The event is decoded once and shared by all its handlers: it is read-only. ctx ends when the
 // Manager closes.
 //
+// h may send events and wait for their answers, with a context that ends: while thousands of events wait for h its shard is not read, and
+// then no answer comes.
+//
 // The context tells (context.Cause) why. It ends when Close begins, and what h does then it should finish soon; what has to be done all the
 // same takes context.WithoutCancel(ctx).
 //

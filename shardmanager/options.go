@@ -228,7 +228,7 @@ func (c *config) check() error {
 	case token == "":
 		bad("token", "it is empty: pass the bot's token, from the developer portal")
 	case strings.HasPrefix(token, "Bot ") || strings.HasPrefix(token, "Bearer "):
-		bad("token", "pass it without the prefix that REST calls have")
+		bad("token", "it begins with a prefix that only the Authorization header of REST calls has: pass what stands after \"Bot \"")
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		bad("token", "it has characters that no token has: look for spaces and line ends")
 	}
