@@ -64,7 +64,9 @@ func defaultClient(cfg *tls.Config) *http.Client {
 		return nil
 	}
 	if cfg != nil {
-		own.TLSClientConfig, own.DialTLSContext, own.DialTLS = cfg.Clone(), nil, nil //nolint:staticcheck // both would go past cfg
+		own.TLSClientConfig, own.DialTLSContext = cfg.Clone(), nil
+		//lint:ignore SA1019 a dialler that is set by its old name would go past cfg as well
+		own.DialTLS = nil
 	}
 	client.Transport = own
 	return &client

@@ -123,6 +123,9 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 		}
 		err = ctx.Err()
 	}
+	if by, is := ctx.Deadline(); is && err != nil && !time.Now().Before(by) {
+		err = context.DeadlineExceeded // the socket has its deadline from ctx as well, and may have noticed before
+	}
 	if err != nil {
 		return nil, dialError(err, response)
 	}
