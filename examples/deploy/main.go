@@ -32,7 +32,7 @@ const exitConfig = 78
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	log, err := zap.NewProduction()
+	log, err := zap.NewProduction(zap.AddStacktrace(zap.FatalLevel))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
