@@ -40,13 +40,14 @@ func WithQueue(events int) SubOption {
 	return func(s *bus.Subscription) { s.Queue = events }
 }
 
-// WithWorkers has the handler called for up to n events of one shard at a time: those of one guild in order, those of different
-// guilds at once. An event of no guild, such as READY, RESUMED or a direct message, begins when all before it are handled, and those
-// after it begin when it is; events of a new session begin when those of the one before it are handled. (events.GuildOf tells the
-// guild.) The default, 0, is 1: all in order. More than 1024, or less than 0, is an *OptionError of Start.
+// WithWorkers lets the handler be called for up to n events of one shard at the same time. Events of one guild are handled one after the
+// other, in order; events of different guilds at once. (events.GuildOf tells the guild.) An event of no guild, such as READY, RESUMED or a
+// direct message, is handled alone: it begins when all before it are handled, and those after it begin when it is. Events of a new session
+// begin when those of the session before it are handled. The default, 0, is 1: all in order. More than 1024, or less than 0, is an
+// *OptionError of Start.
 //
-// The handler must be safe for concurrent use. Queues, policies and what a restart resumes from are as without: what is handled
-// beyond an event that is not counts when that one is handled too, and until then comes again after a restart.
+// The handler must be safe for concurrent use. Queues and policies are as without workers. A restart resumes from the first event that is
+// not handled: what was handled beyond it comes again.
 func WithWorkers(n int) SubOption {
 	return func(s *bus.Subscription) { s.Workers = n }
 }
