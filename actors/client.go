@@ -138,7 +138,7 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 		return err
 	}
 	r.serial, r.observers = s.serial.Add(1), s.observers.send
-	tell(r.observers, r.moved(SendQueued, 0, 0, nil))
+	r.tell(r.observers, SendQueued, 0, 0, nil)
 	return nil
 }
 

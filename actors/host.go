@@ -93,19 +93,21 @@ func (h host) Ended(o session.Outcome) {
 	r := h.asked[o.ID]
 	delete(h.asked, o.ID)
 	answer := events.Answer{Events: o.Events}
-	stage := Admitted
 	if !o.Written.IsZero() {
-		stage = stageOf(o.Err)
 		answer.Receipt = events.Receipt{Shard: h.key.Shard, Queued: o.Written.Sub(r.asked), RoundTrip: o.RoundTrip}
 	}
-	switch {
-	case o.Err == nil:
+	if o.Err == nil {
 		r.finish(answer)
-	case h.machine.State() == session.Closed:
-		r.fail(stage, closedBy(o.Err), answer)
-	default:
-		r.fail(stage, o.Err, answer)
+		return
 	}
+	stage, err := Admitted, o.Err
+	if !o.Written.IsZero() {
+		stage = stageOf(err)
+	}
+	if h.machine.State() == session.Closed {
+		err = closedBy(err)
+	}
+	r.fail(stage, err, answer)
 }
 
 func (h host) Latency(roundTrip, late time.Duration) {

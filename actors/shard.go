@@ -52,7 +52,7 @@ type shardLife struct {
 func newShard(s *Supervisor, r *record, life shardLife) *shard {
 	return &shard{
 		Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key), asked: make(map[uint64]*request),
-		log: s.log.With(zap.Int("shard", life.key.Shard.Index), zap.Int("shard_total", life.key.Shard.Total), zap.Uint64("generation", life.key.Generation)),
+		log: s.log.WithLazy(zap.Int("shard", life.key.Shard.Index), zap.Int("shard_total", life.key.Shard.Total), zap.Uint64("generation", life.key.Generation)),
 	}
 }
 
@@ -255,7 +255,7 @@ func (s *shard) send(m admitted) {
 		s.record.keep()
 	}
 	s.landed(r, time.Now())
-	tell(s.observers.send, r.moved(SendWritten, s.now.Sub(r.asked), 0, nil))
+	r.tell(s.observers.send, SendWritten, s.now.Sub(r.asked), 0, nil)
 }
 
 func (s *shard) landed(r *request, wrote time.Time) {
