@@ -62,7 +62,8 @@ type SupervisorConfig struct {
 // DefaultQueueLimit is the default of SupervisorConfig.QueueLimit.
 const DefaultQueueLimit = 1024
 
-// Bus carries received events from the shards to subscribers; see SupervisorConfig.
+// Bus carries received events from the shards to subscribers. It is opaque: package shardmanager makes one for its Manager. Everybody
+// else leaves SupervisorConfig.Bus nil, and subscribes with Subscribe or Supervisor.Handle.
 type Bus = bus.Bus
 
 // ConfigError says what in a SupervisorConfig cannot work, and why.

@@ -8,7 +8,7 @@ import (
 )
 
 // Priority orders the send events that wait for a permit on one shard: strictly, so that Low ones wait for as long as any other
-// can go. Among equals, who asked first is sent first.
+// can go. Among equals, who asked first is sent first. It is an [actors.Priority].
 type Priority = actors.Priority
 
 // The priorities.
