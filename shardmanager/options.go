@@ -70,11 +70,6 @@ type config struct {
 
 const defaultAPIURL = "https://discord.com/api/v10"
 
-// WithIntents sets the intents. The default is none: only events that no intent gates arrive.
-func WithIntents(intents events.Intents) Option {
-	return func(c *config) { c.identify.Intents = intents }
-}
-
 // WithShards sets how many shards the bot has, and which of them run here: all if no ids are
 // given. The default is as many as Discord recommends, all of them here. More than 65,536 are taken for a mistake.
 func WithShards(total int, ids ...int) Option {

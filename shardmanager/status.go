@@ -67,6 +67,8 @@ func whyNotReady(status Status) error {
 //	type Status struct {
 //		Total  int           // how many shards the bot has; those that run here may be fewer. 0: before Start
 //		Shards []ShardStatus // those that run here, by index
+//		// LeftOut are the intents of WithOptionalIntents that sessions begin without.
+//		LeftOut events.Intents
 //	}
 //
 //	func (s Status) Ready() int // how many of them are Ready
@@ -88,7 +90,8 @@ type Status = actors.Status
 //		Place      int       // in Queued: 1 is the next to identify; 0: not known
 //		Expected   time.Time // in Queued: when it may identify; zero: not known
 //
-//		Conn       uint64 // connections so far
+//		Intents    events.Intents // that the session began with
+//		Conn       uint64         // connections so far
 //		Session    uint64 // see events.Meta
 //		Seq        int64  // of the latest event
 //		LastEvent  time.Time
