@@ -31,7 +31,8 @@ func bring(ctx context.Context) (system *actor.ActorSystem, shards *actors.Super
 	if err != nil {
 		log.Fatal(err)
 	}
-	system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
+	system = actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond), // its last goroutine ends soon
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 	pid = system.Root.Spawn(shards.Props(actor.WithGuardian(actors.Guardian())))
 	system.Root.Send(pid, &actors.StartShards{Total: 2})
 	if err := shards.Board().Wait(ctx, func(t actors.Tally) bool { return t.Ready == 2 }); err != nil {
