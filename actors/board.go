@@ -20,13 +20,14 @@ type Board struct {
 	ignored atomic.Int64  // messages that nobody could be told were of no use
 	without atomic.Uint64 // optional intents that are left out
 
-	mu      sync.RWMutex
-	records map[Key]*record
-	sorted  []*record // by key; nil: shards have come or gone since it was
-	tally   Tally
-	waiters []*waiter
-	cause   error         // why the supervisor has ended
-	done    chan struct{} // closed when it has
+	mu       sync.RWMutex
+	records  map[Key]*record
+	sorted   []*record // by key; nil: shards have come or gone since it was
+	tally    Tally
+	waiters  []*waiter
+	changing ShardStatus   // the room of update's
+	cause    error         // why the supervisor has ended
+	done     chan struct{} // closed when it has
 }
 
 // Tally counts the shards of a board that are to run.
@@ -175,7 +176,7 @@ func (b *Board) secrets(key Key) []string {
 // serves reports whether the plan names a shard that serves, or would if it was not stopped.
 func (b *Board) serves(key Key) bool {
 	r := b.record(key)
-	return r != nil && r.status.Load().Role == Serving
+	return r != nil && r.still().Role == Serving
 }
 
 // all are the records of all shards, by key.
@@ -203,7 +204,7 @@ func (b *Board) place(keys ...Key) {
 		if b.records[key] == nil {
 			r := newRecord(key)
 			b.records[key] = r
-			b.tally.count(*r.status.Load(), +1)
+			b.tally.count(r.still(), +1)
 		}
 	}
 	b.sorted = nil
@@ -214,7 +215,7 @@ func (b *Board) remove(key Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r := b.records[key]; r != nil {
-		b.tally.count(*r.status.Load(), -1)
+		b.tally.count(r.still(), -1)
 	}
 	delete(b.records, key)
 	b.sorted = nil
@@ -228,12 +229,15 @@ func (b *Board) update(key Key, change func(*ShardStatus)) {
 	if r == nil {
 		return
 	}
-	before := *r.status.Load()
-	after := before
-	change(&after)
-	r.status.Store(&after) //seam:status-kept-current
+	before, after := r.status, &b.changing // nobody else writes it
+	*after = before
+	change(after)
+	r.mu.Lock()
+	r.status = *after //seam:status-kept-current
+	r.mu.Unlock()
 	b.tally.count(before, -1)
-	b.tally.count(after, +1)
+	b.tally.count(*after, +1)
+	after.Cause = nil // it may be large
 	for _, w := range b.waiters {
 		w.hear(b.tally)
 	}

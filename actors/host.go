@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/foreign"
@@ -123,13 +124,16 @@ func (h host) Latency(roundTrip, late time.Duration) {
 func (h host) Changed(c session.Change) {
 	s := h.shard
 	s.record.keep()
-	fields := []zap.Field{
-		zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn), zap.Error(c.Cause),
+	say := func(level zapcore.Level, what string, more ...zap.Field) {
+		if entry := s.log.Check(level, what); entry != nil { // most that happens is not logged, and costs nothing
+			fields := []zap.Field{zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn), zap.Error(c.Cause)}
+			entry.Write(append(fields, more...)...)
+		}
 	}
 	switch {
 	case c.To == session.Ready:
-		s.log.Info("shard ready", fields...) //seam:session-id-not-logged
-		if c.From != session.Ready {         // else the connection is the same, and so is what may be written on it
+		say(zap.InfoLevel, "shard ready") //seam:session-id-not-logged
+		if c.From != session.Ready {      // else the connection is the same, and so is what may be written on it
 			up := shardUp{from: s.from, conn: c.Conn, session: c.Session, interval: c.Beat, at: c.At}
 			if c.From == session.Identifying {
 				up.accepted = s.machine.Terms().Intents
@@ -139,20 +143,20 @@ func (h host) Changed(c session.Change) {
 		s.present()
 	case c.To == session.Closed:
 		fatal := isFatal(c.Cause)
+		level := zap.InfoLevel
 		if fatal {
-			s.log.Error("shard closed", fields...)
-		} else {
-			s.log.Info("shard closed", fields...)
+			level = zap.ErrorLevel
 		}
+		say(level, "shard closed")
 		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, refused: refusedIntents(c.Cause, s.machine.Terms().Intents), final: closedBy(c.Cause), fatal: fatal})
 	case c.To == session.Backoff:
 		//seam:token-not-logged
-		s.log.Warn("shard disconnected", append(fields, zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))...)
+		say(zap.WarnLevel, "shard disconnected", zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))
 		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, refused: refusedIntents(c.Cause, s.machine.Terms().Intents), failed: c.Failed > 0})
 	case c.Lost: // as it begins
-		s.log.Warn("stored session not resumed", fields...)
+		say(zap.WarnLevel, "stored session not resumed")
 	default:
-		s.log.Debug("shard state", fields...) //seam:shard-up-when-ready
+		say(zap.DebugLevel, "shard state") //seam:shard-up-when-ready
 	}
 	s.changed(s.system, s.key, c, false)
 }

@@ -113,7 +113,7 @@ func (s *incarnation) identified(m identified) {
 // settleIdentify ends what a shard has asked for whose actor is gone, or has gone on: if it may have written its Identify, that counts.
 func (s *incarnation) settleIdentify(key Key, q *question) {
 	r := s.board.record(key)
-	now := r.status.Load()
+	now := r.still()
 	if q.granted && (r.identified.Load() == q.conn || now.State == session.Identifying && now.Conn == q.conn) {
 		s.identified(identified{key, q.conn, time.Now()})
 	} else {
@@ -233,12 +233,12 @@ func (s *incarnation) catchUpIdentify() {
 	f := &s.books.identifies
 	for _, q := range f.asked {
 		r := s.board.record(q.key)
-		if now := r.status.Load(); now.State != session.Queued || now.Conn != q.conn {
+		if now := r.still(); now.State != session.Queued || now.Conn != q.conn {
 			s.settleIdentify(q.key, q)
 		}
 	}
 	for _, r := range s.board.all() {
-		if now := r.status.Load(); now.State == session.Queued {
+		if now := r.still(); now.State == session.Queued {
 			if of := s.books.lives.of[r.key]; of != nil {
 				s.askIdentify(askIdentify{from{r.key, of.number}, now.Conn})
 			}

@@ -223,7 +223,7 @@ func (s *incarnation) ended() {
 	s.books.ended = s.system
 	defer s.board.end(ErrSupervisorEnded)
 	for _, r := range s.board.all() {
-		if state := r.status.Load().State; state != session.Closed && state != session.Idle {
+		if state := r.still().State; state != session.Closed && state != session.Idle {
 			s.changed(s.system, r.key, session.Change{At: time.Now(), From: state, To: session.Closed, Cause: ErrClosed}, false)
 		}
 	}

@@ -40,7 +40,7 @@ func (s *incarnation) heardSince(began time.Time) []heard {
 	records := s.board.all()
 	all := make([]heard, 0, len(records))
 	for _, r := range records {
-		status := r.status.Load()
+		status := r.still()
 		behind := false
 		if l := r.link.Load(); l != nil {
 			behind = l.stalled()

@@ -108,7 +108,6 @@ func likeness(cause error) string {
 type record struct {
 	key    Key
 	cursor session.Cursor // written by the shard's machine alone
-	status atomic.Pointer[ShardStatus]
 	link   atomic.Pointer[link]
 	seq    atomic.Int64
 	heard  atomic.Int64 // when the latest event came, in Unix nanoseconds; 0: none has
@@ -121,19 +120,25 @@ type record struct {
 	identified atomic.Uint64                      // the connection on which an Identify was, or is about to be, written
 	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
 
-	mu   sync.Mutex
-	kept session.Cursor // a copy of cursor for other goroutines; its Seq is not kept up
+	mu     sync.Mutex
+	status ShardStatus    // but for its moving parts; written by Board.update alone
+	kept   session.Cursor // a copy of cursor for other goroutines; its Seq is not kept up
 }
 
 func newRecord(key Key) *record {
-	r := &record{key: key}
-	r.status.Store(&ShardStatus{Shard: key.Shard, Generation: key.Generation})
-	return r
+	return &record{key: key, status: ShardStatus{Shard: key.Shard, Generation: key.Generation}}
+}
+
+// still is the status without its moving parts.
+func (r *record) still() ShardStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
 }
 
 // copyTo copies the status, with its moving parts.
 func (r *record) copyTo(s *ShardStatus) {
-	*s = *r.status.Load()
+	*s = r.still()
 	s.Intents = events.Intents(r.intents.Load())
 	s.Seq, s.Odd = r.seq.Load(), int(r.odd.Load())
 	s.Waiting, s.Sharing = int(r.waits.Load()), int(r.shares.Load())

@@ -93,7 +93,10 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: foreign.Panicked("the WebSocket library", r)}
 		}
 	}()
-	dialer := websocket.Dialer{TLSClientConfig: tlsConfig(cfg.TLS, u.Hostname()), WriteBufferPool: &writeBuffers, ReadBufferSize: readBuffer}
+	dialer := websocket.Dialer{WriteBufferPool: &writeBuffers, ReadBufferSize: readBuffer}
+	if u.Scheme == "wss" {
+		dialer.TLSClientConfig = tlsConfig(cfg.TLS, u.Hostname())
+	}
 	netDial := cfg.NetDial
 	if netDial == nil {
 		if netDial, err = useProxy(&dialer, u, cfg); err != nil {

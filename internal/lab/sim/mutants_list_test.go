@@ -94,8 +94,8 @@ var mutants = []mutant{
 	// The end, and secrets.
 	{name: "Close waits for handlers", law: "T-5|panic", breaks: []breach{{"close-bounds-handlers", arg(1, "2*time.Hour")}}},
 	{name: "a shard that backs off does not hear of the end", law: "I-13|T-5|panic", breaks: []breach{{"stop-in-any-state", when("m.state != Backoff")}}},
-	{name: "the session's id is logged", law: "I-20", breaks: []breach{{"session-id-not-logged", arg(1, `append(fields, zap.String("session", s.record.cursor.SessionID.Reveal()))`)}}},
-	{name: "the token is in an error", law: "I-20", breaks: []breach{{"token-not-logged", before(`fields = append(fields, zap.String("token", s.cfg.Identify.Token.Reveal()))`)}}},
+	{name: "the session's id is logged", law: "I-20", breaks: []breach{{"session-id-not-logged", before(`s.log.Info("shard", zap.String("session", s.record.cursor.SessionID.Reveal()))`)}}},
+	{name: "the token is in an error", law: "I-20", breaks: []breach{{"token-not-logged", before(`s.log.Warn("shard", zap.String("token", s.cfg.Identify.Token.Reveal()))`)}}},
 	{name: "another host is dialled", law: "I-21", breaks: []breach{{"dial-discovered-host", value(`"ws://127.0.0.1:81"`)}}},
 
 	// What should run, and what is seen of it.
