@@ -68,7 +68,7 @@ type Meta struct {
 	Session    uint64    // tells one session of the shard from the next; it is not the session id
 	Seq        int64     // the event's sequence within the session, as it came; 0: none
 	Received   time.Time // when the last byte was read
-	// Replayed: sent again by a Resume, so it happened while the shard was not connected.
+	// Replayed: a Resume has sent it, since this process did not get it before. If Redelivered is not set as well, it is new to the bot.
 	Replayed bool
 	// Redelivered: it may have been delivered before, by a process that ended before it could say.
 	Redelivered bool

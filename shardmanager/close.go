@@ -52,10 +52,11 @@ func (m *Manager) Logout(ctx context.Context) error {
 }
 
 // Done is closed when the Manager has ended, because it was asked to or because it cannot go
-// on; Err tells which.
+// on; Err tells which. It tells nothing of one shard that has ended while others run, after the close codes 4010 and 4011, or because its
+// actor crashed again and again: Watch, hooks and Status do, and so does WaitReady.
 func (m *Manager) Done() <-chan struct{} { return m.done }
 
-// Err is why the Manager cannot go on; nil while it runs, and after Close or Logout.
+// Err is why the Manager cannot go on; nil while it runs, and after Close or Logout. See Done.
 func (m *Manager) Err() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -172,6 +172,7 @@ func TestExitCode(t *testing.T) {
 		{option, exitConfig},
 		{shardmanager.ErrAuthentication, exitConfig},
 		{&shardmanager.NoIntentError{}, exitConfig},
+		{&shardmanager.IntentsError{}, exitConfig},
 		{filestore.ErrKey, exitConfig},
 		{filestore.ErrVersion, exitConfig},
 		{filestore.ErrOtherKey, exitConfig},

@@ -68,12 +68,13 @@ func main() {
 func exitCode(err error) int {
 	var option *shardmanager.OptionError
 	var handler *shardmanager.NoIntentError
+	var intents *shardmanager.IntentsError
 	var discovery *shardmanager.DiscoveryError
 	var closed *session.CloseError
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, shardmanager.ErrAuthentication), errors.As(err, &option), errors.As(err, &handler),
+	case errors.Is(err, shardmanager.ErrAuthentication), errors.As(err, &option), errors.As(err, &handler), errors.As(err, &intents),
 		errors.As(err, &discovery) && discovery.Fatal(),
 		errors.As(err, &closed) && closed.Fatal() && !newTotal(closed.Code),
 		errors.Is(err, filestore.ErrKey), errors.Is(err, filestore.ErrOtherKey), errors.Is(err, filestore.ErrVersion):
