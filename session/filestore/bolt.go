@@ -138,33 +138,40 @@ func (t *boltTree) page(id uint64, depth int, yield func(key, value []byte) erro
 	return t.walk(page[:(more+1)*t.size], depth, yield)
 }
 
-// walk reads a page. What cannot be read of it does not keep the rest from being read.
+// walk reads a page. What cannot be read of it does not keep the rest from being read. Behind the elements stand the keys and values, without gaps: so a count
+// that is too low is noticed as well, of which nothing else tells.
 func (t *boltTree) walk(page []byte, depth int, yield func(key, value []byte) error) (err error) {
 	if len(page) < boltPage {
 		return errBolt
 	}
 	flags, count := native.Uint16(page[8:]), int(native.Uint16(page[10:]))
-	if boltPage+count*boltElement > len(page) {
+	next := uint64(boltPage + count*boltElement)
+	if flags != boltBranch && flags != boltLeaf || next > uint64(len(page)) || count == 0 && len(page) > boltPage {
 		return errBolt
 	}
 	for i := range count {
 		at := boltPage + i*boltElement
 		element := page[at : at+boltElement]
-		switch flags {
-		case boltBranch:
-			err = errors.Join(err, t.page(native.Uint64(element[8:]), depth+1, yield))
-		case boltLeaf:
-			from := uint64(at) + uint64(native.Uint32(element[4:]))
-			middle := from + uint64(native.Uint32(element[8:]))
-			end := middle + uint64(native.Uint32(element[12:]))
-			if end > uint64(len(page)) || from < boltPage {
-				err = errors.Join(err, errBolt)
-				continue
-			}
-			err = errors.Join(err, yield(page[from:middle], page[middle:end]))
-		default:
-			return errBolt
+		offset, first := native.Uint32(element[4:]), uint64(native.Uint32(element[8:]))
+		if flags == boltBranch {
+			offset, first = native.Uint32(element), uint64(native.Uint32(element[4:]))
 		}
+		from := uint64(at) + uint64(offset)
+		middle := from + first
+		if from != next || middle > uint64(len(page)) {
+			err = errors.Join(err, errBolt)
+		}
+		if flags == boltBranch {
+			next = middle
+			err = errors.Join(err, t.page(native.Uint64(element[8:]), depth+1, yield))
+			continue
+		}
+		end := middle + uint64(native.Uint32(element[12:]))
+		if next = end; end > uint64(len(page)) || from < boltPage {
+			err = errors.Join(err, errBolt)
+			continue
+		}
+		err = errors.Join(err, yield(page[from:middle], page[middle:end]))
 	}
 	return err
 }
