@@ -176,7 +176,7 @@ func TestPanicOfAHandlerIsLoggedWithItsNameAndItsError(t *testing.T) {
 		closeNow(t, m)
 		want := [][2]string{
 			{"audit", "*errors.errorString: the database is gone: [secret], "},
-			{"github.com/signalbox-go/signalbox/shardmanager_test.panicking", "string"},
+			{"github.com/signalbox-go/signalbox/shardmanager_test.panicking", "a string, not shown"},
 			{"github.com/signalbox-go/signalbox/shardmanager_test.TestPanicOfAHandlerIsLoggedWithItsNameAndItsError.func1.4", "runtime.Goexit was called"},
 		}
 		all := logs.FilterMessage("handler panicked").All()
