@@ -256,3 +256,23 @@ func TestEventOfTheHandlerThatClosesMayComeTwice(t *testing.T) {
 		}
 	})
 }
+
+func unhurried(context.Context, *events.MessageCreate, events.Meta) { time.Sleep(time.Hour) }
+
+// TestHandlerWithoutANameIsNamedByEventAndFunction: the name of a closure alone says little.
+func TestHandlerWithoutANameIsNamedByEventAndFunction(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		shardmanager.On(m, unhurried)
+		start(t, m)
+		g.Shard(0).Dispatch(events.TypeMessageCreate, map[string]any{"id": "1"})
+		pass(time.Second)
+		err := m.Close(t.Context())
+		want := "shardmanager: closed; 1 event was not handled, of MESSAGE_CREATE (github.com/signalbox-go/signalbox/shardmanager_test.unhurried) (1 in hand, 0 waited): "
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s…", err, want)
+		}
+		pass(2 * time.Hour)
+	})
+}
