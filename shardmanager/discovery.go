@@ -145,7 +145,7 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 		}
 		told.Retry = time.Now().Add(wait)
 		m.asked(told)
-		m.log.Warn("discovery failed: it is asked again", zap.Error(err), zap.Duration("retry_in", wait))
+		m.log.Warn("GET /gateway/bot failed: trying again", zap.Error(err), zap.Duration("retry_in", wait))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
