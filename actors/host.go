@@ -126,7 +126,10 @@ func (h host) Changed(c session.Change) {
 	s.record.keep()
 	say := func(level zapcore.Level, what string, more ...zap.Field) {
 		if entry := s.log.Check(level, what); entry != nil { // most that happens is not logged, and costs nothing
-			fields := []zap.Field{zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn), zap.Error(c.Cause)}
+			fields := []zap.Field{zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn)}
+			if c.To != session.Closed || isFatal(c.Cause) { // else it was asked for: no error
+				fields = append(fields, zap.Error(c.Cause))
+			}
 			entry.Write(append(fields, more...)...)
 		}
 	}

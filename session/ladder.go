@@ -24,6 +24,15 @@ var (
 		"if another process runs this shard with this token, stop one of the two; if none does, look at the network")
 )
 
+// identifyRefused is the ErrInvalidSession that answers an Identify.
+type identifyRefused struct{}
+
+func (identifyRefused) Error() string {
+	return "session: the gateway refused the Identify (op 9): it came too soon, or another process identifies with this token at the same time"
+}
+
+func (identifyRefused) Unwrap() error { return ErrInvalidSession }
+
 // closeToResume is sent when a connection is given up and its session is not: any code but
 // 1000 and 1001 keeps the session.
 const closeToResume = events.CloseUnknownError //seam:close-keeps-session

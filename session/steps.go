@@ -280,6 +280,9 @@ func (m *Machine) invalid(raw events.Raw) {
 	if string(raw.Data) != "true" { //seam:invalid-true-keeps-session
 		cause = fmt.Errorf("%w: %w", ErrInvalidSession, errSessionGone)
 	}
+	if m.state == Identifying { // there is no session
+		cause = identifyRefused{}
+	}
 	m.ladder.takeover = 0
 	// One to five seconds, as the gateway used to ask for.
 	m.retreat(cause, closeToResume, time.Second+jitter(m.cfg.Rand, 4*time.Second))

@@ -210,7 +210,7 @@ func (m *Manager) say(cut *CutOffError) {
 	if cut.Handlers == nil && cut.Unsaved == nil {
 		return
 	}
-	m.log.Warn("closed, and not in order", zap.Error(cut))
+	m.log.Warn("closed, but not all was done", zap.Error(cut))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ending.cutOff = cut

@@ -98,7 +98,9 @@ func (m *Manager) subscribe(s bus.Subscription, handler any, opts []SubOption) (
 		}
 		opt(&s)
 	}
-	s.Handler = cmp.Or(s.Name, foreign.NameOf(handler))
+	if s.Handler = cmp.Or(s.Name, foreign.NameOf(handler)); s.Name == "" && own != nil { // a closure's name says little
+		s.Handler = fmt.Sprintf("%s (%s)", own[0], s.Handler)
+	}
 	if s.Name == "" {
 		s.Name = "raw"
 		if own != nil {

@@ -134,13 +134,18 @@ func (m *Manager) discover(ctx context.Context) (gateway, error) {
 		before = err
 		bound := min(discoveryBase<<min(attempt, 16), discoveryCap)
 		wait := max(time.Duration(jitter(int64(bound))), time.Until(failed.Until)) // which may be no wait at all
-		if deadline, ok := ctx.Deadline(); wait > patience || ok && time.Until(deadline) < wait || ctx.Err() != nil {
+		deadline, ok := ctx.Deadline()
+		late := ok && time.Until(deadline) < wait
+		if wait > patience || late || ctx.Err() != nil {
 			m.asked(told)
+			if late && ctx.Err() == nil {
+				return gateway{}, fmt.Errorf("%w (the next try would begin too late: %w)", err, context.DeadlineExceeded)
+			}
 			return gateway{}, endedBy(ctx, err)
 		}
 		told.Retry = time.Now().Add(wait)
 		m.asked(told)
-		m.log.Warn("discovery failed: it is asked again", zap.Error(err), zap.Duration("retry_in", wait))
+		m.log.Warn("GET /gateway/bot failed: trying again", zap.Error(err), zap.Duration("retry_in", wait))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -126,3 +126,27 @@ func TestStartThatTimesOutSaysWhatWasWrong(t *testing.T) {
 		pass(time.Minute)
 	})
 }
+
+// TestStartThatWouldBeTooLateIsADeadlineExceeded: it returns before its context ends, with both what was wrong and why it asks no more.
+func TestStartThatWouldBeTooLateIsADeadlineExceeded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		g.OnDiscovery(func(w http.ResponseWriter) bool {
+			w.Header().Set("Retry-After", "20")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		})
+		m := newManager(t, g)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		began := time.Now()
+		err := m.Start(ctx)
+		var failed *shardmanager.DiscoveryError
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &failed) || failed.Status != http.StatusServiceUnavailable || time.Since(began) > time.Second {
+			t.Errorf("Start, after %v: %v", time.Since(began), err)
+		}
+		if ctx.Err() != nil {
+			t.Error("its context has ended")
+		}
+	})
+}

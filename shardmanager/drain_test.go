@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
@@ -254,5 +257,29 @@ func TestEventOfTheHandlerThatClosesMayComeTwice(t *testing.T) {
 		if at := <-again; !at.Redelivered {
 			t.Errorf("it comes again: %+v", at)
 		}
+	})
+}
+
+func unhurried(context.Context, *events.MessageCreate, events.Meta) { time.Sleep(time.Hour) }
+
+// TestHandlerWithoutANameIsNamedByEventAndFunction: the name of a closure alone says little.
+func TestHandlerWithoutANameIsNamedByEventAndFunction(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		core, logs := observer.New(zap.WarnLevel)
+		m := newManager(t, g, shardmanager.WithLogger(zap.New(core)))
+		shardmanager.On(m, unhurried)
+		start(t, m)
+		g.Shard(0).Dispatch(events.TypeMessageCreate, map[string]any{"id": "1"})
+		pass(time.Second)
+		err := m.Close(t.Context())
+		want := "shardmanager: closed; 1 event was not handled, of MESSAGE_CREATE (github.com/signalbox-go/signalbox/shardmanager_test.unhurried) (1 in hand, 0 waited): "
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s…", err, want)
+		}
+		if all := logs.FilterMessage("closed, but not all was done").All(); len(all) != 1 || all[0].ContextMap()["error"] != err.Error() {
+			t.Errorf("logged: %+v", logs.All())
+		}
+		pass(2 * time.Hour)
 	})
 }

@@ -58,7 +58,7 @@ func whyEnded(key actors.Key, cause error) error {
 // CutOff is what one handler had not done when Close waited for it no longer:
 //
 //	type CutOff struct {
-//		Handler string // its WithName, or the name of its function; of an actor that subscribed, its id
+//		Handler string // its WithName, or its event and function, such as "MESSAGE_CREATE (main.onMessage)"; of an actor that subscribed, its id
 //		Running int    // events that it had in hand: its calls had not returned, and go on
 //		Waiting int    // events that waited for it, and are not handled any more
 //	}
@@ -90,7 +90,11 @@ func (e *CutOffError) Error() string {
 		named = append(named, fmt.Sprintf("%d others", more))
 	}
 	if named != nil {
-		text += fmt.Sprintf("; %d events were not handled, of %s: let handlers return when their context ends, or give them more time (WithDrain)", events, strings.Join(named, ", "))
+		what := fmt.Sprintf("%d events were", events)
+		if events == 1 {
+			what = "1 event was"
+		}
+		text += fmt.Sprintf("; %s not handled, of %s: let handlers return when their context ends, or give them more time (WithDrain)", what, strings.Join(named, ", "))
 	}
 	if e.Unsaved != nil {
 		text += "; " + e.Unsaved.Error()

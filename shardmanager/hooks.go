@@ -25,7 +25,7 @@ type HookHandlerPanic interface{ OnHandlerPanic(HandlerPanic) }
 
 // HandlerPanic is a panic of a handler.
 type HandlerPanic struct {
-	Handler string // its WithName, or the name of its function
+	Handler string // its WithName, or its event and function: "MESSAGE_CREATE (main.onMessage)"; of OnRaw the function alone
 	Type    events.Type
 	Meta    events.Meta
 	Value   any    // what it panicked with

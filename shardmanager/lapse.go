@@ -55,7 +55,7 @@ type HookIntents interface{ OnIntentsLeftOut(IntentsLeftOut) }
 // IntentsLeftOut are optional intents that sessions begin without, from the next one on.
 type IntentsLeftOut struct {
 	Intents  events.Intents
-	Handlers []string // that they fed, by name: they get nothing any more, or, without MESSAGE_CONTENT, messages without their contents
+	Handlers []string // that they fed, by name, as in HandlerPanic: they get nothing any more, or, without MESSAGE_CONTENT, messages without their contents
 	Err      error    // what the gateway said; nil: the application's flags say that they are not granted
 }
 

@@ -26,13 +26,14 @@ func TestHandlersThatGetNothingAnyMoreAreNamed(t *testing.T) {
 		shardmanager.On(m, func(context.Context, *events.GuildMemberAdd, events.Meta) {}, shardmanager.WithName("welcome"))
 		shardmanager.On(m, func(context.Context, *events.GuildMemberUpdate, events.Meta) {}, shardmanager.WithName("roles"))
 		shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) {}, shardmanager.WithName("commands"))
+		shardmanager.On(m, unhurried)
 		shardmanager.On(m, func(context.Context, *events.MessageDelete, events.Meta) {}, shardmanager.WithName("audit"))
 		shardmanager.On(m, func(context.Context, *events.PresenceUpdate, events.Meta) {}, shardmanager.WithName("presences"))
 		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, shardmanager.WithName("all"))
 		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, shardmanager.WithName("threads"), shardmanager.WithTypes("THREAD_MEMBERS_UPDATE"))
 		start(t, m)
 		told := <-hook.told
-		if want := []string{"commands", "roles", "welcome"}; !slices.Equal(told.Handlers, want) {
+		if want := []string{"MESSAGE_CREATE (github.com/signalbox-go/signalbox/shardmanager_test.unhurried)", "commands", "roles", "welcome"}; !slices.Equal(told.Handlers, want) {
 			t.Errorf("named: %q, want %q", told.Handlers, want)
 		}
 	})

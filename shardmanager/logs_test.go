@@ -6,7 +6,9 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -42,4 +44,30 @@ func TestBlockedLogDelaysNoHeartbeat(t *testing.T) {
 		}
 		g.RequireNoViolations(t)
 	})
+}
+
+// TestShardClosedOnRequestIsLoggedWithoutAnError: one that was not asked to close says why.
+func TestShardClosedOnRequestIsLoggedWithoutAnError(t *testing.T) {
+	for name, fatal := range map[string]bool{"asked for": false, "authentication failed": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				core, logs := observer.New(zap.InfoLevel)
+				g := newGateway(t)
+				m := newManager(t, g, shardmanager.WithLogger(zap.New(core)))
+				start(t, m)
+				if fatal {
+					g.Shard(0).Close(events.CloseAuthenticationFailed)
+					pass(time.Second)
+				}
+				closeNow(t, m)
+				closed := logs.FilterMessage("shard closed").All()
+				if len(closed) != 1 {
+					t.Fatalf("%d logged", len(closed))
+				}
+				if _, has := closed[0].ContextMap()["error"]; has != fatal || (closed[0].Level == zap.ErrorLevel) != fatal {
+					t.Errorf("%v: %v", closed[0].Level, closed[0].ContextMap())
+				}
+			})
+		})
+	}
 }

@@ -92,9 +92,10 @@ func New(token string, opts ...Option) (*Manager, error) {
 // Start asks the gateway how to connect, and starts the shards. It returns when they are being started; WaitReady waits until they
 // are ready. ctx bounds Start alone. After an error the Manager is closed.
 //
-// What heals, such as a server that cannot be reached, and the statuses 429 and 5xx, is asked again until ctx ends; each time is
-// logged, and told to HookDiscovery. What does not ends Start at once: ErrAuthentication, or a *DiscoveryError that is Fatal. A
-// handler that no intent feeds is a *NoIntentError; intents that the application may not have are an *IntentsError; and a handler that cannot work an *OptionError: see On.
+// What heals, such as a server that cannot be reached, and the statuses 429 and 5xx, is asked again until ctx ends, or would end before the
+// next try: then the error is a context.DeadlineExceeded as well. Each time is logged, and told to HookDiscovery. What does not heal ends
+// Start at once: ErrAuthentication, or a *DiscoveryError that is Fatal. A handler that no intent feeds is a *NoIntentError; intents that the
+// application may not have are an *IntentsError; and a handler that cannot work an *OptionError: see On.
 func (m *Manager) Start(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext

@@ -1,7 +1,9 @@
 package shardmanager
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/internal/transport"
@@ -39,4 +41,12 @@ func isNil(value any) bool {
 		return v.IsNil()
 	}
 	return false
+}
+
+// shownURL is a URL as a mistake's text names it. A password may be in it, or a key.
+func shownURL(given string) string {
+	if strings.ContainsAny(given, "@?#") {
+		return "what was given"
+	}
+	return fmt.Sprintf("%.64q", given)
 }

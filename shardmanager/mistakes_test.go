@@ -99,6 +99,24 @@ func TestHostWithAPortAllowsThatPort(t *testing.T) {
 	}
 }
 
+// TestMistakenURLIsTold, but for what may be secret in it.
+func TestMistakenURLIsTold(t *testing.T) {
+	t.Parallel()
+	for url, shown := range map[string]string{
+		"":                              `""`,
+		"discord.com/api/v10":           `"discord.com/api/v10"`,
+		"https://bot:s3cret@discord.cm": "what was given",
+		"bot:s3cret@discord.com":        "what was given",
+		"https://discord.com?k=s3cret":  "what was given",
+	} {
+		_, err := shardmanager.New("token", shardmanager.WithAPIURL(url))
+		want := shown + ` is not a full URL without user and query: pass one such as "https://discord.com/api/v10"`
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
 // TestMistakenHandlersAreToldByStart; after it, by the log, and the others go on.
 func TestMistakenHandlersAreToldByStart(t *testing.T) {
 	message := func(context.Context, *events.MessageCreate, events.Meta) {}
@@ -176,7 +194,7 @@ func TestPanicOfAHandlerIsLoggedWithItsNameAndItsError(t *testing.T) {
 		closeNow(t, m)
 		want := [][2]string{
 			{"audit", "*errors.errorString: the database is gone: [secret], "},
-			{"github.com/signalbox-go/signalbox/shardmanager_test.panicking", "string"},
+			{"github.com/signalbox-go/signalbox/shardmanager_test.panicking", "a string, not shown"},
 			{"github.com/signalbox-go/signalbox/shardmanager_test.TestPanicOfAHandlerIsLoggedWithItsNameAndItsError.func1.4", "runtime.Goexit was called"},
 		}
 		all := logs.FilterMessage("handler panicked").All()

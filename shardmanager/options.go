@@ -266,7 +266,7 @@ func (c *config) check() error {
 		bad("WithTLS", "it is nil: leave the option out for the system's roots, or pass a configuration")
 	}
 	if base, err := url.Parse(c.apiURL); err != nil || base.Hostname() == "" || base.User != nil || strings.ContainsAny(c.apiURL, "?#") {
-		bad("WithAPIURL", "it is not the URL of a server, without a query: it looks like %q", defaultAPIURL)
+		bad("WithAPIURL", "%s is not a full URL without user and query: pass one such as %q", shownURL(c.apiURL), defaultAPIURL)
 	} else if base.Scheme != "https" && !(base.Scheme == "http" && (loopback(base.Hostname()) || transport.Listed(base, c.hosts))) {
 		bad("WithAPIURL", "the token would travel in the clear: use https, or allow the host by WithGatewayHosts")
 	}

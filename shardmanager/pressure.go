@@ -54,8 +54,8 @@ func WithWorkers(n int) SubOption {
 
 const maxWorkers = 1024
 
-// WithName names the handler. The default is the type of On's event, or "raw", in Queues, Shed and metrics, and the name of its function
-// elsewhere.
+// WithName names the handler. The default is the type of On's event, or "raw", in Queues, Shed and metrics. Elsewhere it is that type with the
+// name of the function, such as "MESSAGE_CREATE (main.onMessage)", and of OnRaw the function's name alone.
 func WithName(name string) SubOption { return func(s *bus.Subscription) { s.Name = name } }
 
 // Shed says which events a handler did not get, by its policy. A session store takes them for

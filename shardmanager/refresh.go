@@ -84,7 +84,7 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 	case errors.Is(err, ErrAuthentication):
 		r.m.end(err, ending{})
 	case errors.As(err, &failed):
-		r.m.log.Warn("discovery failed; shards go on with what it said before", zap.Error(err))
+		r.m.log.Warn("GET /gateway/bot failed: shards go on with what it said before", zap.Error(err))
 		return failed.Until
 	case err != nil:
 		r.m.log.Error("discovery", zap.Error(err))

@@ -27,7 +27,7 @@ func TestWithoutALoggerWarningsGoToStderr(t *testing.T) {
 	}
 	t.Parallel()
 	for mode, want := range map[string][]string{
-		"default": {"WARN\tdiscovery failed", "status 503", "WARN\tshard disconnected"},
+		"default": {"WARN\tGET /gateway/bot failed: trying again\t", "status 503", "WARN\tshard disconnected"},
 		"silent":  nil,
 	} {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWithoutALoggerWarningsGoToStderr$")

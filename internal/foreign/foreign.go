@@ -11,7 +11,7 @@ import (
 )
 
 // PanicError says that code which is not this library's has panicked, or has ended its goroutine (runtime.Goexit). It cost
-// that call. What it panicked with is shown by its type, unless it is a runtime error: it may quote a secret.
+// that call. What it panicked with is named by its type and not shown, unless it is a runtime error: it may quote a secret.
 type PanicError struct {
 	What   string // that was called, such as "the session store's Save"
 	Reason string
@@ -59,7 +59,7 @@ func Panicked(what string, reason any) *PanicError {
 }
 
 // Text is a panic's text without what may be secret, such as a token that an error of the
-// user's code quotes: only the runtime's errors and our own strings come through, others by type.
+// user's code quotes: only the runtime's errors and our own strings come through; of others it says the type.
 func Text(reason any) string {
 	switch r := reason.(type) {
 	case runtime.Error:
@@ -68,12 +68,14 @@ func Text(reason any) string {
 		if strings.HasPrefix(r, "actors: ") {
 			return cut(r)
 		}
+		return "a string, not shown"
 	case error:
 		if r == ErrGoexit {
 			return r.Error()
 		}
+		return fmt.Sprintf("%T", reason)
 	}
-	return fmt.Sprintf("%T", reason)
+	return fmt.Sprintf("a value of type %T, not shown", reason)
 }
 
 // NameOf is the name of a function, such as "main.(*bot).onMessage"; "": it is none, or nil.

@@ -19,7 +19,8 @@ func TestCallTellsHowItEnded(t *testing.T) {
 		want string
 	}{
 		{func() error { return own }, "own"},
-		{func() error { panic("a secret") }, "it panicked: string"},
+		{func() error { panic("a secret") }, "it panicked: a string, not shown"},
+		{func() error { panic(struct{ token string }{"a secret"}) }, "it panicked: a value of type struct { token string }, not shown"},
 		{func() error { panic(errors.New("a secret")) }, "it panicked: *errors.errorString"},
 		{func() error { panic("actors: ours") }, "it panicked: actors: ours"},
 		{func() error { _ = none[3]; return nil }, "it panicked: runtime error: index out of range [3] with length 0"},

@@ -23,7 +23,8 @@ func TestTextWithoutTellsWhatAnErrorSays(t *testing.T) {
 		want   string
 	}{
 		"an error":           {errors.New("the database is gone"), "*errors.errorString: the database is gone"},
-		"a string":           {"the database is gone", "string"},
+		"a string":           {"the database is gone", "a string, not shown"},
+		"a number":           {7, "a value of type int, not shown"},
 		"its Error panics":   {badError{}, "foreign_test.badError"},
 		"a runtime error":    {func() (r any) { defer func() { r = recover() }(); _ = []int{}[len(secret)]; return nil }(), "runtime error: index out of range [48] with length 0"},
 		"the secret":         {errors.New("GET " + secret + ": no"), "*errors.errorString: GET [secret]: no"},
