@@ -97,7 +97,7 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	path := file(t)
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)) // what is random is when they are killed, and that nobody can repeat
-	acknowledged, stored, killed := int64(0), int64(0), 0 // a process goes on behind what the one before has stored, whether it came to say so or not
+	acknowledged, stored, killed := int64(0), int64(0), 0             // a process goes on behind what the one before has stored, whether it came to say so or not
 	for round := range *killRounds {
 		cmd, out := process(t, "save", path, []string{"synced", "unsynced"}[round%2])
 		kill := func() {
