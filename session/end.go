@@ -36,13 +36,17 @@ func lost(m *Machine, in Input) {
 }
 
 // takenOver gives the cause a name when it looks like a session that two processes resume in turn: it ends soon after
-// Ready, without a reason, again and again.
+// Ready, without a reason, again and again. One that ends while it resumes, since the other was faster, keeps the name.
 func (m *Machine) takenOver(cause error) error {
-	if m.state != Ready {
-		return cause
-	}
 	l := &m.ladder
-	if l.takeover++; m.now.Sub(l.ready) >= healthy || errors.Is(cause, ErrTooLarge) || !unexplained(cause) {
+	unexplained := unexplained(cause) && !errors.Is(cause, ErrTooLarge)
+	switch {
+	case m.state == Resuming && unexplained:
+	case m.state != Ready:
+		return cause
+	case m.now.Sub(l.ready) < healthy && unexplained:
+		l.takeover++
+	default:
 		l.takeover = 0
 	}
 	if l.takeover < maxTakeovers {
