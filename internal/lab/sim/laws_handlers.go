@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 type handlerID struct{ process, shard, session int }
@@ -119,8 +120,8 @@ func (c *check) endedShards() map[int]bool {
 
 // endedForGood reports whether a record says that a shard has ended, and was not asked to.
 func endedForGood(r Record) bool {
-	return r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " Closed") && strings.Contains(r.Text, ": ") &&
-		!strings.HasSuffix(r.Text, "actors: the shard is closed")
+	m := r.move()
+	return r.moved(session.Closed) && m.cause != "" && !strings.HasSuffix(m.cause, "actors: the shard is closed")
 }
 
 // noSilentGap: I-7. Who sees a new session's READY was told before that the old one is lost.
@@ -130,7 +131,7 @@ func (c *check) noSilentGap() {
 	for _, r := range c.trace {
 		id := [2]int{r.Process, r.Shard}
 		switch {
-		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " lost"):
+		case r.What == "state" && r.move().lost:
 			lost[id]++
 		case r.Witness == Process && r.What == "loaded":
 			session[id] = r.Session

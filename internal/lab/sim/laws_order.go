@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 // legalOrder: I-14. Nothing goes out before Hello, nothing of callers before READY or RESUMED, and
@@ -147,12 +148,12 @@ func (c *check) fairness() {
 		}
 		id := [2]int{r.Process, r.Shard}
 		switch {
-		case r.Witness == Process && r.What == "state" && strings.HasSuffix(r.Text, " Queued"):
+		case r.moved(session.Queued):
 			waiting[id] = &waits{r.At, make(map[int]int)}
 		case r.Witness == Process && r.What == "state":
 			delete(waiting, id)
 		}
-		if r.Witness != Process || r.What != "state" || !strings.HasSuffix(r.Text, "Queued Identifying") {
+		if !r.moved(session.Identifying) || r.move().from != session.Queued.String() {
 			continue
 		}
 		had[id]++

@@ -41,7 +41,7 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.Witness == Process && r.What == "state" && k.gone && endsSession(r.Text):
 			k.heard = true
 			knows[id] = k
-		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " Ready"):
+		case r.moved(session.Ready):
 			k.tries = 0
 			knows[id] = k
 			if r.Shard >= warming { // no handler hears of it
@@ -122,7 +122,7 @@ func (c *check) restarts() {
 				c.fail("I-5 resume first", r.At, "shard %d identifies after a restart in order, session %d was not kept", r.Shard, k.session)
 			}
 			identified[id] = true
-		case r.Witness == Process && r.What == "state" && strings.Contains(r.Text, " lost"): // given up, as it may be after three Resumes
+		case r.What == "state" && r.move().lost: // given up, as it may be after three Resumes
 			k := live[r.Shard]
 			k.gone = true
 			live[r.Shard] = k

@@ -61,3 +61,29 @@ func TestResumeOfASessionThatIsGoneIsNoticed(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionThatIsLostWithoutAWordIsNoticed: that a cause speaks of something lost is not to say that the session is.
+func TestSessionThatIsLostWithoutAWordIsNoticed(t *testing.T) {
+	t.Parallel()
+	for told, want := range map[string]bool{
+		"Ready Backoff: transport: connection lost":      true,
+		"Ready Backoff lost: transport: connection lost": false,
+	} {
+		trace := sim.Trace{
+			{Witness: sim.Handler, What: "enter", Type: events.TypeReady, Session: 1, Seq: 1},
+			{Witness: sim.Process, What: "state", Text: "Identifying Ready"},
+			{Witness: sim.Process, What: "state", Text: told},
+			{Witness: sim.Handler, What: "enter", Type: events.TypeReady, Session: 2, Seq: 1},
+		}
+		for i := range trace {
+			trace[i].At, trace[i].Process = time.Duration(i+1)*50*time.Millisecond, 1
+		}
+		found := false
+		for _, v := range sim.Check(sim.Plan{Shards: 1, Concurrency: 1, Budget: 1000}, trace) {
+			found = found || strings.Contains(v.Text, "nobody was told that it is lost")
+		}
+		if found != want {
+			t.Errorf("%s: noticed: %v", told, found)
+		}
+	}
+}

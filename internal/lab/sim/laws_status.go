@@ -114,11 +114,11 @@ func (c *check) chain() {
 		if c.settled != 0 && r.At > c.settled+time.Minute {
 			break
 		}
-		if r.Witness != Process || r.What != "state" && r.What != "told" {
+		m := r.move()
+		if m.to == "" {
 			continue
 		}
-		moved, _, _ := strings.Cut(r.Text, ":")
-		from, to, _ := strings.Cut(strings.TrimSuffix(moved, " lost"), " ")
+		from, to := m.from, m.to
 		id := listener{r.What, r.Process, r.Shard}
 		before, known := last[id]
 		if from != before && (known || from != "Idle" && r.What == "state") && !(from == "Idle" && (before == "Backoff" || before == "Closed")) {

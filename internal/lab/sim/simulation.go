@@ -48,6 +48,7 @@ type simulation struct {
 	ledger   ratelimit.LedgerState
 	secrets  []string
 
+	joins  joins
 	events sync.Mutex // one thing happens after another; it guards nature
 	nature nature
 }
@@ -65,7 +66,7 @@ func run(t *testing.T, plan Plan) Trace {
 	sim := &simulation{
 		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), cure: make(chan struct{}), over: make(chan struct{}),
 		asleep: make(chan struct{}, 1), operator: make(chan struct{}, 1),
-		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int),
+		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int), joins: joins{ended: make(map[join]int)},
 		moods: make(map[string]map[int]int), unpaced: make(map[[3]int]bool),
 		nature: nature{
 			make(map[events.Snowflake]bool), make(map[events.Snowflake]bool), make(map[events.Snowflake][]events.Snowflake), make(map[events.Snowflake][]events.Snowflake),

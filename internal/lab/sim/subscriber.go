@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"strings"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/actors"
@@ -51,3 +53,23 @@ func (p *process) moved(what, who string, shard int, c session.Change) {
 	}
 	p.sim.record(r)
 }
+
+// move is what a record says of a shard that went from one state to another: what moved has written. It is the zero value for other records.
+func (r Record) move() (m move) {
+	if r.Witness != Process || r.What != "state" && r.What != "told" {
+		return move{}
+	}
+	states, cause, _ := strings.Cut(r.Text, ": ")
+	m.cause = cause
+	states, m.lost = strings.CutSuffix(states, " lost")
+	m.from, m.to, _ = strings.Cut(states, " ")
+	return m
+}
+
+type move struct {
+	from, to, cause string
+	lost            bool // the session
+}
+
+// moved reports whether the process came to be in a state.
+func (r Record) moved(to session.State) bool { return r.What == "state" && r.move().to == to.String() }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -35,10 +36,38 @@ func number(shard, caller, n int) int {
 	return ((shard+1)*callersOfShard+caller+1)*callsOfCaller + n
 }
 
-// joined reports whether the bot has asked to join a channel of the guild: a call that another one overtakes is answered by where the bot is.
-func (sim *simulation) joined(shard int, guild, channel events.Snowflake) bool {
-	call := int(channel)
-	return call/callsOfCaller/callersOfShard == shard+1 && sim.plan.guildOf(shard, call) == guild
+// join is a call to join a channel, which no other call asks for.
+type join struct{ guild, channel events.Snowflake }
+
+// joins are all of them.
+type joins struct {
+	mu    sync.Mutex
+	ends  int
+	ended map[join]int // when, as a number of ends; 0: it is on its way
+}
+
+// begin notes a call, and how many have ended before it.
+func (j *joins) begin(call join) (before int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ended[call] = 0
+	return j.ends
+}
+
+func (j *joins) end(call join) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ends++
+	j.ended[call] = j.ends
+}
+
+// answers reports whether the bot may be found in a channel that another call asked for: one that another call overtakes is answered by
+// where the bot is then. A call that was over before ours began overtakes nothing.
+func (j *joins) answers(before int, other join) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	ended, asked := j.ended[other]
+	return asked && (ended == 0 || ended > before)
 }
 
 // send makes one call and notes its outcome.
@@ -54,8 +83,10 @@ func (sim *simulation) send(shard, kind, call int, timeout time.Duration) {
 	case 0:
 		op = events.OpVoiceStateUpdate
 		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+			before := sim.joins.begin(join{guild, id})
+			defer sim.joins.end(join{guild, id})
 			got, err := events.UpdateVoiceState{GuildID: guild, ChannelID: events.Ptr(id)}.SendEvent(ctx, s)
-			if err == nil && (got.State == nil || got.State.ChannelID == nil || !sim.joined(shard, guild, *got.State.ChannelID)) {
+			if err == nil && (got.State == nil || got.State.ChannelID == nil || !sim.joins.answers(before, join{guild, *got.State.ChannelID})) {
 				return "another's channel", nil
 			}
 			return "", err
