@@ -1,4 +1,4 @@
-.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp gauntlet gauntlet-recovery mutants
+.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp benchagainst gauntlet gauntlet-recovery mutants
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -47,6 +47,9 @@ benchmicro: ## micro-benchmarks of the ways through the house
 
 benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main
 	bash internal/lab/bench/compare.sh $(OLD) $(NEW)
+
+benchagainst: ## whole programs of this tree and of an older commit, in turn: make benchagainst OLD=main~1 ONLY=flood,typed,request
+	cd internal/lab/bench && ulimit -n 20000 && go run ./run -against $(OLD) -only $(ONLY)
 
 gauntlet: ## this library and its peers through failures on a socket, as a table (docs/gauntlet.md)
 	cd internal/lab/bench && go run ./gauntlet

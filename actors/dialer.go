@@ -57,10 +57,10 @@ func (d *dialer) dial(now time.Time, key Key, conn uint64, url events.Secret, sy
 	l := newLink(key, conn, system, shard, &d.links)
 	l.frames = o.frames
 	turn := d.turn(now)
-	tell(o.dial, func(o ObserverDial) { o.OnDial(DialBegun{key, conn, turn}) })
+	tell(o.dial, ObserverDial.OnDial, DialBegun{key, conn, turn})
 	if turn.After(now) {
 		system.Root.Send(shard, turnCame{l, turn})
 	}
-	d.links.Go(func() { l.run(turn, url, d.transport) })
+	d.links.Go(func() { l.run(turn, url, &d.transport) })
 	return l
 }

@@ -138,9 +138,13 @@ func (all *feeds) tell(system *actor.ActorSystem, change StateChanged) {
 	feeds := all.all
 	all.mu.RUnlock()
 	for _, f := range feeds {
-		// Its mailbox is the user's code, and this runs on a shard's actor.
-		if err := foreign.Call("a subscriber's mailbox", func() error { system.Root.Send(f.to, &change); return nil }); err != nil {
-			f.supervisor.log.Error("a change of state was not told", zap.Stringer("shard", change.Key), zap.Error(err))
-		}
+		f.tell(system, change)
+	}
+}
+
+// tell tells the feed's actor. Its mailbox is the user's code, and this runs on a shard's actor.
+func (f *feed) tell(system *actor.ActorSystem, change StateChanged) {
+	if err := foreign.Call("a subscriber's mailbox", func() error { system.Root.Send(f.to, &change); return nil }); err != nil {
+		f.supervisor.log.Error("a change of state was not told", zap.Stringer("shard", change.Key), zap.Error(err))
 	}
 }

@@ -48,7 +48,7 @@ func (s *shard) identify(payload []byte) error {
 	err := s.link.write(payload)
 	// Used even if the write failed: whether the gateway has seen it is not known.
 	s.system.Root.Send(s.supervisor, identified{s.key, s.asking, time.Now()})
-	tell(s.observers.identify, s.identifyMoved(IdentifyWritten, nil))
+	s.identifyMoved(IdentifyWritten, nil)
 	s.asking = 0
 	if err != nil {
 		s.system.Root.Send(s.self, lost{s.link, err})
@@ -116,9 +116,7 @@ func (h host) Latency(roundTrip, late time.Duration) {
 	s.record.keep() // an ACK may end what comes again
 	s.present()
 	s.board.update(s.key, func(status *ShardStatus) { status.Latency, status.LatencyAt = roundTrip, now })
-	tell(s.observers.heartbeat, func(o ObserverHeartbeat) {
-		o.OnHeartbeat(HeartbeatAcknowledged{s.key, s.link.conn, roundTrip, late})
-	})
+	tell(s.observers.heartbeat, ObserverHeartbeat.OnHeartbeat, HeartbeatAcknowledged{s.key, s.link.conn, roundTrip, late})
 }
 
 func (h host) Changed(c session.Change) {
@@ -171,11 +169,10 @@ func (h host) Odd(err error) {
 
 // changed makes a move of a shard's session known. crashed: its actor has ended as it should not.
 func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Change, crashed bool) {
-	var budget *ratelimit.BudgetError
 	s.board.update(key, func(status *ShardStatus) {
 		status.State, status.Since, status.Conn, status.Session, status.Retry, status.beat = c.To, c.At, c.Conn, c.Session, c.Retry, c.Beat
 		status.because(c)
-		status.refused = errors.As(c.Cause, &budget)
+		status.refused = overBudget(c.Cause)
 		switch {
 		case crashed:
 			status.Crashes++
@@ -189,13 +186,24 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 	change := StateChanged{Key: key, Change: c}
 	s.board.log.add(change)
 	if s.cfg.Changed != nil {
-		// On a goroutine of its own, for this runs on actors' goroutines: a shard's crash for it would be one more change to tell of.
-		if err := foreign.Call("SupervisorConfig.Changed", func() error { s.cfg.Changed(key, c); return nil }); err != nil {
-			s.log.Error("a change of state was not told", zap.Stringer("shard", key), zap.Error(err))
-		}
+		s.tellOwner(change)
 	}
-	tell(s.observers.state, func(o ObserverState) { o.OnState(change) })
+	tell(s.observers.state, ObserverState.OnState, change)
 	s.feeds.tell(system, change) //seam:subscribers-told
+}
+
+// tellOwner calls SupervisorConfig.Changed, on a goroutine of its own, for this runs on actors' goroutines: a shard's crash for it would be one
+// more change to tell of.
+func (s *Supervisor) tellOwner(change StateChanged) {
+	if err := foreign.Call("SupervisorConfig.Changed", func() error { s.cfg.Changed(change.Key, change.Change); return nil }); err != nil {
+		s.log.Error("a change of state was not told", zap.Stringer("shard", change.Key), zap.Error(err))
+	}
+}
+
+// overBudget reports whether the day's budget of Identifies refuses to go on.
+func overBudget(cause error) bool {
+	var budget *ratelimit.BudgetError
+	return cause != nil && errors.As(cause, &budget)
 }
 
 // refusedIntents are those asked for, if the cause is that the gateway has refused them.
@@ -208,9 +216,8 @@ func refusedIntents(cause error, asked events.Intents) events.Intents {
 }
 
 // identifyMoved tells how the shard's wish to Identify comes along.
-func (s *shard) identifyMoved(stage IdentifyStage, err error) func(ObserverIdentify) {
-	m := IdentifyMoved{s.key, s.asking, stage, err}
-	return func(o ObserverIdentify) { o.OnIdentify(m) }
+func (s *shard) identifyMoved(stage IdentifyStage, err error) {
+	tell(s.observers.identify, ObserverIdentify.OnIdentify, IdentifyMoved{s.key, s.asking, stage, err})
 }
 
 // isFatal reports whether a session has ended for good, and was not asked to.

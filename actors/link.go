@@ -83,8 +83,9 @@ func DialOf(ctx context.Context) (Dial, bool) {
 	return d, ok
 }
 
-// run dials when its turn has come, and reads until the connection ends.
-func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
+// run dials when its turn has come, and reads until the connection ends. What is on the stack while it waits for a frame is small: each
+// shard has such a stack for as long as it lives.
+func (l *link) run(turn time.Time, url events.Secret, cfg *transport.Config) {
 	defer l.cancel()
 	returned := false
 	defer func() { // the connection may be the user's code: what it does to this goroutine ends itself alone
@@ -93,26 +94,32 @@ func (l *link) run(turn time.Time, url events.Secret, cfg transport.Config) {
 			l.close(events.CloseNone)
 		}
 	}()
-	l.dialAndRead(turn, url, cfg)
+	if socket := l.connect(turn, url, cfg); socket != nil {
+		l.readAll(socket)
+	}
 	returned = true
 }
 
-func (l *link) dialAndRead(turn time.Time, url events.Secret, cfg transport.Config) {
+// connect has the link dial; nil: it has no connection, and whoever should know has been told.
+func (l *link) connect(turn time.Time, url events.Secret, cfg *transport.Config) *transport.Conn {
 	if !l.await(turn) {
-		return
+		return nil
 	}
-	cfg.Idle = l.hand
 	l.dialled = time.Now()
 	socket, err := l.dial(url, cfg)
 	if err != nil {
 		l.tell(lost{l, err})
-		return
+		return nil
 	}
 	if !l.attach(socket) {
 		socket.Close(events.CloseNone, "")
-		return
+		return nil
 	}
 	l.tell(connected{l})
+	return socket
+}
+
+func (l *link) readAll(socket *transport.Conn) {
 	for l.ctx.Err() == nil {
 		data, err := socket.Read()
 		if err != nil {
@@ -133,11 +140,13 @@ func (l *link) dialAndRead(turn time.Time, url events.Secret, cfg transport.Conf
 
 // dial has another goroutine dial: the stack that it takes would stay with this one for as long as the
 // connection lives.
-func (l *link) dial(url events.Secret, cfg transport.Config) (socket *transport.Conn, err error) {
+func (l *link) dial(url events.Secret, cfg *transport.Config) (socket *transport.Conn, err error) {
 	err = foreign.Call("NetDial's connection", func() (err error) {
 		ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout) //seam:link-dial-deadline
 		defer cancel()
-		socket, err = transport.Dial(ctx, url.Reveal(), cfg)
+		with := *cfg
+		with.Idle = l.hand
+		socket, err = transport.Dial(ctx, url.Reveal(), with)
 		return err
 	})
 	return socket, err
@@ -170,7 +179,7 @@ func (l *link) observe(b *batch) {
 	for _, frame := range b.frames {
 		read.Bytes += len(frame)
 	}
-	tell(l.frames, func(o ObserverFrames) { o.OnFrames(read) })
+	tell(l.frames, ObserverFrames.OnFrames, read)
 }
 
 // await reports whether the connection is still wanted when its turn has come.

@@ -76,5 +76,5 @@ func (s *incarnation) treat(deaf ShardDeaf) {
 		c.cause = nil
 	}
 	log.Warn("deaf session", zap.Stringer("step", deaf.Step))
-	tell(s.observers.deaf, func(o ObserverDeaf) { o.OnDeaf(deaf) })
+	tell(s.observers.deaf, ObserverDeaf.OnDeaf, deaf)
 }

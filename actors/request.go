@@ -112,12 +112,9 @@ func (r *request) end(answer events.Answer, failure *SendError) {
 	}
 }
 
-// tell tells how the request comes along. It costs nothing where nobody is to be told.
+// tell tells how the request comes along.
 func (r *request) tell(to []told[ObserverSend], stage SendStage, waited, roundTrip time.Duration, err error) {
-	if len(to) > 0 {
-		moved := SendMoved{r.key, r.event.Op, r.serial, stage, waited, roundTrip, err}
-		tell(to, func(o ObserverSend) { o.OnSend(moved) })
-	}
+	tell(to, ObserverSend.OnSend, SendMoved{r.key, r.event.Op, r.serial, stage, waited, roundTrip, err})
 }
 
 // expired ends the request if its deadline has passed, and reports whether it has ended.

@@ -61,7 +61,7 @@ func (s *incarnation) restUntil(key Key, at time.Time) {
 }
 
 func (s *incarnation) crashed(c ShardCrashed) {
-	tell(s.observers.crash, func(o ObserverCrash) { o.OnCrash(c) })
+	tell(s.observers.crash, ObserverCrash.OnCrash, c)
 }
 
 // restedDue lets those actors be spawned again that have rested.

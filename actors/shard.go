@@ -82,7 +82,7 @@ func (s *shard) take(message any) {
 		s.frames(m)
 	case connected:
 		took := s.now.Sub(m.dialled)
-		tell(s.observers.connected, func(o ObserverConnected) { o.OnConnected(Connected{s.key, m.conn, took}) })
+		tell(s.observers.connected, ObserverConnected.OnConnected, Connected{s.key, m.conn, took})
 		s.step(session.Input{Kind: session.Connected, Conn: m.conn})
 	case turnCame:
 		s.step(session.Input{Kind: session.Waiting, Conn: m.conn, At: m.turn})
@@ -210,7 +210,7 @@ func (s *shard) granted(m granted) {
 	}
 	switch {
 	case m.err != nil:
-		tell(s.observers.identify, s.identifyMoved(IdentifyRefused, m.err))
+		s.identifyMoved(IdentifyRefused, m.err)
 		s.asking = 0
 		s.log.Error("identify refused", zap.Error(m.err))
 		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: m.err, At: refusedUntil(m.err)})
@@ -219,7 +219,7 @@ func (s *shard) granted(m granted) {
 		s.again = s.now.Add(limiterPause) // a limiter whose permits are always late would be asked without end
 		s.arm()
 	default:
-		tell(s.observers.identify, s.identifyMoved(IdentifyGranted, nil))
+		s.identifyMoved(IdentifyGranted, nil)
 		s.expires = m.expires
 		s.machine.SetIntents(m.intents)
 		s.record.intents.Store(uint64(m.intents))
@@ -230,14 +230,14 @@ func (s *shard) granted(m granted) {
 // ask asks for a permit to Identify on a connection.
 func (s *shard) ask(conn uint64) {
 	s.asking = conn
-	tell(s.observers.identify, s.identifyMoved(IdentifyAsked, nil))
+	s.identifyMoved(IdentifyAsked, nil)
 	s.system.Root.Send(s.supervisor, askIdentify{s.from, conn})
 }
 
 // withdraw takes back what was asked for, if it was not used.
 func (s *shard) withdraw() {
 	if s.asking != 0 {
-		tell(s.observers.identify, s.identifyMoved(IdentifyWithdrawn, nil))
+		s.identifyMoved(IdentifyWithdrawn, nil)
 		s.system.Root.Send(s.supervisor, withdrawIdentify{s.key, s.asking})
 		s.asking = 0
 	}

@@ -15,17 +15,17 @@ type Cursor struct {
 	Seq       int64            // how far it has come: the sequence that Resume and heartbeats name
 	Session   uint64           // counts the sessions of the shard: see events.Meta
 	User      events.Snowflake // the bot itself
-	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
 	Terms     Terms            // what the session began with
 	Presence  string           // the d field of the latest Update Presence, which new sessions begin with; empty: there is none
 	Guilds    int              // about how many the session tells of
 	EventRate float64          // a slow average of events in a second
+	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
 
+	updated bool   // the session was told what is shown after it began
+	again   bool   // by another process, so that it is to be told again
+	shown   string // the presence that the session was told last; empty: not known
 	spans   []span // what was delivered; none: all up to Seq, and nothing else
 	latest  int64  // sequence, of those delivered
-	shown   string // the presence that the session was told last; empty: not known
-	updated bool   // it was told that after it began
-	again   bool   // by another process, so that it is to be told again
 	meter   meter
 }
 

@@ -12,7 +12,6 @@ import (
 
 // changed takes every change of a shard's state, on the shard's actor.
 func (m *Manager) changed(key actors.Key, c session.Change) {
-	change := Change{Shard: key.Shard, Generation: key.Generation, Change: c}
 	if c.To == session.Backoff && (c.From == session.Connecting || c.Lost) {
 		m.refresh()
 	}
@@ -22,6 +21,12 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 	} else {
 		m.endWith(key, c)
 	}
+	if len(m.cfg.hooks) > 0 {
+		m.tellHooks(Change{Shard: key.Shard, Generation: key.Generation, Change: c})
+	}
+}
+
+func (m *Manager) tellHooks(change Change) {
 	actors.Tell(m.observers, func(h HookChange) { h.OnChange(change) })
 }
 

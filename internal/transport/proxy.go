@@ -45,10 +45,11 @@ type throughProxyError struct{ err error }
 func (e *throughProxyError) Error() string { return "the proxy: " + e.err.Error() }
 func (e *throughProxyError) Unwrap() error { return e.err }
 
+var direct = new(net.Dialer).DialContext
+
 // useProxy has dialer go through the proxy for the URL, if there is one. HTTP proxies are spoken to here, since the
 // WebSocket library hides the status of a refusal and knows no https to the proxy; the others by the library.
 func useProxy(dialer *websocket.Dialer, u *url.URL, cfg Config) (netDial dialFunc, err error) {
-	direct := new(net.Dialer).DialContext
 	asked := *u
 	asked.Scheme = "https"
 	if u.Scheme == "ws" {

@@ -30,6 +30,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "counted rounds")
 	only := flag.String("only", "", "sections to run, by name, with commas; empty: all but those of 16,000 shards")
 	page := flag.String("o", "", "the page whose tables are to be replaced; empty: print them")
+	commit := flag.String("against", "", "an older commit, which alone this library is compared with")
 	list := flag.Bool("list", false, "list the sections")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -45,9 +46,20 @@ func main() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
+	if *commit != "" {
+		if err := buildBefore(ctx, dir, *commit); err != nil {
+			log.Fatal(err)
+		}
+	}
 	for _, s := range sections() {
 		if *only == "" && s.long || *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
 			continue
+		}
+		if *commit != "" {
+			var left bool
+			if s, left = s.against(); !left {
+				continue
+			}
 		}
 		n := *rounds
 		if s.rounds > 0 {
@@ -70,15 +82,10 @@ func build(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	command := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./gateway", "./clients/...")
-	command.Stdout, command.Stderr = os.Stderr, os.Stderr
-	if err := command.Run(); err != nil {
+	if err := do(ctx, "", "go", "build", "-o", dir+string(filepath.Separator), "./gateway", "./clients/..."); err != nil {
 		return dir, err
 	}
-	command = exec.CommandContext(ctx, "go", "test", "-c", "-o", filepath.Join(dir, "actors.test"), "./actors")
-	command.Dir = filepath.Join("..", "..", "..")
-	command.Stdout, command.Stderr = os.Stderr, os.Stderr
-	return dir, command.Run()
+	return dir, do(ctx, filepath.Join("..", "..", ".."), "go", "test", "-c", "-o", filepath.Join(dir, "actors.test"), "./actors")
 }
 
 type result map[string]any
@@ -150,7 +157,10 @@ func await(ctx context.Context) error {
 func (s section) one(ctx context.Context, dir string, c client) (result, error) {
 	words := append(strings.Fields(c.command+" -server "+address), strings.Fields(s.scenario)...)
 	if s.gateway == "" {
-		words = append(strings.Fields(s.scenario), c.command)
+		pattern, old := strings.CutPrefix(c.command, before+"/")
+		if words = append(strings.Fields(s.scenario), pattern); old {
+			words[0] = before + "/" + words[0]
+		}
 	}
 	var errors bytes.Buffer
 	command := exec.CommandContext(ctx, filepath.Join(dir, words[0]), words[1:]...)

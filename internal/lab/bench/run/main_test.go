@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -17,5 +18,31 @@ func TestProgramsOfTheBenchmarksBuild(t *testing.T) {
 		if _, err := os.Stat(dir + "/" + name); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestAgainstComparesThisLibraryAlone: each of its clients with the same one of the older commit, and no metric is left out.
+func TestAgainstComparesThisLibraryAlone(t *testing.T) {
+	for _, s := range sections() {
+		pairs, any := s.against()
+		if !any {
+			continue
+		}
+		if len(pairs.clients)%2 != 0 || len(pairs.goals) != len(pairs.clients)/2*len(s.metrics) {
+			t.Errorf("%s: %d clients, %d goals", s.name, len(pairs.clients), len(pairs.goals))
+		}
+		for i := 0; i < len(pairs.clients); i += 2 {
+			if old, now := pairs.clients[i], pairs.clients[i+1]; old.command != before+"/"+now.command || old.label == now.label {
+				t.Errorf("%s: %v beside %v", s.name, old, now)
+			}
+		}
+	}
+}
+
+// TestGoalWithoutAFigureIsNotHeld: a client that prints no such metric would meet any bound.
+func TestGoalWithoutAFigureIsNotHeld(t *testing.T) {
+	s := section{clients: []client{{"it", "it"}}}
+	if row := s.judge(goal{"CPU", "cpu", "it", "", "≤", 2}, [][]result{{{}}}); !strings.Contains(row, "not measured") {
+		t.Error(row)
 	}
 }

@@ -42,13 +42,20 @@ func (s section) judge(g goal, results [][]result) string {
 	what := g.what + " of " + g.of
 	if g.to != "" {
 		what += " to that of " + g.to
-		for i, base := range values(results[index(g.to)], g.metric) {
+		bases := values(results[index(g.to)], g.metric)
+		if len(bases) != len(figures) {
+			figures = nil
+		}
+		for i, base := range bases[:len(figures)] {
 			if g.is == "≤ +" {
 				figures[i] -= base
 			} else {
 				figures[i] /= base
 			}
 		}
+	}
+	if len(figures) == 0 {
+		return fmt.Sprintf("| %s %s %s | – | not measured |\n", what, g.is, number(g.bound))
 	}
 	got := median(figures)
 	verdict := "missed"
