@@ -42,7 +42,7 @@ func TestBadPlanChangesNothing(t *testing.T) {
 		"a negative total":          {change(keyOf(0, 0, -1), serving), keyOf(0, 0, -1)},
 		"outside its total":         {change(keyOf(0, 2, 2), serving), keyOf(0, 2, 2)},
 		"a negative index":          {change(keyOf(0, -1, 2), serving), keyOf(0, -1, 2)},
-		"no such mode":              {change(keyOf(1, 1, 2), actors.Want{Mode: 4}), keyOf(1, 1, 2)},
+		"no such mode":              {change(keyOf(1, 1, 2), actors.Want{Mode: 5}), keyOf(1, 1, 2)},
 		"a negative mode":           {change(keyOf(1, 1, 2), actors.Want{Mode: -1}), keyOf(1, 1, 2)},
 		"no such role":              {change(keyOf(1, 1, 2), actors.Want{Role: 3}), keyOf(1, 1, 2)},
 		"a code for one that runs":  {change(keyOf(1, 1, 2), actors.Want{Code: events.CloseNormal}), keyOf(1, 1, 2)},

@@ -64,7 +64,7 @@ func (s *incarnation) carryOut(a action) {
 	case reidentify:
 		s.tell(a.key, reidentifyShard{a.restarts, a.sessions, s.cause(a.key)})
 	case drain:
-		s.books.children[a.key].account.refuse(ErrDraining)
+		s.books.children[a.key].account.refuse(s.whyStopped(a.key))
 		s.tell(a.key, drainShard{true})
 	case admit:
 		s.books.children[a.key].account.closed = nil
@@ -97,6 +97,8 @@ func (s *incarnation) whyStopped(key Key) error {
 		return ErrPaused
 	case Drain:
 		return ErrDraining
+	case Release:
+		return ErrMoving
 	}
 	return ErrClosed
 }
@@ -212,6 +214,7 @@ func (s *incarnation) gone(key Key) {
 		s.rest(c, why)
 	}
 	s.settled(key, ceased)
+	s.releaseGoesOn(key, now)
 }
 
 // closing is what the actor of a shard says when its session has ended.

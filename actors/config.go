@@ -51,6 +51,8 @@ type SupervisorConfig struct {
 	Logger *zap.Logger
 	// ShardProps are further props of a shard's actor: middleware, a dispatcher. nil: none.
 	ShardProps func(Key) []actor.PropsOption
+	// Fence is the lowest under which shards run: that of this process, among all that save their sessions in one store. See Want. 0: there is none.
+	Fence uint64
 	// Seed makes the jitter of heartbeats and reconnects repeatable, for tests. 0: it is random.
 	Seed uint64
 	// DeafSession is what is done about sessions that hear nothing any more; nil: nothing.

@@ -22,9 +22,16 @@ var (
 	ErrCrashed         = errors.New("actors: the shard's actor crashed while it had this event in hand")
 	ErrPaused          = errors.New("actors: the shard is paused: have it run again, by a plan")
 	ErrDraining        = errors.New("actors: the shard takes no more send events: it is about to stop")
+	ErrMoving          = errors.New("actors: the shard is handed over, and this one takes no more send events: send it where the shard runs next, or here when it was adopted")
 	ErrStoppedByOthers = errors.New("actors: somebody else has stopped the shard's actor")
 	ErrSupervisorEnded = errors.New("actors: the supervisor's actor has ended")
 	ErrQuarantined     = errors.New("actors: the shard's actor kept crashing and was stopped")
+
+	// Why a shard is not adopted, or not released: in an AdoptError, or a Refusal.
+	ErrRunsHere    = errors.New("actors: the shard runs here, with a session of its own: release or stop it first")
+	ErrOtherTotal  = errors.New("actors: the session is of another number of shards than those here")
+	ErrOtherBot    = errors.New("actors: the session is another bot's")
+	ErrNotReleased = errors.New("actors: the shard was not released")
 
 	// ErrNilContext: a context is nil, and nothing was done.
 	ErrNilContext = errors.New("actors: the context is nil: pass context.Background() if there is none")
@@ -87,8 +94,23 @@ func (e *SendError) Retryable() bool {
 	case e.Sent(), errors.Is(e.Err, ErrClosed), errors.Is(e.Err, ErrSuperseded), errors.Is(e.Err, context.Canceled):
 		return false
 	}
-	return e.Stage != Refused || errors.Is(e.Err, ErrQueueFull) || errors.Is(e.Err, ErrNotReady) || errors.Is(e.Err, ErrPaused)
+	return e.Stage != Refused || errors.Is(e.Err, ErrQueueFull) || errors.Is(e.Err, ErrNotReady) || errors.Is(e.Err, ErrPaused) || errors.Is(e.Err, ErrMoving)
 }
+
+// AdoptError says why a shard was not adopted: nothing has changed. Err is ErrRunsHere, ErrOtherTotal, ErrOtherBot, ErrUnknownShard,
+// session.ErrFenced, or what is wrong with the snapshot.
+type AdoptError struct {
+	Shard events.ShardID
+	Err   error
+}
+
+// Error names the shard and the reason.
+func (e *AdoptError) Error() string {
+	return fmt.Sprintf("actors: shard %v not adopted: %v", e.Shard, e.Err)
+}
+
+// Unwrap is the reason.
+func (e *AdoptError) Unwrap() error { return e.Err }
 
 // stageOf is the stage that the outcome of a written request amounts to.
 func stageOf(err error) Stage {

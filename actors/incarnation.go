@@ -127,6 +127,10 @@ func (s *incarnation) answer(ctx actor.Context, message any) (answer any, known 
 		return s.askFor(m.Key, oneRestart), true
 	case ReidentifyShard:
 		return s.askFor(m.Key, oneReidentify), true
+	case ReleaseShard:
+		return s.releaseShard(ctx.Sender(), m), true
+	case AdoptShard:
+		return s.adopt(m.Snapshot), true
 	case CrashShard:
 		s.tell(m.Key, crash{})
 	case GetStatus:
@@ -160,6 +164,10 @@ func byValue(message any) any {
 	case *RestartShard:
 		return deref(m)
 	case *ReidentifyShard:
+		return deref(m)
+	case *ReleaseShard:
+		return deref(m)
+	case *AdoptShard:
 		return deref(m)
 	case *CrashShard:
 		return deref(m)
@@ -213,6 +221,7 @@ func (s *incarnation) stop() {
 		c.refuse(closedBy(ErrSupervisorEnded))
 	}
 	s.books.joins.end(closedBy(ErrSupervisorEnded))
+	s.endReleases()
 	s.closeIdentify()
 	s.routes.now.Store(&routing{fleets: s.routes.now.Load().fleets})
 	s.feeds.end(s.system, nil)
@@ -246,6 +255,7 @@ func (s *incarnation) due() {
 	s.restedDue(now)
 	s.identifyDue(now)
 	s.listenDue(now)
+	s.releasesDue(now)
 	if !now.Before(s.slow) {
 		s.slow = now.Add(slowTick)
 		s.lookAround() //seam:everything-looked-at

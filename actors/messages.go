@@ -98,7 +98,7 @@ type ShardsStarted struct {
 // Sent by anybody. Handled by the supervisor. Answered with ShardsStopping; a StateChanged
 // follows for each.
 type StopShards struct {
-	Keys []Key            // nil: all; those that the plan does not name are left out
+	Keys []Key            // nil: all; those that the plan does not name are left out, and those that were released
 	Code events.CloseCode // zero: one that keeps the session
 }
 
@@ -115,6 +115,25 @@ type RestartShard struct{ Key Key }
 // was quarantined, or has ended for good, starts again; one that is not to run does not.
 // Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal.
 type ReidentifyShard struct{ Key Key }
+
+// ReleaseShard has a shard given up here for whoever adopts it. From now on it takes no more send events (ErrMoving); what was written may be answered
+// for half of Within; then its connection ends, its session stays, and handlers may finish what has come, until Within is over. The plan says that it
+// was released (Release), so nothing but an adoption has it run again. One that was released is given out again.
+// Sent by anybody. Handled by the supervisor. Answered with ShardReleased or Refusal.
+type ReleaseShard struct {
+	Key    Key
+	Within time.Duration // 0: 10 s; negative: nothing is waited for
+}
+
+// ShardReleased is the shard's session, for AdoptShard. It is Exact if handlers had finished all that had come; else what they had not comes again, and
+// says that it may have come before. Its Fence is the one under which it is adopted. Without a SessionID there was no session that could be kept.
+type ShardReleased struct{ Snapshot session.Snapshot }
+
+// AdoptShard has a shard run here that another has released, or that does not run any more: of the same bot and number of shards, under a higher fence
+// than any that is known of it. The session is resumed; a new one begins if there is none, if it began with other terms than it would here (a
+// *session.TermsError), or if the gateway does not know it any more. A store that is shared must be told before.
+// Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal, whose Err is an *AdoptError or a *PlanError.
+type AdoptShard struct{ Snapshot session.Snapshot }
 
 // CrashShard makes a shard's actor panic, to rehearse what follows: the session resumes.
 // Sent by drills and tests. Handled by the supervisor.
@@ -168,123 +187,3 @@ type StateChanged struct {
 	// Missed is how many changes before this one were not kept, because the watcher was slow.
 	Missed int
 }
-
-// The messages among the actors themselves. They name the actor that they come from by its number, since its last words may come after the
-// library's word of its end.
-type (
-	// shardUp: the shard is Ready on this connection. Shard → supervisor.
-	shardUp struct {
-		from
-		conn, session uint64
-		interval      time.Duration
-		at            time.Time      // since when
-		accepted      events.Intents // with which the session has just begun; 0: it was resumed
-	}
-	// shardDown: it is no longer. Shard → supervisor.
-	shardDown struct {
-		from
-		conn    uint64
-		refused events.Intents // that the gateway does not let it have (4014); 0: it is about something else
-		failed  bool           // its latest attempt to connect gained nothing
-		final   error          // not nil: its session has ended, the actor stops, and this is why sends fail
-		fatal   bool           // with final: connecting again would end the same way
-	}
-	// shardSays is what a shard's actor says of its life. Shard → supervisor.
-	shardSays struct {
-		from
-		what  word
-		count uint64 // restarts done, new sessions begun, or the turn of a role
-	}
-	// admitted carries a request that has its permits for its connection. Supervisor → shard.
-	admitted struct{ *request }
-	// landed: what became of requests that were forwarded stands among the landings. Shard → supervisor.
-	landed struct{}
-	// joined brings what a request has ended in that several share. Shard, supervisor → supervisor.
-	joined struct {
-		join    *join
-		answer  events.Answer
-		failure *SendError
-	}
-	// askIdentify asks for a permit to Identify on a connection. Shard → supervisor.
-	askIdentify struct {
-		from
-		conn uint64
-	}
-	// withdrawIdentify takes back what askIdentify asked for. Shard → supervisor.
-	withdrawIdentify struct {
-		key  Key
-		conn uint64
-	}
-	// identified: the Identify of the permit was written, or may have been. Shard → supervisor.
-	identified struct {
-		key  Key
-		conn uint64
-		at   time.Time
-	}
-	// granted brings the permit to Identify, or its refusal. Supervisor → shard.
-	granted struct {
-		conn    uint64
-		err     error
-		expires time.Time
-		intents events.Intents // of the session that begins
-	}
-	// identifyNews: the identify queue has news, or its work is done. Limiter, goroutine → supervisor.
-	identifyNews struct{}
-	// dueTick: something is due. Timer → supervisor.
-	dueTick struct{}
-	// reachable: another shard has just become Ready, the first since before. Supervisor → shard.
-	reachable struct{ before time.Time }
-	// stopShard ends the session. Supervisor → shard.
-	stopShard struct{ code events.CloseCode }
-	// restartShard gives up the connection. Supervisor → shard.
-	restartShard struct {
-		restarts uint64
-		cause    error
-	}
-	// reidentifyShard gives up the session. Supervisor → shard.
-	reidentifyShard struct {
-		restarts, sessions uint64
-		cause              error
-	}
-	// drainShard: no more send events come, or they do again. Supervisor → shard.
-	drainShard struct{ drain bool }
-	// assignRole: what the shard's events are for. Supervisor → shard.
-	assignRole struct {
-		role Role
-		turn uint64
-	}
-	// crash panics. Supervisor → shard.
-	crash struct{}
-	// caughtUp: the subscribers have caught up. Bus → shard.
-	caughtUp struct{}
-	// tick: the machine's time has come. Timer → shard.
-	tick struct{}
-	// connected: the dial succeeded. Link → shard.
-	connected struct{ *link }
-	// turnCame: the dial begins when its turn comes. Dialer → shard.
-	turnCame struct {
-		*link
-		turn time.Time
-	}
-	// lost: the dial or the connection failed. Link → shard.
-	lost struct {
-		*link
-		err error
-	}
-)
-
-// from names the actor that says something.
-type from struct {
-	key    Key
-	number uint64
-}
-
-// word is what a shard's actor says of its life.
-type word int
-
-const (
-	shardBegan word = iota
-	shardRestarted
-	shardReidentified
-	shardTook
-)

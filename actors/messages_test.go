@@ -11,14 +11,18 @@ import (
 	"testing"
 )
 
-// TestMessagesPage holds docs/messages.md to the comments of messages.go.
+// TestMessagesPage holds docs/messages.md to the comments of messages.go and words.go.
 func TestMessagesPage(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "messages.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
+	var decls []ast.Decl
+	for _, name := range []string{"messages.go", "words.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decls = append(decls, file.Decls...)
 	}
-	page := messagesPage(t, file)
+	page := messagesPage(t, decls)
 	const path = "../docs/messages.md"
 	now, err := os.ReadFile(path)
 	if err != nil {
@@ -41,12 +45,12 @@ var (
 	inner = regexp.MustCompile(`(?s)^(.*)\.\s+([A-Z][^.]*) → ([^.]*)\.$`)
 )
 
-func messagesPage(t *testing.T, file *ast.File) string {
+func messagesPage(t *testing.T, decls []ast.Decl) string {
 	t.Helper()
 	var page, own strings.Builder
 	page.WriteString(`# The actors' messages
 
-This page is written by a test from the comments of ` + "`actors/messages.go`" + `; ` + "`make gen`" + ` writes it anew.
+This page is written by a test from the comments of ` + "`actors/messages.go`" + ` and ` + "`words.go`" + `; ` + "`make gen`" + ` writes it anew.
 
 What an actor or a program may send to the supervisor, by value or by pointer, and what comes back, always by pointer. What the supervisor does not know, and what it
 cannot do, is answered with a Refusal; what only the actor library may send is ignored and counted (` + "`Board.Ignored`" + `).
@@ -54,7 +58,7 @@ cannot do, is answered with a Refusal; what only the actor library may send is i
 | message | what it says | sent by | handled by | answered with |
 |---|---|---|---|---|
 `)
-	for _, decl := range file.Decls {
+	for _, decl := range decls {
 		general, ok := decl.(*ast.GenDecl)
 		if !ok || general.Tok != token.TYPE {
 			continue

@@ -14,7 +14,7 @@ func TestWhatHasNoNameIsShownByItsNumber(t *testing.T) {
 		value fmt.Stringer
 		want  string
 	}{
-		{actors.Run, "run"}, {actors.Stop, "stop"}, {actors.Stop + 1, "4"}, {actors.Mode(-1), "-1"},
+		{actors.Run, "run"}, {actors.Release, "release"}, {actors.Release + 1, "5"}, {actors.Mode(-1), "-1"},
 		{actors.Serving, "serving"}, {actors.Retiring, "retiring"}, {actors.Retiring + 1, "3"}, {actors.Role(-7), "-7"},
 	} {
 		if got := test.value.String(); got != test.want {

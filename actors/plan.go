@@ -27,9 +27,12 @@ const (
 	Pause             // not be connected for now; the session is kept, and send events are refused
 	Drain             // take no more send events, and stop when those under way have ended
 	Stop              // not be connected
+	// Release: take no more send events, and stop when those under way have ended; from then on the shard is somebody else's. It runs here again
+	// under a higher Fence alone: see ReleaseShard and AdoptShard.
+	Release
 )
 
-var modeNames = [...]string{"run", "pause", "drain", "stop"}
+var modeNames = [...]string{"run", "pause", "drain", "stop", "release"}
 
 // String is the mode in a word.
 func (m Mode) String() string { return name(modeNames[:], int(m)) }
@@ -63,7 +66,7 @@ type Want struct {
 	Restarts uint64 // counts the restarts asked for: one more means one more
 	// Reidentifies counts the new sessions asked for: with one more the session is given up, and another begins, for one Identify.
 	Reidentifies uint64
-	Fence        uint64           // of a lease or a store, which never goes back; 0: there is none
+	Fence        uint64           // of a lease or a store, which never goes back; 0: that of SupervisorConfig
 	Code         events.CloseCode // Stop: what the gateway is told; zero: what keeps the session
 }
 
@@ -158,8 +161,8 @@ func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err 
 			delete(p.fences, key)
 			p.fleets[fleet{key.Generation, key.Shard.Total}]++
 		case !changed && known:
-			if before.Fence > 0 {
-				p.fences[key] = before.Fence
+			if floor := before.floor(); floor > 0 {
+				p.fences[key] = floor
 			}
 			of := fleet{key.Generation, key.Shard.Total}
 			if p.fleets[of]--; p.fleets[of] == 0 {
@@ -186,22 +189,36 @@ func (p *plan) restore(keys []Key) {
 	}
 }
 
+// floor is the lowest fence of whoever may have the shard run next.
+func (w Want) floor() uint64 {
+	if w.Mode == Release {
+		return w.Fence + 1 //seam:released-needs-higher-fence
+	}
+	return w.Fence
+}
+
 // check looks at one want, beside what was wanted of the shard before.
 func (p *plan) check(key Key, want Want) error {
 	before, known := p.wants[key]
+	floor := max(before.Fence, p.fences[key])
+	if want.Mode != Release {
+		floor = max(floor, before.floor())
+	}
 	switch {
 	case key.Shard.Total < 1, key.Shard.Total > MaxTotal:
 		return &PlanError{key, totalProblem(key.Shard.Total)}
 	case !key.Shard.Valid():
 		return &PlanError{key, "the index is not below the total"}
-	case want.Mode < Run || want.Mode > Stop:
+	case want.Mode < Run || want.Mode > Release:
 		return &PlanError{key, fmt.Sprintf("there is no mode %d", want.Mode)}
 	case want.Role < Serving || want.Role > Retiring:
 		return &PlanError{key, fmt.Sprintf("there is no role %d", want.Role)}
 	case want.Code != events.CloseNone && want.Mode != Stop:
 		return &PlanError{key, fmt.Sprintf("the code %d is of no use: only Stop has one", want.Code)}
-	case want.Fence < max(before.Fence, p.fences[key]):
-		return &PlanError{key, fmt.Sprintf("the fence %d is behind %d: somebody else has had the shard since", want.Fence, max(before.Fence, p.fences[key]))}
+	case want.Fence < floor && before.Mode == Release:
+		return &PlanError{key, fmt.Sprintf("it was released, and is somebody else's: it runs here again with a fence of %d or higher: adopt its snapshot (AdoptShard)", floor)}
+	case want.Fence < floor:
+		return &PlanError{key, fmt.Sprintf("the fence %d is behind %d: somebody else has had the shard since", want.Fence, floor)}
 	case known && want.Restarts < before.Restarts:
 		return &PlanError{key, fmt.Sprintf("%d restarts asked for, after %d: the count does not go back", want.Restarts, before.Restarts)}
 	case known && want.Reidentifies < before.Reidentifies:

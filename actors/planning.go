@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -26,6 +27,7 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 			return err
 		}
 	}
+	wants = s.fenced(wants)
 	keys, added, err := s.books.plan.change(wants, remove)
 	if err != nil {
 		return err
@@ -36,23 +38,39 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 	}
 	for key, snapshot := range restore {
 		record := s.board.record(key)
-		record.cursor = snapshot.Cursor()
+		record.begin(snapshot)
 		if s.cfg.Identify.Presence != nil {
 			record.cursor.Presence = "" // what this process begins with goes before what another has left
 		}
-		record.seq.Store(snapshot.Seq)
 		record.keep()
 	}
 	for _, key := range keys {
 		if want, named := s.books.plan.wants[key]; named {
-			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role = want.Mode, want.Role }) //seam:status-shows-the-plan
+			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role, status.Fence = want.Mode, want.Role, want.Fence }) //seam:status-shows-the-plan
 		} else {
 			s.board.update(key, func(status *ShardStatus) { status.Mode = Stop })
 		}
 	}
 	s.routes.set(s.books.plan, keys)
 	s.reconcile(keys)
+	s.noteReleases(keys)
 	return nil
+}
+
+// fenced are the wants with a fence that is no lower than this process's. One that is released and has never run here has none.
+func (s *incarnation) fenced(wants map[Key]Want) map[Key]Want {
+	if s.cfg.Fence == 0 {
+		return wants
+	}
+	wants = maps.Clone(wants)
+	for key, want := range wants {
+		before, known := s.books.plan.wants[key]
+		if want.Mode != Release || known && before.Mode != Release {
+			want.Fence = max(want.Fence, s.cfg.Fence)
+			wants[key] = want
+		}
+	}
+	return wants
 }
 
 // restorable is why a session cannot be given to a shard: it is given before the shard begins.
@@ -111,7 +129,12 @@ func (s *incarnation) stopShards(m StopShards) any {
 	}
 	wants := make(map[Key]Want, len(keys))
 	for _, key := range keys {
-		if want, named := s.books.plan.wants[key]; named {
+		want, named := s.books.plan.wants[key]
+		switch {
+		case !named:
+		case want.Mode == Release: // it stops anyway, and is somebody else's
+			s.hasten(key)
+		default:
 			want.Mode, want.Code = Stop, m.Code //seam:stop-keeps-session
 			wants[key] = want
 		}

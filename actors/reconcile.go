@@ -63,7 +63,7 @@ func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 				actions = append(actions, action{key: key, do: assign, role: role})
 			}
 			switch {
-			case want.Mode == Drain && !of.drains: //seam:drain-carried-out
+			case (want.Mode == Drain || want.Mode == Release) && !of.drains: //seam:drain-carried-out
 				actions = append(actions, action{key: key, do: drain})
 			case want.Mode == Run && want.Reidentifies > of.told:
 				actions = append(actions, action{key: key, do: reidentify, restarts: want.Restarts, sessions: want.Reidentifies})

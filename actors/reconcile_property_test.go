@@ -93,11 +93,12 @@ func (w *world) change() {
 			continue
 		}
 		wants[key] = Want{
-			Mode:     rapid.SampledFrom([]Mode{Run, Run, Run, Pause, Drain, Stop}).Draw(w.t, "mode"),
+			Mode:     rapid.SampledFrom([]Mode{Run, Run, Run, Pause, Drain, Stop, Release}).Draw(w.t, "mode"),
 			Role:     rapid.SampledFrom([]Role{Serving, Serving, Warming, Retiring}).Draw(w.t, "role"),
 			Restarts: w.plan.wants[key].Restarts + uint64(rapid.IntRange(0, 1).Draw(w.t, "restarts")),
 
 			Reidentifies: w.plan.wants[key].Reidentifies + uint64(rapid.IntRange(0, 3).Draw(w.t, "sessions")/3),
+			Fence:        max(w.plan.wants[key].Fence, w.plan.fences[key]) + uint64(rapid.IntRange(0, 1).Draw(w.t, "fence")),
 		}
 	}
 	before := maps.Clone(w.plan.wants)

@@ -37,8 +37,9 @@ func (s Status) Ready() (n int) {
 type ShardStatus struct {
 	Shard      events.ShardID
 	Generation uint64
-	Mode       Mode // what is wanted of it
-	Role       Role // what its events are for, as wanted
+	Mode       Mode   // what is wanted of it
+	Role       Role   // what its events are for, as wanted
+	Fence      uint64 // under which it runs: see Want
 	State      session.State
 	Since      time.Time      // in this state
 	Conn       uint64         // connections so far
@@ -120,9 +121,10 @@ type record struct {
 	identified atomic.Uint64                      // the connection on which an Identify was, or is about to be, written
 	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
 
-	mu     sync.Mutex
-	status ShardStatus    // but for its moving parts; written by Board.update alone
-	kept   session.Cursor // a copy of cursor for other goroutines; its Seq is not kept up
+	mu       sync.Mutex
+	status   ShardStatus       // but for its moving parts; written by Board.update alone
+	kept     session.Cursor    // a copy of cursor for other goroutines; its Seq is not kept up
+	released *session.Snapshot // it was released, and this was given out; nil: it was not
 }
 
 func newRecord(key Key) *record {
@@ -172,6 +174,33 @@ func (r *record) session() (snapshot session.Snapshot, number uint64, ok bool) {
 	snapshot = r.kept.Snapshot(r.key.Shard)
 	snapshot.Seq = r.seq.Load()
 	return snapshot, r.kept.Session, r.kept.Resumable()
+}
+
+// begin has the shard, of which nothing runs, begin with a session from elsewhere. The count of sessions goes on: those that handlers have
+// seen of this shard are others, unless it is the same that comes back.
+func (r *record) begin(snapshot session.Snapshot) {
+	before := r.cursor
+	r.cursor = snapshot.Cursor()
+	if r.cursor.Session = before.Session; before.Session > 0 && r.cursor.Resumable() && r.cursor.SessionID != before.SessionID {
+		r.cursor.Session++
+	}
+	r.seq.Store(snapshot.Seq)
+}
+
+// gaveOut is what was given out of a shard that was released.
+func (r *record) gaveOut() (session.Snapshot, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.released == nil {
+		return session.Snapshot{}, false
+	}
+	return *r.released, true
+}
+
+func (r *record) giveOut(snapshot *session.Snapshot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.released = snapshot
 }
 
 // random is where a shard's jitter comes from; which tells apart those who draw. nil: the system.

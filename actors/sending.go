@@ -71,7 +71,11 @@ func (s *incarnation) raise(r *request) {
 func (s *incarnation) forward(now time.Time, r *request) {
 	c := s.books.children[r.key]
 	if c == nil {
-		r.fail(Refused, ErrUnknownShard, events.Answer{})
+		err := ErrUnknownShard
+		if s.books.plan.wants[r.key].Mode == Release { // it has never run here
+			err = ErrMoving
+		}
+		r.fail(Refused, err, events.Answer{})
 		return
 	}
 	if !r.expired(now, Queued) {

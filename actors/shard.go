@@ -119,9 +119,9 @@ func (s *shard) take(message any) {
 	}
 }
 
-// rest ends the actor when its session has ended, or when it drains and nothing is under way any more.
+// rest ends the actor when its session has ended, or when it drains and nothing is under way any more: an Identify that was spent has its READY.
 func (s *shard) rest(ctx actor.Context) {
-	if s.drains && len(s.asked) == 0 && !s.full { //seam:drained-shard-stops
+	if s.drains && len(s.asked) == 0 && !s.full && s.machine.State() != session.Identifying { //seam:drained-shard-stops
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(events.CloseNone), Err: ErrClosed})
 	}
 	if s.machine.State() == session.Closed {

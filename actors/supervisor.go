@@ -51,6 +51,7 @@ type books struct {
 	retry      time.Time         // when it is asked again
 	outage     outage
 	listening  listening
+	releases   map[Key]*release
 	ended      *actor.ActorSystem // not nil: the actor has ended
 }
 
@@ -65,7 +66,7 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	s.books = books{
 		plan: newPlan(), lives: newLives(), children: make(map[Key]*child), byPID: make(map[string]Key),
 		admission: newAdmission(cfg.QueueLimit), joins: newJoins(cfg.QueueLimit), identifies: newIdentifies(),
-		resting: make(map[Key]time.Time), reopen: make(map[Key]shardUp),
+		resting: make(map[Key]time.Time), reopen: make(map[Key]shardUp), releases: make(map[Key]*release),
 	}
 	if cfg.DeafSession != nil {
 		s.books.listening.policy = newDeafness(*cfg.DeafSession)

@@ -2,14 +2,11 @@ package shardmanager
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -105,7 +102,7 @@ func (m *Manager) load(ctx context.Context, id events.ShardID) (session.Snapshot
 
 // resumable reports whether what the store has given is to be resumed.
 func (m *Manager) resumable(id events.ShardID, snapshot session.Snapshot) bool {
-	bot, err := botOf(m.cfg.identify.Token), snapshot.Check(id, time.Now())
+	bot, err := session.BotOf(m.cfg.identify.Token), snapshot.Check(id, time.Now())
 	if err == nil && bot != 0 && snapshot.Bot != 0 && bot != snapshot.Bot {
 		err = fmt.Errorf("it is bot %v's", snapshot.Bot)
 	}
@@ -179,18 +176,4 @@ func (m *Manager) giveWay(key actors.Key, c session.Change) {
 		m.log.Warn("the session is another process's: a new one begins", zap.Stringer("shard", key))
 		system.Root.Send(supervisor, actors.ReidentifyShard{Key: key})
 	}
-}
-
-// botOf is the bot's id, with which its token begins; 0: it cannot be told.
-func botOf(token events.Secret) events.Snowflake {
-	head, _, _ := strings.Cut(token.Reveal(), ".")
-	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(head, "="))
-	if err != nil {
-		return 0
-	}
-	id, err := strconv.ParseUint(string(text), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return events.Snowflake(id)
 }

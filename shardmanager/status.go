@@ -81,6 +81,7 @@ type Status = actors.Status
 //		Generation uint64
 //		Mode       actors.Mode // what is wanted of it; 0: to run
 //		Role       actors.Role // 0: it serves
+//		Fence      uint64      // under which it runs, and its session is saved
 //
 //		State      session.State
 //		Since      time.Time // in this state

@@ -188,14 +188,21 @@ func (b *Bus) Shard(key events.ShardKey) *Shard {
 }
 
 // Forget forgets a shard of which nothing is published any more. What waits of it is handled.
-func (b *Bus) Forget(key events.ShardKey) {
+func (b *Bus) Forget(key events.ShardKey) { b.forget(key) }
+
+// forget forgets a shard, and returns the lanes that it had.
+func (b *Bus) forget(key events.ShardKey) (lanes []*lane) {
 	b.mu.Lock()
 	sh := b.shards[key]
 	delete(b.shards, key)
 	b.mu.Unlock()
 	for _, s := range *b.subs.Load() {
 		s.mu.Lock()
+		if l := s.lanes[sh]; l != nil {
+			lanes = append(lanes, l)
+		}
 		delete(s.lanes, sh)
 		s.mu.Unlock()
 	}
+	return lanes
 }

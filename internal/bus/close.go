@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+
+	"github.com/signalbox-go/signalbox/events"
 )
 
 // CutOff is what one handler had not done when the bus was closed. All of it stays unsettled.
@@ -97,6 +99,18 @@ func (l *lane) unhandled(over bool) (running, waiting int) {
 		running, waiting = 0, waiting+running
 	}
 	return running, waiting
+}
+
+// CutOff forgets a shard of which nothing is published any more, as Forget does, but what waits of it is not handled any more. It returns that,
+// and what handlers have in hand, which goes on.
+func (b *Bus) CutOff(key events.ShardKey) (all []CutOff) {
+	for _, l := range b.forget(key) {
+		if running, waiting := l.unhandled(true); running+waiting > 0 {
+			all = append(all, CutOff{l.sub.Handler, running, waiting})
+		}
+	}
+	slices.SortFunc(all, func(x, y CutOff) int { return cmp.Compare(x.Handler, y.Handler) })
+	return all
 }
 
 // ended reports whether nothing is handled any more.

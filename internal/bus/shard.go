@@ -38,10 +38,11 @@ type Shard struct {
 	lanes []*lane        // nil: not needed yet
 
 	mu          sync.Mutex
-	first, last *item // not settled
-	latest      mark  // that was published
-	unsettled   int   // not settled by those that block
-	fullLanes   int   // lanes that are full by themselves
+	first, last *item  // not settled
+	latest      mark   // that was published
+	unsettled   int    // not settled by those that block
+	fullLanes   int    // lanes that are full by themselves
+	atRest      func() // called once when all is settled; nil: nobody waits for that
 }
 
 // OnCaughtUp sets what is called when the shard was full and is not any more: on a goroutine of the bus, which it must not hold up.
@@ -126,6 +127,19 @@ func (s *Shard) Settled() (session uint64, seq int64) {
 	return at.session, at.seq
 }
 
+// WhenSettled reports whether all that was published is settled. If not, f is called once it is, on a goroutine of the bus, which it must not
+// hold up; a later call takes the place of this one.
+func (s *Shard) WhenSettled(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first == nil {
+		s.atRest = nil
+		return true
+	}
+	s.atRest = f
+	return false
+}
+
 // settle counts that one lane is done with the item, which from then on may be another event's. blocking: the
 // lane of one that blocks.
 func (s *Shard) settle(it *item, blocking bool, b *Bus) {
@@ -144,12 +158,18 @@ func (s *Shard) settle(it *item, blocking bool, b *Bus) {
 		}
 		done = it.left.Add(-1) == 0
 	}
+	var atRest func()
 	if done {
-		s.remove(it)
+		if s.remove(it); s.first == nil {
+			atRest, s.atRest = s.atRest, nil
+		}
 	}
 	s.mu.Unlock()
 	if done {
 		it.free()
+	}
+	if atRest != nil {
+		atRest()
 	}
 	if caughtUp {
 		s.tellCaughtUp()
