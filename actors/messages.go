@@ -86,6 +86,7 @@ type StartShards struct {
 	Total      int
 	IDs        []int              // nil: all
 	Sessions   []session.Snapshot // to begin with
+	Standby    bool               // those that the plan does not name yet are somebody else's, and wait to be adopted: see Release
 }
 
 // ShardsStarted answers StartShards. Err says why nothing was started: a *PlanError.

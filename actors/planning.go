@@ -104,8 +104,13 @@ func (s *incarnation) startShards(m StartShards) any {
 	wants, restore := make(map[Key]Want, len(ids)), make(map[Key]session.Snapshot, len(m.Sessions))
 	for _, id := range ids {
 		key := Key{Generation: m.Generation, Shard: events.ShardID{Index: id, Total: m.Total}}
-		want := s.books.plan.wants[key]
-		want.Mode, want.Code = Run, events.CloseNone
+		want, known := s.books.plan.wants[key]
+		if want.Mode, want.Code = Run, events.CloseNone; m.Standby {
+			if known {
+				continue
+			}
+			want.Mode = Release
+		}
 		if of := s.books.lives.of[key]; of != nil && of.final {
 			// It is asked for: what has ended it for good counts no more.
 			want.Restarts++ //seam:start-mends

@@ -55,6 +55,13 @@ type Totaler interface {
 	Totals(context.Context) (map[int]int, error)
 }
 
+// Claimer is a Store that decides between two who would take over one shard under the same fence: one of them does. Of a Store that is none,
+// Manager.Adopt loads the snapshot, compares the fences, and saves: of two who do so in one moment both succeed.
+type Claimer interface {
+	// Claim keeps the snapshot if its Fence is higher than the stored one's, or than 0 if none is stored. Else it is refused with a *FencedError.
+	Claim(context.Context, Snapshot) error
+}
+
 type memoryStore struct {
 	mu        sync.Mutex
 	snapshots map[events.ShardID]Snapshot
@@ -92,6 +99,23 @@ func (s *memoryStore) Save(ctx context.Context, snapshots ...Snapshot) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.save(snapshots)
+}
+
+func (s *memoryStore) Claim(ctx context.Context, snapshot Snapshot) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if snapshot.Fence <= s.snapshots[snapshot.Shard].Fence { //seam:claim-needs-higher-fence
+		return &FencedError{[]events.ShardID{snapshot.Shard}}
+	}
+	return s.save([]Snapshot{snapshot})
+}
+
+// save keeps snapshots. The lock is held.
+func (s *memoryStore) save(snapshots []Snapshot) error {
 	var fenced []events.ShardID
 	for _, snapshot := range snapshots {
 		if stored, ok := s.snapshots[snapshot.Shard]; ok && snapshot.Fence < stored.Fence {

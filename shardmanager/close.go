@@ -193,13 +193,18 @@ func (m *Manager) shutdown() {
 	}
 }
 
+// drainTime is how long handlers are waited for, if all is to be over by a time; zero: there is none.
+func (m *Manager) drainTime(by time.Time) time.Duration {
+	if by.IsZero() {
+		return m.cfg.drain
+	}
+	left := time.Until(by)
+	return min(m.cfg.drain, left-min(restTimeout, left/2))
+}
+
 // drain waits for handlers, and returns what they have not done.
 func (m *Manager) drain(how ending) []CutOff {
-	limit := m.cfg.drain
-	if !how.by.IsZero() {
-		left := time.Until(how.by)
-		limit = min(limit, left-min(restTimeout, left/2))
-	}
+	limit := m.drainTime(how.by)
 	drained, cancel := context.WithTimeout(how.ctx, limit) //seam:close-bounds-handlers
 	defer cancel()
 	return m.bus.Close(drained)

@@ -46,6 +46,7 @@ type Manager struct {
 	supervisor        *actor.PID
 	saver             *saver
 	ledger            *ledger // of the store; nil: it has none
+	claims            claims
 	refresher         *refresher
 	nextAsk           time.Time      // GET /gateway/bot is not asked before
 	unready           error          // why Start has not come further
@@ -65,7 +66,7 @@ const (
 
 // New checks the options together. The error joins one *OptionError for each that cannot work.
 func New(token string, opts ...Option) (*Manager, error) {
-	m := &Manager{board: actors.NewBoard(), done: make(chan struct{})}
+	m := &Manager{board: actors.NewBoard(), done: make(chan struct{}), claims: newClaims()}
 	m.life, m.endLife = context.WithCancelCause(context.Background())
 	m.cfg = config{apiURL: defaultAPIURL, drain: defaultDrain}
 	m.cfg.identify = events.Identify{
@@ -182,20 +183,20 @@ func (m *Manager) start(ctx context.Context) error {
 	if compression == "" {
 		compression = compressionFor(len(ids))
 	}
-	shards, err := actors.NewSupervisor(actors.SupervisorConfig{
-		Identify: m.cfg.identify, OptionalIntents: m.cfg.optional, LeftOut: m.leftOut, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
-		NetDial: m.cfg.netDial, TLS: m.cfg.tls, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
-		Bus: m.bus, Board: m.board, Observers: m.observers, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
-		DialRate: m.cfg.dialRate, DeafSession: m.cfg.deaf,
-	})
-	if err != nil {
-		return err
-	}
 	var begin restored
 	if m.cfg.store != nil {
 		if begin, err = m.restore(ctx, ids, total); err != nil {
 			return err
 		}
+	}
+	shards, err := actors.NewSupervisor(actors.SupervisorConfig{
+		Identify: m.cfg.identify, OptionalIntents: m.cfg.optional, LeftOut: m.leftOut, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
+		NetDial: m.cfg.netDial, TLS: m.cfg.tls, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
+		Bus: m.bus, Board: m.board, Observers: m.observers, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
+		DialRate: m.cfg.dialRate, DeafSession: m.cfg.deaf, Fence: begin.fence,
+	})
+	if err != nil {
+		return err
 	}
 	opts := []actor.PropsOption{actor.WithGuardian(actors.Guardian())}
 	if m.cfg.props != nil {
@@ -228,7 +229,7 @@ func (m *Manager) start(ctx context.Context) error {
 	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining.int())
 	m.mu.Unlock()
 	go m.guard()
-	start := actors.StartShards{Total: total, IDs: ids, Sessions: slices.Collect(maps.Values(begin.sessions))}
+	start := actors.StartShards{Total: total, IDs: ids, Standby: m.cfg.standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	for attempt := 1; ; attempt++ {
 		answer, err := heeding(ctx, "the start of shards", func() (any, error) { // props that hang do so in the supervisor
 			return system.Root.RequestFuture(supervisor, start, startTimeout).Result()

@@ -50,6 +50,7 @@ type config struct {
 	reserve     *int
 	store       session.Store
 	fresh       bool // stored sessions are not resumed
+	standby     bool // shards wait to be adopted
 	system      *actor.ActorSystem
 	log         *zap.Logger
 	queueLimit  int

@@ -56,6 +56,9 @@ func (m *Manager) restore(ctx context.Context, ids []int, total int) (restored, 
 	defer hangs.Stop()
 	var claims []session.Snapshot
 	highest := uint64(0)
+	if m.cfg.standby {
+		ids = nil // they are another process's
+	}
 	for _, index := range ids {
 		id := events.ShardID{Index: index, Total: total}
 		snapshot, err := m.load(ctx, id)

@@ -2,7 +2,6 @@ package shardmanager
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -21,66 +20,16 @@ const (
 	giveWayAfter = 30 * time.Second // from when another process has taken over a shard: then an Identify ends what they may fight about
 )
 
-// Persistence is how the session store keeps up.
-type Persistence struct {
-	SavedAt  time.Time // when the store last had everything; zero: not yet
-	Failures int       // in a row
-	// Err is of the latest failure: ErrStoreHangs if the store does not return, and a *session.FencedError while there are Fenced shards
-	// and nothing else fails. nil: nothing is the matter.
-	Err error
-	// Fenced is how many shards another process has taken over, with this store. They go on here, and are saved there: stop one of the
-	// two processes.
-	Fenced int
-	// Ledger is why the Identifies that are spent cannot be read or written down, so that none is granted; nil: they can be.
-	Ledger error
-}
-
-// Persistence tells how the session store keeps up. It is the zero value without a store. A store
-// that is slow, fails or hangs delays no event, but what it has not saved comes again after a crash.
-func (m *Manager) Persistence() Persistence {
-	m.mu.Lock()
-	saver, ledger := m.saver, m.ledger
-	m.mu.Unlock()
-	var p Persistence
-	if saver != nil {
-		saver.mu.Lock()
-		defer saver.mu.Unlock()
-		p = saver.state
-		if p.Fenced = len(saver.fenced); p.Err == nil && p.Fenced > 0 {
-			p.Err = &session.FencedError{Shards: slices.SortedFunc(maps.Keys(saver.fenced), byIndex)}
-		}
-	}
-	p.Ledger = ledger.state()
-	return p
-}
-
-func byIndex(a, b events.ShardID) int { return a.Index - b.Index }
-
-// UnsavedError says of which sessions Close could not save how far they came: see CutOffError. The next process resumes them from what was saved before:
-// events come to it again, or, where nothing was saved, it identifies.
-type UnsavedError struct {
-	Shards int
-	Err    error // of the store
-}
-
-// Error tells how many, and why.
-func (e *UnsavedError) Error() string {
-	return fmt.Sprintf("the sessions of %d shards were not saved as they ended: %v", e.Shards, e.Err)
-}
-
-// Unwrap is the store's error.
-func (e *UnsavedError) Unwrap() error { return e.Err }
-
 // saver keeps the session store up to date, in the background and in batches. What it saves of
 // a session is how far handlers have come, so that a crash repeats events but skips none.
 type saver struct {
-	m     *Manager
-	fence uint64
-	stop  chan bool // whether all events have been handled
-	over  chan struct{}
+	m    *Manager
+	stop chan bool // whether all events have been handled
+	over chan struct{}
 
 	mu      sync.Mutex
 	saved   map[events.ShardID]session.Snapshot // what the store holds
+	handed  map[events.ShardID]bool             // released: somebody else may save them by now
 	fenced  map[events.ShardID]time.Time        // since when another process saves them
 	state   Persistence
 	unsaved int  // shards that the latest save has left
@@ -89,8 +38,8 @@ type saver struct {
 
 func newSaver(m *Manager, r restored) *saver {
 	s := &saver{
-		m: m, fence: r.fence, stop: make(chan bool, 1), over: make(chan struct{}),
-		saved: maps.Clone(r.sessions), fenced: make(map[events.ShardID]time.Time),
+		m: m, stop: make(chan bool, 1), over: make(chan struct{}),
+		saved: maps.Clone(r.sessions), handed: make(map[events.ShardID]bool), fenced: make(map[events.ShardID]time.Time),
 	}
 	for _, id := range r.fenced {
 		s.fenced[id] = time.Now()
@@ -117,31 +66,39 @@ func (s *saver) run() {
 	}
 }
 
-// due is what has changed since it was saved.
-func (s *saver) due(exact bool) (batch []session.Snapshot, gone []events.ShardID) {
+// due is what has changed since it was saved. What is to be deleted has no session in it.
+func (s *saver) due(exact bool) (batch []session.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left {
-		return nil, nil
+		return nil
 	}
 	for _, shard := range s.m.Status().Shards {
 		if _, fenced := s.fenced[shard.Shard]; fenced || shard.Role != actors.Serving {
 			continue
 		}
 		key := shard.Key()
+		if given, released := s.m.shards.Released(key); released {
+			given.Fence-- // it is given out under the next owner's
+			if s.handed[key.Shard] = true; given.SessionID != "" && given != s.saved[key.Shard] {
+				batch = append(batch, given)
+			}
+			continue
+		}
+		delete(s.handed, key.Shard)
 		snapshot, number, ok := s.m.shards.Session(key)
 		settled, seq := s.m.bus.Shard(key).Settled()
 		before := s.saved[key.Shard]
-		if settled == 0 && number == 0 && before.SessionID == snapshot.SessionID { // restored, and nothing has come yet
-			seq = max(seq, before.Seq)
+		if settled == 0 && seq == 0 && before.SessionID == snapshot.SessionID { // it is from elsewhere, and nothing has come yet
+			settled, seq = number, before.Seq
 		}
 		switch {
 		case !ok && before.SessionID != "":
-			gone = append(gone, key.Shard)
+			batch = append(batch, session.Snapshot{Shard: key.Shard, Fence: shard.Fence, SavedAt: time.Now()})
 		case ok && settled == number && seq > 0:
 			whole := seq == snapshot.Seq                                         // or the handler that closes has one in hand
 			snapshot.Seq, snapshot.Exact = seq, exact && whole && snapshot.Exact //seam:saved-sequence-handled
-			snapshot.Fence = s.fence
+			snapshot.Fence = shard.Fence
 			if exact || before.SessionID != snapshot.SessionID || before.Seq != snapshot.Seq ||
 				before.Presence != snapshot.Presence || before.PresenceUpdated != snapshot.PresenceUpdated {
 				snapshot.SavedAt = time.Now()
@@ -149,18 +106,18 @@ func (s *saver) due(exact bool) (batch []session.Snapshot, gone []events.ShardID
 			}
 		}
 	}
-	return batch, gone
+	return batch
 }
 
 // save writes what has changed. What fails is tried again the next time. While the store does not return nothing else is asked of it.
 func (s *saver) save(exact bool) {
-	batch, gone := s.due(exact)
-	began, n := time.Now(), len(batch)+len(gone)
+	batch := s.due(exact)
+	began, n := time.Now(), len(batch)
 	done := make(chan func(), 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
 		defer cancel()
-		left, err := s.write(ctx, batch, gone)
+		left, err := s.write(ctx, batch)
 		done <- func() { s.note(n, left, time.Since(began), err) }
 	}()
 	select {
@@ -174,15 +131,12 @@ func (s *saver) save(exact bool) {
 
 // write asks the store, and returns how many shards it has left. What is to be deleted is saved empty before: if it is another process's by
 // now, that is refused.
-func (s *saver) write(ctx context.Context, batch []session.Snapshot, gone []events.ShardID) (left int, err error) {
-	for _, id := range gone {
-		batch = append(batch, session.Snapshot{Shard: id, Fence: s.fence, SavedAt: time.Now()})
-	}
+func (s *saver) write(ctx context.Context, batch []session.Snapshot) (left int, err error) {
 	kept, fenced, err := saveAll(batch, func(all ...session.Snapshot) error {
 		return s.call("Save", func() error { return s.m.cfg.store.Save(ctx, all...) })
 	})
-	s.lose(fenced)
 	left = len(batch) - len(fenced)
+	s.lose(s.adoptedElsewhere(batch, fenced))
 	for _, snapshot := range kept {
 		if snapshot.SessionID == "" {
 			if err != nil {
@@ -209,6 +163,31 @@ func (s *saver) call(what string, call func() error) error {
 		return ErrClosed
 	}
 	return foreign.Call("the session store's "+what, call)
+}
+
+// adoptedElsewhere takes from the shards that another process saves by now those that were released, which is as it should be.
+func (s *saver) adoptedElsewhere(batch []session.Snapshot, fenced []events.ShardID) (lost []events.ShardID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, snapshot := range batch {
+		switch id := snapshot.Shard; {
+		case !slices.Contains(fenced, id):
+		case s.handed[id]:
+			s.saved[id] = snapshot
+		default:
+			lost = append(lost, id)
+		}
+	}
+	return lost
+}
+
+// adopted notes that this process has taken over a shard, with a session that the store holds now.
+func (s *saver) adopted(snapshot session.Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saved[snapshot.Shard] = snapshot
+	delete(s.fenced, snapshot.Shard)
+	delete(s.handed, snapshot.Shard)
 }
 
 // lose notes that another process has taken over shards, and tells it.
@@ -272,13 +251,13 @@ func (s *saver) close(exact bool) *UnsavedError {
 		hangs = true
 		s.m.log.Error("the session store did not answer in time: events of the last moment may come again")
 	}
-	batch, gone := s.due(exact)
+	batch := s.due(exact)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.left = true
 	switch {
 	case hangs:
-		return &UnsavedError{len(batch) + len(gone), ErrStoreHangs}
+		return &UnsavedError{len(batch), ErrStoreHangs}
 	case s.state.Err != nil:
 		return &UnsavedError{s.unsaved, s.state.Err}
 	}

@@ -121,3 +121,50 @@ func TestBehindNamesWhoHoldsUp(t *testing.T) {
 		}
 	})
 }
+
+// TestCutOffShard: what waits of it is not handled, what is in hand goes on, and the others are left alone.
+func TestCutOffShard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := bus.New(silent())
+		var handled []int64
+		b.Subscribe(bus.Subscription{Handler: "slow", Handle: func(_ context.Context, _ any, at events.Meta) {
+			time.Sleep(time.Second)
+			handled = append(handled, at.Seq)
+		}})
+		key := events.ShardKey{Shard: events.ShardID{Total: 1}}
+		sh := b.Shard(key)
+		if !sh.WhenSettled(func() { t.Error("called, though nothing was published") }) {
+			t.Error("nothing was published, and it is not settled")
+		}
+		told := 0
+		for seq := int64(1); seq <= 2; seq++ {
+			sh.Publish(events.Raw{Type: "X", Seq: seq}, events.Meta{Session: 1, Seq: seq})
+		}
+		sh.WhenSettled(func() { t.Error("a later call takes its place") })
+		if sh.WhenSettled(func() { told++ }) {
+			t.Error("settled at once")
+		}
+		time.Sleep(1500 * time.Millisecond)
+		if told != 0 {
+			t.Error("told too early")
+		}
+		time.Sleep(time.Second)
+		if told != 1 || !sh.WhenSettled(func() {}) {
+			t.Errorf("told %d times", told)
+		}
+		for seq := int64(3); seq <= 5; seq++ {
+			sh.Publish(events.Raw{Type: "X", Seq: seq}, events.Meta{Session: 1, Seq: seq})
+		}
+		time.Sleep(500 * time.Millisecond)
+		if cut := b.CutOff(key); !slices.Equal(cut, []bus.CutOff{{Handler: "slow", Running: 1, Waiting: 2}}) {
+			t.Errorf("cut off: %+v", cut)
+		}
+		time.Sleep(5 * time.Second)
+		if !slices.Equal(handled, []int64{1, 2, 3}) || b.Shard(key) == sh {
+			t.Errorf("handled: %v", handled)
+		}
+		if cut := b.CutOff(key); cut != nil {
+			t.Errorf("once more: %+v", cut)
+		}
+	})
+}

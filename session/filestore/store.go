@@ -17,6 +17,7 @@ import (
 var (
 	_ session.Store    = (*Store)(nil)
 	_ session.Totaler  = (*Store)(nil)
+	_ session.Claimer  = (*Store)(nil)
 	_ ratelimit.Ledger = (*Store)(nil)
 )
 
@@ -41,6 +42,16 @@ func (s *Store) Load(ctx context.Context, id events.ShardID) (session.Snapshot, 
 
 // Save implements session.Store. The batch is written at once.
 func (s *Store) Save(ctx context.Context, snapshots ...session.Snapshot) error {
+	return s.save(ctx, snapshots, func(fence, stored uint64) bool { return fence >= stored })
+}
+
+// Claim implements session.Claimer, for all processes that have the file open.
+func (s *Store) Claim(ctx context.Context, snapshot session.Snapshot) error {
+	return s.save(ctx, []session.Snapshot{snapshot}, func(fence, stored uint64) bool { return fence > stored })
+}
+
+// save writes those snapshots whose fence will do beside the stored one.
+func (s *Store) save(ctx context.Context, snapshots []session.Snapshot, allowed func(fence, stored uint64) bool) error {
 	if err := ctx.Err(); err != nil || len(snapshots) == 0 {
 		return err
 	}
@@ -60,7 +71,7 @@ func (s *Store) Save(ctx context.Context, snapshots ...session.Snapshot) error {
 	var batch batch
 	fences := make(map[events.ShardID]uint64, len(snapshots)) // of this batch
 	for i, snapshot := range snapshots {
-		if snapshot.Fence < max(s.known.sessions[snapshot.Shard].fence, fences[snapshot.Shard]) {
+		if !allowed(snapshot.Fence, max(s.known.sessions[snapshot.Shard].fence, fences[snapshot.Shard])) {
 			refused.Shards = append(refused.Shards, snapshot.Shard)
 			continue
 		}

@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -81,6 +83,66 @@ func owners(t *testing.T, s session.Store) {
 	all.Wait()
 	if got := load(t, s, events.ShardID{Total: 1}); got.Fence != many || got.Seq != rounds-1 {
 		t.Errorf("fence %d, sequence %d are left", got.Fence, got.Seq)
+	}
+}
+
+// claims is for stores that are a session.Claimer.
+func claims(t *testing.T, s session.Store) {
+	claimer, ok := s.(session.Claimer)
+	if !ok {
+		t.Skip("it is no session.Claimer")
+	}
+	id := events.ShardID{Index: 1, Total: 2}
+	refused(t, claimer.Claim(t.Context(), fenced(1, 2, 1, 0)), id)
+	missing(t, s, id)
+	if err := claimer.Claim(t.Context(), fenced(1, 2, 1, 5)); err != nil { // nobody had it
+		t.Fatal(err)
+	}
+	refused(t, claimer.Claim(t.Context(), fenced(1, 2, 2, 5)), id) // somebody was faster, under the same fence
+	refused(t, claimer.Claim(t.Context(), fenced(1, 2, 3, 4)), id)
+	if got := load(t, s, id); got.Seq != 1 || got.Fence != 5 {
+		t.Errorf("sequence %d, fence %d", got.Seq, got.Fence)
+	}
+	save(t, s, fenced(1, 2, 4, 5)) // the owner goes on
+	if err := claimer.Claim(t.Context(), fenced(1, 2, 5, 6)); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, s.Save(t.Context(), fenced(1, 2, 6, 5)), id)
+	if got := load(t, s, id); got.Seq != 5 || !equal(got, fenced(1, 2, 5, 6)) {
+		t.Errorf("%v", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := claimer.Claim(ctx, fenced(1, 2, 7, 7)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Claim: %v", err)
+	}
+}
+
+// oneClaim: of many who claim a shard under the same fence, one does.
+func oneClaim(t *testing.T, s session.Store) {
+	claimer, ok := s.(session.Claimer)
+	if !ok {
+		t.Skip("it is no session.Claimer")
+	}
+	const many, rounds = 8, 10
+	for fence := range uint64(rounds) {
+		var all sync.WaitGroup
+		var won atomic.Int64
+		for owner := range int64(many) {
+			all.Go(func() {
+				err := claimer.Claim(t.Context(), fenced(0, 1, owner+1, fence+1))
+				switch {
+				case err == nil:
+					won.Add(owner + 1 + 1<<16)
+				case !errors.Is(err, session.ErrFenced):
+					t.Errorf("Claim: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		if got := load(t, s, events.ShardID{Total: 1}); won.Load()>>16 != 1 || got.Seq != won.Load()&0xffff {
+			t.Errorf("%d won, and the session is that of %d", won.Load()>>16, got.Seq)
+		}
 	}
 }
 

@@ -25,7 +25,8 @@ func Run(t *testing.T, open func(t *testing.T) session.Store) {
 		{"nothing is stored", empty}, {"what is saved is loaded", roundTrip}, {"the last one wins", last},
 		{"shards of other totals are others", totals}, {"delete", remove}, {"a context that has ended", ended},
 		{"many at once", concurrent}, {"secrets do not print", secrets},
-		{"a lower fence is refused", lowerFence}, {"of a batch only the fenced are refused", fencedBatch}, {"two owners", owners}, {"totals", countTotals},
+		{"a lower fence is refused", lowerFence}, {"of a batch only the fenced are refused", fencedBatch}, {"two owners", owners},
+		{"a claim needs a higher fence", claims}, {"of many claims one wins", oneClaim}, {"totals", countTotals},
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
