@@ -58,7 +58,7 @@ func (s *incarnation) adopt(snapshot session.Snapshot) any {
 	if err == nil && s.books.releases[key] != nil {
 		err = &AdoptError{snapshot.Shard, ErrRunsHere} // it is on its way out
 	}
-	if known := s.books.plan.fences[key]; err == nil && snapshot.Fence <= known { //seam:adopted-under-higher-fence
+	if known := s.books.plan.fences[key]; err == nil && snapshot.Fence <= known {
 		err = &AdoptError{snapshot.Shard, behind(snapshot.Fence, known)}
 	}
 	if err != nil {

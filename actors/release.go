@@ -138,7 +138,7 @@ func (s *incarnation) handOut(key Key, r *release, now time.Time) {
 	}
 	record := s.board.record(key)
 	snapshot := s.atRest(record) //seam:released-snapshot-exact
-	snapshot.Fence, snapshot.SavedAt = s.books.plan.wants[key].Fence+1, now
+	snapshot.Fence, snapshot.SavedAt = s.books.plan.wants[key].Fence+1, now //seam:released-under-next-fence
 	record.giveOut(&snapshot)
 	log := s.log.With(zap.Stringer("shard", key), zap.Bool("exact", snapshot.Exact), zap.Uint64("fence", snapshot.Fence))
 	if cut := s.cfg.Bus.CutOff(key); len(cut) > 0 {

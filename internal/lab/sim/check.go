@@ -33,7 +33,7 @@ func Check(plan Plan, trace Trace) []Violation {
 		c.told, c.spacing, c.sendLimits, c.budget, c.resumeFirst, c.resumeTruth, c.oneConnection, c.afterTheEnd, c.codes,
 		c.inOrder, c.guildOrder, c.nothingLost, c.facts, c.intents, c.noSilentGap, c.callers, c.beats, c.silence, c.phases, c.recovers,
 		c.legalOrder, c.oneSession, c.callerOrder, c.isolation, c.admission, c.fairness,
-		c.heldBack, c.planned, c.status, c.back, c.orphans, c.chain, c.quarantines, c.stale,
+		c.heldBack, c.planned, c.status, c.back, c.orphans, c.chain, c.quarantines, c.stale, c.handovers,
 	} {
 		law()
 	}
@@ -162,7 +162,7 @@ func (c *check) atGateway(l *link, r Record) {
 }
 
 // everywhere are the faults that are not one shard's.
-var everywhere = []string{"outage", "hang", "dns", "reset-all", "kill", "restart", "reject", "stop-supervisor", "revive"}
+var everywhere = []string{"outage", "hang", "dns", "reset-all", "kill", "restart", "reject", "stop-supervisor", "revive", "handover"}
 
 // disturbed reports whether a fault was done to the shard, or to all, within a time.
 func (c *check) disturbed(shard int, from, to time.Duration, kinds ...string) bool {

@@ -74,11 +74,24 @@ func (d *disk) Delete(ctx context.Context, id events.ShardID) error {
 	return d.p.sim.disk.Delete(ctx, id)
 }
 
+// Claim implements session.Claimer.
+func (d *disk) Claim(ctx context.Context, s session.Snapshot) error {
+	if err := d.p.sim.sick.ail(ctx); err != nil {
+		return err
+	}
+	if d.p.dead.Load() {
+		return errDisk
+	}
+	return d.p.sim.disk.(session.Claimer).Claim(ctx, s)
+}
+
 // LoadLedger implements ratelimit.Ledger.
 func (d *disk) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
 	d.p.sim.mu.Lock()
 	defer d.p.sim.mu.Unlock()
-	return d.p.sim.ledger, nil
+	state := d.p.sim.ledger
+	state.Version = d.p.sim.turn
+	return state, nil
 }
 
 // SaveLedger implements ratelimit.Ledger.
@@ -91,6 +104,10 @@ func (d *disk) SaveLedger(ctx context.Context, state ratelimit.LedgerState) erro
 	}
 	d.p.sim.mu.Lock()
 	defer d.p.sim.mu.Unlock()
+	if state.Version != 0 && state.Version != d.p.sim.turn {
+		return ratelimit.ErrLedgerChanged
+	}
 	d.p.sim.ledger = state
+	d.p.sim.turn++
 	return nil
 }

@@ -210,6 +210,10 @@ func (sim *simulation) inject(f Injection) {
 			script.Close(final[1+f.N%2])
 		}
 		sim.meddle(f)
+	case "move":
+		sim.move(f)
+	case "handover":
+		sim.handover(f)
 	case "warm":
 		sim.warm(f)
 	case "mend":

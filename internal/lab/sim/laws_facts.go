@@ -70,14 +70,17 @@ func (c *check) facts() {
 func (c *check) keep() {
 	const enough = 2 * time.Minute      // to handle what has come
 	over := make(map[int]time.Duration) // processes
-	left := make(map[int]bool)          // sessions that the bot ended
-	last := make(map[int]int)           // by shard
+	released := make(map[[2]int][]time.Duration)
+	left := make(map[int]bool) // sessions that the bot ended
+	last := make(map[int]int)  // by shard
 	for _, r := range c.trace {
 		switch {
 		case r.Witness == Process && (r.What == "killed" || r.What == "closing" || r.What == "done"):
 			if _, known := over[r.Process]; !known {
 				over[r.Process] = r.At
 			}
+		case r.Witness == Operator && r.What == "released":
+			released[[2]int{r.Process, r.Shard}] = append(released[[2]int{r.Process, r.Shard}], r.At)
 		case r.Witness == Gateway && r.What == "closed" && (r.Code == events.CloseNormal || r.Code == events.CloseGoingAway):
 			left[r.Session] = true
 		case r.Witness == Gateway && (r.What == "began" || r.What == "resumed"):
@@ -95,6 +98,12 @@ func (c *check) keep() {
 				continue
 			}
 			s, end := c.sessions[id], over[l.process]
+			for _, at := range released[[2]int{l.process, l.shard}] {
+				if at >= r.At {
+					end = min(end, at)
+					break
+				}
+			}
 			if s == nil || l.live == never || end-r.At < max(enough, c.waiting(l.shard, s, r.At)) || c.disturbed(l.shard, r.At-5*time.Minute, end, "block", "blocked") {
 				continue
 			}

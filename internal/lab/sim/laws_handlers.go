@@ -22,6 +22,7 @@ func (c *check) inOrder() {
 		switch {
 		case r.Witness == Process && r.What == "loaded":
 			begin[id] = r.Seq
+			delete(last, id)
 		case r.Witness == Handler && r.What == "enter":
 			if r.Session == 0 {
 				c.fail("I-6 exactly once, in order", r.At, "shard %d: event %d of a session that the gateway does not know", r.Shard, r.Seq)
@@ -189,15 +190,17 @@ func (c *check) callers() {
 	}
 }
 
-// sentAgain reports whether a frame is a presence that a process has found stored, and not what was asked for, by a process before it.
-func sentAgain(r Record, asked int) bool { return r.Op == events.OpPresenceUpdate && r.Process > asked }
+// sentAgain reports whether a frame is a presence that a process has found stored, or was handed over, and not what was asked for before.
+func (c *check) sentAgain(r, call Record) bool {
+	return r.Op == events.OpPresenceUpdate && (r.Process > call.Process || c.loaded(r.Process, r.Shard, r.At) > call.At)
+}
 
 // ghost: I-16. got is how a call ended, and arrived are its frames.
 func (c *check) ghost(call, got Record, arrived []Record) {
 	if call.Text == "" {
 		return
 	}
-	arrived = slices.DeleteFunc(slices.Clone(arrived), func(r Record) bool { return sentAgain(r, call.Process) })
+	arrived = slices.DeleteFunc(slices.Clone(arrived), func(r Record) bool { return c.sentAgain(r, call) })
 	n := len(arrived)
 	stage, _, _ := strings.Cut(got.Text, ":")
 	switch {

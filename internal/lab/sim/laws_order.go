@@ -50,16 +50,16 @@ func (c *check) oneSession() {
 // member lists of a burst, whose calls are made without waiting.
 func (c *check) callerOrder() {
 	latest := make(map[int]int)
-	asked := make(map[int]int) // the process, by call
+	asked := make(map[int]Record) // by call
 	for _, r := range c.trace {
 		if r.Witness == Caller && r.What == "call" {
-			asked[r.Call] = r.Process
+			asked[r.Call] = r
 		}
 		if r.Witness != Gateway || r.What != "received" {
 			continue
 		}
 		call, err := strconv.Atoi(r.Text)
-		if err != nil || sentAgain(r, asked[call]) {
+		if err != nil || c.sentAgain(r, asked[call]) {
 			continue
 		}
 		caller := call / callsOfCaller

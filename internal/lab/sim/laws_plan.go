@@ -32,6 +32,9 @@ func (c *check) spans(set func(Record) bool, begin func(process, shard int, at t
 			end(r.At)
 			process = r.Process
 			for shard := range c.plan.Shards {
+				if r.Text == standbyText {
+					break // none is to run
+				}
 				if first, ok := begin(process, shard, r.At); ok {
 					open[shard] = &span{process, shard, r.At, 0, first}
 				}
@@ -72,7 +75,7 @@ func (c *check) modes() []span {
 			if m.shard != shard {
 				continue
 			}
-			if m.what.Text == "restart" && (before == "stop" || before == "pause" || before == "drain") {
+			if m.what.Text == "restart" && (before == "stop" || before == "pause" || before == "drain" || before == "release") {
 				m.what.Text = before // it is not to run
 			}
 			before = m.what.Text
@@ -82,7 +85,7 @@ func (c *check) modes() []span {
 }
 
 // undone are the faults that a start, or a restart, undoes.
-var undone = []string{"stop", "pause", "drain", "fatal-shard", "mend", "restart-shard"}
+var undone = []string{"stop", "pause", "drain", "fatal-shard", "mend", "restart-shard", "move", "handover"}
 
 // restarted: the part of D-1 that is about a shard which runs: it gives up its connection.
 func (c *check) restarted(m span) {
@@ -106,7 +109,7 @@ func (c *check) planned() {
 		var bound time.Duration
 		running := false
 		switch m.what.Text {
-		case "stop", "pause":
+		case "stop", "pause", "release":
 			bound = 15 * time.Second // a tick that looks at everything, and some
 		case "drain":
 			bound = 80 * time.Second // what was sent has its answers, or a minute

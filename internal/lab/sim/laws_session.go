@@ -152,6 +152,7 @@ func (c *check) storeSick(at time.Duration) bool {
 // resumeTruth: I-8. A Resume names the latest session, and no sequence that was passed before.
 func (c *check) resumeTruth() {
 	reached := make(map[[2]int]int64) // by process and session
+	reachedAt := make(map[[2]int]time.Duration)
 	c.follow(func(r Record, k known, seen bool) {
 		if r.Op == events.OpIdentify {
 			if want := "identify " + c.plan.idOf(r.Shard).String(); r.Text != want {
@@ -172,26 +173,43 @@ func (c *check) resumeTruth() {
 			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d, but its latest is %d", r.Shard, session, k.session)
 		}
 		id := [2]int{r.Process, session}
+		since := c.loaded(r.Process, r.Shard, r.At)
+		if reachedAt[id] < since { // it has come back from elsewhere
+			reached[id] = 0
+		}
 		if seq < reached[id] {
 			c.fail("I-8 resume truth", r.At, "shard %d resumes after %d, but was at %d before", r.Shard, seq, reached[id])
 		}
 		if s := c.sessions[session]; s == nil || seq > s.last {
 			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d after %d, which was never sent", r.Shard, session, seq)
 		}
-		if entered := c.entered(r.Process, session, r.At-time.Second); seq < entered {
+		if entered := c.entered(r.Process, session, since, r.At-time.Second); seq < entered {
 			c.fail("I-8 resume truth", r.At, "shard %d resumes after %d, but its handler has seen %d", r.Shard, seq, entered)
 		}
-		reached[id] = max(reached[id], seq)
+		reached[id], reachedAt[id] = max(reached[id], seq), r.At
 	})
 }
 
-// entered is the latest event of a session that a process had handed to its handler.
-func (c *check) entered(process, session int, before time.Duration) (seq int64) {
+// loaded is when a process last began with a session of a shard from elsewhere.
+func (c *check) loaded(process, shard int, before time.Duration) (at time.Duration) {
 	for _, r := range c.trace {
 		if r.At > before {
 			break
 		}
-		if r.Witness == Handler && r.What == "enter" && r.Process == process && r.Session == session {
+		if r.Witness == Process && r.What == "loaded" && r.Process == process && r.Shard == shard {
+			at = r.At
+		}
+	}
+	return at
+}
+
+// entered is the latest event of a session that a process had handed to its handler.
+func (c *check) entered(process, session int, since, before time.Duration) (seq int64) {
+	for _, r := range c.trace {
+		if r.At > before {
+			break
+		}
+		if r.At >= since && r.Witness == Handler && r.What == "enter" && r.Process == process && r.Session == session {
 			seq = max(seq, r.Seq)
 		}
 	}
@@ -201,4 +219,4 @@ func (c *check) entered(process, session int, before time.Duration) (seq int64) 
 // sharp are the faults that may keep a close frame from arriving.
 var sharp = []string{"drop", "reset-all", "cut", "hole", "stall", "outage", "freeze", "op7", "close", "kill", "restart", "block", "blocked", "op9-true", "op9-false", "crash", "restart-shard",
 	"reject", "forget", "no-hello", "bad-hello", "op7-first", "op9-first", "close-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume",
-	"stop", "pause", "drain", "flap", "flaky", "dropped", "stop-actor", "poison-actor", "crash-shard-on", "stop-supervisor"}
+	"stop", "pause", "drain", "move", "handover", "flap", "flaky", "dropped", "stop-actor", "poison-actor", "crash-shard-on", "stop-supervisor"}

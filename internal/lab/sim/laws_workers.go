@@ -20,12 +20,15 @@ type task struct {
 // session after those of the one before; each once, and none before an event of no guild is left out.
 func (c *check) guildOrder() {
 	const law = "I-6 exactly once, in order"
-	type lane struct{ process, shard int }
+	type lane struct{ process, shard, stint int } // a shard that was handed over, and comes back, begins anew
+	stints := make(map[[2]int]int)
 	all := make(map[lane][]*task)
 	open := make(map[lane]map[[2]int64]*task)
 	for _, r := range c.trace {
-		of, id := lane{r.Process, r.Shard}, [2]int64{int64(r.Session), r.Seq}
+		of, id := lane{r.Process, r.Shard, stints[[2]int{r.Process, r.Shard}]}, [2]int64{int64(r.Session), r.Seq}
 		switch {
+		case r.Witness == Process && r.What == "loaded":
+			stints[[2]int{r.Process, r.Shard}]++
 		case r.Witness != Handler:
 		case r.What == "take":
 			if open[of] == nil {
@@ -34,6 +37,8 @@ func (c *check) guildOrder() {
 			open[of][id] = &task{r.Session, r.Seq, r.Guild, r.At, 1<<63 - 1}
 			all[of] = append(all[of], open[of][id])
 		case r.What == "give":
+			for ; open[of][id] == nil; of.stint-- { // begun before
+			}
 			open[of][id].end = r.At
 		}
 	}

@@ -77,7 +77,7 @@ var profiles = []profile{
 		"op9-first", "close-first", "no-ready", "no-resumed", "op9-resume", "close-resume", "forget", "two-hellos", "block", "burst", "panic",
 		"presences", "crash", "crash-supervisor", "restart-shard", "kill", "restart", "store-slow", "store-fails", "api-500", "api-429",
 		"guild-outage", "guild-gone", "lag", "resume-host", "stop", "pause", "drain", "flap", "stop-actor", "poison-actor", "stop-supervisor", "revive",
-		"hook-panic", "flaky", "late", "crash-on", "crash-shard-on", "warm"}},
+		"hook-panic", "flaky", "late", "crash-on", "crash-shard-on", "warm", "move", "handover"}},
 	{"world", []string{"guild-outage", "guild-outage", "guild-gone", "guild-gone", "lag", "lag", "drop", "drop", "op7", "forget", "resume-host"}},
 	{"plans", []string{"stop", "pause", "drain", "flap", "flap", "drop", "op7", "burst", "crash", "crash-supervisor"}},
 	{"outside", []string{"stop-actor", "stop-actor", "poison-actor", "stop-supervisor", "revive", "revive", "revive", "restart-shard", "flap", "burst", "drop", "crash"}},
@@ -87,6 +87,8 @@ var profiles = []profile{
 	{"generations", []string{"warm", "warm", "warm", "drop", "drop", "op7", "op9-true", "op9-false", "close", "crash", "crash-supervisor", "stop-actor", "flaky", "kill",
 		"forget", "restart-shard", "pause", "burst", "event-burst"}},
 	{"fatal", []string{"drop", "op7", "burst", "fatal"}},
+	{"handed over", []string{"handover", "handover", "move", "move", "move", "block", "burst", "event-burst", "drop", "op7", "op9-false", "crash", "crash-supervisor", "store-slow",
+		"store-fails", "kill", "restart-shard", "pause", "flaky"}},
 }
 
 // NewPlan makes the plan of a seed. The seed 0 is not used: to the Manager it means random.

@@ -38,16 +38,23 @@ type process struct {
 
 	// The gateway's number of each session, by shard and by the Manager's own number. Guarded by the simulation's lock.
 	sessions map[[2]uint64]int
+	began    map[int]int // how many sessions each shard has begun here. Guarded as well.
 }
 
 // start begins the next process.
-func (sim *simulation) start() {
+func (sim *simulation) start() { sim.launch(false) }
+
+// standbyText is noted of a process that begins beside another, and runs no shard until it adopts it.
+const standbyText = "standby"
+
+// launch begins the next process.
+func (sim *simulation) launch(standby bool) *process {
 	sim.mu.Lock()
 	number := 1
 	if sim.process != nil {
 		number = sim.process.number + 1
 	}
-	p := &process{sim: sim, number: number, started: make(chan struct{}), pids: make(map[int]*actor.PID), sessions: make(map[[2]uint64]int)}
+	p := &process{sim: sim, number: number, started: make(chan struct{}), pids: make(map[int]*actor.PID), sessions: make(map[[2]uint64]int), began: make(map[int]int)}
 	sim.mu.Unlock()
 	p.dispatch = newDispatcher(sim.plan.Seed, number, sim.rest)
 	dial := sim.net.dialer(number)
@@ -66,6 +73,10 @@ func (sim *simulation) start() {
 				actor.WithDispatcher(p.dispatch.of(index)), actor.WithReceiverMiddleware(p.inTurn, p.saboteur(index)),
 			}
 		}),
+	}
+	begun := Record{Witness: Process, What: "start", Process: number, Shard: -1}
+	if standby {
+		opts, begun.Text = append(opts, shardmanager.WithStandby()), standbyText
 	}
 	if sim.plan.Store {
 		opts = append(opts, shardmanager.WithSessionStore(&disk{p}))
@@ -99,7 +110,7 @@ func (sim *simulation) start() {
 	sim.mu.Lock()
 	sim.process = p
 	sim.mu.Unlock()
-	sim.record(Record{Witness: Process, What: "start", Process: number, Shard: -1})
+	sim.record(begun)
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	go func() {
@@ -116,6 +127,7 @@ func (sim *simulation) start() {
 			sim.record(Record{Witness: Process, What: "done", Process: number, Shard: -1, Text: cause.Error()})
 		}
 	}()
+	return p
 }
 
 // close ends the process in order. It notes when Close has returned.
@@ -195,6 +207,7 @@ func (p *process) handle(_ context.Context, raw events.Raw, at events.Meta) {
 		}
 		_ = json.Unmarshal(raw.Data, &ready) // what cannot be read has no session
 		p.sessions[key] = sim.sessions[ready.SessionID]
+		p.began[shard]++
 	}
 	session := p.sessions[key]
 	sim.mu.Unlock()

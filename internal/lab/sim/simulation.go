@@ -46,6 +46,7 @@ type simulation struct {
 	process  *process
 	spent    int // of the budget
 	ledger   ratelimit.LedgerState
+	turn     uint64 // of the ledger
 	secrets  []string
 
 	joins  joins
@@ -64,7 +65,7 @@ func Run(t *testing.T, plan Plan) Trace {
 
 func run(t *testing.T, plan Plan) Trace {
 	sim := &simulation{
-		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), cure: make(chan struct{}), over: make(chan struct{}),
+		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), turn: 1, cure: make(chan struct{}), over: make(chan struct{}),
 		asleep: make(chan struct{}, 1), operator: make(chan struct{}, 1),
 		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int), joins: joins{ended: make(map[join]int)},
 		moods: make(map[string]map[int]int), unpaced: make(map[[3]int]bool),
