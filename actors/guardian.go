@@ -91,7 +91,7 @@ func lostAnswer(message any, err error) any {
 		return &SendFailed{ID: m.ID, Err: &SendError{Op: m.Op, Stage: Queued, Err: err}}
 	case StartShards:
 		return &ShardsStarted{Err: err}
-	case SetPlan, StopShards, RestartShard, ReidentifyShard, ReleaseShard, AdoptShard, GetPlan, GetStatus, Subscribe:
+	case SetPlan, SetMode, StopShards, RestartShard, ReidentifyShard, ReleaseShard, AdoptShard, GetPlan, GetStatus, Subscribe:
 		return &Refusal{err}
 	}
 	return nil

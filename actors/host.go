@@ -183,6 +183,9 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 			status.Resumes++
 		}
 	})
+	if r := s.board.record(key); r != nil {
+		r.note(c)
+	}
 	change := StateChanged{Key: key, Change: c}
 	s.board.log.add(change)
 	if s.cfg.Changed != nil {

@@ -119,6 +119,8 @@ func (s *incarnation) answer(ctx actor.Context, message any) (answer any, known 
 	case GetPlan:
 		plan := s.books.plan.copy()
 		return &plan, true
+	case SetMode:
+		return s.setMode(m), true
 	case StartShards:
 		return s.startShards(m), true
 	case StopShards:
@@ -156,6 +158,8 @@ func byValue(message any) any {
 	case *SetPlan:
 		return deref(m)
 	case *GetPlan:
+		return deref(m)
+	case *SetMode:
 		return deref(m)
 	case *StartShards:
 		return deref(m)

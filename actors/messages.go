@@ -117,6 +117,13 @@ type RestartShard struct{ Key Key }
 // Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal.
 type ReidentifyShard struct{ Key Key }
 
+// SetMode has shards run, pause, drain or stop, and changes nothing else of what is wanted of them. Asked for again it changes nothing.
+// Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal.
+type SetMode struct {
+	Keys []Key
+	Mode Mode
+}
+
 // ReleaseShard has a shard given up here for whoever adopts it. From now on it takes no more send events (ErrMoving); what was written may be answered
 // for half of Within; then its connection ends, its session stays, and handlers may finish what has come, until Within is over. The plan says that it
 // was released (Release), so nothing but an adoption has it run again. One that was released is given out again.

@@ -150,6 +150,27 @@ func (s *incarnation) stopShards(m StopShards) any {
 	return &ShardsStopping{Keys: sortedKeys(wants)}
 }
 
+// setMode changes the mode of some shards.
+func (s *incarnation) setMode(m SetMode) any {
+	wants := make(map[Key]Want, len(m.Keys))
+	for _, key := range m.Keys {
+		want, named := s.books.plan.wants[key]
+		if !named {
+			return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, key)}
+		}
+		if want.Mode != m.Mode {
+			want.Mode, want.Code = m.Mode, events.CloseNone
+			wants[key] = want
+		}
+	}
+	if len(wants) > 0 {
+		if err := s.change(wants, nil, nil); err != nil {
+			return &Refusal{Err: err}
+		}
+	}
+	return &PlanSet{Version: s.books.plan.version}
+}
+
 // askFor asks for one restart more of a shard, or for one new session.
 func (s *incarnation) askFor(key Key, more func(*Want)) any {
 	want, named := s.books.plan.wants[key]

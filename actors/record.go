@@ -124,6 +124,7 @@ type record struct {
 	mu       sync.Mutex
 	status   ShardStatus       // but for its moving parts; written by Board.update alone
 	kept     session.Cursor    // a copy of cursor for other goroutines; its Seq is not kept up
+	moves    []move            // the latest ones, the oldest first
 	released *session.Snapshot // it was released, and this was given out; nil: it was not
 }
 

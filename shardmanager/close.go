@@ -204,8 +204,7 @@ func (m *Manager) drainTime(by time.Time) time.Duration {
 
 // drain waits for handlers, and returns what they have not done.
 func (m *Manager) drain(how ending) []CutOff {
-	limit := m.drainTime(how.by)
-	drained, cancel := context.WithTimeout(how.ctx, limit) //seam:close-bounds-handlers
+	drained, cancel := context.WithTimeout(how.ctx, m.drainTime(how.by)) //seam:close-bounds-handlers
 	defer cancel()
 	return m.bus.Close(drained)
 }

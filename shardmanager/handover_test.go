@@ -69,6 +69,7 @@ func TestFleetIsHandedOver(t *testing.T) {
 		seqs := make([]int64, 3)
 		for index := range 3 {
 			seqs[index] = g.Shard(index).Dispatch("X", 1)
+			pass(100 * time.Millisecond)
 			snapshot, err := old.Release(t.Context(), index)
 			if err != nil || !snapshot.Exact || snapshot.Seq != seqs[index] {
 				t.Fatalf("%v: %v, exact %v", err, snapshot, snapshot.Exact)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -31,6 +32,14 @@ func orders(ctx context.Context, m *shardmanager.Manager) map[string]error {
 		"Priority.Send":      second(m.Priority(shardmanager.Low).Send(ctx, events.Heartbeat{})),
 		"Send of nothing":    second(m.Send(ctx, nil)),
 		"Restart":            m.Restart(ctx, 0),
+		"Reidentify":         m.Reidentify(ctx, 0),
+		"Pause":              m.Pause(ctx, 0),
+		"Unpause":            m.Unpause(ctx, 0),
+		"Drain":              m.Drain(ctx, 0),
+		"RollingRestart":     m.RollingRestart(ctx, 1),
+		"SetPresence":        second(m.SetPresence(ctx, events.UpdatePresence{Status: events.StatusIdle})),
+		"Release":            second(m.Release(ctx, 0)),
+		"Adopt":              m.Adopt(ctx, session.Snapshot{}),
 		"Shard.Key":          second(m.Shard(0).Key()),
 		"WaitReady":          m.WaitReady(ctx),
 	}

@@ -82,16 +82,21 @@ type part struct {
 }
 
 func (s PrioritySender) sendAll(ctx context.Context, e events.UpdatePresence) (events.Answer, error) {
-	var parts []part
-	for _, shard := range s.manager.Status().Shards {
-		if shard.Role == actors.Serving {
-			parts = append(parts, part{shard.Shard.Index, e})
-		}
-	}
+	parts := s.manager.toAll(e)
 	if len(parts) == 0 {
 		return events.Answer{}, refused(e, ErrNotStarted)
 	}
 	return s.sendParts(ctx, parts)
+}
+
+// toAll is an event for all shards that serve here.
+func (m *Manager) toAll(e events.Outgoing) (parts []part) {
+	for _, shard := range m.Status().Shards {
+		if shard.Role == actors.Serving {
+			parts = append(parts, part{shard.Shard.Index, e})
+		}
+	}
+	return parts
 }
 
 func (s PrioritySender) sendSplit(ctx context.Context, e events.RequestSoundboardSounds) (events.Answer, error) {
@@ -117,10 +122,9 @@ func (s PrioritySender) sendSplit(ctx context.Context, e events.RequestSoundboar
 	return s.sendParts(ctx, parts)
 }
 
-// sendParts sends all parts at once. The receipt is that of the slowest which has one.
-func (s PrioritySender) sendParts(ctx context.Context, parts []part) (events.Answer, error) {
-	answers := make([]events.Answer, len(parts))
-	failures := make([]error, len(parts))
+// sendEach sends all parts at once.
+func (s PrioritySender) sendEach(ctx context.Context, parts []part) (answers []events.Answer, failures []error) {
+	answers, failures = make([]events.Answer, len(parts)), make([]error, len(parts))
 	var all sync.WaitGroup
 	for i, p := range parts {
 		client, _, err := s.manager.clientOf(p.shard)
@@ -131,6 +135,12 @@ func (s PrioritySender) sendParts(ctx context.Context, parts []part) (events.Ans
 		all.Go(func() { answers[i], failures[i] = client.Priority(s.priority).Send(ctx, p.event) })
 	}
 	all.Wait()
+	return answers, failures
+}
+
+// sendParts sends all parts at once. The receipt is that of the slowest which has one.
+func (s PrioritySender) sendParts(ctx context.Context, parts []part) (events.Answer, error) {
+	answers, failures := s.sendEach(ctx, parts)
 	var whole events.Answer
 	for _, answer := range answers {
 		if answer.Shard.Total > 0 && answer.Queued+answer.RoundTrip >= whole.Queued+whole.RoundTrip {
@@ -218,22 +228,4 @@ func (s *Shard) Status() (ShardStatus, bool) {
 		return ShardStatus{}, false
 	}
 	return s.manager.board.Shard(key)
-}
-
-// Restart gives up the shard's connection and resumes its session on a new one. It does not
-// wait for it. A shard that was quarantined starts again. After an error nothing is restarted: it is ErrNotStarted, ErrClosed,
-// actors.ErrUnknownShard, or that of ctx.
-func (m *Manager) Restart(ctx context.Context, shard int) error {
-	if ctx == nil {
-		return errNilContext
-	}
-	_, key, err := m.clientOf(shard)
-	if err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	m.System().Root.Send(m.Supervisor(), actors.RestartShard{Key: key})
-	return nil
 }

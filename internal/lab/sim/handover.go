@@ -14,10 +14,11 @@ import (
 // move has a shard released, and adopted by the same process after a while in which others try to have it run.
 func (sim *simulation) move(f Injection) {
 	p := sim.current()
-	if !p.up() {
+	if !p.up() || !p.moving.CompareAndSwap(false, true) {
 		return
 	}
 	sim.work.Go(func() {
+		defer p.moving.Store(false)
 		snapshot, ok := sim.release(p, f.Shard)
 		if !ok {
 			return
@@ -38,7 +39,7 @@ func (sim *simulation) move(f Injection) {
 // Where that fails the operator starts one anew.
 func (sim *simulation) handover(f Injection) {
 	old := sim.current()
-	if !old.up() || !sim.plan.Store {
+	if !old.up() || !sim.plan.Store || old.moving.Load() {
 		return
 	}
 	next := sim.launch(true)

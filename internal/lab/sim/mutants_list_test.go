@@ -124,6 +124,12 @@ var mutants = []mutant{
 	{name: "a generation that warms up is heard", law: "G-1|W-1", breaks: []breach{{"serving-shard-delivers", always()}}},
 	{name: "the Manager outlives its supervisor", law: "L-4", breaks: []breach{{"ended-supervisor-ends-manager", drop()}}},
 
+	// Handed over.
+	{name: "a released shard runs again by a start", law: "H-1|D-1", breaks: []breach{{"released-needs-higher-fence", value("w.Fence")}}},
+	{name: "what was received counts as handled when a shard is released", law: "I-6|W-2", breaks: []breach{{"released-snapshot-exact", instead("snapshot, _, _ := record.session()")}}},
+	{name: "a shard is given out under the fence that it had", law: "H-2|H-3", breaks: []breach{{"released-under-next-fence", value("s.books.plan.wants[key].Fence", "now")}}},
+	{name: "a snapshot is claimed twice", law: "H-1", breaks: []breach{{"claim-needs-higher-fence", never()}}},
+
 	// Who is told.
 	{name: "what a subscriber has handled does not count", law: "W-2|I-6|T-|L-", breaks: []breach{{"handled-dispatch-settles", never()}}},
 	{name: "subscribers are not told of crashes", law: "D-4", breaks: []breach{{"subscribers-told", when("!crashed")}}},

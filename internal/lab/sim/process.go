@@ -8,13 +8,10 @@ import (
 	"hash/fnv"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
@@ -33,6 +30,7 @@ type process struct {
 	dead     atomic.Bool
 	cancel   context.CancelFunc // of Start
 	started  chan struct{}      // Start has returned
+	moving   atomic.Bool        // a shard is on its way: see move
 	warm     atomic.Int32       // a second generation: see warm
 	pids     map[int]*actor.PID // the latest actor of each shard; -1: the supervisor. Guarded by the simulation's lock.
 
@@ -267,35 +265,6 @@ func (p *process) take(_ context.Context, raw events.Raw, at events.Meta) {
 	}
 	r.What = "give"
 	sim.record(r)
-}
-
-// logger writes what the process logs to nobody but a search for secrets.
-func (sim *simulation) logger(p *process) *zap.Logger {
-	level := zapcore.InfoLevel
-	if sim.plan.Seed%8 == 0 {
-		level = zapcore.DebugLevel
-	}
-	config := zap.NewProductionEncoderConfig()
-	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(config), zapcore.AddSync(&search{sim, p}), level))
-}
-
-type search struct {
-	sim *simulation
-	p   *process
-}
-
-// Write implements io.Writer.
-func (s *search) Write(line []byte) (int, error) {
-	text := string(line)
-	s.sim.mu.Lock()
-	secrets := append([]string{token, token[len(token)-16:]}, s.sim.secrets...)
-	s.sim.mu.Unlock()
-	for _, secret := range secrets {
-		if strings.Contains(text, secret) {
-			s.sim.record(Record{Witness: Process, What: "leaked", Process: s.p.number, Shard: -1, Text: strings.ReplaceAll(text, secret, "SECRET")})
-		}
-	}
-	return len(line), nil
 }
 
 // outcome is what a send event ended in, in a word.

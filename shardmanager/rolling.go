@@ -1,0 +1,181 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+const (
+	rollingTime = 2 * time.Minute  // for a shard to be Ready again
+	canaryTime  = 10 * time.Second // that the first one must stay so, before others follow
+)
+
+// RollingError says where a RollingRestart has stopped.
+type RollingError struct {
+	Shard int // that did not come back; or, when ctx has ended, one that was not done
+	Done  int // shards that are back
+	Of    int
+	Err   error // what its state says, or the cause of ctx's end
+}
+
+// Error names the shard, counts, and says why.
+func (e *RollingError) Error() string {
+	return fmt.Sprintf("shardmanager: rolling restart stopped at shard %d, with %d of %d done: %v", e.Shard, e.Done, e.Of, e.Err)
+}
+
+// Unwrap is the cause.
+func (e *RollingError) Unwrap() error { return e.Err }
+
+var errNotBack = errors.New("shardmanager: the shard was not Ready again in time")
+
+// RollingRestart restarts shards one after another, so many of them at once: none named: all that are to run here. Each session is resumed, on a new
+// connection. The first shard is a canary: it goes alone, and has to stay Ready for ten seconds. The next begins when one is Ready again; where one is
+// not within two minutes, or has ended, no more are restarted. Then, and when ctx ends first, the error is a *RollingError; those under way go on.
+// Shards that are not to run, such as paused ones, are left out.
+func (m *Manager) RollingRestart(ctx context.Context, atOnce int, shards ...int) error {
+	if ctx == nil {
+		return errNilContext
+	}
+	if _, err := m.client(); err != nil {
+		return err
+	}
+	if atOnce < 1 {
+		return fmt.Errorf("shardmanager: rolling restart: %d shards at once: use 1 or more", atOnce)
+	}
+	if len(shards) == 0 {
+		for _, s := range m.Status().Shards {
+			if s.Role == actors.Serving {
+				shards = append(shards, s.Shard.Index)
+			}
+		}
+	}
+	keys, err := m.keys(ctx, shards)
+	if err != nil {
+		return err
+	}
+	r := rolling{m: m, of: len(keys)}
+	for _, key := range keys {
+		if status, _ := m.board.Shard(key); status.Mode == actors.Run {
+			r.waiting = append(r.waiting, key)
+		}
+	}
+	if r.of = len(r.waiting); r.of == 0 {
+		return nil
+	}
+	r.ctx, r.abort = context.WithCancelCause(ctx)
+	defer r.abort(nil)
+	defer context.AfterFunc(m.life, func() { r.abort(context.Cause(m.life)) })()
+	if r.next(canaryTime); r.failure != nil {
+		return r.failure
+	}
+	var all sync.WaitGroup
+	for range atOnce {
+		all.Go(func() {
+			for r.next(0) {
+			}
+		})
+	}
+	all.Wait()
+	if r.failure != nil {
+		return r.failure
+	}
+	return nil
+}
+
+// rolling is a restart under way.
+type rolling struct {
+	m     *Manager
+	ctx   context.Context
+	abort context.CancelCauseFunc
+
+	mu      sync.Mutex
+	waiting []actors.Key
+	done    int
+	of      int
+	failure *RollingError // the first
+}
+
+// next restarts the next shard, and reports whether it came back.
+func (r *rolling) next(stay time.Duration) bool {
+	r.mu.Lock()
+	if len(r.waiting) == 0 || r.failure != nil {
+		r.mu.Unlock()
+		return false
+	}
+	key := r.waiting[0]
+	r.waiting = r.waiting[1:]
+	r.mu.Unlock()
+	err := r.restart(key, stay)
+	if err != nil && r.m.life.Err() != nil {
+		err = context.Cause(r.m.life)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		r.done++
+		return true
+	}
+	if r.failure == nil {
+		r.failure = &RollingError{key.Shard.Index, r.done, r.of, err}
+		r.abort(err)
+	}
+	return false
+}
+
+// restart restarts one shard, and waits until it is Ready again, and has stayed so.
+func (r *rolling) restart(key actors.Key, stay time.Duration) error {
+	if r.ctx.Err() != nil {
+		return context.Cause(r.ctx)
+	}
+	before, _ := r.m.board.Shard(key)
+	if _, err := r.m.ask(r.ctx, actors.RestartShard{Key: key}, supervisorTimeout); err != nil {
+		return err
+	}
+	back, cancel := context.WithTimeoutCause(r.ctx, rollingTime, errNotBack)
+	defer cancel()
+	if err := r.await(back, key, func(s ShardStatus) bool { return s.State == session.Ready && s.Conn > before.Conn }); err != nil {
+		return err
+	}
+	if stay == 0 {
+		return nil
+	}
+	ready, _ := r.m.board.Shard(key)
+	stays, cancel := context.WithTimeoutCause(r.ctx, stay, errStayed)
+	defer cancel()
+	err := r.await(stays, key, func(s ShardStatus) bool { return s.State != session.Ready || s.Conn != ready.Conn })
+	switch {
+	case errors.Is(err, errStayed):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w: it was, and is not any more", errNotBack)
+	}
+	return err
+}
+
+var errStayed = errors.New("shardmanager: it has stayed")
+
+// await waits until a shard stands in a way, or has ended.
+func (r *rolling) await(ctx context.Context, key actors.Key, enough func(ShardStatus) bool) error {
+	var status ShardStatus
+	err := r.m.board.Wait(ctx, func(actors.Tally) bool {
+		status, _ = r.m.board.Shard(key)
+		return status.Ended() || status.Mode != actors.Run || enough(status)
+	})
+	switch {
+	case err != nil && status.Cause != nil && errors.Is(err, errNotBack):
+		return fmt.Errorf("%w: %w", err, status.Cause)
+	case err != nil:
+		return err
+	case status.Ended():
+		return whyEnded(key, status.Cause)
+	case status.Mode != actors.Run:
+		return fmt.Errorf("%w: it is to %v now", errNotBack, status.Mode)
+	}
+	return nil
+}
