@@ -160,6 +160,39 @@ func TestShardThatComesBack(t *testing.T) {
 	})
 }
 
+// TestShardThatIsPassedOn before handlers have finished anything: it is where it was when it came.
+func TestShardThatIsPassedOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(1)
+		other := f.beside(1, nil)
+		var there, last seen
+		other.Handle([]events.Type{"X"}, there.handle(time.Minute))
+		begun := f.release(0, 0)
+		if err := other.adopt(begun); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		first := f.gateway.Shard(0).Dispatch("X", 1)
+		f.gateway.Shard(0).Dispatch("X", 2)
+		pass(time.Second)
+		on := other.release(0, time.Second)
+		if on.Seq != begun.Seq && on.Seq != first-1 || on.Exact {
+			t.Errorf("it came with %d, the first event is %d, and it is given out with %d, exact %v", begun.Seq, first, on.Seq, on.Exact)
+		}
+		third := f.beside(1, nil)
+		third.Handle([]events.Type{"X"}, last.handle(0))
+		if err := third.adopt(on); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		if seqs := last.take(); !equal(seqs, -first, -first-1) {
+			t.Errorf("there came %v of %d", seqs, first)
+		}
+		pass(2 * time.Minute)
+	})
+}
+
 // TestReleaseWaitsForAnIdentifyThatWasSpent: its session is handed over, instead of another Identify.
 func TestReleaseWaitsForAnIdentifyThatWasSpent(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -124,6 +124,7 @@ type record struct {
 	mu       sync.Mutex
 	status   ShardStatus       // but for its moving parts; written by Board.update alone
 	kept     session.Cursor    // a copy of cursor for other goroutines; its Seq is not kept up
+	begun    place             // where it last began with a session from elsewhere
 	moves    []move            // the latest ones, the oldest first
 	released *session.Snapshot // it was released, and this was given out; nil: it was not
 }
@@ -177,6 +178,12 @@ func (r *record) session() (snapshot session.Snapshot, number uint64, ok bool) {
 	return snapshot, r.kept.Session, r.kept.Resumable()
 }
 
+// place is how far a session has come, of those of a shard.
+type place struct {
+	session uint64
+	seq     int64
+}
+
 // begin has the shard, of which nothing runs, begin with a session from elsewhere. The count of sessions goes on: those that handlers have
 // seen of this shard are others, unless it is the same that comes back.
 func (r *record) begin(snapshot session.Snapshot) {
@@ -186,6 +193,9 @@ func (r *record) begin(snapshot session.Snapshot) {
 		r.cursor.Session++
 	}
 	r.seq.Store(snapshot.Seq)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun = place{r.cursor.Session, snapshot.Seq}
 }
 
 // gaveOut is what was given out of a shard that was released.

@@ -137,7 +137,7 @@ func (s *incarnation) handOut(key Key, r *release, now time.Time) {
 		return
 	}
 	record := s.board.record(key)
-	snapshot := s.atRest(record) //seam:released-snapshot-exact
+	snapshot := s.atRest(record)                                            //seam:released-snapshot-exact
 	snapshot.Fence, snapshot.SavedAt = s.books.plan.wants[key].Fence+1, now //seam:released-under-next-fence
 	record.giveOut(&snapshot)
 	log := s.log.With(zap.Stringer("shard", key), zap.Bool("exact", snapshot.Exact), zap.Uint64("fence", snapshot.Fence))
@@ -156,11 +156,14 @@ func (s *Supervisor) atRest(r *record) session.Snapshot {
 	if !ok {
 		return none
 	}
-	began, seq := s.cfg.Bus.Shard(r.key).Settled()
-	switch {
-	case began == 0 && seq == 0: // nothing has come since it began here
+	if r.still().Role != Serving { // nobody is to hear of it
 		return snapshot
-	case began != number: // handlers are in the session before it, which nothing can continue
+	}
+	began, seq := s.cfg.Bus.Shard(r.key).Settled()
+	if began == 0 && seq == 0 { // handlers have finished nothing since it began here
+		began, seq = r.begun.session, r.begun.seq
+	}
+	if began != number { // they are in the session before it, which nothing can continue
 		return none
 	}
 	snapshot.Exact = snapshot.Exact && seq == snapshot.Seq
