@@ -29,7 +29,14 @@ func (sim *simulation) move(f Injection) {
 			}
 			sim.wait(f, f.For/4+time.Duration(f.N)*20*time.Millisecond) // longer than a slow tick, at times
 		}
-		if sim.adopt(p, f.Shard, snapshot) && f.N%3 == 0 {
+		adopted := false
+		for range 30 { // the disk may fail for long
+			if adopted = sim.adopt(p, f.Shard, snapshot); adopted || !p.up() {
+				break
+			}
+			sim.wait(f, 3*time.Second)
+		}
+		if adopted && f.N%3 == 0 {
 			sim.adoptAgain(p, f.Shard, snapshot)
 		}
 	})
