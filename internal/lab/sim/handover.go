@@ -58,6 +58,7 @@ func (sim *simulation) handover(f Injection) {
 	}
 	taken := 0
 	for shard := range sim.plan.Shards {
+		sim.rest()
 		if f.N%4 == 0 && shard == f.N%sim.plan.Shards && !old.dead.Load() {
 			old.kill()
 		}
@@ -65,12 +66,14 @@ func (sim *simulation) handover(f Injection) {
 			taken++
 		}
 	}
+	sim.rest() // so that what is closed now is so at every run
 	if !old.dead.Load() {
 		old.close(false)
 	}
 	if taken == sim.plan.Shards {
 		return
 	}
+	sim.rest()
 	next.close(false)
 	sim.forgetful(0)
 	sim.start()
