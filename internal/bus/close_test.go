@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,21 +137,23 @@ func TestCutOffShard(t *testing.T) {
 		if !sh.WhenSettled(func() { t.Error("called, though nothing was published") }) {
 			t.Error("nothing was published, and it is not settled")
 		}
-		told := 0
+		var told atomic.Int64
 		for seq := int64(1); seq <= 2; seq++ {
 			sh.Publish(events.Raw{Type: "X", Seq: seq}, events.Meta{Session: 1, Seq: seq})
 		}
 		sh.WhenSettled(func() { t.Error("a later call takes its place") })
-		if sh.WhenSettled(func() { told++ }) {
+		if sh.WhenSettled(func() { told.Add(1) }) {
 			t.Error("settled at once")
 		}
 		time.Sleep(1500 * time.Millisecond)
-		if told != 0 {
+		synctest.Wait()
+		if told.Load() != 0 {
 			t.Error("told too early")
 		}
 		time.Sleep(time.Second)
-		if told != 1 || !sh.WhenSettled(func() {}) {
-			t.Errorf("told %d times", told)
+		synctest.Wait()
+		if told.Load() != 1 || !sh.WhenSettled(func() {}) {
+			t.Errorf("told %d times", told.Load())
 		}
 		for seq := int64(3); seq <= 5; seq++ {
 			sh.Publish(events.Raw{Type: "X", Seq: seq}, events.Meta{Session: 1, Seq: seq})
@@ -160,6 +163,7 @@ func TestCutOffShard(t *testing.T) {
 			t.Errorf("cut off: %+v", cut)
 		}
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if !slices.Equal(handled, []int64{1, 2, 3}) || b.Shard(key) == sh {
 			t.Errorf("handled: %v", handled)
 		}
