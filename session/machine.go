@@ -55,7 +55,7 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 	if !cfg.Shard.Valid() {
 		return nil, fmt.Errorf("session: shard %v: the index must be below the total", cfg.Shard)
 	}
-	cfg.Identify.Shard = cfg.Shard //seam:intents-as-asked
+	cfg.Identify.Shard = cfg.Shard
 	if _, err := payloadOf(cfg.Identify); err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (m *Machine) Terms() Terms { return m.terms }
 
 // SetIntents has sessions begin with other intents, from the next one on. Call it between steps, when there is no session.
 func (m *Machine) SetIntents(intents events.Intents) {
-	m.cfg.Identify.Intents, m.terms.Intents = intents, intents
+	m.cfg.Identify.Intents, m.terms.Intents = intents, intents //seam:intents-as-asked
 }
 
 // Sendable reports whether a Send for this connection would be written now.

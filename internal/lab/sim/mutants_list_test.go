@@ -139,7 +139,7 @@ var mutants = []mutant{
 	// Faults that users would report, of which the simulation saw too little of the world to notice all.
 	{name: "planted event for one of two handlers", law: "W-2", breaks: []breach{{"every-handler-gets-event", instead("if i == 0 || it.meta.Seq%16 != 5 { lanes[i].push(it) } else { sh.settle(it, s.Overflow == Block, b) }")}}},
 	{name: "planted dead Block queue", law: "W-2|I-6|L-", breaks: []breach{{"drained-queue-told", drop()}}},
-	{name: "planted intent ignored", law: "W-3", breaks: []breach{{"intents-as-asked", after("cfg.Identify.Intents &^= events.IntentGuildMessages")}}},
+	{name: "planted intent ignored", law: "W-3", breaks: []breach{{"intents-as-asked", after("m.cfg.Identify.Intents &^= events.IntentGuildMessages")}}},
 	{name: "planted lost voice state", law: "W-2|I-6", breaks: []breach{{"event-delivered", when("raw.Type != events.TypeVoiceStateUpdate")}}},
 	{name: "planted guild of two sessions", law: "W-1", breaks: []breach{
 		{"old-connection-ignored", before("if in.Kind == Frame && in.Conn < m.conn && m.state == Ready { if raw, err := new(events.Peeker).Peek(in.Data); err == nil { m.host.Deliver(raw, events.Meta{Shard: m.cfg.Shard, Session: m.cursor.Session, Seq: raw.Seq, Received: in.At}) } }")},
