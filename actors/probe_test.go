@@ -162,3 +162,37 @@ func TestShardThatCannotFindOutHoldsNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestIntentsThatAreFoundOutLaterAreShown: they are refused when they have been accepted before, and nobody waits to Identify.
+func TestIntentsThatAreFoundOutLaterAreShown(t *testing.T) {
+	for name, after := range map[string]time.Duration{"soon after": 10 * time.Second, "long after": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newProbing(t, nil)
+				f.gateway.SetAllowedIntents(events.IntentsAll)
+				f.start(1)
+				pass(after)
+				f.gateway.SetAllowedIntents(events.IntentsUnprivileged)
+				f.gateway.Shard(0).InvalidSession(false)
+				for range 100 {
+					if pass(100 * time.Millisecond); len(f.gateway.Violations()) > 0 {
+						break
+					}
+				}
+				f.ask(actors.StopShards{})
+				if status := f.status(); len(f.gateway.Violations()) != 1 || status.LeftOut != 0 {
+					t.Fatalf("%v, without %v", f.gateway.Violations(), status.LeftOut)
+				}
+				pass(6 * time.Second) // 5 s for who knows which of them it is
+				if status := f.status(); status.LeftOut != optional {
+					t.Errorf("the shard is %v; sessions begin without %v, want %v", stands(status), status.LeftOut, optional)
+				}
+				f.ask(actors.StartShards{Total: 1})
+				pass(10 * time.Second)
+				if _, refused := identifies(f.gateway, 1); refused != 1 || f.status().Ready() != 1 {
+					t.Errorf("%d Identifies were refused; %v", refused, stands(f.status()))
+				}
+			})
+		})
+	}
+}

@@ -180,3 +180,30 @@ func TestSharersOfAForgottenShardAreTold(t *testing.T) {
 		}
 	})
 }
+
+// TestSharersGetWhatTheyAskedFor: a whole member list with presences is another one than that without. Discord gives one of a guild in 30 s, so who
+// asks for the other is told to wait, and the others share.
+func TestSharersGetWhatTheyAskedFor(t *testing.T) {
+	for name, first := range map[string]bool{"with presences first": true, "without presences first": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := sharing(t, func(cfg *actors.SupervisorConfig) { cfg.Identify.Intents |= events.IntentGuildPresences })
+				p := f.probe()
+				for id, presences := range []bool{first, !first, first} {
+					list := everyone()
+					list.Presences = &presences
+					p.ask(f.supervisor, actors.SendEvent{ID: uint64(id), Op: events.OpRequestGuildMembers, Data: data(t, list)})
+				}
+				failed := expect[*actors.SendFailed](p, time.Second)
+				var limited *events.RateLimitedError
+				if e := sendError(t, failed.Err); failed.ID != 1 || e.Sent() || !errors.As(e, &limited) || limited.RetryAfter != 30*time.Second || limited.GuildID != some().GuildID {
+					t.Errorf("%d is told %v", failed.ID, e)
+				}
+				p.expectNone(time.Second)
+				if shard, _ := f.shard(0); shard.Sharing != 2 || sent(f.gateway, events.OpRequestGuildMembers) != 1 {
+					t.Errorf("%d share, and the gateway was asked %d times", shard.Sharing, sent(f.gateway, events.OpRequestGuildMembers))
+				}
+			})
+		})
+	}
+}
