@@ -229,24 +229,40 @@ func (m *Manager) start(ctx context.Context) error {
 	m.mu.Unlock()
 	go m.guard()
 	start := actors.StartShards{Total: total, IDs: ids, Sessions: slices.Collect(maps.Values(begin.sessions))}
+	return m.ask(ctx, "the start of shards", start) // props that hang do so in the supervisor
+}
+
+const (
+	askTimeout = 10 * time.Second // for the supervisor to answer, such as when it has started its shards' actors
+	askLimit   = 3                // times, if the supervisor crashes on it
+)
+
+// ask has the supervisor change the plan, and returns why it does not. One that crashes on that is asked again.
+func (m *Manager) ask(ctx context.Context, what string, message any) error {
+	m.mu.Lock()
+	system, supervisor := m.system, m.supervisor
+	m.mu.Unlock()
 	for attempt := 1; ; attempt++ {
-		answer, err := heeding(ctx, "the start of shards", func() (any, error) { // props that hang do so in the supervisor
-			return system.Root.RequestFuture(supervisor, start, startTimeout).Result()
+		answer, err := heeding(ctx, what, func() (any, error) {
+			return system.Root.RequestFuture(supervisor, message, askTimeout).Result()
 		})
 		if err != nil {
 			return fmt.Errorf("shardmanager: the supervisor does not answer: %w", err)
 		}
-		started, ok := answer.(*actors.ShardsStarted)
-		if !ok {
+		switch a := answer.(type) {
+		case *actors.ShardsStarted:
+			err = a.Err
+		case *actors.Refusal:
+			err = a.Err
+		case *actors.PlanSet:
+		default:
 			return fmt.Errorf("shardmanager: the supervisor answers with a %T", answer)
 		}
-		if err = started.Err; !errors.Is(err, actors.ErrCrashed) || attempt == 3 {
+		if !errors.Is(err, actors.ErrCrashed) || attempt == askLimit {
 			return err
 		}
 	}
 }
-
-const startTimeout = 10 * time.Second // for the supervisor to start its shards' actors
 
 const deadLetterPause = 5 * time.Millisecond
 

@@ -124,6 +124,30 @@ func TestStartOutlivesTwoCrashes(t *testing.T) {
 	})
 }
 
+// TestRestartOutlivesTwoCrashes of the supervisor at the very message that asks for it, and a third one is told: what was asked for is not lost
+// without a word.
+func TestRestartOutlivesTwoCrashes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		crash := crashes{only: func(message any) bool { _, ok := message.(actors.RestartShard); return ok }}
+		g := newGateway(t)
+		m := newManager(t, g, crash.option())
+		start(t, m)
+		crash.left.Store(2)
+		if err := m.Restart(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		crash.require(t, 2)
+		pass(10 * time.Second)
+		if s := g.Stats(); s.Resumes != 1 || m.Status().Ready() != 1 {
+			t.Errorf("%d resumes, %d ready", s.Resumes, m.Status().Ready())
+		}
+		crash.left.Store(3)
+		if err := m.Restart(t.Context(), 0); !errors.Is(err, actors.ErrCrashed) {
+			t.Errorf("a third crash: %v", err)
+		}
+	})
+}
+
 // TestSupervisorThatDoesNotAnswerEndsStart: after 10 s, or at once if the answer is another's.
 func TestSupervisorThatDoesNotAnswerEndsStart(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -220,8 +220,8 @@ func (s *Shard) Status() (ShardStatus, bool) {
 	return s.manager.board.Shard(key)
 }
 
-// Restart gives up the shard's connection and resumes its session on a new one. It does not
-// wait for it. A shard that was quarantined starts again. After an error nothing is restarted: it is ErrNotStarted, ErrClosed,
+// Restart gives up the shard's connection and resumes its session on a new one. It waits until the supervisor has taken that on, and not
+// for the session. A shard that was quarantined starts again. After an error nothing is restarted: it is ErrNotStarted, ErrClosed,
 // actors.ErrUnknownShard, or that of ctx.
 func (m *Manager) Restart(ctx context.Context, shard int) error {
 	if ctx == nil {
@@ -234,6 +234,14 @@ func (m *Manager) Restart(ctx context.Context, shard int) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	m.System().Root.Send(m.Supervisor(), actors.RestartShard{Key: key})
-	return nil
+	bounded, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-m.done:
+			cancel(ErrClosed)
+		case <-bounded.Done():
+		}
+	}()
+	return m.ask(bounded, "a restart", actors.RestartShard{Key: key})
 }
