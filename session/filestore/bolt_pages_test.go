@@ -223,4 +223,3 @@ func TestDeepFileOfBoltstore(t *testing.T) {
 		}
 	}
 }
-

@@ -274,4 +274,3 @@ func TestCallThatHangsHoldsNoOther(t *testing.T) {
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
-
