@@ -140,6 +140,11 @@ func TestRecordOfBoltstoreThatIsAltered(t *testing.T) {
 		if _, missing := boltHarm(t, file(t), fmt.Sprint("in ", leaf), content); len(missing) != 1 {
 			t.Errorf("%v are missing", missing)
 		}
+		content = bytes.Clone(whole)
+		order.PutUint32(content[leaf+16+12:], 1<<31) // its length
+		if _, missing := boltHarm(t, file(t), fmt.Sprint("too long, in ", leaf), content); len(missing) != 1 {
+			t.Errorf("where the first is too long %v are missing", missing)
+		}
 	}
 }
 

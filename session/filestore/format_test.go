@@ -22,8 +22,13 @@ func TestFilesOfThisVersionAreReadForEver(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"plain", "sealed"} {
 		golden := filepath.Join("testdata", name+".db")
+		gone, other := sample, sample
+		gone.Shard.Index, other.Shard.Index, other.Fence = 6, 7, 1<<40
 		if *writeGolden {
-			content, err := os.ReadFile(saved(t, kinds[name]...))
+			path := saved(t, kinds[name]...)
+			s, second := open(t, path, kinds[name]...), open(t, path, kinds[name]...) // with a frame for each save
+			must(t, s.Save(t.Context(), other, gone), second.Delete(t.Context(), gone.Shard))
+			content, err := os.ReadFile(path)
 			must(t, err, os.WriteFile(golden, content, 0o600))
 		}
 		content, err := os.ReadFile(golden)
@@ -32,6 +37,16 @@ func TestFilesOfThisVersionAreReadForEver(t *testing.T) {
 		s, logs := watched(t, path, kinds[name]...)
 		if holds(t, s); logs.Len() != 0 {
 			t.Errorf("%s: warnings: %v", name, logs.All())
+		}
+		if got, err := s.Load(t.Context(), gone.Shard); !errors.Is(err, session.ErrNoSnapshot) {
+			t.Errorf("%s: what was deleted: %v, %v", name, got, err)
+		}
+		if got, err := s.Load(t.Context(), other.Shard); err != nil || got != other {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		other.Fence--
+		if err := s.Save(t.Context(), other); !errors.Is(err, session.ErrFenced) {
+			t.Errorf("%s: Save with a lower fence: %v", name, err)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package filestore_test
 
 import (
+	"encoding/binary"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -55,4 +58,23 @@ func TestRecordThatIsTooLarge(t *testing.T) {
 	holds(t, other)
 	must(t, s.Close(), other.Close())
 	holds(t, open(t, path))
+}
+
+// TestDamagedLengthTakesNoMemory: it is not parallel, so that it is alone in what it measures.
+func TestDamagedLengthTakesNoMemory(t *testing.T) {
+	content, err := os.ReadFile(saved(t))
+	must(t, err)
+	for _, length := range []uint32{0, 100 << 20, 1 << 31, 1<<32 - 1} {
+		binary.LittleEndian.PutUint32(content[1024:], length)
+		path := file(t)
+		must(t, os.WriteFile(path, content, 0o600))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s := open(t, path)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 50<<20 {
+			t.Errorf("a frame that says %d bytes takes %d", length, took)
+		}
+		lost(t, s)
+	}
 }

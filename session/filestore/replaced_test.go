@@ -50,37 +50,47 @@ func TestSessionsOfAReplacedFileAreJoined(t *testing.T) {
 		wantOurs     bool
 	}{
 		{"ours alone", side{1, early}, side{}, true},
+		{"ours alone, without a fence", side{0, early}, side{}, true},
 		{"theirs alone", side{}, side{1, early}, false},
+		{"theirs alone, without a fence", side{}, side{0, early}, false},
 		{"our fence is higher", side{3, early}, side{2, late}, true},
 		{"their fence is higher", side{2, late}, side{3, early}, false},
 		{"ours is later", side{2, late}, side{2, early}, true},
 		{"theirs is later", side{2, early}, side{2, late}, false},
 	}
-	fill := func(s *filestore.Store, of string, side func(i int) side) {
-		for i := range cases {
-			if each := side(i); !each.at.IsZero() {
-				must(t, s.Save(t.Context(), session.Snapshot{Shard: events.ShardID{Index: i, Total: 9}, SessionID: of, Fence: each.fence, SavedAt: each.at}))
+	shard := func(i int) events.ShardID { return events.ShardID{Index: i, Total: 9} }
+	for _, some := range [][]int{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {0, 1, 2, 3, 4, 5, 6, 7}} {
+		save := func(s *filestore.Store, i int, from string, of side) {
+			if !of.at.IsZero() {
+				must(t, s.Save(t.Context(), session.Snapshot{Shard: shard(i), SessionID: from, Fence: of.fence, SavedAt: of.at}))
 			}
 		}
-	}
-	path := file(t)
-	s, logs := watched(t, path, filestore.WithoutSync())
-	fill(s, "ours", func(i int) side { return cases[i].ours })
-	must(t, os.Rename(apart(t, func(s *filestore.Store) { fill(s, "theirs", func(i int) side { return cases[i].theirs }) }), path))
-	everywhere(t, path, s, func(who string, s *filestore.Store) {
-		for i, c := range cases {
-			want, from := c.theirs, "theirs"
-			if c.wantOurs {
-				want, from = c.ours, "ours"
+		path := file(t)
+		s, logs := watched(t, path, filestore.WithoutSync())
+		theirs := apart(t, func(theirs *filestore.Store) {
+			for _, i := range some {
+				save(s, i, "ours", cases[i].ours)
+				save(theirs, i, "theirs", cases[i].theirs)
 			}
-			got, err := s.Load(t.Context(), events.ShardID{Index: i, Total: 9})
-			if err != nil || got.SessionID != from || got.Fence != want.fence || !got.SavedAt.Equal(want.at) {
-				t.Errorf("%s: %s finds %q, fence %d, %v", c.name, who, got.SessionID, got.Fence, err)
+		})
+		must(t, os.Rename(theirs, path))
+		warnings := 0
+		everywhere(t, path, s, func(who string, s *filestore.Store) {
+			for _, i := range some {
+				c := cases[i]
+				want, from := c.theirs, "theirs"
+				if c.wantOurs {
+					want, from, warnings = c.ours, "ours", 1
+				}
+				got, err := s.Load(t.Context(), shard(i))
+				if err != nil || got.SessionID != from || got.Fence != want.fence || !got.SavedAt.Equal(want.at) {
+					t.Errorf("%s: %s finds %q, fence %d, %v", c.name, who, got.SessionID, got.Fence, err)
+				}
 			}
+		})
+		if logs.Len() != warnings || logs.FilterMessageSnippet("was replaced").Len() != warnings {
+			t.Errorf("of %d: warnings: %v", some, logs.All())
 		}
-	})
-	if logs.Len() != 1 || logs.FilterMessageSnippet("was replaced").Len() != 1 {
-		t.Errorf("warnings: %v", logs.All())
 	}
 }
 
