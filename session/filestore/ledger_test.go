@@ -2,10 +2,13 @@ package filestore_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/filestore"
 )
 
@@ -39,6 +42,26 @@ func TestLedgerCountsItsSaves(t *testing.T) {
 	must(t, stores[0].SaveLedger(t.Context(), last), stores[0].Close(), stores[1].Close())
 	if got, err := open(t, path).LoadLedger(t.Context()); err != nil || got.Version < 7 || got.Remaining != 40 {
 		t.Errorf("in the next process: %+v, %v", got, err)
+	}
+}
+
+// TestFencesWithinABatch: the higher one of two for one shard owns it, whichever comes first.
+func TestFencesWithinABatch(t *testing.T) {
+	t.Parallel()
+	s := open(t, file(t))
+	high, low := sample, sample
+	high.Fence, low.Fence, high.Seq = 5, 4, 1000
+	for _, batch := range [][]session.Snapshot{{high, low}, {low, high}} {
+		must(t, s.Delete(t.Context(), id))
+		if err := s.Save(t.Context(), batch...); errors.Is(err, session.ErrFenced) != (batch[0] == high) {
+			t.Errorf("Save: %v", err)
+		}
+		if got, err := s.Load(t.Context(), id); err != nil || got != high {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
+	if text := fmt.Sprint(s); !strings.Contains(text, "bot.db") {
+		t.Errorf("it prints as %q", text)
 	}
 }
 

@@ -124,6 +124,11 @@ func TestFileThatCannotBeReachedForAWhile(t *testing.T) {
 			must(t, os.Symlink("/proc/self/mem", path))
 			return undo
 		}, "input/output error"},
+		"what cannot be written is in its place": {func(path string) func() {
+			undo := aside(path)
+			must(t, os.Symlink("/proc/sys/kernel/osrelease", path))
+			return undo
+		}, "cannot be opened for writing"},
 		"a later version's is in its place": {func(path string) func() {
 			content, err := os.ReadFile(path)
 			must(t, err)
