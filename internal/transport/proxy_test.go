@@ -130,6 +130,25 @@ func TestSilentProxyCostsItsTimeAlone(t *testing.T) {
 	}
 }
 
+// TestDialThroughAProxyIsCancelled while the proxy says nothing: at once, and that is what the error says.
+func TestDialThroughAProxyIsCancelled(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"http", "https", "socks5"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		addr := serve(t, func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 1)) // it was asked
+			cancel()
+			_, _ = io.Copy(io.Discard, conn)
+		})
+		began := time.Now()
+		_, err := transport.Dial(ctx, "wss://gateway.discord.gg", transport.Config{Proxy: through(t, scheme+"://"+addr)})
+		cancel()
+		if !errors.Is(err, context.Canceled) || err.Error() != "transport: dial: cancelled" || time.Since(began) > 8*time.Second {
+			t.Errorf("%s: %v after %v", scheme, err, time.Since(began))
+		}
+	}
+}
+
 // tunnels is an HTTP proxy that lets everything through to one address.
 func tunnels(t *testing.T, to string) http.Handler {
 	t.Helper()

@@ -62,8 +62,13 @@ func Listed(u *url.URL, hosts []string) bool {
 	})
 }
 
+var errNotAlone = errors.New(`is not a host alone: leave out scheme, path and user, as in "gateway.example" or "gateway.example:8443"`)
+
 // CheckHost says why a host cannot be meant that is to be allowed: what CheckURL would never find, or would find too often.
 func CheckHost(host string) error {
+	if strings.Contains(host, "://") {
+		return errNotAlone
+	}
 	name := host
 	if h, port, err := net.SplitHostPort(host); err == nil {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -77,8 +82,8 @@ func CheckHost(host string) error {
 		return errors.New(`names no host: use one such as "gateway.example"`)
 	case net.ParseIP(name) != nil:
 		return nil
-	case strings.Contains(name, "://") || strings.ContainsAny(name, "/?#@"):
-		return errors.New(`is not a host alone: leave out scheme, path and user, as in "gateway.example" or "gateway.example:8443"`)
+	case strings.ContainsAny(name, "/?#@"):
+		return errNotAlone
 	case strings.Contains(name, "*"):
 		return errors.New(`has a wildcard: name the domain, which allows what is below it as well`)
 	}

@@ -90,6 +90,47 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
+// TestRefusedURLSaysWhy: the first thing that is wrong with it.
+func TestRefusedURLSaysWhy(t *testing.T) {
+	t.Parallel()
+	for url, why := range map[string]string{
+		"wss://%zz": "it cannot be parsed", "": "it names no host", "wss://": "it names no host", "wss://:443": "it names no host", "ws:///path": "it names no host",
+		"wss:gateway.discord.gg": "it names no host", "gateway.discord.gg": "it names no host", "wss://me@evil.example": "it has user information",
+		"wss://gateway.discоrd.gg": "its host is not ASCII", "https://evil.example": "its scheme is neither wss nor ws",
+		"ws://evil.example": "plain ws is only for loopback and for hosts that WithGatewayHosts allows", "ws://gateway.discord.gg": "plain ws is only for loopback and for hosts that WithGatewayHosts allows",
+		"wss://evil.example:22": "its host is not Discord's; allow it by WithGatewayHosts if the token may be sent there", "wss://gateway.discord.gg:22": "its port is not 443",
+	} {
+		if _, err := transport.CheckURL(url, transport.Config{}); err == nil || err.Error() != "transport: gateway URL refused: "+why {
+			t.Errorf("%q: %v, want %q", url, err, why)
+		}
+	}
+}
+
+// TestHostsThatCanBeAllowed, and what is said of each that cannot.
+func TestHostsThatCanBeAllowed(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{
+		"gateway.example", "Gateway_1.Example", "localhost", "a-b.9.example:1", "gateway.example:65535", "10.1.2.3", "10.1.2.3:80", "::1", "[::1]", "[2001:db8::1]:443",
+	} {
+		if err := transport.CheckHost(good); err != nil {
+			t.Errorf("%q %v", good, err)
+		}
+	}
+	for why, all := range map[string][]string{
+		"has a port that is none": {"gateway.example:", "gateway.example:0", "gateway.example:65536", "gateway.example:x", "[::1]:0"},
+		"names no host":           {"", ":443", "[]"},
+		"is not a host alone":     {"wss://gateway.example", "gateway.example/", "gateway.example?a", "gateway.example#a", "me@gateway.example"},
+		"has a wildcard":          {"*", "*.example", "*.example:443"},
+		"is no host name":         {".example", "example.", "a..example", "a b.example", "gätewäy.example", "a.{", "a.[", "a.`", "a.,", "1:2:3"},
+	} {
+		for _, bad := range all {
+			if err := transport.CheckHost(bad); err == nil || !strings.HasPrefix(err.Error(), why) {
+				t.Errorf("%q %v, want %q", bad, err, why)
+			}
+		}
+	}
+}
+
 func ExampleCheckURL() {
 	_, err := transport.CheckURL("wss://gateway.discord.gg@evil.example", transport.Config{})
 	fmt.Println(err)

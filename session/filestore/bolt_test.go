@@ -163,6 +163,21 @@ func TestFileOfBoltstoreUnderAnotherKeyIsSetAside(t *testing.T) {
 	}
 }
 
+// TestLedgerOfBoltstoreThatCannotBeRead: the sessions are kept, and each key counts as just used.
+func TestLedgerOfBoltstoreThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s, logs := watched(t, oldFile(t, nil, json.RawMessage(`{"Remaining":"s3cret"}`), sample))
+	if got, err := s.Load(t.Context(), id); err != nil || got != sample {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := s.LoadLedger(t.Context()); err != nil || time.Since(got.Lost) > time.Minute || got.Remaining != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if logs.Len() != 1 || fmt.Sprint(logs.All()[0].ContextMap()["records_lost"], logs.All()[0].ContextMap()["sessions_kept"]) != "1 1" {
+		t.Errorf("warnings: %v", logs.All())
+	}
+}
+
 // TestDamagedFileOfBoltstore: it ends no process, and gives back what was saved, or nothing and a word about it. bbolt itself would crash on some of these.
 // Failures: F105, F158.
 func TestDamagedFileOfBoltstore(t *testing.T) {
