@@ -49,7 +49,7 @@ benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main
 	bash internal/lab/bench/compare.sh $(OLD) $(NEW)
 
 benchagainst: ## whole programs of this tree and of an older commit, in turn: make benchagainst OLD=main~1 ONLY=flood,typed,request
-	cd internal/lab/bench && ulimit -n 20000 && go run ./run -against $(OLD) -only $(ONLY)
+	cd internal/lab/bench && ulimit -n 20000 && go run ./run -against $(or $(OLD),$(error name the older commit: OLD=main~1)) -only "$(ONLY)"
 
 gauntlet: ## this library and its peers through failures on a socket, as a table (docs/gauntlet.md)
 	cd internal/lab/bench && go run ./gauntlet

@@ -263,6 +263,7 @@ func (c *account) raise(r *request, to Priority) {
 // queue is a heap: who goes before the others is first.
 type queue []*request
 
+// Len, Less, Swap, Push and Pop implement heap.Interface.
 func (q queue) Len() int           { return len(q) }
 func (q queue) Less(i, j int) bool { return q[i].before(q[j]) }
 func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }

@@ -119,6 +119,7 @@ func (l *link) connect(turn time.Time, url events.Secret, cfg *transport.Config)
 	return socket
 }
 
+// readAll reads until the connection ends, or is not wanted any more.
 func (l *link) readAll(socket *transport.Conn) {
 	for l.ctx.Err() == nil {
 		data, err := socket.Read()

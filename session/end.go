@@ -39,12 +39,12 @@ func lost(m *Machine, in Input) {
 // Ready, without a reason, again and again. One that ends while it resumes, since the other was faster, keeps the name.
 func (m *Machine) takenOver(cause error) error {
 	l := &m.ladder
-	unexplained := unexplained(cause) && !errors.Is(cause, ErrTooLarge)
+	silent := unexplained(cause) && !errors.Is(cause, ErrTooLarge)
 	switch {
-	case m.state == Resuming && unexplained:
+	case m.state == Resuming && silent:
 	case m.state != Ready:
 		return cause
-	case m.now.Sub(l.ready) < healthy && unexplained:
+	case m.now.Sub(l.ready) < healthy && silent:
 		l.takeover++
 	default:
 		l.takeover = 0

@@ -19,7 +19,7 @@ var (
 	ErrBadFrame       = errors.New("session: unreadable frame")
 	ErrTooLarge       = errors.New("session: message too large") // as Err of a Lost input: what was to be read exceeds a limit
 	// ErrTakenOver joins the cause from the third time in a row on that a connection ends without a reason within a
-	// minute of Ready. Reconnecting goes on as ever.
+	// minute of Ready, or, after that, while it resumes. Reconnecting goes on as ever.
 	ErrTakenOver = errors.New("session: lost again and again right after Ready, and no reason given: " +
 		"if another process runs this shard with this token, stop one of the two; if none does, look at the network")
 )

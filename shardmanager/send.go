@@ -222,7 +222,7 @@ func (s *Shard) Status() (ShardStatus, bool) {
 
 // Restart gives up the shard's connection and resumes its session on a new one. It waits until the supervisor has taken that on, and not
 // for the session. A shard that was quarantined starts again. After an error nothing is restarted: it is ErrNotStarted, ErrClosed,
-// actors.ErrUnknownShard, or that of ctx.
+// actors.ErrUnknownShard, actors.ErrCrashed if the supervisor has crashed on it three times, or that of ctx.
 func (m *Manager) Restart(ctx context.Context, shard int) error {
 	if ctx == nil {
 		return errNilContext

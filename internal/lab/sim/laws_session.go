@@ -41,7 +41,7 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.Witness == Process && r.What == "state" && k.gone && endsSession(r.Text):
 			k.heard = true
 			knows[id] = k
-		case r.moved(session.Ready):
+		case r.became(session.Ready):
 			k.tries = 0
 			knows[id] = k
 			if r.Shard >= warming { // no handler hears of it
