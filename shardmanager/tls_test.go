@@ -262,3 +262,20 @@ func TestFunctionsOfTLSMayRefuse(t *testing.T) {
 		}
 	}
 }
+
+// TestClientCertificateThatIsNil is refused with what to return instead.
+func TestClientCertificateThatIsNil(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t, tls.RequireAnyClientCert)
+	cfg := s.roots.Clone()
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return nil, nil }
+	m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // it tries again
+	defer cancel()
+	if err = m.Start(ctx); err == nil || !strings.Contains(err.Error(), "new(tls.Certificate) sends none") {
+		t.Errorf("Start: %v", err)
+	}
+}
