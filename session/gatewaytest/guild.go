@@ -192,7 +192,7 @@ func (g *guild) update() object {
 }
 
 // search gives the members that a request asks for, and the ids that are none.
-func (g *guild) search(query *string, limit *int, ids []events.Snowflake) (members, missing []events.Snowflake) {
+func (g *guild) search(query *string, limit int, ids []events.Snowflake) (members, missing []events.Snowflake) {
 	for _, id := range ids {
 		if g.member(id) != nil {
 			members = append(members, id)
@@ -204,8 +204,8 @@ func (g *guild) search(query *string, limit *int, ids []events.Snowflake) (membe
 		return members, missing
 	}
 	most := g.count()
-	if *limit > 0 {
-		most = min(*limit, 100)
+	if limit > 0 {
+		most = min(limit, 100)
 	}
 	g.everybody(func(id events.Snowflake) bool {
 		if len(members) >= most {

@@ -22,6 +22,7 @@ func (e *OptionError) Error() string { return "gatewaytest: " + e.Option + ": " 
 type settings struct {
 	virtual        bool
 	strict         bool
+	exact          bool
 	parallel       bool
 	addr           string
 	shards         int
@@ -81,6 +82,12 @@ func WithVirtualNetwork() Option { return func(s *settings) { s.virtual = true }
 
 // WithStrict makes a server of NewServer fail its test, at the end, for each violation.
 func WithStrict() Option { return func(s *settings) { s.strict = true } }
+
+// WithExact makes a server take only what Discord documents of API version 10, to the letter and to the millisecond. Without it
+// the server takes what Discord does as well: API versions 9 and, as if they were 10, 6 to 8; a URL without v or encoding; JSON in
+// binary frames; a heartbeat without d; a string in Identify's compress; a list of one in the guild_id of Request Guild Members; and
+// Identifies that come up to 250 ms too early, as the network makes them. All but that and version 9 is told to WithTrace, as [Noted].
+func WithExact() Option { return func(s *settings) { s.exact = true } }
 
 // WithParallelSessions lets a shard have several sessions at once, as Discord does. Without it a
 // second one, beside one whose client is there, is a violation: most bots do not mean it. Sessions

@@ -2,7 +2,6 @@ package gatewaytest
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -106,7 +105,7 @@ func (s *Server) identify(c *conn, v verdict, now time.Time) {
 	switch {
 	case v.code != events.CloseNone:
 		s.stats.Refused++
-		c.closeWith(v.code)
+		c.closeWith(v.code, v.detail)
 		return
 	case v.invalid: // the client may ask again, on this connection
 		s.stats.Refused++
@@ -153,7 +152,7 @@ func (s *Server) welcome(session *sess, sharded bool) {
 		stubs = append(stubs, object{"id": g.id, "unavailable": true})
 	}
 	ready := object{
-		"v": 10, "user": userObject(BotID, "signalbox"), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
+		"v": session.conn.version, "user": userObject(BotID, "signalbox"), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
 		"application": object{"id": BotID, "flags": 0},
 	}
 	if sharded { // it echoes what was sent
@@ -176,36 +175,36 @@ func (s *Server) welcome(session *sess, sharded bool) {
 //
 // Source: events/gateway#resuming
 func (s *Server) resume(c *conn, d []byte, now time.Time) {
-	var ask struct {
-		Token     *string `json:"token"`
-		SessionID *string `json:"session_id"`
-		Seq       *int64  `json:"seq"`
-	}
-	if json.Unmarshal(d, &ask) != nil || ask.Token == nil || ask.SessionID == nil || ask.Seq == nil {
-		s.punish(c, events.CloseUnknownOpcode, "payload", "Resume needs token, session_id and seq")
+	var token, id string
+	var seq int64
+	ask := read(d)
+	ask.need("token", &token)
+	ask.need("session_id", &id)
+	if ask.need("seq", &seq); ask.err != nil {
+		s.punish(c, events.CloseUnknownOpcode, "payload", "Resume: %v", ask.err)
 		return
 	}
-	if !s.accepts(*ask.Token) {
+	if !s.accepts(token) {
 		s.stats.Refused++
 		s.punish(c, events.CloseAuthenticationFailed, "token", "a Resume with a token that is not the bot's")
 		return
 	}
-	session := s.sessions[*ask.SessionID]
+	session := s.sessions[id]
 	if session != nil {
 		c.shard = session.shard
 	}
 	switch {
-	case session == nil, s.dead(session, now), *ask.Seq < session.seq-int64(len(session.log)):
+	case session == nil, s.dead(session, now), seq < session.seq-int64(len(session.log)):
 		s.stats.Refused++
 		if session != nil {
 			s.revoke(session)
 		}
 		c.payload(events.OpInvalidSession, false)
 		return
-	case *ask.Seq > session.seq:
+	case seq > session.seq:
 		s.stats.Refused++
 		s.revoke(session)
-		s.punish(c, events.CloseInvalidSeq, "resume sequence", "%d, but only %d were sent", *ask.Seq, session.seq)
+		s.punish(c, events.CloseInvalidSeq, "resume sequence", "seq is %d, but only %d were sent", seq, session.seq)
 		return
 	}
 	if c.claimed > session.seq {
@@ -218,12 +217,12 @@ func (s *Server) resume(c *conn, d []byte, now time.Time) {
 	c.began = true
 	s.attach(c, session)
 	for _, missed := range session.log {
-		if missed.seq > *ask.Seq {
+		if missed.seq > seq {
 			c.post(outgoing{payload: missed.payload})
 		}
 	}
 	c.live = true
 	s.stats.Resumes++
-	s.note(c, Entry{Kind: Resumed, Seq: *ask.Seq})
+	s.note(c, Entry{Kind: Resumed, Seq: seq})
 	s.dispatch(session, "RESUMED", map[string]any{})
 }
