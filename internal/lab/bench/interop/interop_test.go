@@ -49,7 +49,7 @@ func onDisgo(m *shardmanager.Manager, h func(gateway.EventData), failed func(err
 
 func TestInterop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithShards(1))
+		server := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithExact(), gatewaytest.WithShards(1))
 		m, err := shardmanager.New("token", shardmanager.WithGateway(server), shardmanager.WithIntentsFromHandlers())
 		if err != nil {
 			t.Fatal(err)
