@@ -1,0 +1,110 @@
+package gatewaytest
+
+import (
+	"slices"
+
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// getSelf answers with the bot's own user.
+//
+// Source: resources/user#get-current-user
+func getSelf(*exchange) reply {
+	return ok(with(userObject(BotID, "signalbox"), Fields{
+		"verified": true, "mfa_enabled": false, "locale": "en-US", "email": nil, "flags": 0, "public_flags": 0, "premium_type": 0, "banner": nil,
+		"accent_color": nil, "avatar_decoration_data": nil, "system": false,
+	}))
+}
+
+// getUser answers with anybody whom the world knows.
+func getUser(x *exchange) reply {
+	id := x.id("user_id")
+	if id == BotID || id >= 1 && id <= events.Snowflake(x.srv.set.members) {
+		return ok(newGuild(0, x.srv.set.members).member(id)["user"])
+	}
+	for _, g := range x.w.guilds {
+		if m := g.member(id); m != nil {
+			return ok(m["user"])
+		}
+	}
+	return unknownUser
+}
+
+// Source: resources/application#application-object-application-flags
+const (
+	flagPresence       = 1 << 12
+	flagGuildMembers   = 1 << 14
+	flagMessageContent = 1 << 18
+)
+
+// applicationFlags are the application's flags: which privileged intents it may ask for.
+func (s *Server) applicationFlags() (flags int) {
+	for intent, flag := range map[events.Intents]int{intentPresences: flagPresence, intentMembers: flagGuildMembers, intentContent: flagMessageContent} {
+		if s.set.intents&intent != 0 {
+			flags |= flag
+		}
+	}
+	return flags
+}
+
+// getApplication answers with the bot's application, whose id is the bot's.
+//
+// Source: resources/application#get-current-application
+func getApplication(x *exchange) reply {
+	owner := userObject(1, memberName(1))
+	return ok(object{
+		"id": BotID, "name": "signalbox", "icon": nil, "description": "", "summary": "", "bot_public": true, "bot_require_code_grant": false,
+		"owner": owner, "verify_key": "0000000000000000000000000000000000000000000000000000000000000000", "team": nil, "flags": x.srv.applicationFlags(),
+		"bot": userObject(BotID, "signalbox"), "approximate_guild_count": len(x.w.all()), "approximate_user_install_count": 0, "redirect_uris": []any{},
+		"interactions_endpoint_url": nil, "role_connections_verification_url": nil, "event_webhooks_url": nil, "event_webhooks_status": 1, "tags": []any{},
+		"integration_types_config": object{"0": object{}}, "rpc_origins": []any{}, "hook": true,
+	})
+}
+
+// all are the ids of the bot's guilds, in order.
+func (w *World) all() []events.Snowflake {
+	ids := slices.Clone(w.order)
+	for _, total := range append([]int{w.server.set.shards}, w.server.totals...) {
+		for index := range total {
+			for n := range w.server.set.guildsPerShard {
+				ids = append(ids, GuildOf(events.ShardID{Index: index, Total: total}, n))
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.DeleteFunc(slices.Compact(ids), func(id events.Snowflake) bool { return !w.has(id) })
+}
+
+// listOwnGuilds answers with the bot's guilds, in pages.
+//
+// Source: resources/user#get-current-user-guilds
+func listOwnGuilds(x *exchange) reply {
+	list := []any{}
+	for _, id := range page(x, x.w.all(), 200, 200) {
+		fields := x.w.guild(id).fields
+		partial := object{"id": id, "owner": false, "permissions": "104324673", "approximate_member_count": x.w.guild(id).count() + 1}
+		for _, field := range []string{"name", "icon", "banner", "features"} {
+			partial[field] = fields[field]
+		}
+		list = append(list, partial)
+	}
+	return ok(list)
+}
+
+// page is what a query asks for of ids in order: at most limit of them, which is most if the query does
+// not say, after one, or the last ones before one.
+func page(x *exchange, ids []events.Snowflake, without, most int) []events.Snowflake {
+	query, limit := x.request.URL.Query(), x.number("limit", 1, most, without)
+	if after := snowflake(query.Get("after")); after != 0 {
+		at, found := slices.BinarySearch(ids, after)
+		if found {
+			at++
+		}
+		ids = ids[at:]
+	}
+	if before := snowflake(query.Get("before")); before != 0 {
+		at, _ := slices.BinarySearch(ids, before)
+		ids = ids[max(0, at-limit):at]
+	}
+	return ids[:min(limit, len(ids))]
+}
