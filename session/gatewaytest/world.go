@@ -28,7 +28,7 @@ type World struct {
 	order    []events.Snowflake        // of the guilds that were given or added
 	listed   map[events.Snowflake]bool // those of order
 	messages map[events.Snowflake]object
-	recent   []events.Snowflake // messages, the oldest first
+	recent   []events.Snowflake                    // messages, the oldest first
 	direct   map[events.Snowflake]events.Snowflake // users with whom the bot has a channel of direct messages, by the channel
 	used     map[events.Snowflake]*interaction
 	latest   []events.Snowflake            // interactions, the oldest first
