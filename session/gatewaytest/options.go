@@ -127,7 +127,8 @@ func WithGuildsPerShard(n int) Option { return func(s *settings) { s.guildsPerSh
 // to n, their names member-1 to member-n.
 func WithMembers(n int) Option { return func(s *settings) { s.members = n } }
 
-// WithAllowedIntents sets the intents that the application may ask for. The default is all.
+// WithAllowedIntents sets the intents that the application may ask for: the flags of GET /applications/@me tell of them, and an Identify with
+// others is closed with 4014, and a violation. The default is all. See [Server.SetAllowedIntents].
 func WithAllowedIntents(intents events.Intents) Option {
 	return func(s *settings) { s.intents = intents }
 }

@@ -34,7 +34,6 @@ func routes() []route {
 		{"GET /users/@me", false, getSelf},
 		{"GET /users/@me/guilds", false, listOwnGuilds},
 		{"GET /users/{user_id}", false, getUser},
-		{"GET /applications/@me", false, getApplication},
 		{"GET /oauth2/applications/@me", false, getApplication},
 		{"GET /guilds/{guild_id}", false, getGuild},
 		{"GET /guilds/{guild_id}/channels", false, listChannels},
@@ -75,6 +74,7 @@ func newREST(s *Server) *rest {
 	api := &rest{mux: http.NewServeMux(), limits: newLimits(s.set.calls, s.set.callsPer)}
 	api.mux.HandleFunc("GET /gateway", s.gateway)
 	api.mux.HandleFunc("GET /gateway/bot", s.gatewayBot)
+	api.mux.HandleFunc("GET /applications/@me", s.ownApplication)
 	for _, route := range routes() {
 		api.mux.HandleFunc(route.pattern, func(w http.ResponseWriter, _ *http.Request) { w.(*exchange).answer(route) })
 	}

@@ -30,37 +30,6 @@ func getUser(x *exchange) reply {
 	return unknownUser
 }
 
-// Source: resources/application#application-object-application-flags
-const (
-	flagPresence       = 1 << 12
-	flagGuildMembers   = 1 << 14
-	flagMessageContent = 1 << 18
-)
-
-// applicationFlags are the application's flags: which privileged intents it may ask for.
-func (s *Server) applicationFlags() (flags int) {
-	for intent, flag := range map[events.Intents]int{intentPresences: flagPresence, intentMembers: flagGuildMembers, intentContent: flagMessageContent} {
-		if s.set.intents&intent != 0 {
-			flags |= flag
-		}
-	}
-	return flags
-}
-
-// getApplication answers with the bot's application, whose id is the bot's.
-//
-// Source: resources/application#get-current-application
-func getApplication(x *exchange) reply {
-	owner := userObject(1, memberName(1))
-	return ok(object{
-		"id": BotID, "name": "signalbox", "icon": nil, "description": "", "summary": "", "bot_public": true, "bot_require_code_grant": false,
-		"owner": owner, "verify_key": "0000000000000000000000000000000000000000000000000000000000000000", "team": nil, "flags": x.srv.applicationFlags(),
-		"bot": userObject(BotID, "signalbox"), "approximate_guild_count": len(x.w.all()), "approximate_user_install_count": 0, "redirect_uris": []any{},
-		"interactions_endpoint_url": nil, "role_connections_verification_url": nil, "event_webhooks_url": nil, "event_webhooks_status": 1, "tags": []any{},
-		"integration_types_config": object{"0": object{}}, "rpc_origins": []any{}, "hook": true,
-	})
-}
-
 // all are the ids of the bot's guilds, in order.
 func (w *World) all() []events.Snowflake {
 	ids := slices.Clone(w.order)

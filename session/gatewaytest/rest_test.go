@@ -87,7 +87,7 @@ func TestRESTOfTheWorld(t *testing.T) {
 			{"/api/v10/users/@me", []string{"id"}, "4242"},
 			{"/api/v9/users/@me", []string{"bot"}, "true"},
 			{"/api/users/@me", []string{"username"}, "signalbox"},
-			{"/api/v6/applications/@me", []string{"flags"}, fmt.Sprint(1<<12 | 1<<18)}, // not the members intent
+			{"/api/v6/applications/@me", []string{"flags"}, fmt.Sprint(1<<13 | 1<<19)}, // not the members intent
 			{"/api/v10/oauth2/applications/@me", []string{"bot", "id"}, "4242"},
 			{"/api/v8/gateway", []string{"url"}, g.URL},
 			{"/api/v9/gateway/bot", []string{"shards"}, "2"},

@@ -28,28 +28,29 @@ type Server struct {
 	running sync.WaitGroup
 
 	// Nothing waits while it holds mu: what is sent goes through each connection's queue.
-	mu         sync.Mutex
-	sessions   map[string]*sess
-	newest     map[events.ShardID]*sess
-	latest     map[int]*sess              // the newest of an index, whatever the total
-	told       map[events.ShardID][]*sess // who hears of the world, the oldest first
-	totals     []int                      // of all sessions, in order
-	world      *World
-	rest       *rest
-	conns      map[*conn]bool
-	remaining  int
-	resetAt    time.Time
-	reset      bool         // the token was reset, for too many Identifies
-	identified []identifyAt // in the last 5 s
-	fullLists  map[events.Snowflake]time.Time
-	violations []Violation
-	frames     []Frame
-	stats      Stats
-	closed     bool
-	hellos     hooks[int]   // see OnConnect
-	frameHooks hooks[Frame] // see OnFrame
-	discovery  hooks[http.ResponseWriter]
-	cuts       map[int]int64 // see CutAt, by shard index
+	mu          sync.Mutex
+	sessions    map[string]*sess
+	newest      map[events.ShardID]*sess
+	latest      map[int]*sess              // the newest of an index, whatever the total
+	told        map[events.ShardID][]*sess // who hears of the world, the oldest first
+	totals      []int                      // of all sessions, in order
+	world       *World
+	rest        *rest
+	conns       map[*conn]bool
+	remaining   int
+	resetAt     time.Time
+	reset       bool         // the token was reset, for too many Identifies
+	identified  []identifyAt // in the last 5 s
+	fullLists   map[events.Snowflake]time.Time
+	violations  []Violation
+	frames      []Frame
+	stats       Stats
+	closed      bool
+	hellos      hooks[int]   // see OnConnect
+	frameHooks  hooks[Frame] // see OnFrame
+	discovery   hooks[http.ResponseWriter]
+	application hooks[http.ResponseWriter]
+	cuts        map[int]int64 // see CutAt, by shard index
 }
 
 // NewServer starts a server, which is closed when the test ends. With WithStrict, the test

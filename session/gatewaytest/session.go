@@ -154,7 +154,7 @@ func (s *Server) welcome(session *sess, sharded bool) {
 	}
 	ready := object{
 		"v": 10, "user": userObject(BotID, "signalbox"), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
-		"application": object{"id": BotID, "flags": 0},
+		"application": object{"id": BotID, "flags": s.applicationFlags()},
 	}
 	if sharded { // it echoes what was sent
 		ready["shard"] = [2]int{session.shard.Index, session.shard.Total}
