@@ -215,9 +215,7 @@ func (s *Server) soundboard(c *conn, d []byte) error {
 			continue
 		}
 		s.dispatch(c.session, "SOUNDBOARD_SOUNDS", map[string]any{
-			"guild_id": guild, "soundboard_sounds": []any{
-				map[string]any{"name": "quack", "sound_id": "1", "volume": 1, "emoji_id": nil, "emoji_name": nil, "available": true},
-			},
+			"guild_id": guild, "soundboard_sounds": s.world.asked(guild).sounds(),
 		})
 	}
 	return nil

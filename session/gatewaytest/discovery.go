@@ -22,9 +22,7 @@ func (s *Server) gatewayBot(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ask(s, &s.discovery, w):
 	case !accepted:
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusUnauthorized)
-		writeJSON(w, map[string]any{"message": "401: Unauthorized", "code": 0})
+		w.(*exchange).write(unauthorized)
 	default:
 		writeJSON(w, map[string]any{
 			"url": s.URL, "shards": s.set.shards,

@@ -28,27 +28,29 @@ type Server struct {
 	running sync.WaitGroup
 
 	// Nothing waits while it holds mu: what is sent goes through each connection's queue.
-	mu         sync.Mutex
-	sessions   map[string]*sess
-	newest     map[events.ShardID]*sess
-	latest     map[int]*sess              // the newest of an index, whatever the total
-	told       map[events.ShardID][]*sess // who hears of the world, the oldest first
-	totals     []int                      // of all sessions, in order
-	world      *World
-	conns      map[*conn]bool
-	remaining  int
-	resetAt    time.Time
-	reset      bool         // the token was reset, for too many Identifies
-	identified []identifyAt // in the last 5 s
-	fullLists  map[events.Snowflake]time.Time
-	violations []Violation
-	frames     []Frame
-	stats      Stats
-	closed     bool
-	hellos     hooks[int]   // see OnConnect
-	frameHooks hooks[Frame] // see OnFrame
-	discovery  hooks[http.ResponseWriter]
-	cuts       map[int]int64 // see CutAt, by shard index
+	mu          sync.Mutex
+	sessions    map[string]*sess
+	newest      map[events.ShardID]*sess
+	latest      map[int]*sess              // the newest of an index, whatever the total
+	told        map[events.ShardID][]*sess // who hears of the world, the oldest first
+	totals      []int                      // of all sessions, in order
+	world       *World
+	rest        *rest
+	conns       map[*conn]bool
+	remaining   int
+	resetAt     time.Time
+	reset       bool         // the token was reset, for too many Identifies
+	identified  []identifyAt // in the last 5 s
+	fullLists   map[events.Snowflake]time.Time
+	violations  []Violation
+	frames      []Frame
+	stats       Stats
+	closed      bool
+	hellos      hooks[int]   // see OnConnect
+	frameHooks  hooks[Frame] // see OnFrame
+	discovery   hooks[http.ResponseWriter]
+	application hooks[http.ResponseWriter]
+	cuts        map[int]int64 // see CutAt, by shard index
 }
 
 // NewServer starts a server, which is closed when the test ends. With WithStrict, the test
@@ -91,7 +93,7 @@ func Start(opts ...Option) (*Server, error) {
 		remaining: set.remaining, resetAt: time.Now().Add(set.resetAfter),
 		fullLists: make(map[events.Snowflake]time.Time), cuts: make(map[int]int64),
 	}
-	s.world = newWorld(s)
+	s.world, s.rest = newWorld(s), newREST(s)
 	s.world.own(set.token)
 	host := s.net.Addr().String()
 	s.URL, s.APIURL, s.ResumeURL = "ws://"+host, "http://"+host+"/api/v10", "ws://"+s.net.resumeHost()+resumePath
@@ -99,9 +101,8 @@ func Start(opts ...Option) (*Server, error) {
 		s.ResumeURL = set.resumeURL
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v10/gateway/bot", s.gatewayBot)
-	mux.HandleFunc("GET /api/v10/gateway", s.gateway)
-	mux.HandleFunc("GET /", s.connect)
+	mux.HandleFunc("/api/", s.api)
+	mux.HandleFunc("/", s.connect)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	s.running.Go(func() { _ = s.http.Serve(s.net) }) // it ends with ErrServerClosed
 	return s, nil

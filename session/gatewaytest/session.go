@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -152,8 +153,8 @@ func (s *Server) welcome(session *sess, sharded bool) {
 		stubs = append(stubs, object{"id": g.id, "unavailable": true})
 	}
 	ready := object{
-		"v": session.conn.version, "user": userObject(BotID, "signalbox"), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
-		"application": object{"id": BotID, "flags": 0},
+		"v": session.conn.version, "user": s.world.self(), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
+		"application": object{"id": BotID, "flags": s.applicationFlags(), "flags_new": strconv.Itoa(s.applicationFlags())},
 	}
 	if sharded { // it echoes what was sent
 		ready["shard"] = [2]int{session.shard.Index, session.shard.Total}
