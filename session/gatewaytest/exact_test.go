@@ -52,7 +52,7 @@ func TestWhatDiscordTakes(t *testing.T) {
 		code              int    // with WithExact
 		rule              string // with WithExact
 	}{
-		{"version 9", "v=9&encoding=json", "", false, identifyWith(0, 0, 1), `READY "v":9`, 4012, "query"},
+		{"version 9", "v=9&encoding=json", "", false, identifyWith(0, 0, 1), `READY "v":9 "private_channels":[]`, 4012, "query"},
 		{"version 6", "v=6&encoding=json", "v=6", false, identifyWith(0, 0, 1), `READY "v":6`, 4012, "query"},
 		{"no version", "encoding=json", "version 6", false, identifyWith(0, 0, 1), `READY "v":6`, 4012, "query"},
 		{"no encoding", "v=10", "encoding", false, identifyWith(0, 0, 1), `READY "v":10`, 4002, "query"},

@@ -27,7 +27,11 @@ func (w *World) AddGuild(id events.Snowflake, fields Fields) events.Snowflake {
 	g.fields = with(g.fields, fields)
 	g.fields["id"] = id
 	w.list(id)
-	w.tellEach(id, "GUILD_CREATE", g.create)
+	w.tellEach(id, "GUILD_CREATE", func(session *sess) object {
+		d := g.create(session)
+		delete(d, "unavailable") // false is what was expected; that a new guild has none is observed, and libraries tell by it
+		return d
+	})
 	return id
 }
 

@@ -92,6 +92,7 @@ func WithStrict() Option { return func(s *settings) { s.strict = true } }
 // the server takes what Discord does as well: API versions 9 and, as if they were 10, 6 to 8; a URL without v or encoding; JSON in
 // binary frames; a heartbeat without d; a string in Identify's compress; a list of one in the guild_id of Request Guild Members; and
 // Identifies that come up to 250 ms too early, as the network makes them. All but that and version 9 is told to WithTrace, as [Noted].
+// Of what the server sends only READY differs: without WithExact it has private_channels, an empty list, as Discord's does.
 func WithExact() Option { return func(s *settings) { s.exact = true } }
 
 // WithParallelSessions lets a shard have several sessions at once, as Discord does. Without it a

@@ -78,7 +78,7 @@ func TestPayloadsAreWhole(t *testing.T) {
 				t.Errorf("%s was never sent", kind)
 			}
 		}
-	}, d.option(), bothGuilds, calm)
+	}, d.option(), bothGuilds, calm, gatewaytest.WithExact())
 }
 
 // live has everything happen that can happen.

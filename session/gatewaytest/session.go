@@ -156,6 +156,9 @@ func (s *Server) welcome(session *sess, sharded bool) {
 		"v": session.conn.version, "user": s.world.self(), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
 		"application": object{"id": BotID, "flags": s.applicationFlags(), "flags_new": strconv.Itoa(s.applicationFlags())},
 	}
+	if !s.set.exact { // it is sent and not documented, and there are libraries that need it
+		ready["private_channels"] = []any{}
+	}
 	if sharded { // it echoes what was sent
 		ready["shard"] = [2]int{session.shard.Index, session.shard.Total}
 	}
