@@ -132,7 +132,8 @@ func WithGuilds(guilds ...events.Snowflake) Option {
 func WithGuildsPerShard(n int) Option { return func(s *settings) { s.guildsPerShard = n } }
 
 // WithMembers sets how many members each guild has. The default is 3. The members' ids are 1
-// to n, their names member-1 to member-n.
+// to n, their names member-1 to member-n. The bot is one more: member_count counts it, and lists of members have it only when
+// it is asked for by its id.
 func WithMembers(n int) Option { return func(s *settings) { s.members = n } }
 
 // WithAllowedIntents sets the intents that the application may ask for: the flags of GET /applications/@me tell of them, and an Identify with

@@ -27,13 +27,10 @@ const (
 //
 // Source: events/gateway#connecting
 func (s *Server) acceptable(c *conn, query url.Values) bool {
-	v, encoding, compress := query.Get("v"), query.Get("encoding"), query.Get("compress")
-	c.version, _ = strconv.Atoi(cmp.Or(v, "6"))
-	old := c.version >= 6 && c.version <= 8
+	encoding, compress := query.Get("encoding"), query.Get("compress")
 	switch {
-	case v != "10" && (c.version != 9 || s.set.exact) &&
-		(!old || !s.lets(c, "v", fmt.Sprintf("v=%s: version %d is deprecated; it is answered as version 10 is", v, c.version))):
-		s.punish(c, events.CloseInvalidAPIVersion, "query", "v=%.20q is not spoken here: ask for v=10", v)
+	case !s.speaks(c, query.Get("v")):
+		s.punish(c, events.CloseInvalidAPIVersion, "query", "v=%.20q is not spoken here: ask for v=10", query.Get("v"))
 	case encoding == "etf":
 		s.punish(c, events.CloseDecodeError, "query", "encoding=etf is not spoken here: ask for encoding=json, without erlpack")
 	case encoding != "json" && (encoding != "" || !s.lets(c, "encoding", "the URL has no encoding: it is json")):
@@ -42,6 +39,21 @@ func (s *Server) acceptable(c *conn, query url.Values) bool {
 		s.punish(c, events.CloseDecodeError, "query", "compress=%.20q is not spoken here: ask for zlib-stream or zstd-stream", compress)
 	default:
 		return true
+	}
+	return false
+}
+
+// speaks reports whether a version of the API is taken. None stands for version 6.
+//
+// Source: reference#api-versioning
+func (s *Server) speaks(c *conn, v string) bool {
+	switch c.version, _ = strconv.Atoi(cmp.Or(v, "6")); c.version {
+	case 10:
+		return true
+	case 9:
+		return !s.set.exact
+	case 8, 7, 6:
+		return s.lets(c, "v", fmt.Sprintf("v=%s: version %d is deprecated; it is answered as version 10 is", v, c.version))
 	}
 	return false
 }
