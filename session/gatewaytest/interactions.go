@@ -28,6 +28,7 @@ type interaction struct {
 	guild     *guild // nil: direct messages
 	channel   events.Snowflake
 	user      any
+	userID    events.Snowflake
 	command   object           // the data of a command
 	source    events.Snowflake // the message whose component was used
 	original  events.Snowflake // the message of the callback
@@ -75,7 +76,7 @@ func (w *World) Command(guildID events.Snowflake, c Command) Interaction {
 	return w.interact("Command", guildID, c.User, func(g *guild) (Fields, error) {
 		data := object{"name": c.Name, "type": max(c.Type, 1), "id": c.ID}
 		if c.ID == 0 {
-			data["id"] = w.commandID(guildID, c.Name, max(c.Type, 1))
+			w.fillID(data, guildID)
 		}
 		resolved := resolution{w: w, g: g, objects: object{}}
 		options, focused, err := resolved.options(c.Options)
@@ -103,55 +104,17 @@ func (w *World) Command(guildID events.Snowflake, c Command) Interaction {
 	})
 }
 
-// commandID is the id of a command that the bot has registered, or a new one.
-func (w *World) commandID(guild events.Snowflake, name string, kind int) events.Snowflake {
+// fillID gives a command's data the id of the command that the bot has registered, or a new one.
+func (w *World) fillID(data object, guild events.Snowflake) {
 	for _, scope := range []events.Snowflake{guild, 0} {
-		if at := named(w.commands[scope], name, kind); at >= 0 {
-			return w.commands[scope][at]["id"].(events.Snowflake)
-		}
-	}
-	return w.next()
-}
-
-// Component has somebody use a component of a message of the bot's, by its custom_id: press a button, or
-// choose values (INTERACTION_CREATE). The user is member 1 if it is 0.
-func (w *World) Component(message, user events.Snowflake, customID string, values ...string) Interaction {
-	w.server.mu.Lock()
-	d := w.messages[message]
-	w.server.mu.Unlock()
-	component, found := componentOf(d["components"], customID)
-	if !found {
-		panic(&WorldError{"Component", fmt.Sprintf("message %v has no component %q: use the custom_id of one that the bot has written", message, customID)})
-	}
-	return w.interact("Component", guildOf(d), user, func(*guild) (Fields, error) {
-		data := object{"custom_id": customID, "component_type": component["type"]}
-		if len(values) > 0 {
-			data["values"] = values
-		}
-		return Fields{"type": usesComponent, "data": data, "channel_id": d["channel_id"], "message": w.shown(d)}, nil
-	})
-}
-
-// componentOf finds a component within others.
-func componentOf(v any, customID string) (object, bool) {
-	switch v := v.(type) {
-	case []any:
-		for _, each := range v {
-			if c, found := componentOf(each, customID); found {
-				return c, true
+		if at := named(w.commands[scope], data["name"], data["type"]); at >= 0 {
+			if data["id"] = w.commands[scope][at]["id"]; scope != 0 {
+				data["guild_id"] = scope
 			}
-		}
-	case object:
-		if v["custom_id"] == customID {
-			return v, true
-		}
-		for _, within := range []string{"components", "component", "accessory"} {
-			if c, found := componentOf(v[within], customID); found {
-				return c, true
-			}
+			return
 		}
 	}
-	return nil, false
+	data["id"] = w.next()
 }
 
 // Interact has a member do anything of which the bot is told by INTERACTION_CREATE, and returns the interaction's
@@ -159,18 +122,12 @@ func componentOf(v any, customID string) (object, bool) {
 //
 // Source: interactions/receiving-and-responding#interaction-object
 func (w *World) Interact(guildID, user events.Snowflake, fields Fields) (id events.Snowflake) {
-	return w.interact("Interact", guildID, user, func(*guild) (Fields, error) { return fields, nil }).ID
+	return w.interact("Interact", guildID, user, give(fields)).ID
 }
 
 // interact makes an interaction with the fields that f gives.
 func (w *World) interact(order string, guildID, user events.Snowflake, f func(*guild) (Fields, error)) Interaction {
-	w.server.mu.Lock()
-	defer w.server.mu.Unlock()
-	i, err := w.begin(guildID, w.user(user), f)
-	if err != nil {
-		panic(&WorldError{order, err.Error()})
-	}
-	return i.Interaction
+	return w.further(order, func() (*interaction, error) { return w.begin(guildID, w.user(user), f) })
 }
 
 func (w *World) begin(guildID, user events.Snowflake, f func(*guild) (Fields, error)) (*interaction, error) {
@@ -182,7 +139,7 @@ func (w *World) begin(guildID, user events.Snowflake, f func(*guild) (Fields, er
 		"application_id": BotID, "type": usesCommand, "version": 1, "app_permissions": permissions, "locale": "en-US",
 		"entitlements": []any{}, "attachment_size_limit": 10 << 20,
 	}
-	i := &interaction{Interaction: Interaction{ID: id, Token: tokenPrefix + id.String(), Made: time.Now()}}
+	i := &interaction{Interaction: Interaction{ID: id, Token: tokenPrefix + id.String(), Made: time.Now()}, userID: user}
 	if guildID == 0 {
 		d["user"], d["channel_id"] = userObject(user, memberName(user)), w.directChannel(user)
 		d["context"], d["authorizing_integration_owners"] = 1, object{"0": "0"}
@@ -230,7 +187,7 @@ func (w *World) Interaction(id events.Snowflake) Interaction {
 	defer w.server.mu.Unlock()
 	i := w.used[id]
 	if i == nil {
-		panic(&WorldError{"Interaction", fmt.Sprintf("there is no interaction %v: use the id that Command, Component or Interact returned", id)})
+		panic(&WorldError{"Interaction", noInteraction(id).Error()})
 	}
 	stands := i.Interaction
 	for _, id := range append([]events.Snowflake{i.original}, i.followups...) {
@@ -239,6 +196,10 @@ func (w *World) Interaction(id events.Snowflake) Interaction {
 		}
 	}
 	return stands
+}
+
+func noInteraction(id events.Snowflake) error {
+	return fmt.Errorf("there is no interaction %v: use the id of one that the world has made", id)
 }
 
 // interactionOf finds an interaction by its token.

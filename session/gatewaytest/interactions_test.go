@@ -142,40 +142,6 @@ func TestInteractionIsDeferred(t *testing.T) {
 	}, bothGuilds)
 }
 
-// TestComponentIsUsed: a button of the bot's message, with which the message changes, or which is only acknowledged.
-func TestComponentIsUsed(t *testing.T) {
-	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
-		l := listen(t, g, events.IntentGuildMessages, 0, 1)
-		const rows = `[{"type":1,"components":[{"type":2,"custom_id":"again","label":"Again","style":1}]},{"type":1,"components":[{"type":3,"custom_id":"pick","options":[]}]}]`
-		written := api(t, g, "POST", "/channels/"+(guildA+1).String()+"/messages", `{"content":"roll","components":`+rows+`}`)
-		var id events.Snowflake
-		if err := json.Unmarshal([]byte(`"`+written.at("id")+`"`), &id); err != nil {
-			t.Fatal(err)
-		}
-		i := g.World().Component(id, 3, "again")
-		d := l.last(t, "INTERACTION_CREATE")
-		if d["type"] != 3.0 || d["message"].(map[string]any)["id"] != id.String() || d["data"].(map[string]any)["component_type"] != 2.0 {
-			t.Errorf("told of %v", d)
-		}
-		if got := callback(t, g, i, `{"type":7,"data":{"content":"rolled","components":[]}}`); got.at("resource", "message", "id") != id.String() {
-			t.Errorf("updated: %d %s", got.status, got.body)
-		}
-		if d := l.last(t, "MESSAGE_UPDATE"); d["content"] != "rolled" || len(d["components"].([]any)) != 0 {
-			t.Errorf("told of %v", d)
-		}
-		requireWorldError(t, "Component", func() { g.World().Component(id, 3, "again") })
-		api(t, g, "PATCH", "/channels/"+(guildA+1).String()+"/messages/"+id.String(), `{"components":`+rows+`}`)
-		i = g.World().Component(id, 0, "pick", "one", "two")
-		if d := l.last(t, "INTERACTION_CREATE")["data"].(map[string]any); fmt.Sprint(d["component_type"], d["values"]) != "3 [one two]" {
-			t.Errorf("told of %v", d)
-		}
-		callback(t, g, i, `{"type":6}`)
-		if got := webhook(t, g, i, "PATCH", "/messages/@original", `{"content":"picked"}`); got.at("id") != id.String() || got.at("content") != "picked" {
-			t.Errorf("edited: %s", got.body)
-		}
-	}, bothGuilds)
-}
-
 // TestCommandOptions: options have the types of their values, ids are resolved, and a focused one is completed.
 func TestCommandOptions(t *testing.T) {
 	virtual(t, func(t *testing.T, g *gatewaytest.Server) {

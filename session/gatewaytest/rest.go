@@ -93,8 +93,12 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		s.connect(w, r)
 		return
 	}
+	w.Header().Set("Via", "1.1 google") // libraries take a 429 without it for one of Discord's firewall. Not documented, observed.
 	request := *r
 	request.URL = &url.URL{Path: "/" + r.URL.Path[len(base[0]):], RawQuery: r.URL.RawQuery}
+	if rest, escaped := strings.CutPrefix(r.URL.RawPath, base[0]); escaped {
+		request.URL.RawPath = "/" + rest
+	}
 	x := &exchange{ResponseWriter: w, request: &request, srv: s, w: s.world, now: time.Now()}
 	x.version, _ = strconv.Atoi(base[1])
 	if _, pattern := s.rest.mux.Handler(&request); pattern != "/" {

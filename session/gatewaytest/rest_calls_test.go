@@ -128,7 +128,7 @@ func TestLimitsOfCalls(t *testing.T) {
 		}
 		got := write(1)
 		if got.status != 429 || got.at("retry_after") != "3.5" || got.at("global") != "false" || got.header.Get("Retry-After") != "4" ||
-			got.header.Get("X-RateLimit-Remaining") != "0" || got.header.Get("X-RateLimit-Scope") != "user" {
+			got.header.Get("X-RateLimit-Remaining") != "0" || got.header.Get("Via") == "" || got.header.Get("X-RateLimit-Scope") != "user" {
 			t.Errorf("the third: %d %s %v", got.status, got.body, got.header)
 		}
 		time.Sleep(3500 * time.Millisecond)
