@@ -88,7 +88,7 @@ func (s *Server) judge(c *conn, d []byte, now time.Time) verdict {
 		return refuse(events.CloseDisallowedIntents, "intents", "intents: %v is not allowed to this application", denied)
 	}
 	if !s.afforded(c, now) {
-		v.code = events.CloseAuthenticationFailed
+		v.code, v.detail = events.CloseAuthenticationFailed, "the token was reset"
 	} else {
 		v.invalid = !s.spaced(c, v.shard, now)
 	}
