@@ -21,6 +21,8 @@ const (
 	askGrace = time.Second
 )
 
+var errNoSupervisor = errors.New("actors: Ask has no supervisor: a Manager has one when it has started")
+
 // Ask has a supervisor carry out a send event, and reads its answer: for Go code that has the supervisor's PID alone. An actor sends
 // SendEvent itself. It ends by ctx's deadline, or in a minute if there is none. The error is a *SendError, or joins one with
 // what could not be read of the answer; when ctx is cancelled the event may be written all the same, and the error says so.
@@ -34,6 +36,9 @@ func Ask[R any](ctx context.Context, system *actor.ActorSystem, supervisor *acto
 	}
 	if ctx == nil {
 		return failed(Refused, ErrNilContext)
+	}
+	if system == nil || supervisor == nil {
+		return failed(Refused, errNoSupervisor)
 	}
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -16,7 +17,8 @@ import (
 // their crashes. Safe for concurrent use. What it counts, it counts as it changes: nothing but Status looks at all shards.
 type Board struct {
 	log     changes
-	ignored atomic.Int64 // messages that nobody could be told were of no use
+	ignored atomic.Int64  // messages that nobody could be told were of no use
+	without atomic.Uint64 // optional intents that are left out
 
 	mu      sync.RWMutex
 	records map[Key]*record
@@ -49,7 +51,7 @@ func NewBoard() *Board { return &Board{records: make(map[Key]*record), done: mak
 // Status is how all shards stand, by key: a copy.
 func (b *Board) Status() Status {
 	sorted := b.all()
-	status := Status{Shards: make([]ShardStatus, len(sorted))}
+	status := Status{LeftOut: b.LeftOut(), Shards: make([]ShardStatus, len(sorted))}
 	for i, r := range sorted {
 		r.copyTo(&status.Shards[i])
 		if status.Shards[i].Role == Serving {
@@ -71,6 +73,9 @@ func (b *Board) Shard(key Key) (status ShardStatus, ok bool) {
 // Ignored counts what was sent to an actor of ours and was of no use: an unknown or refused message of nobody, or one that only the
 // actor library may send.
 func (b *Board) Ignored() int64 { return b.ignored.Load() }
+
+// LeftOut are the optional intents that sessions begin without, from the next one on, since the application may not have them.
+func (b *Board) LeftOut() events.Intents { return events.Intents(b.without.Load()) }
 
 // Tally is how many shards stand how.
 func (b *Board) Tally() Tally {

@@ -216,7 +216,10 @@ func (s *incarnation) gone(key Key) {
 
 // closing is what the actor of a shard says when its session has ended.
 func (s *incarnation) closing(key Key, status ShardStatus) shardDown {
-	return shardDown{from: from{key, s.books.lives.of[key].number}, conn: status.Conn, final: closedBy(status.Cause), fatal: isFatal(status.Cause)}
+	return shardDown{
+		from: from{key, s.books.lives.of[key].number}, conn: status.Conn, refused: refusedIntents(status.Cause, status.Intents),
+		final: closedBy(status.Cause), fatal: isFatal(status.Cause),
+	}
 }
 
 // close takes no more send events for a shard.

@@ -125,7 +125,7 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 	if s.board.record(r.key) == nil {
 		return fmt.Errorf("%w: %v", ErrUnknownShard, r.key)
 	}
-	if missing := event.Needs &^ s.cfg.Identify.Intents; missing != 0 {
+	if missing := event.Needs &^ s.intents(); missing != 0 {
 		return fmt.Errorf("%w: %v needs %v", ErrMissingIntent, event.Op, missing)
 	}
 	total := r.key.Shard.Total
@@ -138,7 +138,7 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 		return err
 	}
 	r.serial, r.observers = s.serial.Add(1), s.observers.send
-	tell(r.observers, r.moved(SendQueued, 0, 0, nil))
+	r.tell(r.observers, SendQueued, 0, 0, nil)
 	return nil
 }
 

@@ -23,8 +23,12 @@ import (
 // required; the zero value of anything else is its default.
 type SupervisorConfig struct {
 	Identify events.Identify // Token, Intents, Presence, …; Shard is filled in for each shard
-	URL      string          // of the gateway, as discovery gave it
-	Limiter  ratelimit.RateLimiter
+	// OptionalIntents are those of Identify.Intents that sessions begin without once the gateway refuses them (close code 4014): one Identify
+	// finds out for all shards, and LeaveOut may say which; 5 s later all are left out. 0: 4014 ends a shard. LeftOut are those of them that
+	// are left out from the start.
+	OptionalIntents, LeftOut events.Intents
+	URL                      string // of the gateway, as discovery gave it
+	Limiter                  ratelimit.RateLimiter
 	// SessionStart is what the Limiter is told before all else; the zero value: it knows. See UpdateSessionStart.
 	SessionStart ratelimit.SessionStart
 
@@ -58,7 +62,8 @@ type SupervisorConfig struct {
 // DefaultQueueLimit is the default of SupervisorConfig.QueueLimit.
 const DefaultQueueLimit = 1024
 
-// Bus carries received events from the shards to subscribers; see SupervisorConfig.
+// Bus carries received events from the shards to subscribers. It is opaque: package shardmanager makes one for its Manager. Everybody
+// else leaves SupervisorConfig.Bus nil, and subscribes with Subscribe or Supervisor.Handle.
 type Bus = bus.Bus
 
 // ConfigError says what in a SupervisorConfig cannot work, and why.

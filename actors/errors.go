@@ -103,5 +103,12 @@ func stageOf(err error) Stage {
 	return Written
 }
 
-// PanicError says that code of the user's, such as a NetDial, has panicked or has called runtime.Goexit, and that it cost that call.
+// PanicError says that code of the user's, such as a NetDial, has panicked or has called runtime.Goexit, and that it cost that call:
+//
+//	type PanicError struct {
+//		What   string // was called, such as "the session store's Save"
+//		Reason string // the text of a runtime error; of anything else the type, because a text may quote a secret
+//	}
+//
+//	func (e *PanicError) Error() string // is both
 type PanicError = foreign.PanicError

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/internal/foreign"
+	"github.com/signalbox-go/signalbox/internal/stack"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
@@ -50,6 +51,7 @@ type survivor struct {
 // Schedule implements actor.Dispatcher.
 func (s survivor) Schedule(handle func()) {
 	s.Dispatcher.Schedule(func() {
+		stack.Reserve()
 		returned := false
 		defer func() {
 			if !returned { // a panic does not come this far

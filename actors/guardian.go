@@ -123,7 +123,7 @@ func (s *Supervisor) late(message any) bool {
 // again is what is tried a second time after a crash, since nobody would say it again.
 func again(message any) any {
 	switch message.(type) {
-	case joined, askIdentify, withdrawIdentify, identified, shardUp, shardDown, shardSays, UpdateSessionStart, *UpdateSessionStart:
+	case joined, askIdentify, withdrawIdentify, identified, shardUp, shardDown, shardSays, UpdateSessionStart, *UpdateSessionStart, LeaveOut, *LeaveOut:
 		return message
 	}
 	return nil
@@ -154,7 +154,7 @@ func (s *incarnation) catchUp(ctx actor.Context, m recovered) {
 		case status.State != session.Ready:
 			c.account.shut()
 		case c.account.conn != status.Conn || c.account.bucket == nil:
-			s.up(shardUp{name, status.Conn, status.Session, status.beat, status.Since})
+			s.up(shardUp{from: name, conn: status.Conn, session: status.Session, interval: status.beat, at: status.Since})
 		}
 		s.flush(time.Now(), c)
 	}

@@ -93,19 +93,21 @@ func (h host) Ended(o session.Outcome) {
 	r := h.asked[o.ID]
 	delete(h.asked, o.ID)
 	answer := events.Answer{Events: o.Events}
-	stage := Admitted
 	if !o.Written.IsZero() {
-		stage = stageOf(o.Err)
 		answer.Receipt = events.Receipt{Shard: h.key.Shard, Queued: o.Written.Sub(r.asked), RoundTrip: o.RoundTrip}
 	}
-	switch {
-	case o.Err == nil:
+	if o.Err == nil {
 		r.finish(answer)
-	case h.machine.State() == session.Closed:
-		r.fail(stage, closedBy(o.Err), answer)
-	default:
-		r.fail(stage, o.Err, answer)
+		return
 	}
+	stage, err := Admitted, o.Err
+	if !o.Written.IsZero() {
+		stage = stageOf(err)
+	}
+	if h.machine.State() == session.Closed {
+		err = closedBy(err)
+	}
+	r.fail(stage, err, answer)
 }
 
 func (h host) Latency(roundTrip, late time.Duration) {
@@ -128,7 +130,11 @@ func (h host) Changed(c session.Change) {
 	case c.To == session.Ready:
 		s.log.Info("shard ready", fields...) //seam:session-id-not-logged
 		if c.From != session.Ready {         // else the connection is the same, and so is what may be written on it
-			s.system.Root.Send(s.supervisor, shardUp{s.from, c.Conn, c.Session, c.Beat, c.At})
+			up := shardUp{from: s.from, conn: c.Conn, session: c.Session, interval: c.Beat, at: c.At}
+			if c.From == session.Identifying {
+				up.accepted = s.machine.Terms().Intents
+			}
+			s.system.Root.Send(s.supervisor, up)
 		}
 		s.present()
 	case c.To == session.Closed:
@@ -138,11 +144,11 @@ func (h host) Changed(c session.Change) {
 		} else {
 			s.log.Info("shard closed", fields...)
 		}
-		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, final: closedBy(c.Cause), fatal: fatal})
+		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, refused: refusedIntents(c.Cause, s.machine.Terms().Intents), final: closedBy(c.Cause), fatal: fatal})
 	case c.To == session.Backoff:
 		//seam:token-not-logged
 		s.log.Warn("shard disconnected", append(fields, zap.Bool("session_lost", c.Lost), zap.Duration("retry_in", c.Retry.Sub(c.At)))...)
-		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, failed: c.Failed > 0})
+		s.system.Root.Send(s.supervisor, shardDown{from: s.from, conn: c.Conn, refused: refusedIntents(c.Cause, s.machine.Terms().Intents), failed: c.Failed > 0})
 	case c.Lost: // as it begins
 		s.log.Warn("stored session not resumed", fields...)
 	default:
@@ -185,6 +191,15 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 	s.feeds.tell(system, change) //seam:subscribers-told
 }
 
+// refusedIntents are those asked for, if the cause is that the gateway has refused them.
+func refusedIntents(cause error, asked events.Intents) events.Intents {
+	var closed *session.CloseError
+	if errors.As(cause, &closed) && closed.Code == events.CloseDisallowedIntents {
+		return asked
+	}
+	return 0
+}
+
 // identifyMoved tells how the shard's wish to Identify comes along.
 func (s *shard) identifyMoved(stage IdentifyStage, err error) func(ObserverIdentify) {
 	m := IdentifyMoved{s.key, s.asking, stage, err}
@@ -193,6 +208,14 @@ func (s *shard) identifyMoved(stage IdentifyStage, err error) func(ObserverIdent
 
 // isFatal reports whether a session has ended for good, and was not asked to.
 func isFatal(cause error) bool { return cause != nil && !errors.Is(cause, ErrClosed) }
+
+// closeCode keeps the session unless somebody wants it to end.
+func closeCode(code events.CloseCode) events.CloseCode {
+	if code == events.CloseNone {
+		return events.CloseUnknownError
+	}
+	return code
+}
 
 var errExpired = errors.New("actors: the permit to Identify came too late")
 

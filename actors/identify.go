@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/signalbox-go/signalbox/ratelimit"
@@ -30,13 +28,6 @@ type question struct {
 	conn    uint64
 	queued  bool // the queue knows of it
 	granted bool
-}
-
-// identifyWork is work of the queue's that takes time.
-type identifyWork struct {
-	done   func(now time.Time)
-	over   atomic.Bool // it has ended, however
-	cancel context.CancelFunc
 }
 
 func newIdentifies() identifies { return identifies{asked: make(map[ratelimit.Shard]*question)} }
@@ -99,6 +90,7 @@ func (s *incarnation) withdrawIdentify(m withdrawIdentify) {
 	}
 	delete(f.asked, name)
 	s.withdraw(name)
+	s.unproved(m.key, m.conn)
 	s.decide()
 }
 
@@ -178,13 +170,21 @@ func (s *incarnation) decide() {
 	if !s.tellQueue(now) {
 		return
 	}
-	var decisions []ratelimit.Decision
-	s.limit("Decide", func(queue ratelimit.IdentifyQueue) { decisions, f.next = queue.Decide(now) })
-	if !f.next.IsZero() && !f.next.After(now) {
-		f.next = now.Add(time.Millisecond) // a queue of somebody else's may be imprecise
-	}
-	for _, d := range decisions {
-		s.decided(d)
+	if s.probing(now) {
+		f.next = s.books.probe.until
+	} else {
+		s.release()
+		var decisions []ratelimit.Decision
+		s.limit("Decide", func(queue ratelimit.IdentifyQueue) { decisions, f.next = queue.Decide(now) })
+		if !f.next.IsZero() && !f.next.After(now) {
+			f.next = now.Add(time.Millisecond) // a queue of somebody else's may be imprecise
+		}
+		for _, d := range decisions {
+			s.decided(d)
+		}
+		if len(s.books.probe.held) > 0 {
+			f.next = s.books.probe.until
+		}
 	}
 	s.beginWork(now)
 	s.arm(f.next)
@@ -204,36 +204,14 @@ func (s *incarnation) decided(d ratelimit.Decision) {
 		return
 	case d.Err != nil:
 		delete(f.asked, d.Shard)
+	case !s.probes(q):
+		s.hold(d.Shard, q)
+		return
 	default:
 		q.granted, q.queued = true, true
 	}
 	s.board.record(q.key).forecast.Store(nil)
-	s.tell(q.key, granted{q.conn, d.Err, d.Expires})
-}
-
-// beginWork has the queue's work done on another goroutine, if there is any.
-func (s *incarnation) beginWork(now time.Time) {
-	f := &s.books.identifies
-	worker, ok := f.queue.(ratelimit.Worker)
-	if !ok || f.work != nil {
-		return
-	}
-	var do func(context.Context)
-	w := new(identifyWork)
-	s.limit("Work", func(ratelimit.IdentifyQueue) { do, w.done = worker.Work(now) })
-	if do == nil {
-		return
-	}
-	f.work = w
-	root, self := s.system.Root, s.self
-	bounded, cancel := context.WithTimeout(context.Background(), ratelimit.WorkTimeout)
-	w.cancel = cancel
-	go func() { // nobody waits for it to end: it may hang, and then nothing is granted
-		defer root.Send(self, identifyNews{})
-		defer w.over.Store(true)
-		defer cancel()
-		s.guard("Work", func() { do(bounded) })
-	}()
+	s.tell(q.key, granted{q.conn, d.Err, d.Expires, s.intents()})
 }
 
 // identifyDue does what the time has come for.

@@ -136,6 +136,8 @@ func (s *incarnation) answer(ctx actor.Context, message any) (answer any, known 
 		return s.subscribe(ctx, m), true
 	case UpdateSessionStart:
 		s.updateSessionStart(m.SessionStart)
+	case LeaveOut:
+		s.leaveOut(m.Intents)
 	default:
 		return nil, false
 	}
@@ -166,6 +168,8 @@ func byValue(message any) any {
 	case *Subscribe:
 		return deref(m)
 	case *UpdateSessionStart:
+		return deref(m)
+	case *LeaveOut:
 		return deref(m)
 	}
 	return message

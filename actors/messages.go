@@ -124,6 +124,10 @@ type CrashShard struct{ Key Key }
 // Sent by whoever asks GET /gateway/bot. Handled by the supervisor.
 type UpdateSessionStart struct{ SessionStart ratelimit.SessionStart }
 
+// LeaveOut has sessions begin without some of SupervisorConfig.OptionalIntents, from the next one on. Those that there are stay as they are.
+// Sent by whoever knows that the application may not have them. Handled by the supervisor.
+type LeaveOut struct{ Intents events.Intents }
+
 // GetStatus asks for the state of all shards.
 // Sent by anybody. Handled by the supervisor. Answered with Status.
 type GetStatus struct{}
@@ -173,15 +177,17 @@ type (
 		from
 		conn, session uint64
 		interval      time.Duration
-		at            time.Time // since when
+		at            time.Time      // since when
+		accepted      events.Intents // with which the session has just begun; 0: it was resumed
 	}
 	// shardDown: it is no longer. Shard → supervisor.
 	shardDown struct {
 		from
-		conn   uint64
-		failed bool  // its latest attempt to connect gained nothing
-		final  error // not nil: its session has ended, the actor stops, and this is why sends fail
-		fatal  bool  // with final: connecting again would end the same way
+		conn    uint64
+		refused events.Intents // that the gateway does not let it have (4014); 0: it is about something else
+		failed  bool           // its latest attempt to connect gained nothing
+		final   error          // not nil: its session has ended, the actor stops, and this is why sends fail
+		fatal   bool           // with final: connecting again would end the same way
 	}
 	// shardSays is what a shard's actor says of its life. Shard → supervisor.
 	shardSays struct {
@@ -220,6 +226,7 @@ type (
 		conn    uint64
 		err     error
 		expires time.Time
+		intents events.Intents // of the session that begins
 	}
 	// identifyNews: the identify queue has news, or its work is done. Limiter, goroutine → supervisor.
 	identifyNews struct{}

@@ -9,6 +9,13 @@ import (
 )
 
 // Key names a shard that runs, or should run.
+//
+//	type Key struct {
+//		Generation uint64         // 0, unless two sets of shards run beside each other
+//		Shard      events.ShardID // its Index, and the Total
+//	}
+//
+// It is an [events.ShardKey].
 type Key = events.ShardKey
 
 // Mode is what a shard should do.

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +17,10 @@ import (
 
 // Status is how the shards stood at some moment.
 type Status struct {
-	Total  int           // of the shards that serve; those that run here may be fewer. 0: none is to
-	Shards []ShardStatus // by generation, total and index
+	// LeftOut are the optional intents that sessions begin without, from the next one on, since the application may not have them.
+	LeftOut events.Intents
+	Total   int           // of the shards that serve; those that run here may be fewer. 0: none is to
+	Shards  []ShardStatus // by generation, total and index
 }
 
 // Ready is how many shards are Ready.
@@ -37,12 +40,13 @@ type ShardStatus struct {
 	Mode       Mode // what is wanted of it
 	Role       Role // what its events are for, as wanted
 	State      session.State
-	Since      time.Time // in this state
-	Conn       uint64    // connections so far
-	Session    uint64    // see events.Meta
-	Cause      error     // what went wrong, while the shard is not Ready again; session.ErrTakenOver for a while longer. In Closed, why
-	CauseSince time.Time // when that began: while the same goes wrong again and again, the first time; zero: without a Cause
-	Retry      time.Time // in Backoff: when it connects again
+	Since      time.Time      // in this state
+	Conn       uint64         // connections so far
+	Session    uint64         // see events.Meta
+	Intents    events.Intents // that its session began with, or that its latest Identify asked for; 0 before it runs
+	Cause      error          // what went wrong, while the shard is not Ready again; session.ErrTakenOver for a while longer. In Closed, why
+	CauseSince time.Time      // when that began: while the same goes wrong again and again, the first time; zero: without a Cause
+	Retry      time.Time      // in Backoff: when it connects again
 	// Place and Expected are how the shard stands in the identify queue while it is Queued; they may be a second old. Place counts those that
 	// wait for the same rate limit key, 1 is the next; 0: not known. Expected is when it may identify; zero: not known.
 	Place     int
@@ -82,12 +86,22 @@ func (s *ShardStatus) because(c session.Change) {
 	case c.To == session.Ready || c.To == session.Closed && c.Cause == nil:
 		s.Cause, s.CauseSince = nil, time.Time{}
 	case c.Cause == nil:
-	case s.Cause == nil || s.Cause.Error() != c.Cause.Error():
+	case s.Cause == nil || likeness(s.Cause) != likeness(c.Cause):
 		s.CauseSince = c.At
 		fallthrough
 	default:
 		s.Cause = c.Cause
 	}
+}
+
+// likeness is a cause's text without durations, times and other numbers, which differ from one time to the next.
+func likeness(cause error) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, cause.Error())
 }
 
 // record is what is known of one shard, and outlives the crashes of its actor.
@@ -103,6 +117,7 @@ type record struct {
 	waits  atomic.Int64 // send events that wait for a permit
 	shares atomic.Int64 // send events that wait for an answer which they share
 
+	intents    atomic.Uint64                      // see ShardStatus
 	identified atomic.Uint64                      // the connection on which an Identify was, or is about to be, written
 	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
 
@@ -119,6 +134,7 @@ func newRecord(key Key) *record {
 // copyTo copies the status, with its moving parts.
 func (r *record) copyTo(s *ShardStatus) {
 	*s = *r.status.Load()
+	s.Intents = events.Intents(r.intents.Load())
 	s.Seq, s.Odd = r.seq.Load(), int(r.odd.Load())
 	s.Waiting, s.Sharing = int(r.waits.Load()), int(r.shares.Load())
 	if l := r.link.Load(); l != nil {

@@ -76,8 +76,8 @@ func (r *request) over() bool { return r.state.Load() == finished } //seam:withd
 // whether this call ended it.
 func (r *request) cancel(why error) (written, won bool) {
 	before := r.state.Swap(finished)
-	if before != finished && len(r.observers) > 0 {
-		tell(r.observers, r.moved(SendEnded, 0, 0, why))
+	if before != finished {
+		r.tell(r.observers, SendEnded, 0, 0, why)
 	}
 	return before == claimed, before != finished
 }
@@ -94,20 +94,16 @@ func (r *request) end(answer events.Answer, failure *SendError) {
 	if r.state.Swap(finished) == finished {
 		return
 	}
-	if len(r.observers) > 0 {
-		var err error
-		if failure != nil {
-			err = failure
-		}
-		tell(r.observers, r.moved(SendEnded, 0, answer.RoundTrip, err))
+	var err error
+	if failure != nil {
+		err = failure
 	}
+	r.tell(r.observers, SendEnded, 0, answer.RoundTrip, err)
 	switch {
 	case r.join != nil:
 		r.system.Root.Send(r.owner, joined{r.join, answer, failure})
-	case r.done != nil && failure != nil:
-		r.done <- result{answer, failure}
 	case r.done != nil:
-		r.done <- result{answer, nil}
+		r.done <- result{answer, err}
 	case r.asker == nil: // nobody is to be told
 	case failure != nil:
 		r.system.Root.Send(r.asker, &SendFailed{ID: r.id, Err: failure, Answer: answer})
@@ -116,10 +112,11 @@ func (r *request) end(answer events.Answer, failure *SendError) {
 	}
 }
 
-// moved tells how the request comes along.
-func (r *request) moved(stage SendStage, waited, roundTrip time.Duration, err error) func(ObserverSend) {
-	return func(o ObserverSend) {
-		o.OnSend(SendMoved{r.key, r.event.Op, r.serial, stage, waited, roundTrip, err})
+// tell tells how the request comes along. It costs nothing where nobody is to be told.
+func (r *request) tell(to []told[ObserverSend], stage SendStage, waited, roundTrip time.Duration, err error) {
+	if len(to) > 0 {
+		moved := SendMoved{r.key, r.event.Op, r.serial, stage, waited, roundTrip, err}
+		tell(to, func(o ObserverSend) { o.OnSend(moved) })
 	}
 }
 

@@ -138,6 +138,9 @@ func (s *incarnation) up(m shardUp) {
 		return // its actor has ended since, or does
 	}
 	s.reached(m.key, m.at)
+	if m.accepted != 0 {
+		s.proved(m.accepted)
+	}
 	delete(s.books.reopen, m.key)
 	var bucket ratelimit.Bucket
 	if !s.guard("Connection", func() { bucket = s.cfg.Limiter.Connection(limiterShard(m.key), m.interval) }) || bucket == nil {
@@ -163,6 +166,12 @@ func (s *incarnation) down(m shardDown) {
 	}
 	if m.failed {
 		s.books.outage.fails(m.key)
+	}
+	if m.refused != 0 {
+		s.disproved(m.refused)
+	}
+	if s.unproved(m.key, m.conn) {
+		s.decide()
 	}
 	if m.final == nil {
 		return

@@ -52,7 +52,7 @@ type shardLife struct {
 func newShard(s *Supervisor, r *record, life shardLife) *shard {
 	return &shard{
 		Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key), asked: make(map[uint64]*request),
-		log: s.log.With(zap.Int("shard", life.key.Shard.Index), zap.Int("shard_total", life.key.Shard.Total), zap.Uint64("generation", life.key.Generation)),
+		log: s.log.WithLazy(zap.Int("shard", life.key.Shard.Index), zap.Int("shard_total", life.key.Shard.Total), zap.Uint64("generation", life.key.Generation)),
 	}
 }
 
@@ -136,7 +136,7 @@ func (s *shard) start(ctx actor.Context) {
 	var status ShardStatus
 	s.record.copyTo(&status)
 	machine, err := session.NewMachine(session.Config{ //seam:crash-keeps-session
-		Shard: s.key.Shard, Identify: s.cfg.Identify, Cursor: &s.record.cursor,
+		Shard: s.key.Shard, Identify: s.identification(), OptionalIntents: s.cfg.OptionalIntents, Cursor: &s.record.cursor,
 		Conn: status.Conn, Rand: random(s.cfg.Seed, s.key, status.Conn),
 	}, host{s})
 	if err != nil {
@@ -146,6 +146,7 @@ func (s *shard) start(ctx actor.Context) {
 		return
 	}
 	s.machine = machine
+	s.record.intents.Store(uint64(machine.Terms().Intents))
 	s.say(shardBegan, 0)
 	s.step(session.Input{Kind: session.Start})
 	if s.reidentify != 0 {
@@ -220,6 +221,8 @@ func (s *shard) granted(m granted) {
 	default:
 		tell(s.observers.identify, s.identifyMoved(IdentifyGranted, nil))
 		s.expires = m.expires
+		s.machine.SetIntents(m.intents)
+		s.record.intents.Store(uint64(m.intents))
 		s.step(session.Input{Kind: session.Granted, Conn: m.conn})
 	}
 }
@@ -255,7 +258,7 @@ func (s *shard) send(m admitted) {
 		s.record.keep()
 	}
 	s.landed(r, time.Now())
-	tell(s.observers.send, r.moved(SendWritten, s.now.Sub(r.asked), 0, nil))
+	r.tell(s.observers.send, SendWritten, s.now.Sub(r.asked), 0, nil)
 }
 
 func (s *shard) landed(r *request, wrote time.Time) {
@@ -285,14 +288,6 @@ func (s *shard) stop() {
 	if s.machine != nil && s.machine.State() != session.Closed {
 		s.record.keep()
 	}
-}
-
-// closeCode keeps the session unless somebody wants it to end.
-func closeCode(code events.CloseCode) events.CloseCode {
-	if code == events.CloseNone {
-		return events.CloseUnknownError
-	}
-	return code
 }
 
 var errRestart = errors.New("actors: restart asked for")

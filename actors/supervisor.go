@@ -45,6 +45,7 @@ type books struct {
 	dealt      int
 	joins      *joins
 	identifies identifies
+	probe      probe
 	resting    map[Key]time.Time // those that have ended as they should not, and when they may be spawned again
 	reopen     map[Key]shardUp   // connections for which the limiter could not make a bucket
 	retry      time.Time         // when it is asked again
@@ -60,6 +61,7 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	}
 	s := &Supervisor{cfg: cfg, log: cfg.Logger, board: cfg.Board, dialer: newDialer(&cfg), observers: cfg.Observers}
 	s.routes.now.Store(new(routing))
+	s.board.without.Store(uint64(cfg.OptionalIntents & cfg.LeftOut))
 	s.books = books{
 		plan: newPlan(), lives: newLives(), children: make(map[Key]*child), byPID: make(map[string]Key),
 		admission: newAdmission(cfg.QueueLimit), joins: newJoins(cfg.QueueLimit), identifies: newIdentifies(),

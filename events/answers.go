@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/signalbox-go/signalbox/events/discord"
+	"github.com/signalbox-go/signalbox/internal/stack"
 )
 
 // SendEvent sends a heartbeat now. Receipt.RoundTrip is the latency to the gateway.
@@ -26,6 +27,7 @@ type Asking[T any] interface {
 
 // carry sends e and reads what came, also of an answer that broke off.
 func carry[T any](ctx context.Context, to Sender, e Asking[T]) (T, error) {
+	stack.Reserve() // sending goes deep, and so does reading
 	answer, err := to.Send(ctx, e)
 	read, bad := e.From(answer.heard(to))
 	return read, errors.Join(err, bad)

@@ -30,6 +30,7 @@ type UpdatePresence struct {
 }
 
 // Status is how a bot appears. Empty stands for online.
+// It is a [discord.PresenceStatus], which is a string.
 type Status = discord.PresenceStatus
 
 // The statuses.
@@ -52,6 +53,7 @@ type Activity struct {
 }
 
 // ActivityType is the kind of an activity.
+// It is a [discord.ActivityType], which is a number.
 type ActivityType = discord.ActivityType
 
 // The kinds of activity.

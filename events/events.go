@@ -25,11 +25,11 @@ const Version = 10
 // Source: events/gateway#sending-events
 const MaxPayload = 4096
 
-// Snowflake is Discord's id of an object.
+// Snowflake is Discord's id of an object: a uint64, which is a string in JSON. It is a [discord.Snowflake].
 type Snowflake = discord.Snowflake
 
 // Secret is a string that does not print: a token, a session id, a resume URL. Reveal gives
-// the value.
+// the value. It is a [discord.Secret].
 type Secret = discord.Secret
 
 // Compression is how the gateway compresses what it sends. The empty value stands for the

@@ -13,7 +13,7 @@ import (
 type Intents uint64
 
 // The intents. GUILD_MEMBERS, GUILD_PRESENCES and MESSAGE_CONTENT are privileged: they
-// must be enabled for the application, or Identify is answered with close code 4014.
+// must be enabled for the application, or Identify is answered with close code 4014; see docs/intents.md.
 const (
 	IntentGuilds                      Intents = 1 << 0
 	IntentGuildMembers                Intents = 1 << 1 // privileged

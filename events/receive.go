@@ -9,5 +9,10 @@ type Hello struct {
 	HeartbeatInterval int64 `json:"heartbeat_interval"` // milliseconds
 }
 
-// RateLimitedMembers is RateLimited's Meta.
+// RateLimitedMembers is RateLimited's Meta. It is a [discord.RateLimitedMembers].
+//
+//	type RateLimitedMembers struct {
+//		GuildID Snowflake
+//		Nonce   string // of the request, if it had one
+//	}
 type RateLimitedMembers = discord.RateLimitedMembers

@@ -368,7 +368,8 @@ type GuildBanRemove struct {
 // EventType is GUILD_BAN_REMOVE.
 func (*GuildBanRemove) EventType() Type { return TypeGuildBanRemove }
 
-// GuildCreate says that a guild became available: at the start of a session, after an outage, or because the bot has joined it.
+// GuildCreate says that a guild became available: at the start of a session, after an outage, or because the bot has joined it; not when a session
+// is resumed, also by another process.
 // In an outage only ID and Unavailable are set.
 //
 // Source: events/gateway-events#guild-create
@@ -875,7 +876,8 @@ type RateLimited struct {
 // EventType is RATE_LIMITED.
 func (*RateLimited) EventType() Type { return TypeRateLimited }
 
-// Ready says that a new session has started. SessionID and ResumeGatewayURL are secrets: with the token, they take the session over.
+// Ready says that a new session has started. A session that is resumed, also by another process, brings RESUMED and no READY.
+// SessionID and ResumeGatewayURL are secrets: with the token, they take the session over.
 //
 // Source: events/gateway-events#ready
 type Ready struct {

@@ -202,11 +202,3 @@ func BenchmarkWindowTake(b *testing.B) {
 		w.Wrote(now)
 	}
 }
-
-func ExampleLocal() {
-	limiter := ratelimit.Local(ratelimit.SessionStart{Total: 1000, Remaining: 998, MaxConcurrency: 1, ResetAfter: time.Hour})
-	bucket := limiter.Connection(ratelimit.Shard{Index: 0, Total: 1}, 41250*time.Millisecond)
-	ok, _ := bucket.Take(time.Now())
-	fmt.Println(ok, bucket.Remaining(time.Now()), "of", bucket.Limit())
-	// Output: true 114 of 115
-}

@@ -20,6 +20,7 @@ type sharing struct {
 	version uint64              // of the ledger, as it was last read or written; 0: nobody shares it
 	others  map[Shard]time.Time // their Identifies, while they matter. A time to come: until then a permit of theirs may be used
 	ours    map[Shard]time.Time // what the ledger says of ours
+	ahead   map[Shard]ahead     // what others have written by a clock that was ahead of this one
 	freed   []time.Time         // until when permits count in the ledger that went back unused
 	stale   bool                // somebody else has written
 	changes int                 // since changed
@@ -29,6 +30,10 @@ type sharing struct {
 	news    bool      // the ledger does not say yet what has become of permits of ours
 	tellAt  time.Time // not before
 }
+
+// ahead is a time that is later than any permit may be used, and what it counts as. It stays as it is however often it is read: a clock that was set
+// back would hold up its key for as long as it was set back by.
+type ahead struct{ written, counts time.Time }
 
 // awaitsOthers reports whether it is time to look what has become of others' permits.
 func (q *Queue) awaitsOthers(now time.Time) bool {
@@ -158,12 +163,18 @@ func (q *Queue) recount() (own []time.Time) {
 func (q *Queue) hear(now time.Time, state LedgerState, here func(time.Time) time.Time) {
 	l := &q.ledger
 	l.version, l.readAt = state.Version, now
-	l.others = make(map[Shard]time.Time)
-	for shard, at := range state.Written {
-		if ours, ok := l.ours[shard]; ok && ours.Equal(at) {
+	before := l.ahead
+	l.others, l.ahead = make(map[Shard]time.Time), make(map[Shard]ahead)
+	for shard, written := range state.Written {
+		if ours, ok := l.ours[shard]; ok && ours.Equal(written) {
 			continue // we know better what has become of it
 		}
-		at = earlier(here(at), now.Add(WorkTimeout+q.hold)) // or that clock is ahead of ours
+		at, most := here(written), now.Add(WorkTimeout+q.hold)
+		if known, ok := before[shard]; ok && known.written.Equal(written) {
+			l.ahead[shard], at = known, known.counts
+		} else if at.After(most) {
+			l.ahead[shard], at = ahead{written, most}, most
+		}
 		if now.Before(at.Add(max(q.spacing, unseen))) {
 			l.others[shard] = at
 		}

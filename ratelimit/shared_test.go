@@ -245,3 +245,18 @@ func TestSharedLedgerThatFails(t *testing.T) {
 		})
 	}
 }
+
+// TestClockThatWasSetBackHoldsNoKeyUp: what another process wrote before that is yet to come for an hour, and counts as a permit that is out now.
+func TestClockThatWasSetBackHoldsNoKeyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &shared{version: 1, state: ratelimit.LedgerState{Written: map[ratelimit.Shard]time.Time{shard(3): time.Now().Add(time.Hour)}}}
+		a := newAsker(queue(budget(1000, 1), ratelimit.WithLedger(l)))
+		a.ask(0)
+		a.Run(2 * time.Minute)
+		d, ok := a.got[0]
+		if least := ratelimit.WorkTimeout + ratelimit.IdentifyInterval; !ok || d.Err != nil || a.at[0] < least || a.at[0] > least+time.Minute {
+			t.Errorf("answered: %v, after %v: %v", ok, a.at[0], d.Err)
+		}
+	})
+}

@@ -12,6 +12,11 @@ import (
 func lost(m *Machine, in Input) {
 	var closed *CloseError
 	if errors.As(in.Err, &closed) && closed.Fatal() { //seam:fatal-code-ends-shard
+		if optional := m.cfg.OptionalIntents; closed.Code == events.CloseDisallowedIntents && m.terms.Intents&optional != 0 {
+			m.retreat(fmt.Errorf("%w: %w", in.Err, errSessionGone), events.CloseNone, 0)
+			m.SetIntents(m.terms.Intents &^ optional)
+			return
+		}
 		m.fail(in.Err)
 		return
 	}

@@ -15,6 +15,9 @@ type Config struct {
 	Rand     *rand.Rand      // for jitter; nil: seeded from the system
 	Cursor   *Cursor         // nil: a new one, without a session
 	Conn     uint64          // the number of the latest connection of an earlier machine of this shard
+	// OptionalIntents are those of Identify's that a session may lack: the close code 4014 is the end of the session and not of the machine
+	// while it asks for any of them. The next session begins without all of them, unless SetIntents says otherwise.
+	OptionalIntents events.Intents
 }
 
 // The time that each phase may take.
@@ -89,6 +92,14 @@ func (m *Machine) Conn() uint64 { return m.conn }
 
 // Err is why the machine is Closed: nil after Stop.
 func (m *Machine) Err() error { return m.err }
+
+// Terms are what the session began with, or, where there is none, what the next one is to begin with.
+func (m *Machine) Terms() Terms { return m.terms }
+
+// SetIntents has sessions begin with other intents, from the next one on. Call it between steps, when there is no session.
+func (m *Machine) SetIntents(intents events.Intents) {
+	m.cfg.Identify.Intents, m.terms.Intents = intents, intents
+}
 
 // Sendable reports whether a Send for this connection would be written now.
 func (m *Machine) Sendable(conn uint64) bool {

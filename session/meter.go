@@ -22,8 +22,8 @@ type meter struct {
 func (c *Cursor) count(raw events.Raw) {
 	switch raw.Type {
 	case events.TypeReady:
-		c.Guilds = guildsOf(raw.Data)
-		c.meter.absent = c.Guilds
+		ready, _ := events.PartOf(raw.Data)
+		c.Guilds, c.meter.absent = ready.Guilds, ready.Guilds
 	case events.TypeGuildCreate:
 		if c.meter.absent > 0 {
 			c.meter.absent--
@@ -51,17 +51,6 @@ func (c *Cursor) measure(now time.Time) {
 		c.EventRate += (float64(m.events)/took.Seconds() - c.EventRate) * weight
 	}
 	m.since, m.events = now, 0
-}
-
-// guildsOf is how many guilds READY names.
-func guildsOf(data []byte) int {
-	var ready struct {
-		Guilds []json.RawMessage `json:"guilds"`
-	}
-	if json.Unmarshal(data, &ready) != nil {
-		return 0
-	}
-	return len(ready.Guilds)
 }
 
 // unavailable reports whether GUILD_DELETE tells of an outage, and not of a removal.

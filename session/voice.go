@@ -117,27 +117,28 @@ func (r *replies) voiceState(now time.Time, raw events.Raw, user events.Snowflak
 	if at.channel == 0 {
 		return append(ended, r.sweep(now, func(p *pending) (bool, error) { return p.voiceIn(state.GuildID) && p.state, errDisconnected })...)
 	}
-	if at.moved {
-		for _, p := range r.pending { // its answer is where the bot is now
-			if p.voiceIn(state.GuildID) && p.state {
-				r.keep(p, raw)
-			}
+	for _, p := range r.pending {
+		if p.voiceIn(state.GuildID) && p.state && *p.request.Channel != at.channel { // it was moved on: its answer is where the bot is now
+			r.keep(p, raw)
 		}
 	}
 	return ended
 }
 
-// voiceServer takes a voice server: that of who has the state already, or of a move by somebody else, or one that came before its state.
+// voiceServer takes a voice server: that of all who have the state already, or of a move by somebody else, or one that came before its state.
 func (r *replies) voiceServer(now time.Time, raw events.Raw, part events.Part) []Outcome {
 	if !part.Endpoint {
 		return nil // the server is gone, and another will be named
 	}
-	ended, matched := r.match(now, raw, func(p *pending) (matches, done bool) {
-		matches = p.voiceIn(part.GuildID) && p.state
-		return matches, matches
+	ended := r.sweep(now, func(p *pending) (bool, error) {
+		if !p.voiceIn(part.GuildID) || !p.state {
+			return false, nil
+		}
+		r.keep(p, raw)
+		return true, nil
 	})
 	at := r.voice.in(part.GuildID)
-	if matched || at.moved {
+	if ended != nil || at.moved {
 		at.moved = false
 		r.voice.set(part.GuildID, at)
 		return ended

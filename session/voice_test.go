@@ -138,3 +138,21 @@ func TestVoiceStateWithOddFieldsAnswers(t *testing.T) {
 	ends(t, &r, raw(events.TypeVoiceStateUpdate, `{"session_id":[],"self_mute":"no","self_deaf":{},"guild_id":"5","user_id":7,"channel_id":"8"}`), 0, 0)
 	ends(t, &r, voiceServer(5, `"a"`), 1, 2)
 }
+
+// TestJoinThatIsOvertakenIsAnsweredByWhereTheBotIs: a server is that of the last state, also for who asked for another channel before.
+func TestJoinThatIsOvertakenIsAnsweredByWhereTheBotIs(t *testing.T) {
+	t.Parallel()
+	var r session.Replies
+	r.Add(noon, 1, request(t, join(5, 8)), time.Time{})
+	ends(t, &r, voiceState(5, 8), 0, 0)
+	r.Add(noon, 2, request(t, join(5, 9)), time.Time{})
+	ends(t, &r, voiceState(5, 9), 0, 0)
+	ended := r.Observe(noon, voiceServer(5, `"a"`), bot)
+	if len(ended) != 2 || ended[0].ID != 1 || len(ended[0].Events) != 3 || ended[1].ID != 2 || len(ended[1].Events) != 2 {
+		t.Fatalf("%+v", ended)
+	}
+	// Nothing is left that would take the next one's.
+	r.Add(noon, 3, request(t, join(5, 10)), time.Time{})
+	ends(t, &r, voiceState(5, 10), 0, 0)
+	ends(t, &r, voiceServer(5, `"b"`), 3, 2)
+}

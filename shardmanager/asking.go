@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/internal/transport"
 )
 
@@ -23,28 +22,8 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.cfg.apiURL+"/gateway/bot", nil)
-	if err != nil {
-		return gateway{}, err
-	}
-	request.Header.Set("Authorization", "Bot "+m.cfg.identify.Token.Reveal())
-	request.Header.Set("User-Agent", transport.UserAgent)
-	client := *m.cfg.client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	var response *http.Response
-	var body []byte
-	// All of it is the user's code: the transport, the cookie jar, and the body that the transport has made.
-	err = foreign.Call("the client of WithHTTPClient", func() (err error) {
-		answer, err := client.Do(request)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		response = answer
-		body, err = io.ReadAll(io.LimitReader(answer.Body, discoveryBody+1))
-		return err
-	})
-	failed := &DiscoveryError{Path: request.URL.Path, Err: err}
+	path, response, body, err := m.get(ctx, "/gateway/bot")
+	failed := &DiscoveryError{Path: path, Err: err}
 	if response == nil {
 		failed.Err, failed.fatal = unreached(err)
 		return gateway{}, failed
@@ -83,6 +62,33 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 		return found, nil
 	}
 	return gateway{}, failed
+}
+
+// get asks the REST API with the bot's token, once. Without a response, or with one of which not all came, there is an error. path is that of the
+// whole URL.
+func (m *Manager) get(ctx context.Context, of string) (path string, response *http.Response, body []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.cfg.apiURL+of, nil)
+	if err != nil {
+		return of, nil, nil, err
+	}
+	request.Header.Set("Authorization", "Bot "+m.cfg.identify.Token.Reveal())
+	request.Header.Set("User-Agent", transport.UserAgent)
+	client := *m.cfg.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	type reply struct {
+		response *http.Response // nil: there was none
+		body     []byte
+	}
+	// All of it is the user's code: the transport, the cookie jar, and the body that the transport has made.
+	answer, err := heeding(ctx, "the client of WithHTTPClient", func() (r reply, err error) {
+		if r.response, err = client.Do(request); err != nil {
+			return reply{}, err
+		}
+		defer r.response.Body.Close()
+		r.body, err = io.ReadAll(io.LimitReader(r.response.Body, discoveryBody+1))
+		return r, err
+	})
+	return request.URL.Path, answer.response, answer.body, err
 }
 
 // hint says what is wrong with what the REST base is taken for.

@@ -17,7 +17,11 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 		m.refresh()
 	}
 	m.giveWay(key, c)
-	m.endWith(key, c)
+	if refusal(c.Cause) && (c.To == session.Backoff || c.To == session.Closed) {
+		m.refusedIntents(key, c)
+	} else {
+		m.endWith(key, c)
+	}
 	actors.Tell(m.observers, func(h HookChange) { h.OnChange(change) })
 }
 

@@ -28,7 +28,8 @@ const (
 )
 
 // WithDrain sets how long Close waits for handlers to return, and for the events that wait for them to be handled. The default is 10 s;
-// with 0 it waits for none. What is not done by then is a *CutOffError.
+// with 0 it waits for none. What is not done by then is a *CutOffError. Whatever runs the bot, such as Kubernetes or systemd, must give it 5 s
+// more than that before it kills the process: see docs/deploying.md.
 func WithDrain(d time.Duration) Option { return func(c *config) { c.drain = d } }
 
 // Close ends the Manager and keeps its sessions resumable: events wait with Discord until a process resumes them, for a few
@@ -180,9 +181,11 @@ func (m *Manager) shutdown() {
 			m.await(bounded, "a connection of NetDial does not end", shards.Wait)
 		}
 	}
-	if refresher != nil {
-		m.await(bounded, "the HTTP client does not come back", func() { <-refresher.over })
-	}
+	m.await(bounded, "the HTTP client does not come back", func() {
+		if m.running.Wait(); refresher != nil {
+			<-refresher.over
+		}
+	})
 	if own {
 		shutDown(system)
 		time.Sleep(2 * deadLetterPause) // its last goroutine ends

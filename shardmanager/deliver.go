@@ -32,12 +32,14 @@ func WithTypes(types ...events.Type) SubOption {
 	return func(s *bus.Subscription) { s.Types = append([]events.Type{}, types...) } // not nil, which is all
 }
 
-// On calls h for every event of type E, such as events.MessageCreate, in the order in which
-// each shard received them; events of different shards may come at the same time, and with WithWorkers those of different guilds. h may take
-// its time and may call anything of the Manager: a shard whose handlers are far behind is not
-// read any further until they catch up, unless WithOverflow says otherwise. A panic of h is reported and costs it that one event.
-// The event is decoded once and shared by all its handlers: it is read-only. ctx ends when the
-// Manager closes.
+// On calls h for every event of type E, such as events.MessageCreate, in the order in which each shard received them. Events of
+// different shards may come at the same time, and with WithWorkers those of different guilds. h may take its time, and may call anything
+// of the Manager. A shard whose handlers are far behind is not read any further until they catch up, unless WithOverflow says otherwise.
+// A panic of h is reported, and costs it that one event. The event is decoded once and shared by all its handlers: it is read-only. ctx
+// ends when the Manager closes.
+//
+// h may send events and wait for their answers, with a context that ends: while thousands of events wait for h its shard is not read, and
+// then no answer comes.
 //
 // The context tells (context.Cause) why. It ends when Close begins, and what h does then it should finish soon; what has to be done all the
 // same takes context.WithoutCancel(ctx).

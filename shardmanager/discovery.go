@@ -3,8 +3,10 @@ package shardmanager
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -73,19 +75,39 @@ const (
 // Source: events/gateway#get-gateway-bot
 type gateway struct {
 	URL    string `json:"url"`
-	Shards int    `json:"shards"`
+	Shards whole  `json:"shards"`
 	Limit  struct {
-		Total          int   `json:"total"`
-		Remaining      int   `json:"remaining"`
-		ResetAfter     int64 `json:"reset_after"` // milliseconds
-		MaxConcurrency int   `json:"max_concurrency"`
+		Total          whole `json:"total"`
+		Remaining      whole `json:"remaining"`
+		ResetAfter     whole `json:"reset_after"` // milliseconds
+		MaxConcurrency whole `json:"max_concurrency"`
 	} `json:"session_start_limit"`
 }
+
+// whole is a whole number, in any notation that JSON has.
+type whole int64
+
+var errWhole = errors.New("a number in it is no whole one")
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (w *whole) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	var n float64
+	if json.Unmarshal(data, &n) != nil || n != math.Trunc(n) || math.Abs(n) > 1<<53 {
+		return errWhole
+	}
+	*w = whole(n)
+	return nil
+}
+
+func (w whole) int() int { return int(min(max(w, 0), math.MaxInt32)) }
 
 func (g gateway) sessionStart() ratelimit.SessionStart {
 	const day = 24 * 60 * 60 * 1000
 	return ratelimit.SessionStart{
-		Total: g.Limit.Total, Remaining: g.Limit.Remaining, MaxConcurrency: g.Limit.MaxConcurrency,
+		Total: g.Limit.Total.int(), Remaining: g.Limit.Remaining.int(), MaxConcurrency: g.Limit.MaxConcurrency.int(),
 		ResetAfter: time.Duration(min(max(g.Limit.ResetAfter, 0), day)) * time.Millisecond,
 	}
 }
@@ -137,10 +159,15 @@ func endedBy(ctx context.Context, err error) error {
 
 // asked tells of a question.
 func (m *Manager) asked(d Discovery) {
-	m.mu.Lock()
-	m.unanswered = d.Err
-	m.mu.Unlock()
+	m.startWaits(d.Err)
 	actors.Tell(m.observers, func(h HookDiscovery) { h.OnDiscovery(d) })
+}
+
+// startWaits notes why Start has not come further; nil: there is no reason.
+func (m *Manager) startWaits(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unready = err
 }
 
 // askTurn waits until the next request may go out.

@@ -213,3 +213,19 @@ func TestStartWhoseTimeIsUpSaysWhatWentWrongBefore(t *testing.T) {
 		pass(5 * time.Second) // the gateway's handler ends
 	})
 }
+
+// TestDiscoveryReadsNumbersInEveryNotation.
+func TestDiscoveryReadsNumbersInEveryNotation(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		g.OnDiscovery(func(w http.ResponseWriter) bool {
+			_, _ = fmt.Fprintf(w, `{"url":%q,"shards":2.0,"session_start_limit":{"total":1e3,"remaining":1000.0,"reset_after":14400000.0,"max_concurrency":10e-1}}`, g.URL)
+			return true
+		})
+		m := newManager(t, g)
+		start(t, m)
+		if n := m.Status().Total; n != 2 {
+			t.Errorf("%d shards", n)
+		}
+	})
+}

@@ -7,6 +7,8 @@
 //	err = m.Start(ctx)
 //	defer m.Close(context.Background())
 //
-// A Manager is safe for concurrent use. It keeps no cache, makes no REST call but the one that
-// asks for the gateway, and writes no log unless it is given a logger.
+// A Manager is safe for concurrent use. It keeps no cache, and makes no REST call but the one that asks for the gateway. Warnings
+// and errors go to stderr unless WithLogger says otherwise.
+//
+// docs/non-obvious.md says what surprises, and docs/errors.md what each error means and what to do.
 package shardmanager

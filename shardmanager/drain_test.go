@@ -232,3 +232,27 @@ func TestCloseSaysThatSessionsWereNotSaved(t *testing.T) {
 		pass(time.Minute)
 	})
 }
+
+// TestEventOfTheHandlerThatClosesMayComeTwice: it was begun, and is not handled as the session is saved.
+func TestEventOfTheHandlerThatClosesMayComeTwice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g, store := newGateway(t), session.NewMemoryStore()
+		first := newManager(t, g, shardmanager.WithSessionStore(store))
+		shardmanager.OnRaw(first, func(ctx context.Context, _ events.Raw, _ events.Meta) {
+			if err := first.Close(ctx); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		}, shardmanager.WithTypes("X"))
+		start(t, first)
+		g.Shard(0).Dispatch("X", 1)
+		<-first.Done()
+		pass(time.Second)
+		again := make(chan events.Meta, 1)
+		second := newManager(t, g, shardmanager.WithSessionStore(store))
+		shardmanager.OnRaw(second, func(_ context.Context, _ events.Raw, at events.Meta) { again <- at }, shardmanager.WithTypes("X"))
+		start(t, second)
+		if at := <-again; !at.Redelivered {
+			t.Errorf("it comes again: %+v", at)
+		}
+	})
+}

@@ -22,7 +22,12 @@ var (
 )
 
 // PanicError says that code of the user's, such as a session store or a NetDial, has panicked or has called runtime.Goexit, and
-// that it cost that call. What it panicked with is shown by its type, unless it is a runtime error: it may quote a secret.
+// that it cost that call. It is an [actors.PanicError].
+//
+//	type PanicError struct {
+//		What   string // was called, such as "the session store's Save"
+//		Reason string // the text of a runtime error; of anything else the type, because a text may quote a secret
+//	}
 type PanicError = actors.PanicError
 
 // closedError is what comes of whatever is asked of a Manager that has ended, or is about to.

@@ -2,6 +2,9 @@ package shardmanager_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -97,3 +100,70 @@ func (s stuckSink) Sync() error                 { return nil }
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (r roundTrip) RoundTrip(q *http.Request) (*http.Response, error) { return r(q) }
+
+// TestStartEndsThoughTheClientHangs: a client that heeds no context is left behind, when Start's time is up and when Close is called.
+func TestStartEndsThoughTheClientHangs(t *testing.T) {
+	for _, closes := range []bool{false, true} {
+		t.Run(fmt.Sprint(closes), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				let := make(chan struct{})
+				t.Cleanup(func() { close(let); pass(time.Minute) })
+				m := newManager(t, newGateway(t), shardmanager.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+					<-let
+					return nil, io.ErrUnexpectedEOF
+				})}))
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				ended := make(chan error, 1)
+				go func() { ended <- m.Start(ctx) }()
+				began := time.Now()
+				if closes {
+					pass(time.Second)
+					if err := m.Close(t.Context()); err != nil || time.Since(began) > 6*time.Second {
+						t.Errorf("Close after %v: %v", time.Since(began), err)
+					}
+				}
+				select {
+				case err := <-ended:
+					if closes != errors.Is(err, shardmanager.ErrClosed) || err == nil {
+						t.Errorf("Start: %v", err)
+					}
+				case <-time.After(time.Minute):
+					t.Error("Start hangs")
+				}
+			})
+		})
+	}
+}
+
+// TestCloseEndsThoughPropsHangInStart.
+func TestCloseEndsThoughPropsHangInStart(t *testing.T) {
+	for _, of := range []int{-1, 0} {
+		t.Run(fmt.Sprint(of), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				let := make(chan struct{})
+				t.Cleanup(func() { close(let); pass(time.Minute) })
+				m := newManager(t, newGateway(t), shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+					if indexOf(key) == of {
+						<-let
+					}
+					return nil
+				}))
+				ended := make(chan error, 1)
+				go func() { ended <- m.Start(t.Context()) }()
+				pass(time.Second)
+				began := time.Now()
+				closed := make(chan error, 1)
+				go func() { closed <- m.Close(t.Context()) }()
+				select {
+				case err := <-closed:
+					if err != nil || time.Since(began) > 16*time.Second {
+						t.Errorf("Close after %v: %v", time.Since(began), err)
+					}
+				case <-time.After(time.Minute):
+					t.Error("Close hangs")
+				}
+			})
+		})
+	}
+}

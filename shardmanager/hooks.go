@@ -11,7 +11,7 @@ import (
 )
 
 // Hook is told of occurrences. A hook implements any of the interfaces HookChange, HookHandlerPanic, HookDecodeError, HookShed,
-// HookForeignIdentifies, HookSaved, HookDiscovery, and those of the actors: HookDial, HookConnected, HookFrames, HookHeartbeat, HookIdentify,
+// HookForeignIdentifies, HookSaved, HookDiscovery, HookIntents, and those of the actors: HookDial, HookConnected, HookFrames, HookHeartbeat, HookIdentify,
 // HookSend, HookCrash and HookDeaf; more may come. A method that is missing costs nothing. Each hook is called on a goroutine of its own, one call at a time and in
 // order, after what it is told has happened: it may take its time and may call anything of the Manager. If it panics, ends its
 // goroutine or hangs, that costs its own calls; what it is too slow for, beyond 8,192 calls, is left out.
@@ -39,17 +39,30 @@ type HookDecodeError interface {
 	OnDecodeError(raw events.Raw, meta events.Meta, err error)
 }
 
-// The hooks that are told by the actors, which say what they are told.
-type (
-	HookDial      = actors.ObserverDial
-	HookConnected = actors.ObserverConnected
-	HookFrames    = actors.ObserverFrames
-	HookHeartbeat = actors.ObserverHeartbeat
-	HookIdentify  = actors.ObserverIdentify
-	HookSend      = actors.ObserverSend
-	HookCrash     = actors.ObserverCrash
-	HookDeaf      = actors.ObserverDeaf
-)
+// HookDial is told that a dial begins: OnDial(actors.DialBegun). It is an [actors.ObserverDial].
+type HookDial = actors.ObserverDial
+
+// HookConnected is told that a dial has succeeded: OnConnected(actors.Connected). It is an [actors.ObserverConnected].
+type HookConnected = actors.ObserverConnected
+
+// HookFrames is told what was read at one moment: OnFrames(actors.FramesRead). It is an [actors.ObserverFrames].
+type HookFrames = actors.ObserverFrames
+
+// HookHeartbeat is told that a heartbeat was acknowledged: OnHeartbeat(actors.HeartbeatAcknowledged). It is an [actors.ObserverHeartbeat].
+type HookHeartbeat = actors.ObserverHeartbeat
+
+// HookIdentify is told how permits to Identify are asked for, granted, refused and used: OnIdentify(actors.IdentifyMoved). It is an
+// [actors.ObserverIdentify].
+type HookIdentify = actors.ObserverIdentify
+
+// HookSend is told how a send event comes along: OnSend(actors.SendMoved). It is an [actors.ObserverSend].
+type HookSend = actors.ObserverSend
+
+// HookCrash is told that a shard's actor has ended as it should not: OnCrash(actors.ShardCrashed). It is an [actors.ObserverCrash].
+type HookCrash = actors.ObserverCrash
+
+// HookDeaf is told that a session is deaf, and what is done about it: OnDeaf(actors.ShardDeaf). It is an [actors.ObserverDeaf].
+type HookDeaf = actors.ObserverDeaf
 
 // HookSaved is told that the session store was written to, or could not be.
 type HookSaved interface{ OnSaved(Saved) }
@@ -66,7 +79,7 @@ var hookTypes = []reflect.Type{
 	reflect.TypeFor[HookChange](), reflect.TypeFor[HookHandlerPanic](), reflect.TypeFor[HookDecodeError](), reflect.TypeFor[HookShed](),
 	reflect.TypeFor[HookForeignIdentifies](), reflect.TypeFor[HookDial](), reflect.TypeFor[HookConnected](), reflect.TypeFor[HookFrames](),
 	reflect.TypeFor[HookHeartbeat](), reflect.TypeFor[HookIdentify](), reflect.TypeFor[HookSend](), reflect.TypeFor[HookCrash](), reflect.TypeFor[HookDeaf](), reflect.TypeFor[HookSaved](),
-	reflect.TypeFor[actors.ObserverState](), reflect.TypeFor[HookDiscovery](),
+	reflect.TypeFor[actors.ObserverState](), reflect.TypeFor[HookDiscovery](), reflect.TypeFor[HookIntents](),
 }
 
 // checkHook says why a hook would never be called, or not as its author means it.

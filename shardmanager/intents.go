@@ -9,6 +9,11 @@ import (
 	"github.com/signalbox-go/signalbox/events"
 )
 
+// WithIntents sets the intents. The default is none: only events that no intent gates arrive.
+func WithIntents(intents events.Intents) Option {
+	return func(c *config) { c.identify.Intents = intents }
+}
+
 // WithIntentsFromHandlers adds the intents that the handlers subscribed before Start need: all
 // that feed their events and are not privileged, and privileged ones where nothing else feeds
 // an event. Intents that gate fields rather than events, such as MESSAGE_CONTENT, are not added.
@@ -69,7 +74,7 @@ func (m *Manager) warnUnfed(types []events.Type) {
 	if m.phase == phaseNew {
 		return
 	}
-	for _, e := range unfed(types, m.cfg.identify.Intents) {
+	for _, e := range unfed(types, m.cfg.identify.Intents&^m.leftOut) {
 		m.log.Warn("handler is never called", zap.Error(e))
 	}
 }

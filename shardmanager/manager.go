@@ -34,21 +34,24 @@ type Manager struct {
 	life      context.Context // until it begins to end
 	endLife   context.CancelCauseFunc
 
-	mu         sync.Mutex
-	phase      phase
-	cause      error                   // why it ends; nil: it was asked to
-	ending     ending                  // how it ends
-	mistakes   []error                 // of handlers that were subscribed before Start
-	abort      context.CancelCauseFunc // of Start
-	own        bool                    // the actor system is ours to shut down
-	system     *actor.ActorSystem
-	shards     *actors.Supervisor
-	supervisor *actor.PID
-	saver      *saver
-	ledger     *ledger // of the store; nil: it has none
-	refresher  *refresher
-	nextAsk    time.Time // GET /gateway/bot is not asked before
-	unanswered error     // why Start has no answer of it yet
+	mu                sync.Mutex
+	phase             phase
+	cause             error                   // why it ends; nil: it was asked to
+	ending            ending                  // how it ends
+	mistakes          []error                 // of handlers that were subscribed before Start
+	abort             context.CancelCauseFunc // of Start
+	own               bool                    // the actor system is ours to shut down
+	system            *actor.ActorSystem
+	shards            *actors.Supervisor
+	supervisor        *actor.PID
+	saver             *saver
+	ledger            *ledger // of the store; nil: it has none
+	refresher         *refresher
+	nextAsk           time.Time      // GET /gateway/bot is not asked before
+	unready           error          // why Start has not come further
+	leftOut           events.Intents // optional ones that sessions begin without
+	asksWhat, asksWhy bool           // the application is asked: what to leave out, why the intents are refused
+	running           sync.WaitGroup // goroutines that ask it
 }
 
 type phase int
@@ -91,7 +94,7 @@ func New(token string, opts ...Option) (*Manager, error) {
 //
 // What heals, such as a server that cannot be reached, and the statuses 429 and 5xx, is asked again until ctx ends; each time is
 // logged, and told to HookDiscovery. What does not ends Start at once: ErrAuthentication, or a *DiscoveryError that is Fatal. A
-// handler that no intent feeds is a *NoIntentError, and one that cannot work an *OptionError: see On.
+// handler that no intent feeds is a *NoIntentError; intents that the application may not have are an *IntentsError; and a handler that cannot work an *OptionError: see On.
 func (m *Manager) Start(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
@@ -145,6 +148,9 @@ func (m *Manager) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.learnIntents(ctx); err != nil {
+		return err
+	}
 	limiter := m.cfg.limiter
 	if limiter == nil {
 		var opts []ratelimit.Option
@@ -162,7 +168,7 @@ func (m *Manager) start(ctx context.Context) error {
 	}
 	total := m.cfg.total
 	if total == 0 {
-		total = found.Shards
+		total = found.Shards.int()
 	}
 	ids := m.cfg.ids
 	if ids == nil {
@@ -176,7 +182,7 @@ func (m *Manager) start(ctx context.Context) error {
 		compression = compressionFor(len(ids))
 	}
 	shards, err := actors.NewSupervisor(actors.SupervisorConfig{
-		Identify: m.cfg.identify, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
+		Identify: m.cfg.identify, OptionalIntents: m.cfg.optional, LeftOut: m.leftOut, URL: found.URL, Limiter: limiter, SessionStart: found.sessionStart(), Compression: compression,
 		NetDial: m.cfg.netDial, TLS: m.cfg.tls, GatewayHosts: m.cfg.hosts, QueueLimit: m.cfg.queueLimit,
 		Bus: m.bus, Board: m.board, Observers: m.observers, Changed: m.changed, Logger: m.log, ShardProps: m.cfg.props, Seed: m.cfg.seed,
 		DialRate: m.cfg.dialRate, DeafSession: m.cfg.deaf,
@@ -190,16 +196,20 @@ func (m *Manager) start(ctx context.Context) error {
 			return err
 		}
 	}
+	opts := []actor.PropsOption{actor.WithGuardian(actors.Guardian())}
+	if m.cfg.props != nil {
+		more, err := heeding(ctx, "WithActorProps", func() ([]actor.PropsOption, error) { return m.cfg.props(actors.Key{}), nil })
+		if err != nil {
+			return fmt.Errorf("shardmanager: %w", err)
+		}
+		opts = append(opts, more...)
+	}
 	system, own := m.cfg.system, m.cfg.system == nil
 	if own {
 		system = newSystem(m.log)
 	}
-	opts := []actor.PropsOption{actor.WithGuardian(actors.Guardian())}
 	var supervisor *actor.PID
 	err = foreign.Call("WithActorProps", func() error { // what props do as the actor is spawned is the user's as well
-		if m.cfg.props != nil {
-			opts = append(opts, m.cfg.props(actors.Key{})...)
-		}
 		supervisor = system.Root.SpawnPrefix(shards.Props(opts...), "signalbox-")
 		return nil
 	})
@@ -214,12 +224,14 @@ func (m *Manager) start(ctx context.Context) error {
 	if m.cfg.store != nil {
 		m.saver = newSaver(m, begin)
 	}
-	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining)
+	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining.int())
 	m.mu.Unlock()
 	go m.guard()
 	start := actors.StartShards{Total: total, IDs: ids, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	for attempt := 1; ; attempt++ {
-		answer, err := system.Root.RequestFuture(supervisor, start, startTimeout).Result()
+		answer, err := heeding(ctx, "the start of shards", func() (any, error) { // props that hang do so in the supervisor
+			return system.Root.RequestFuture(supervisor, start, startTimeout).Result()
+		})
 		if err != nil {
 			return fmt.Errorf("shardmanager: the supervisor does not answer: %w", err)
 		}

@@ -37,10 +37,11 @@ func (m *Manager) notReady() string {
 			continue
 		}
 		its := waitsFor(shard)
-		known := by[its.text]
+		kind := withoutDigits(its.text)
+		known := by[kind]
 		if known == nil {
 			known = &reason{text: its.text}
-			by[its.text] = known
+			by[kind] = known
 			reasons = append(reasons, known)
 		}
 		known.shards++
@@ -51,8 +52,8 @@ func (m *Manager) notReady() string {
 	if wanted == 0 {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.unanswered != nil {
-			return "Start goes on: " + oneLine(m.unanswered.Error(), 2*reasonBytes)
+		if m.unready != nil {
+			return "Start goes on: " + oneLine(m.unready.Error(), 2*reasonBytes)
 		}
 		return "Start goes on"
 	}
@@ -70,6 +71,16 @@ func (m *Manager) notReady() string {
 		parts = append(parts, r.String())
 	}
 	return strings.Join(parts, "; ")
+}
+
+// withoutDigits is a text without what differs from shard to shard, and from one time to the next: durations, times, ports.
+func withoutDigits(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // String is such as "12 shards wait for an Identify (next at 2026-11-01T12:00:05Z)".

@@ -7,11 +7,14 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -64,7 +67,7 @@ func TestCausesAreBounded(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(100), gatewaytest.WithMaxConcurrency(100))
 		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			d, _ := actors.DialOf(ctx)
-			return nil, fmt.Errorf("cause %d\n%s", d.Shard.Index, strings.Repeat("x", 10000))
+			return nil, fmt.Errorf("cause %s\n%s", strings.Repeat("c", 1+d.Shard.Index), strings.Repeat("x", 10000))
 		}))
 		if err := m.Start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -94,4 +97,68 @@ func TestWaitReadyDuringStartSaysWhyThereIsNoAnswer(t *testing.T) {
 			t.Errorf("Start: %v", err)
 		}
 	})
+}
+
+// TestCausesAreGroupedWhateverTheirNumbers: what differs in a port, a duration or a time is one cause.
+func TestCausesAreGroupedWhateverTheirNumbers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(16))
+		var n atomic.Int64
+		m := newManager(t, g, shardmanager.WithNetDial(func(context.Context, string, string) (net.Conn, error) {
+			return nil, fmt.Errorf("no port is free: %d was tried", n.Add(1))
+		}))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if said := wait(t, m, 30*time.Second); !strings.Contains(said, "16 shards: transport: dial: no port is free: ") {
+			t.Error(said)
+		}
+		if status := m.Status().Shards[0]; status.CauseSince.Sub(began) > time.Second {
+			t.Errorf("since %v, %v: %v", status.CauseSince.Sub(began), status.Since.Sub(began), status.Cause)
+		}
+	})
+}
+
+// TestWaitReadyDuringStartNamesTheStore: one that hangs, and one that fails.
+func TestWaitReadyDuringStartNamesTheStore(t *testing.T) {
+	for want, store := range map[string]session.Store{
+		"Start goes on: shardmanager: the session store does not return": deafStore{session.NewMemoryStore()},
+		"Start goes on: shardmanager: session store: " + errDisk.Error(): claimless(t),
+	} {
+		t.Run(want, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newManager(t, newGateway(t), shardmanager.WithSessionStore(store))
+				ctx, cancel := context.WithCancel(t.Context())
+				over := make(chan error, 1)
+				go func() { over <- m.Start(ctx) }()
+				pass(time.Second)
+				if said := wait(t, m, time.Minute); !strings.Contains(said, want) {
+					t.Error(said)
+				}
+				cancel()
+				<-over
+			})
+		})
+	}
+}
+
+// deafStore loads nothing before its context ends.
+type deafStore struct{ session.Store }
+
+func (deafStore) Load(ctx context.Context, _ events.ShardID) (session.Snapshot, error) {
+	<-ctx.Done()
+	return session.Snapshot{}, ctx.Err()
+}
+
+// claimless is a store that has a session, and saves none.
+func claimless(t *testing.T) session.Store {
+	t.Helper()
+	s := &fullDisk{Store: session.NewMemoryStore()}
+	kept := session.Snapshot{Shard: events.ShardID{Total: 1}, SessionID: "a", Seq: 1}
+	if err := s.Save(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	s.full.Store(true)
+	return s
 }

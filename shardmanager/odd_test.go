@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,12 +20,17 @@ import (
 )
 
 // oddities keeps what the decode hook is told of odd fields.
-type oddities []string
+type oddities struct {
+	mu  sync.Mutex
+	all []string
+}
 
 func (o *oddities) OnDecodeError(raw events.Raw, at events.Meta, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	var odd *events.OddFieldsError
 	if errors.As(err, &odd) {
-		*o = append(*o, fmt.Sprintf("%s %v %d %s", raw.Type, at.Shard, at.Seq, strings.Join(odd.Paths, " ")))
+		o.all = append(o.all, fmt.Sprintf("%s %v %d %s", raw.Type, at.Shard, at.Seq, strings.Join(odd.Paths, " ")))
 	}
 }
 
@@ -38,9 +44,9 @@ func TestOddFieldsGoToHookAndLog(t *testing.T) {
 		core, logs := observer.New(zap.InfoLevel)
 		var hook oddities
 		m := newManager(t, g, shardmanager.WithHooks(&hook), shardmanager.WithLogger(zap.New(core)))
-		var got []*events.GuildCreate
-		for range 2 { // of both handlers, one decodes
-			shardmanager.On(m, func(_ context.Context, e *events.GuildCreate, _ events.Meta) { got = append(got, e) })
+		var got [2][]*events.GuildCreate
+		for i := range got { // of both handlers, one decodes
+			shardmanager.On(m, func(_ context.Context, e *events.GuildCreate, _ events.Meta) { got[i] = append(got[i], e) })
 		}
 		start(t, m)
 		for range 3 {
@@ -48,13 +54,19 @@ func TestOddFieldsGoToHookAndLog(t *testing.T) {
 		}
 		g.Shard(0).Dispatch("GUILD_CREATE", json.RawMessage(`{"id":"7","name":5}`))
 		pass(time.Second)
-		want := oddities{}
+		var want []string
 		for seq := range 3 {
 			want = append(want, fmt.Sprintf("GUILD_CREATE 0/1 %d presences[1].activities[0].timestamps.start", seq+2))
 		}
 		want = append(want, "GUILD_CREATE 0/1 5 name")
-		if !slices.Equal(hook, want) || len(got) != 8 || len(got[0].Presences) != 2 || len(got[0].Members) != 1 {
-			t.Errorf("the hook was told %q, handlers got %d", hook, len(got))
+		slices.Sort(hook.all) // either handler may be ahead
+		if !slices.Equal(hook.all, want) {
+			t.Errorf("the hook was told %q", hook.all)
+		}
+		for _, got := range got {
+			if len(got) != 4 || len(got[0].Presences) != 2 || len(got[0].Members) != 1 {
+				t.Errorf("a handler got %d", len(got))
+			}
 		}
 		var warned []string
 		for _, e := range logs.All() {
@@ -63,10 +75,10 @@ func TestOddFieldsGoToHookAndLog(t *testing.T) {
 				t.Errorf("logged: %s", text)
 			}
 			if paths, is := e.ContextMap()["paths"]; is {
-				warned = append(warned, fmt.Sprintf("%v %v %v %v %v", e.Level, e.ContextMap()["type"], e.ContextMap()["shard"], e.ContextMap()["seq"], paths))
+				warned = append(warned, fmt.Sprintf("%v %v %v %v", e.Level, e.ContextMap()["type"], e.ContextMap()["shard"], paths))
 			}
 		}
-		if want := []string{"warn GUILD_CREATE 0 2 [presences[1].activities[0].timestamps.start]", "warn GUILD_CREATE 0 5 [name]"}; !slices.Equal(warned, want) {
+		if want := []string{"warn GUILD_CREATE 0 [presences[1].activities[0].timestamps.start]", "warn GUILD_CREATE 0 [name]"}; !slices.Equal(slices.Sorted(slices.Values(warned)), slices.Sorted(slices.Values(want))) {
 			t.Errorf("logged %q, want %q", warned, want)
 		}
 	})
@@ -99,8 +111,8 @@ func TestOddFieldsOfAnAnswerGoToTheHook(t *testing.T) {
 			}
 		}
 		pass(time.Second)
-		if len(hook) != 3 || !strings.HasPrefix(hook[0], "GUILD_MEMBERS_CHUNK 0/1 ") || !strings.HasSuffix(hook[0], " presences[1].activities[0].timestamps.start") {
-			t.Errorf("the hook was told %q", hook)
+		if len(hook.all) != 3 || !strings.HasPrefix(hook.all[0], "GUILD_MEMBERS_CHUNK 0/1 ") || !strings.HasSuffix(hook.all[0], " presences[1].activities[0].timestamps.start") {
+			t.Errorf("the hook was told %q", hook.all)
 		}
 	})
 }

@@ -37,6 +37,7 @@ func (e *OptionError) Error() string { return "shardmanager: " + e.Option + ": "
 
 type config struct {
 	identify    events.Identify
+	optional    events.Intents // of identify's
 	total       int
 	ids         []int
 	apiURL      string
@@ -69,19 +70,15 @@ type config struct {
 
 const defaultAPIURL = "https://discord.com/api/v10"
 
-// WithIntents sets the intents. The default is none: only events that no intent gates arrive.
-func WithIntents(intents events.Intents) Option {
-	return func(c *config) { c.identify.Intents = intents }
-}
-
 // WithShards sets how many shards the bot has, and which of them run here: all if no ids are
 // given. The default is as many as Discord recommends, all of them here. More than 65,536 are taken for a mistake.
 func WithShards(total int, ids ...int) Option {
 	return func(c *config) { c.total, c.ids = total, slices.Clone(ids) }
 }
 
-// WithPresence sets the presence that each session begins with, until an events.UpdatePresence sends another: then new sessions begin with
-// that. A stored session that shows another one is sent it when it is resumed. The default is what a stored session has, or else online.
+// WithPresence sets the presence that each session begins with. When an events.UpdatePresence sends another one, new sessions begin with
+// that. A stored session that shows another presence is sent this one when it is resumed. The default is what a stored session has that
+// is resumed, or else online.
 func WithPresence(presence events.UpdatePresence) Option {
 	return func(c *config) { c.identify.Presence = &presence }
 }
@@ -109,7 +106,7 @@ func WithActorSystem(system *actor.ActorSystem) Option {
 }
 
 // WithRateLimiter sets who decides when something may be sent: for each connection, and for
-// each Identify. It belongs to this Manager alone, which uses it on one goroutine; what it panics with is logged, and
+// each Identify. It belongs to this Manager alone, which uses it on one goroutine. If it panics, that is logged, and
 // the call is made again a second later. The default is ratelimit.Local, which knows of this process alone.
 func WithRateLimiter(limiter ratelimit.RateLimiter) Option {
 	return func(c *config) { c.limiter = limiter }
@@ -138,10 +135,9 @@ func compressionFor(shards int) events.Compression {
 	return events.CompressionZstd
 }
 
-// WithNetDial sets how connections to the gateway are made; TLS is spoken over them. The default is the net package's, through the proxy
-// that the environment names; dial goes through none but its own. What dial or its connections
-// panic with costs that connection, and is told as a PanicError, as it is of an HTTP client and a session store.
-// actors.DialOf tells from ctx for which shard.
+// WithNetDial sets how connections to the gateway are made; TLS is spoken over them. The default is the net package's dialler, through
+// the proxy that the environment names. A dial of your own goes through no proxy but its own. actors.DialOf tells from ctx for which shard
+// it dials. If dial or one of its connections panics, that connection is lost, and the error is a *PanicError.
 func WithNetDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) Option {
 	return func(c *config) { c.netDial = dial }
 }
@@ -173,7 +169,13 @@ func WithQueueLimit(sends int) Option { return func(c *config) { c.queueLimit = 
 func WithDialRate(perSecond int) Option { return func(c *config) { c.dialRate = perSecond } }
 
 // DeafSession is a policy for sessions whose heartbeats are acknowledged and whose events have ceased. Its zero value is the policy with
-// its defaults.
+// its defaults. It is an [actors.DeafSession].
+//
+//	type DeafSession struct {
+//		Window time.Duration // in which events are counted; 0: two minutes
+//		Least  int           // events that a shard must usually have in a window to be judged; 0: 100
+//		AtOnce int           // shards that are treated at the same time, at the most; 0: 3
+//	}
 type DeafSession = actors.DeafSession
 
 // WithDeafSessionPolicy has a session resumed when its events cease while other shards have theirs, and given up if that does not help,
@@ -202,6 +204,7 @@ func WithHooks(hooks ...Hook) Option {
 
 // fill puts defaults where there is nil.
 func (c *config) fill() {
+	c.identify.Intents |= c.optional & events.IntentsAll
 	if c.client == nil {
 		c.client = defaultClient(c.tls)
 	}
@@ -222,12 +225,15 @@ func (c *config) check() error {
 	case token == "":
 		bad("token", "it is empty: pass the bot's token, from the developer portal")
 	case strings.HasPrefix(token, "Bot ") || strings.HasPrefix(token, "Bearer "):
-		bad("token", "pass it without the prefix that REST calls have")
+		bad("token", "it begins with a prefix that only the Authorization header of REST calls has: pass what stands after \"Bot \"")
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		bad("token", "it has characters that no token has: look for spaces and line ends")
 	}
 	if unknown := c.identify.Intents.Unknown(); unknown != 0 {
 		bad("WithIntents", "no intent has the bits %v", unknown)
+	}
+	if unknown := c.optional.Unknown(); unknown != 0 {
+		bad("WithOptionalIntents", "no intent has the bits %v", unknown)
 	}
 	if c.total > maxShards {
 		bad("WithShards", "a total of %d: more than %d shards are a mistake", c.total, maxShards)

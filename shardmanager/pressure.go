@@ -40,13 +40,14 @@ func WithQueue(events int) SubOption {
 	return func(s *bus.Subscription) { s.Queue = events }
 }
 
-// WithWorkers has the handler called for up to n events of one shard at a time: those of one guild in order, those of different
-// guilds at once. An event of no guild, such as READY, RESUMED or a direct message, begins when all before it are handled, and those
-// after it begin when it is; events of a new session begin when those of the one before it are handled. (events.GuildOf tells the
-// guild.) The default, 0, is 1: all in order. More than 1024, or less than 0, is an *OptionError of Start.
+// WithWorkers lets the handler be called for up to n events of one shard at the same time. Events of one guild are handled one after the
+// other, in order; events of different guilds at once. (events.GuildOf tells the guild.) An event of no guild, such as READY, RESUMED or a
+// direct message, is handled alone: it begins when all before it are handled, and those after it begin when it is. Events of a new session
+// begin when those of the session before it are handled. The default, 0, is 1: all in order. More than 1024, or less than 0, is an
+// *OptionError of Start.
 //
-// The handler must be safe for concurrent use. Queues, policies and what a restart resumes from are as without: what is handled
-// beyond an event that is not counts when that one is handled too, and until then comes again after a restart.
+// The handler must be safe for concurrent use. Queues and policies are as without workers. A restart resumes from the first event that is
+// not handled: what was handled beyond it comes again.
 func WithWorkers(n int) SubOption {
 	return func(s *bus.Subscription) { s.Workers = n }
 }
@@ -59,13 +60,30 @@ func WithName(name string) SubOption { return func(s *bus.Subscription) { s.Name
 
 // Shed says which events a handler did not get, by its policy. A session store takes them for
 // handled.
+//
+//	type Shed struct {
+//		Shard       events.ShardKey
+//		Session     uint64 // see events.Meta
+//		Name        string // of the handler: see WithName
+//		First, Last int64  // the lowest and the highest sequence number
+//		Count       int    // of events; others between First and Last may have been handled
+//	}
 type Shed = bus.Shed
 
 // HookShed is told what was shed: before the handler's next call, and of a handler that is stuck
 // each time that a queue's length was shed.
 type HookShed interface{ OnShed(Shed) }
 
-// Queue is how one queue stood.
+// Queue is how one queue stood. See Manager.Queues.
+//
+//	type Queue struct {
+//		Name  string // of the handler (see WithName), or "sends", "shared", "frames"
+//		Shard events.ShardKey
+//		Depth int   // what waits
+//		High  int   // the most that ever waited
+//		Limit int   // of Depth
+//		Shed  int64 // events that were shed so far
+//	}
 type Queue = bus.Queue
 
 // Queues are how the queues stand that the gateway and callers feed: one for each handler and

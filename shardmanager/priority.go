@@ -8,7 +8,7 @@ import (
 )
 
 // Priority orders the send events that wait for a permit on one shard: strictly, so that Low ones wait for as long as any other
-// can go. Among equals, who asked first is sent first.
+// can go. Among equals, who asked first is sent first. It is an [actors.Priority].
 type Priority = actors.Priority
 
 // The priorities.
@@ -34,6 +34,9 @@ func (m *Manager) Priority(priority Priority) PrioritySender { return PrioritySe
 
 // Priority is the shard as a Sender whose events go before or after others that wait: see Manager.Priority.
 func (s *Shard) Priority(priority Priority) *Shard {
+	if s == nil {
+		return nil
+	}
 	shard := *s
 	shard.priority = priority
 	return &shard

@@ -91,10 +91,10 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 	default:
 		r.shards.SetURL(found.URL)
 		r.m.System().Root.Send(r.m.Supervisor(), actors.UpdateSessionStart{SessionStart: found.sessionStart()})
-		r.account(found.Limit.Remaining)
-		if found.Shards > r.total {
+		r.account(found.Limit.Remaining.int())
+		if found.Shards.int() > r.total {
 			r.m.log.Warn("Discord recommends more shards: past 2,500 guilds in one it refuses to identify",
-				zap.Int("shards", r.total), zap.Int("recommended", found.Shards))
+				zap.Int("shards", r.total), zap.Int("recommended", found.Shards.int()))
 		}
 	}
 	return time.Time{}

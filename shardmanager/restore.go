@@ -51,7 +51,11 @@ type restored struct {
 // shards for that could cost the day's budget: it is an error.
 func (m *Manager) restore(ctx context.Context, ids []int, total int) (restored, error) {
 	r := restored{sessions: make(map[events.ShardID]session.Snapshot)}
-	hangs := time.AfterFunc(storePatience, func() { m.log.Warn("the session store does not return: the start waits for it") })
+	hangs := time.AfterFunc(storePatience, func() {
+		m.startWaits(errStoreSlow)
+		m.log.Warn("the session store does not return: the start waits for it")
+	})
+	defer m.startWaits(nil)
 	defer hangs.Stop()
 	var claims []session.Snapshot
 	highest := uint64(0)
@@ -84,6 +88,8 @@ func (m *Manager) restore(ctx context.Context, ids []int, total int) (restored, 
 	return r, nil
 }
 
+var errStoreSlow = errors.New("shardmanager: the session store does not return")
+
 // load loads what is stored for a shard. What has the highest fence there is could never be saved over: it is deleted.
 func (m *Manager) load(ctx context.Context, id events.ShardID) (session.Snapshot, error) {
 	snapshot, err := askStore(ctx, "Load", func() (session.Snapshot, error) { return m.cfg.store.Load(ctx, id) })
@@ -112,7 +118,7 @@ func (m *Manager) resumable(id events.ShardID, snapshot session.Snapshot) bool {
 
 // claim saves what was loaded, as this Manager's. Sessions that a later process has taken over by now are not resumed.
 func (m *Manager) claim(ctx context.Context, claims []session.Snapshot, r *restored) error {
-	for {
+	for failures := 1; ; failures++ {
 		kept, fenced, err := saveAll(claims, func(all ...session.Snapshot) error {
 			return callStore(ctx, "Save", func() error { return m.cfg.store.Save(ctx, all...) })
 		})
@@ -124,7 +130,10 @@ func (m *Manager) claim(ctx context.Context, claims []session.Snapshot, r *resto
 		if err == nil {
 			return nil
 		}
-		m.log.Warn("session store fails: the start waits for it", zap.Error(err))
+		m.startWaits(fmt.Errorf("shardmanager: session store: %w", err))
+		if seldom(failures) {
+			m.log.Warn("session store fails: the start waits for it", zap.Int("failures", failures), zap.Error(err))
+		}
 		select {
 		case <-time.After(saveEvery):
 		case <-ctx.Done():

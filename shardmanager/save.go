@@ -139,7 +139,8 @@ func (s *saver) due(exact bool) (batch []session.Snapshot, gone []events.ShardID
 		case !ok && before.SessionID != "":
 			gone = append(gone, key.Shard)
 		case ok && settled == number && seq > 0:
-			snapshot.Seq, snapshot.Exact = seq, exact && snapshot.Exact //seam:saved-sequence-handled
+			whole := seq == snapshot.Seq                                         // or the handler that closes has one in hand
+			snapshot.Seq, snapshot.Exact = seq, exact && whole && snapshot.Exact //seam:saved-sequence-handled
 			snapshot.Fence = s.fence
 			if exact || before.SessionID != snapshot.SessionID || before.Seq != snapshot.Seq ||
 				before.Presence != snapshot.Presence || before.PresenceUpdated != snapshot.PresenceUpdated {
@@ -233,6 +234,9 @@ func (s *saver) lost(id events.ShardID) bool {
 	return fenced && time.Since(since) > giveWayAfter
 }
 
+// seldom reports whether the log is told of the nth failure in a row, of one each second that may go on for days.
+func seldom(n int) bool { return n&(n-1) == 0 }
+
 // note makes known what came of a save of n shards, of which some are left.
 func (s *saver) note(n, left int, took time.Duration, err error) {
 	s.mu.Lock()
@@ -246,8 +250,13 @@ func (s *saver) note(n, left int, took time.Duration, err error) {
 	}
 	if s.unsaved = left; err != nil {
 		s.state.Failures, s.state.Err = s.state.Failures+1, err
-		s.m.log.Error("sessions not saved: tried again later", zap.Int("shards", left), zap.Error(err))
+		if seldom(s.state.Failures) {
+			s.m.log.Error("sessions not saved: tried again each second", zap.Int("shards", left), zap.Int("failures", s.state.Failures), zap.Error(err))
+		}
 		return
+	}
+	if s.state.Failures > 0 {
+		s.m.log.Warn("sessions are saved again", zap.Int("failures", s.state.Failures))
 	}
 	s.state = Persistence{SavedAt: time.Now()}
 }

@@ -153,7 +153,7 @@ type Shard struct {
 func (m *Manager) Shard(index int) *Shard { return &Shard{manager: m, index: index} }
 
 // ForGuild is the shard that receives the guild's events. It is nil before Start, when the
-// number of shards is not known.
+// number of shards is not known: what that is asked for is refused with ErrNotStarted.
 func (m *Manager) ForGuild(guild events.Snowflake) *Shard {
 	total := m.total()
 	if total == 0 {
@@ -162,18 +162,31 @@ func (m *Manager) ForGuild(guild events.Snowflake) *Shard {
 	return m.Shard(events.ShardFor(guild, total))
 }
 
-// Index is the shard's index.
-func (s *Shard) Index() int { return s.index }
+// client sends to the shard.
+func (s *Shard) client() (actors.Client, actors.Key, error) {
+	if s == nil {
+		return actors.Client{}, actors.Key{}, ErrNotStarted
+	}
+	return s.manager.clientOf(s.index)
+}
+
+// Index is the shard's index; of a nil Shard -1.
+func (s *Shard) Index() int {
+	if s == nil {
+		return -1
+	}
+	return s.index
+}
 
 // Key is the shard's key, for the messages of the actors package, or an error if it does not run here.
 func (s *Shard) Key() (actors.Key, error) {
-	_, key, err := s.manager.clientOf(s.index)
+	_, key, err := s.client()
 	return key, err
 }
 
 // Send carries out a send event on this shard.
 func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
-	client, _, err := s.manager.clientOf(s.index)
+	client, _, err := s.client()
 	if err != nil {
 		return events.Answer{}, refused(out, err)
 	}
@@ -182,7 +195,7 @@ func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 
 // Stream is Manager.Stream on this shard.
 func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
-	client, _, err := s.manager.clientOf(s.index)
+	client, _, err := s.client()
 	if err != nil {
 		return events.Answer{}, refused(out, err)
 	}
@@ -191,6 +204,9 @@ func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(event
 
 // Status is how the shard stands, or false if it does not run here.
 func (s *Shard) Status() (ShardStatus, bool) {
+	if s == nil {
+		return ShardStatus{}, false
+	}
 	s.manager.mu.Lock()
 	shards := s.manager.shards
 	s.manager.mu.Unlock()

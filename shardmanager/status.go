@@ -37,7 +37,15 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 		tally := m.board.Tally()
 		return fmt.Errorf("shardmanager: waiting for shards, %d of %d ready: %w: %s", tally.Ready, tally.Wanted, err, m.notReady())
 	}
-	return whyNotReady(m.board.Status())
+	err = whyNotReady(m.board.Status())
+	if refusal(err) { // it is the end of all, which says more
+		<-waiting.Done()
+		if m.life.Err() == nil {
+			return fmt.Errorf("%w: %w", context.Cause(waiting), err)
+		}
+		return context.Cause(m.life)
+	}
+	return err
 }
 
 func whyNotReady(status Status) error {
@@ -54,10 +62,54 @@ func whyNotReady(status Status) error {
 	return nil
 }
 
-// Status is how all shards stood at some moment.
+// Status is how all shards stood at some moment. It is an [actors.Status].
+//
+//	type Status struct {
+//		Total  int           // how many shards the bot has; those that run here may be fewer. 0: before Start
+//		Shards []ShardStatus // those that run here, by index
+//		// LeftOut are the intents of WithOptionalIntents that sessions begin without.
+//		LeftOut events.Intents
+//	}
+//
+//	func (s Status) Ready() int // how many of them are Ready
 type Status = actors.Status
 
-// ShardStatus is how one shard stood.
+// ShardStatus is how one shard stood. It is an [actors.ShardStatus], whose comments say more.
+//
+//	type ShardStatus struct {
+//		Shard      events.ShardID
+//		Generation uint64
+//		Mode       actors.Mode // what is wanted of it; 0: to run
+//		Role       actors.Role // 0: it serves
+//
+//		State      session.State
+//		Since      time.Time // in this state
+//		Cause      error     // what went wrong, until the shard is Ready again; in Closed: why
+//		CauseSince time.Time // when that began
+//		Retry      time.Time // in Backoff: when it connects again
+//		Place      int       // in Queued: 1 is the next to identify; 0: not known
+//		Expected   time.Time // in Queued: when it may identify; zero: not known
+//
+//		Intents    events.Intents // that the session began with
+//		Conn       uint64         // connections so far
+//		Session    uint64 // see events.Meta
+//		Seq        int64  // of the latest event
+//		LastEvent  time.Time
+//		Latency    time.Duration // of the latest heartbeat
+//		LatencyAt  time.Time     // when it was measured
+//		Odd        int           // what the gateway should not have sent
+//		Waiting    int           // send events that wait for a permit
+//		Sharing    int           // send events that share the answer of another
+//		Frames     int           // read, and not yet dealt with
+//
+//		Identifies  int // sessions begun
+//		Resumes     int // sessions continued
+//		Crashes     int // of the shard's actor
+//		Quarantined bool
+//	}
+//
+//	func (s *ShardStatus) Ended() bool     // for good: only Restart starts it again
+//	func (s *ShardStatus) Key() actors.Key
 type ShardStatus = actors.ShardStatus
 
 // Status is how all shards stand: a copy, made without asking them. Before Start it is empty.

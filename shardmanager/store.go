@@ -19,12 +19,22 @@ import (
 var ErrStoreHangs = errors.New("shardmanager: the session store does not return, though its context has ended")
 
 const (
-	storeGrace    = 100 * time.Millisecond // for the store to return, after the end of its context
-	storePatience = 10 * time.Second       // until it is said what the start waits for
+	hangGrace     = 100 * time.Millisecond // for what is the user's to return, after the end of its context
+	storeGrace    = hangGrace
+	storePatience = 10 * time.Second // until it is said what the start waits for
 )
 
 // askStore asks the store for something, and gives up on it soon after the end of ctx: then its answer is nobody's.
 func askStore[R any](ctx context.Context, what string, ask func() (R, error)) (R, error) {
+	answer, err := heeding(ctx, "the session store's "+what, ask)
+	if hangs := new(hangError); errors.As(err, &hangs) {
+		err = fmt.Errorf("%w: %s: %w", ErrStoreHangs, what, hangs.err)
+	}
+	return answer, err
+}
+
+// heeding calls what is the user's and should heed ctx. If it does not, it is left behind soon after the end of ctx, with a *hangError.
+func heeding[R any](ctx context.Context, what string, call func() (R, error)) (R, error) {
 	type answer struct {
 		value R
 		err   error
@@ -32,7 +42,7 @@ func askStore[R any](ctx context.Context, what string, ask func() (R, error)) (R
 	done := make(chan answer, 1)
 	go func() {
 		var a answer
-		a.err = foreign.Call("the session store's "+what, func() (err error) { a.value, err = ask(); return err })
+		a.err = foreign.Call(what, func() (err error) { a.value, err = call(); return err })
 		done <- a
 	}()
 	select {
@@ -43,11 +53,23 @@ func askStore[R any](ctx context.Context, what string, ask func() (R, error)) (R
 	select {
 	case a := <-done:
 		return a.value, a.err
-	case <-time.After(storeGrace):
+	case <-time.After(hangGrace):
 		var none R
-		return none, fmt.Errorf("%w: %s: %w", ErrStoreHangs, what, context.Cause(ctx))
+		return none, &hangError{what, context.Cause(ctx)}
 	}
 }
+
+// hangError is what is said of what was left behind.
+type hangError struct {
+	what string
+	err  error // the cause of the context's end
+}
+
+func (e *hangError) Error() string {
+	return fmt.Sprintf("%s does not return, though its context has ended: %v", e.what, e.err)
+}
+
+func (e *hangError) Unwrap() error { return e.err }
 
 // callStore is askStore for what has no answer but its error.
 func callStore(ctx context.Context, what string, call func() error) error {

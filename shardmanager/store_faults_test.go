@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
@@ -172,4 +173,40 @@ func TestPersistenceTells(t *testing.T) {
 			t.Errorf("told of %d successes, and of %d that were none of one shard in 5 s", told.done.Load(), told.odd.Load())
 		}
 	})
+}
+
+// TestStoreThatFailsForLongDoesNotFloodTheLog: it is told of now and then, and when it is over.
+func TestStoreThatFailsForLongDoesNotFloodTheLog(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g, store := newGateway(t), &fullDisk{Store: session.NewMemoryStore()}
+		core, logs := observer.New(zap.WarnLevel)
+		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithLogger(zap.New(core)))
+		start(t, m)
+		store.full.Store(true)
+		for range 3600 {
+			g.Shard(0).Dispatch("X", 1)
+			pass(time.Second)
+		}
+		if n := logs.FilterMessageSnippet("not saved").Len(); n < 5 || n > 15 {
+			t.Errorf("%d lines in an hour", n)
+		}
+		store.full.Store(false)
+		pass(3 * time.Second)
+		if logs.FilterMessageSnippet("saved again").Len() != 1 || m.Persistence().Failures != 0 {
+			t.Errorf("it heals: %+v", m.Persistence())
+		}
+	})
+}
+
+// fullDisk is a store that cannot save while the disk is full.
+type fullDisk struct {
+	session.Store
+	full atomic.Bool
+}
+
+func (s *fullDisk) Save(ctx context.Context, all ...session.Snapshot) error {
+	if s.full.Load() {
+		return errDisk
+	}
+	return s.Store.Save(ctx, all...)
 }

@@ -85,3 +85,32 @@ func TestNilContextIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestShardOfAGuildBeforeStart: there is none yet, and what it is asked for says so.
+func TestShardOfAGuildBeforeStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newManager(t, newGateway(t))
+		shard := m.ForGuild(1)
+		_, err := events.Heartbeat{}.SendEvent(t.Context(), shard)
+		_, streamed := shard.Priority(shardmanager.High).Stream(t.Context(), events.Heartbeat{}, func(events.Raw) bool { return true })
+		_, key := shard.Key()
+		for what, err := range map[string]error{"Send": err, "Stream": streamed, "Key": key} {
+			if !errors.Is(err, shardmanager.ErrNotStarted) || what != "Key" && !isSendError(err) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if _, ok := shard.Status(); ok {
+			t.Error("it has a status")
+		}
+	})
+}
+
+// TestAskBeforeStart is refused.
+func TestAskBeforeStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newManager(t, newGateway(t))
+		if _, err := actors.Ask(t.Context(), m.System(), m.Supervisor(), events.Heartbeat{}); !isSendError(err) {
+			t.Errorf("Ask: %v", err)
+		}
+	})
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -13,26 +12,25 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// asker sends send events: to guilds of the simulated gateway, or to those that are seen.
+// asker asks for members of the guilds that the bot is told of.
 type asker struct {
 	m      *shardmanager.Manager
 	t      *tally
+	every  time.Duration
 	mu     sync.Mutex
 	guilds []events.Snowflake
+	told   chan struct{} // closed when there is a guild
 }
 
-func newAsker(m *shardmanager.Manager, gateway *gatewaytest.Server, t *tally) *asker {
-	a := &asker{m: m, t: t}
-	if gateway != nil {
-		for _, shard := range m.Status().Shards {
-			a.guilds = append(a.guilds, gatewaytest.GuildOf(shard.Shard, 0))
-		}
-		return a
-	}
+// newAsker listens for guilds. It must be called before Start, or it misses the first of them.
+func newAsker(m *shardmanager.Manager, t *tally, every time.Duration) *asker {
+	a := &asker{m: m, t: t, every: every, told: make(chan struct{})}
 	shardmanager.On(m, func(_ context.Context, e *events.GuildCreate, _ events.Meta) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.guilds = append(a.guilds, e.ID)
+		if a.guilds = append(a.guilds, e.ID); len(a.guilds) == 1 {
+			close(a.told)
+		}
 	})
 	return a
 }
@@ -48,19 +46,24 @@ func (a *asker) guild() events.Snowflake {
 
 // first asks once and shows the answer.
 func (a *asker) first(ctx context.Context) {
-	guild := a.guild()
-	if guild == 0 {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // a guild is told of soon after READY, if the bot is in one
+	defer cancel()
+	select {
+	case <-a.told:
+	case <-ctx.Done():
+		a.t.say("no guild was told of: is the bot in one? Its members will be asked for when it is")
 		return
 	}
+	guild := a.guild()
 	members, err := a.members(ctx, guild)
 	if err != nil {
-		fmt.Println("RequestGuildMembers:", err)
+		a.t.say("RequestGuildMembers: %v", err)
 		return
 	}
-	fmt.Printf("RequestGuildMembers of guild %v, by shard %v: %d members, queued %v, answered in %v\n", guild,
+	a.t.say("RequestGuildMembers of guild %v, by shard %v: %d members whose names begin with m, queued %v, answered in %v", guild,
 		members.Receipt.Shard, len(members.Members), members.Queued.Round(time.Microsecond), members.RoundTrip.Round(time.Microsecond))
 	for _, member := range members.Members[:min(3, len(members.Members))] {
-		fmt.Printf("          %v  %s\n", member.User.ID, member.User.Username)
+		a.t.say("          %v  %s", member.User.ID, member.User.Username)
 	}
 }
 
@@ -68,7 +71,7 @@ func (a *asker) members(ctx context.Context, guild events.Snowflake) (events.Gui
 	a.t.asked.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	members, err := events.RequestGuildMembers{GuildID: guild, Query: events.Ptr("member"), Limit: events.Ptr(10)}.SendEvent(ctx, a.m)
+	members, err := events.RequestGuildMembers{GuildID: guild, Query: events.Ptr("m"), Limit: events.Ptr(10)}.SendEvent(ctx, a.m)
 	if err != nil {
 		a.t.failed.Add(1)
 	} else {
@@ -77,11 +80,11 @@ func (a *asker) members(ctx context.Context, guild events.Snowflake) (events.Gui
 	return members, err
 }
 
-// run asks ten times a second until ctx ends; those that were asked end in their own time.
+// run asks again and again until ctx ends; those that were asked end in their own time.
 func (a *asker) run(ctx context.Context) {
 	var asked sync.WaitGroup
 	defer asked.Wait()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(a.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -132,15 +135,15 @@ func simulate(ctx context.Context, m *shardmanager.Manager, g *gatewaytest.Serve
 		shard := rand.IntN(shards)
 		switch n % 3 {
 		case 0:
-			fmt.Printf("          cutting the connection of shard %d\n", shard)
+			t.say("          cutting the connection of shard %d", shard)
 			g.Shard(shard).Drop()
 			t.drops.Add(1)
 		case 1:
-			fmt.Printf("          asking shard %d to reconnect\n", shard)
+			t.say("          asking shard %d to reconnect", shard)
 			g.Shard(shard).Reconnect()
 			t.reconnects.Add(1)
 		case 2:
-			fmt.Printf("          making the actor of shard %d panic\n", shard)
+			t.say("          making the actor of shard %d panic", shard)
 			crash(m, shard)
 			t.crashes.Add(1)
 		}

@@ -2,7 +2,8 @@
 // order, events flow, send events are answered, connections are lost and resumed.
 //
 // Without a token it starts a simulated gateway in the process and uses that. With
-// DISCORD_TOKEN it talks to Discord, and with -api to any gateway.
+// DISCORD_TOKEN it talks to Discord, and with -api to any gateway, such as that of examples/gatewaysim. Then nothing is broken on
+// purpose, and what only the gateway knows, such as whether the bot has broken its rules, is said to be not known.
 //
 //	go run ./examples/quickstart [-shards 16] [-for 20s] [-compress zstd-stream] [-api URL]
 package main
@@ -12,6 +13,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/signal"
@@ -36,7 +38,7 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	held, err := run(ctx, *shards, *length, events.Compression(*compress), *api, *verbose)
+	held, err := run(ctx, os.Stdout, settings{os.Getenv("DISCORD_TOKEN"), *shards, *length, events.Compression(*compress), *api, *verbose})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 	}
@@ -46,20 +48,31 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, shards int, length time.Duration, compress events.Compression, api string, verbose bool) (held bool, err error) {
-	token := os.Getenv("DISCORD_TOKEN")
+type settings struct {
+	token    string
+	shards   int
+	length   time.Duration
+	compress events.Compression
+	api      string
+	verbose  bool
+}
+
+func run(ctx context.Context, out io.Writer, s settings) (held bool, err error) {
+	tally := tally{out: out}
+	token, shards := s.token, s.shards
 	opts := []shardmanager.Option{
-		shardmanager.WithCompression(compress),
+		shardmanager.WithCompression(s.compress),
 		shardmanager.WithIntents(events.IntentGuilds | events.IntentGuildMessages),
 	}
 	var gateway *gatewaytest.Server
 	switch {
-	case api != "":
-		opts = append(opts, shardmanager.WithAPIURL(api))
-		if u, err := url.Parse(api); err == nil {
+	case s.api != "":
+		opts = append(opts, shardmanager.WithAPIURL(s.api))
+		if u, err := url.Parse(s.api); err == nil {
 			opts = append(opts, shardmanager.WithGatewayHosts(u.Hostname()))
 		}
 		token = cmp.Or(token, "quickstart")
+		tally.say("using the gateway of %s; nothing is broken on purpose", s.api)
 	case token == "":
 		shards = cmp.Or(shards, 16)
 		// One key for each shard: they identify at once, and not one in 5 s.
@@ -71,12 +84,14 @@ func run(ctx context.Context, shards int, length time.Duration, compress events.
 		defer gateway.Close()
 		opts = append(opts, shardmanager.WithGateway(gateway))
 		token = "simulated"
-		fmt.Printf("no DISCORD_TOKEN: using a simulated gateway at %s\n", gateway.URL)
+		tally.say("no DISCORD_TOKEN: using a simulated gateway at %s", gateway.URL)
+	default:
+		tally.say("using Discord; nothing is broken on purpose")
 	}
 	if shards > 0 {
 		opts = append(opts, shardmanager.WithShards(shards))
 	}
-	if verbose {
+	if s.verbose {
 		log, err := zap.NewDevelopment()
 		if err != nil {
 			return false, err
@@ -87,21 +102,24 @@ func run(ctx context.Context, shards int, length time.Duration, compress events.
 	if err != nil {
 		return false, err
 	}
-	var tally tally
 	shardmanager.OnRaw(m, tally.event)
+	pause := time.Second // a gateway that others use as well is not to be flooded
+	if gateway != nil {
+		pause = 100 * time.Millisecond
+	}
+	asker := newAsker(m, &tally, pause)
 
 	began := time.Now()
 	if err := m.Start(ctx); err != nil {
 		return false, err
 	}
-	if err := ready(ctx, m, began); err != nil {
+	if err := ready(ctx, m, &tally, began); err != nil {
 		closeNow(m)
 		return false, err
 	}
-	asker := newAsker(m, gateway, &tally)
 	asker.first(ctx)
 
-	flow, end := context.WithTimeout(ctx, length)
+	flow, end := context.WithTimeout(ctx, s.length)
 	defer end()
 	done := make(chan struct{})
 	go func() {
@@ -109,7 +127,7 @@ func run(ctx context.Context, shards int, length time.Duration, compress events.
 		asker.run(flow)
 	}()
 	if gateway != nil {
-		simulate(flow, m, gateway, &tally, length)
+		simulate(flow, m, gateway, &tally, s.length)
 	} else {
 		report(flow, m, &tally)
 	}
@@ -120,12 +138,12 @@ func run(ctx context.Context, shards int, length time.Duration, compress events.
 	status := m.Status()
 	closed := time.Now()
 	closeNow(m)
-	fmt.Printf("closed in %v; the sessions can be resumed\n\n", time.Since(closed).Round(time.Millisecond))
+	tally.say("closed in %v; the sessions can be resumed\n", time.Since(closed).Round(time.Millisecond))
 	return summary(status, gateway, &tally), nil
 }
 
 // ready shows progress while shards come up.
-func ready(ctx context.Context, m *shardmanager.Manager, began time.Time) error {
+func ready(ctx context.Context, m *shardmanager.Manager, t *tally, began time.Time) error {
 	shown := -1
 	for {
 		step, cancel := context.WithTimeout(ctx, 250*time.Millisecond)
@@ -135,7 +153,7 @@ func ready(ctx context.Context, m *shardmanager.Manager, began time.Time) error 
 		status := m.Status()
 		if n := status.Ready(); n != shown {
 			shown = n
-			fmt.Printf("%7.2fs  shards ready: %d/%d\n", time.Since(began).Seconds(), n, len(status.Shards))
+			t.say("%7.2fs  shards ready: %d/%d", time.Since(began).Seconds(), n, len(status.Shards))
 		}
 		if err == nil || !late || ctx.Err() != nil {
 			return err
@@ -153,7 +171,7 @@ func report(ctx context.Context, m *shardmanager.Manager, t *tally) {
 		case <-tick.C:
 			now := t.delivered.Load()
 			status := m.Status()
-			fmt.Printf("          %6d events/s   ready %d/%d   answered %d\n",
+			t.say("          %6d events/s   ready %d/%d   answered %d",
 				now-last, status.Ready(), len(status.Shards), t.answered.Load())
 			last = now
 		case <-ctx.Done():
@@ -167,7 +185,7 @@ func settle(ctx context.Context, m *shardmanager.Manager, gateway *gatewaytest.S
 	ctx, cancel := context.WithTimeout(ctx, 45*time.Second)
 	defer cancel()
 	if err := m.WaitReady(ctx); err != nil {
-		fmt.Println("not all shards came back:", err)
+		t.say("not all shards came back: %v", err)
 	}
 	for gateway != nil && t.delivered.Load() < int64(gateway.Stats().Dispatched) && ctx.Err() == nil {
 		time.Sleep(20 * time.Millisecond)

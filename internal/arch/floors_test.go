@@ -26,7 +26,7 @@ type floor struct {
 }
 
 var floors = map[string]floor{
-	"events":                 {[]string{"events/discord", "events/internal/number", "events/internal/wire"}, nil, "the vocabulary depends on nothing"},
+	"events":                 {[]string{"events/discord", "events/internal/number", "events/internal/wire", "internal/stack"}, nil, "the vocabulary depends on nothing"},
 	"events/discord":         {[]string{"events/internal/number"}, nil, "the vocabulary depends on nothing"},
 	"events/internal/number": {nil, nil, "it reads numbers"},
 	"events/internal/wire":   {[]string{"events/discord", "events/internal/number"}, []string{"github.com/mailru/easyjson/jlexer"}, "it decodes the vocabulary"},
@@ -48,10 +48,11 @@ var floors = map[string]floor{
 	"internal/lab/soak":        {nil, nil, "it has tests alone"},
 	"internal/lab/sim": {[]string{"actors", "events", "ratelimit", "session", "session/gatewaytest", "shardmanager"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "github.com/mailru/easyjson/jlexer", "go.uber.org/zap"}, "it runs whole bots"},
-	"internal/bus":     {[]string{"events", "internal/foreign"}, nil, "it delivers, and decides nothing"},
+	"internal/bus":     {[]string{"events", "internal/foreign", "internal/stack"}, nil, "it delivers, and decides nothing"},
 	"internal/foreign": {nil, nil, "it calls code that is not ours"},
+	"internal/stack":   {nil, nil, "it asks the runtime for room"},
 	"internal/zaplog":  {[]string{"internal/foreign"}, []string{"go.uber.org/zap"}, "it carries logs"},
-	"actors": {[]string{"events", "ratelimit", "session", "internal/bus", "internal/foreign", "internal/transport", "internal/zaplog"},
+	"actors": {[]string{"events", "ratelimit", "session", "internal/bus", "internal/foreign", "internal/stack", "internal/transport", "internal/zaplog"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the lowest floor that names the actor library"},
 	"shardmanager": {[]string{"actors", "events", "internal/bus", "internal/foreign", "internal/transport", "internal/zaplog", "ratelimit", "session"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the door"},
@@ -62,11 +63,13 @@ type pkg struct {
 	Dir        string
 	GoFiles    []string
 	Imports    []string
+
+	TestGoFiles, XTestGoFiles []string
 }
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", "./...")
+	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,TestGoFiles,XTestGoFiles", "./...")
 	command.Dir = "../.."
 	out, err := command.Output()
 	if err != nil {

@@ -111,6 +111,18 @@ func (b *Bus) Types() []events.Type {
 	return slices.Compact(types)
 }
 
+// Handlers are those that are subscribed to one of the types by name, by their own names, each once.
+func (b *Bus) Handlers(of func(events.Type) bool) []string {
+	var names []string
+	for _, s := range *b.subs.Load() {
+		if slices.ContainsFunc(s.Types, of) {
+			names = append(names, s.Handler)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func (b *Bus) edit(f func([]*subscriber) []*subscriber) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

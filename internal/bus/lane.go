@@ -8,6 +8,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/foreign"
+	"github.com/signalbox-go/signalbox/internal/stack"
 )
 
 // subscriber has a lane for each shard that has sent it something.
@@ -173,6 +174,7 @@ func (l *lane) pop(last slot) (next slot, shed Shed) {
 }
 
 func (l *lane) run(b *Bus) {
+	stack.Reserve()
 	ended, last := false, slot{}
 	defer func() {
 		if ended {

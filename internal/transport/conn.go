@@ -122,6 +122,8 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 			_ = ws.Close()
 		}
 		err = ctx.Err()
+	} else if by, is := ctx.Deadline(); is && err != nil && response == nil && !time.Now().Before(by) {
+		err = context.DeadlineExceeded // the socket has its deadline from ctx as well, and may have noticed before
 	}
 	if err != nil {
 		return nil, dialError(err, response)

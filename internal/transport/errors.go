@@ -140,7 +140,7 @@ func (e *readError) Error() string {
 	case errors.As(e.err, &panicked):
 		text += ": " + panicked.Error()
 	case errors.As(e.err, &op):
-		text += ": " + op.Op + ": " + op.Err.Error()
+		text += ": " + op.Op + ": " + withoutAddresses(op.Err.Error())
 	case errors.Is(e.err, io.EOF) || errors.Is(e.err, io.ErrUnexpectedEOF) || websocket.IsCloseError(e.err, websocket.CloseAbnormalClosure):
 		text += ": it ended without a close frame"
 	case websocket.IsCloseError(e.err, websocket.CloseNoStatusReceived):

@@ -57,6 +57,7 @@ func TestLostConnectionsGiveWhatCameAndShowNoAddress(t *testing.T) {
 		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded, timeout{}, errors.New("10.1.2.3 said no"),
 		&net.OpError{Op: "read", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, Err: syscall.ECONNRESET},
 		&net.OpError{Op: "read", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, Err: os.ErrDeadlineExceeded},
+		&net.OpError{Op: "read", Err: &net.OpError{Op: "socks", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, Err: syscall.ECONNRESET}},
 		fmt.Errorf("10.1.2.3: %w", &net.OpError{Op: "write", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}, Err: syscall.EPIPE}),
 	} {
 		for _, sent := range []struct {

@@ -9,6 +9,11 @@ import (
 	"strings"
 )
 
+// passing are the alerts that say nothing of either side's settings: the next handshake may succeed.
+//
+// Source: RFC 8446, section 6.2
+var passing = map[string]bool{"tls: internal error": true, "tls: user canceled": true, "tls: bad record MAC": true}
+
 // TLSProblem tells what keeps a TLS connection from coming about until somebody mends it, such as a certificate that is not
 // trusted, and what to do; empty: err is nothing of the kind. It shows no name and no address.
 func TLSProblem(err error) string {
@@ -37,7 +42,7 @@ func TLSProblem(err error) string {
 			return each.text
 		}
 	}
-	if errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error") { // as crypto/tls tells alerts
+	if errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error") && !passing[alert.Err.Error()] { // as crypto/tls tells alerts
 		return "the TLS handshake was refused: " + strings.TrimPrefix(alert.Err.Error(), "tls: ") + "; look at the certificate and the versions of WithTLS"
 	}
 	return ""

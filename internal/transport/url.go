@@ -50,11 +50,15 @@ func CheckURL(raw string, cfg Config) (*url.URL, error) {
 	return u, nil
 }
 
-// Listed reports whether a URL's host is one of hosts, or below it. One that is listed with a port stands for that port alone.
+// Listed reports whether a URL's host is one of hosts, or below it. One that is listed with a port stands for that port alone, also
+// where the URL leaves it out, being its scheme's.
 func Listed(u *url.URL, hosts []string) bool {
-	host := strings.ToLower(u.Hostname())
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if port == "" {
+		port = map[string]string{"wss": "443", "https": "443", "ws": "80", "http": "80"}[u.Scheme]
+	}
 	return slices.ContainsFunc(hosts, func(allowed string) bool {
-		return within(host, strings.Trim(allowed, "[]")) || strings.EqualFold(u.Host, allowed)
+		return within(host, strings.Trim(allowed, "[]")) || strings.EqualFold(net.JoinHostPort(host, port), allowed)
 	})
 }
 

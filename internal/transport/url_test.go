@@ -40,6 +40,8 @@ func TestWhereATokenMayBeSent(t *testing.T) {
 		{"proxy.example", []string{"a.proxy.example"}, false, false}, {"aproxy.example", []string{"proxy.example"}, false, false},
 		{"proxy.example.evil.example", []string{"proxy.example"}, false, false}, {"proxy.example:8443", []string{"proxy.example:8443"}, true, true},
 		{"proxy.example", []string{"proxy.example:8443"}, false, false}, {"a.proxy.example:8443", []string{"proxy.example:8443"}, false, false},
+		{"proxy.example", []string{"proxy.example:443"}, true, false}, {"proxy.example", []string{"proxy.example:80"}, false, true},
+		{"[2001:db8::1]", []string{"[2001:db8::1]:443"}, true, false}, {"proxy.example:443", []string{"proxy.example:443"}, true, true},
 		{"10.1.2.3:8080", []string{"10.1.2.3:8080"}, true, true}, {"10.1.2.3:9", []string{"10.1.2.3:8080"}, false, false}, {"10.1.2.3:9", []string{"10.1.2.3"}, true, true},
 	} {
 		cfg := transport.Config{Hosts: test.allowed}

@@ -9,10 +9,10 @@ import (
 	"github.com/signalbox-go/signalbox/session/filestore"
 )
 
-// Store is a filestore.Store.
+// Store is a [filestore.Store].
 type Store = filestore.Store
 
-// Option is a filestore.Option.
+// Option is a [filestore.Option].
 type Option = filestore.Option
 
 // ErrLocked is filestore.ErrBusy. Another process that has the file open is no reason for it any more.

@@ -114,7 +114,10 @@ func (s *Store) begin() error {
 		if err := s.known.buryPermits(time.Now()); err != nil {
 			return err
 		}
-		return s.rewrite() // that this can be done shows now, and it keeps the file short
+		if err := s.rewrite(); !noRoom(err) { // that this can be done shows now, and it keeps the file short
+			return err
+		}
+		return s.full()
 	}
 	var bad damage
 	if errors.As(err, &bad) {
@@ -135,6 +138,23 @@ func (s *Store) begin() error {
 		return s.lose("session file has another key, or another encryption: it is set aside, and another one is begun", ".otherkey", err, 0)
 	}
 	return err
+}
+
+// full goes on with the file as it stands, on a disk that is full: what is in it is read all the same, and saved to when there is room.
+func (s *Store) full() error {
+	s.log.Warn("session file cannot be written anew, since the disk is full: what is in it is used, and nothing may be saved until there is room",
+		zap.String("file", s.path))
+	if err := s.shut(); err != nil {
+		return err
+	}
+	v, err := s.read() // for what was to be written is not there
+	if v.file == nil {
+		return err
+	}
+	if err != nil {
+		return errors.Join(err, v.file.Close())
+	}
+	return s.move(v)
 }
 
 // keepPrivate sees to it that nobody else can read the file.

@@ -83,6 +83,9 @@ func try(file *os.File, how int) (bool, error) {
 	}
 }
 
+// noRoom reports whether something could not be written since the disk, or what may be taken of it, is full.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err == nil {

@@ -16,7 +16,12 @@ type lock struct {
 	held   bool
 }
 
-const sharingViolation = syscall.Errno(32)
+const (
+	sharingViolation = syscall.Errno(32)
+	diskFull         = syscall.Errno(112)
+)
+
+func noRoom(err error) bool { return errors.Is(err, diskFull) }
 
 func (l *lock) take(ctx context.Context, until time.Time) (err error) {
 	if l.held {

@@ -24,6 +24,9 @@ func (s *Store) rewrite() error {
 	head, temp := s.head, s.path+".new"
 	head.epoch++
 	end, err := s.write(temp, head)
+	if noRoom(err) {
+		return fmt.Errorf("filestore: the file cannot be written anew: make room on the disk: %w", errors.Join(err, os.Remove(temp)))
+	}
 	if err != nil {
 		return fmt.Errorf(needs, errors.Join(err, os.Remove(temp)))
 	}
@@ -65,8 +68,13 @@ func (s *Store) write(name string, head header) (end int64, err error) {
 	start := make([]byte, framesAt)
 	copy(start, head.encode())
 	copy(start[markAt:], head.encodeMark(end))
-	_, startErr := file.WriteAt(start, 0)
-	if err = errors.Join(err, startErr, out.Flush()); err == nil && s.sync {
+	if err == nil {
+		err = out.Flush()
+	}
+	if err == nil {
+		_, err = file.WriteAt(start, 0)
+	}
+	if err == nil && s.sync {
 		err = file.Sync()
 	}
 	return end, errors.Join(err, file.Close())

@@ -162,29 +162,3 @@ func TestFleets(t *testing.T) {
 		fleet(200)(t, gatewaytest.NewServer(t, opts(200)...))
 	})
 }
-
-func Example() {
-	server, err := gatewaytest.Start(gatewaytest.WithToken("secret"))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer server.Close()
-	ws, _, err := websocket.DefaultDialer.Dial(server.URL+"/?v=10&encoding=json", nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer ws.Close()
-	_ = ws.WriteJSON(map[string]any{"op": 2, "d": map[string]any{"token": "secret", "properties": map[string]string{}, "intents": 1 << 17}})
-	for err == nil {
-		_, _, err = ws.ReadMessage()
-	}
-	fmt.Println(err)
-	for _, v := range server.Violations() {
-		fmt.Println(v.Rule + ": " + v.Detail)
-	}
-	// Output:
-	// websocket: close 4013: Invalid intent(s): intents is 131072: it has bits that no intent has
-	// intents: intents is 131072: it has bits that no intent has
-}

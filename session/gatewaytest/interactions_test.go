@@ -131,13 +131,16 @@ func TestInteractionIsDeferred(t *testing.T) {
 			if got := l.last(t, "MESSAGE_UPDATE"); got["id"] != created["id"] || got["content"] != "done" {
 				t.Errorf("told of %v", got)
 			}
+			if got := webhook(t, g, i, "POST", "", `{"content":"to all"}`); (got.at("referenced_message", "content") == "done") != (flags == 0) {
+				t.Errorf("the next follow-up quotes: %s", got.body)
+			}
 			path := "/channels/" + (guildA + 1).String() + "/messages/" + created["id"].(string)
 			if got := api(t, g, "GET", path, ""); (got.status == 200) != (flags == 0) {
 				t.Errorf("in the channel: %d %s", got.status, got.body)
 			}
 		}
-		if n := len(g.World().Messages(guildA + 1)); n != 1 {
-			t.Errorf("%d messages in the channel", n)
+		if n := len(g.World().Messages(guildA + 1)); n != 3 {
+			t.Errorf("%d messages in the channel, want all but the one for a user alone", n)
 		}
 	}, bothGuilds)
 }

@@ -176,7 +176,7 @@ var createFollowup = followsUp(func(x *exchange, i *interaction) reply {
 		return wrong
 	}
 	fields["type"] = 0
-	if x.w.messages[i.original] != nil {
+	if d := x.w.messages[i.original]; d != nil && !ephemeral(d) { // what is shown to one user is quoted to nobody
 		x.w.refer(fields, i.original)
 	}
 	id := x.respond(i, fields)

@@ -21,6 +21,7 @@ type Part struct {
 	SessionID discord.Secret
 	ResumeURL discord.Secret    // resume_gateway_url
 	User      discord.Snowflake // the bot
+	Guilds    int               // how many guilds are named
 }
 
 // PartOf reads it; the rest of the event, such as a thousand members, is stepped over, and whether it is valid
@@ -52,6 +53,8 @@ func PartOf(data []byte) (p Part, ok bool) {
 			d.SkipRecursive()
 		case "user":
 			p.User = d.idOf()
+		case "guilds":
+			p.Guilds = d.length()
 		default:
 			d.skip()
 		}
@@ -76,6 +79,20 @@ func (d *Decoder) idOf() (id discord.Snowflake) {
 		}
 	})
 	return id
+}
+
+// length steps over an array, and counts its elements.
+func (d *Decoder) length() (n int) {
+	if !d.opens('[') {
+		return 0
+	}
+	d.Delim('[')
+	for ; !d.IsDelim(']'); n++ {
+		d.skip()
+		d.WantComma()
+	}
+	d.Delim(']')
+	return n
 }
 
 // fields has each value of an object read whose bracket was just read.

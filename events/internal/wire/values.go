@@ -122,12 +122,13 @@ func Custom[T any, P interface {
 	if !d.Ok() {
 		return false
 	}
-	var value T
-	if P(&value).UnmarshalJSON(data) != nil {
+	before := *v
+	*v = *new(T) // in place: a value apart would be one allocation more
+	if P(v).UnmarshalJSON(data) != nil {
+		*v = before
 		d.odd.note(at)
 		return false
 	}
-	*v = value
 	return true
 }
 

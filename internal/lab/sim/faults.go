@@ -3,6 +3,7 @@ package sim
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -107,7 +108,11 @@ func (sim *simulation) inject(f Injection) {
 	case "unknown-type":
 		script.Dispatch("NEVER_HEARD_OF", []any{1, "two", nil})
 	case "wrong-types":
-		script.Dispatch("MESSAGE_CREATE", map[string]any{"id": []int{1}, "content": 7, "author": nil})
+		message := map[string]any{"id": strconv.FormatUint(random.Uint64()>>1, 10), "content": 7, "author": []any{nil}, "mentions": map[string]any{"a": 1}, "timestamp": true}
+		if f.N%3 == 0 {
+			message["id"] = []int{1} // a fact no more
+		}
+		script.Dispatch("MESSAGE_CREATE", message)
 	case "twice":
 		if seq := script.Seq(); seq > 0 && script.Live() {
 			script.SendRaw([]byte(`{"op":0,"t":"MESSAGE_CREATE","s":1,"d":{"content":"again"}}`))

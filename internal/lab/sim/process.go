@@ -78,10 +78,15 @@ func (sim *simulation) start() {
 	shardmanager.OnRaw(m, p.handle)
 	shardmanager.OnRaw(m, p.take, shardmanager.WithWorkers(4), shardmanager.WithName("workers"))
 	shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, at events.Meta) {
+		if e.ID == 0 {
+			return // odd
+		}
 		p.saw("messages", events.TypeMessageCreate, strconv.Quote(e.ID.String()), at)
 	})
 	shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, at events.Meta) {
-		p.saw("messages too", events.TypeMessageCreate, strconv.Quote(e.ID.String()), at)
+		if e.ID != 0 {
+			p.saw("messages too", events.TypeMessageCreate, strconv.Quote(e.ID.String()), at)
+		}
 		if sim.plan.Slow > 0 && !sim.healed.Load() {
 			time.Sleep(time.Duration(sim.chance(int64(sim.plan.Slow), "slow too", at.Shard.Index, at.Session, at.Seq)))
 		}

@@ -35,6 +35,12 @@ func number(shard, caller, n int) int {
 	return ((shard+1)*callersOfShard+caller+1)*callsOfCaller + n
 }
 
+// joined reports whether the bot has asked to join a channel of the guild: a call that another one overtakes is answered by where the bot is.
+func (sim *simulation) joined(shard int, guild, channel events.Snowflake) bool {
+	call := int(channel)
+	return call/callsOfCaller/callersOfShard == shard+1 && sim.plan.guildOf(shard, call) == guild
+}
+
 // send makes one call and notes its outcome.
 func (sim *simulation) send(shard, kind, call int, timeout time.Duration) {
 	sim.mu.Lock()
@@ -49,7 +55,7 @@ func (sim *simulation) send(shard, kind, call int, timeout time.Duration) {
 		op = events.OpVoiceStateUpdate
 		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
 			got, err := events.UpdateVoiceState{GuildID: guild, ChannelID: events.Ptr(id)}.SendEvent(ctx, s)
-			if err == nil && (got.State == nil || got.State.ChannelID == nil || *got.State.ChannelID != id) {
+			if err == nil && (got.State == nil || got.State.ChannelID == nil || !sim.joined(shard, guild, *got.State.ChannelID)) {
 				return "another's channel", nil
 			}
 			return "", err

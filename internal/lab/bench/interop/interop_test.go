@@ -6,6 +6,7 @@ package interop
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -46,6 +47,29 @@ func onDisgo(m *shardmanager.Manager, h func(gateway.EventData), failed func(err
 }
 
 // end
+
+// begin token
+func both(token string) (rest *discordgo.Session, m *shardmanager.Manager, err error) {
+	if rest, err = discordgo.New("Bot " + token); err != nil { // for REST alone: its Open is not called
+		return nil, nil, err
+	}
+	m, err = shardmanager.New(token)
+	return rest, m, err
+}
+
+// end
+
+// TestToken: each library is given the token as it wants it; the prefix of the one is refused by the other, and is named.
+func TestToken(t *testing.T) {
+	rest, m, err := both("abc")
+	if err != nil || rest.Token != "Bot abc" || m == nil {
+		t.Errorf("%v, %v", rest, err)
+	}
+	var option *shardmanager.OptionError
+	if _, err := shardmanager.New("Bot abc"); !errors.As(err, &option) || option.Option != "token" || !strings.Contains(option.Problem, `"Bot "`) {
+		t.Errorf("New: %v", err)
+	}
+}
 
 func TestInterop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +113,7 @@ func TestThePageQuotesThis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"discordgo", "disgo"} {
+	for _, name := range []string{"token", "discordgo", "disgo"} {
 		_, rest, _ := strings.Cut(string(source), "// begin "+name+"\n")
 		quoted, _, ok := strings.Cut(rest, "\n// end")
 		if !ok || !strings.Contains(string(page), strings.TrimSpace(quoted)) {

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/filestore"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+const (
+	drain = 15 * time.Second      // for handlers, when the bot ends
+	grace = drain + 5*time.Second // for all of Close: what runs the bot must give it longer
+)
+
+// bot is one bot's life.
+type bot struct {
+	token   string
+	file    string // where sessions are kept
+	log     *zap.Logger
+	message func(context.Context, *events.MessageCreate, events.Meta)
+
+	running atomic.Pointer[shardmanager.Manager] // nil: not all of its shards have been ready yet, or it ends
+}
+
+// run returns when ctx has ended and the bot was closed in order, or with what it cannot go on after.
+func (b *bot) run(ctx context.Context, opts ...shardmanager.Option) (err error) {
+	store, err := filestore.Open(b.file, filestore.WithLogger(b.log))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }() // after the Manager
+	m, err := shardmanager.New(b.token, append([]shardmanager.Option{
+		shardmanager.WithIntents(events.IntentGuildMessages),
+		shardmanager.WithSessionStore(store),
+		shardmanager.WithDrain(drain),
+		shardmanager.WithLogger(b.log),
+	}, opts...)...)
+	if err != nil {
+		return err
+	}
+	shardmanager.On(m, b.message)
+	if err := m.Start(ctx); err != nil { // the Manager is closed
+		if ctx.Err() != nil {
+			return nil // we were asked to end before it had started
+		}
+		return err
+	}
+	err = b.live(ctx, m)
+	b.running.Store(nil)
+	closing, cancel := context.WithTimeout(context.Background(), grace) // ctx has ended, and would leave no time
+	defer cancel()
+	return errors.Join(err, m.Err(), m.Close(closing))
+}
+
+// live returns nil when ctx or the Manager has ended, and an error when a shard has ended for good.
+func (b *bot) live(ctx context.Context, m *shardmanager.Manager) error {
+	changes := m.Watch(ctx) // from here on
+	for {
+		err := m.WaitReady(ctx)
+		var budget *ratelimit.BudgetError
+		if !errors.As(err, &budget) {
+			if ctx.Err() != nil || m.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			break
+		}
+		// The day's Identifies are used up. The shards wait for more; another start would only need as many again.
+		b.log.Error("waiting for the budget of Identifies", zap.Error(err))
+		select {
+		case <-time.After(max(time.Until(budget.Until), time.Minute)):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	b.running.Store(m)
+	for change := range changes {
+		if change.To == session.Closed && m.Err() == nil && ctx.Err() == nil {
+			return fmt.Errorf("shard %v has ended: %w", change.Shard, change.Cause)
+		}
+	}
+	return nil
+}
+
+// ServeHTTP answers a readiness probe: 200 once all shards have been ready. A shard that reconnects later does not change that.
+func (b *bot) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	m := b.running.Load()
+	if m == nil {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	status := m.Status()
+	fmt.Fprintf(w, "%d of %d shards ready\n", status.Ready(), len(status.Shards))
+}

@@ -1,0 +1,88 @@
+// Deploy is a bot as it runs in production: its sessions are kept in a file, SIGTERM closes it in order, a readiness probe can ask
+// it, and its exit code says whether starting it again may help. docs/deploying.md has what Kubernetes and systemd need for it.
+//
+// Against the simulated gateway, with go run ./examples/gatewaysim running beside it:
+//
+//	DISCORD_TOKEN=simulated DISCORD_API=http://127.0.0.1:8080/api/v10 go run ./examples/deploy
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/filestore"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// exitConfig says that starting again is of no use until somebody mends something (EX_CONFIG of sysexits.h).
+const exitConfig = 78
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	log, err := zap.NewProduction(zap.AddStacktrace(zap.FatalLevel))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	var opts []shardmanager.Option
+	if api := os.Getenv("DISCORD_API"); api != "" { // a gateway on this machine, to try it
+		opts = append(opts, shardmanager.WithAPIURL(api))
+	}
+	b := &bot{
+		token: os.Getenv("DISCORD_TOKEN"),
+		file:  filepath.Join(cmp.Or(os.Getenv("STATE_DIRECTORY"), "."), "bot.db"), // systemd sets STATE_DIRECTORY
+		log:   log,
+		message: func(_ context.Context, e *events.MessageCreate, at events.Meta) {
+			log.Info("message", zap.Stringer("shard", at.Shard), zap.Stringer("id", e.ID))
+		},
+	}
+	probes := &http.Server{Addr: cmp.Or(os.Getenv("PROBE_ADDR"), "127.0.0.1:8081"), Handler: b, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := probes.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the readiness probe is not served", zap.Error(err))
+		}
+	}()
+	err = b.run(ctx, opts...)
+	_ = probes.Close() // nothing depends on it any more
+	if err != nil {
+		log.Error("the bot has ended", zap.Error(err))
+	}
+	_ = log.Sync() // which fails for a terminal
+	os.Exit(exitCode(err))
+}
+
+// exitCode is 0 after a signal; exitConfig if a start would fail as this one did; and else 1: start again.
+func exitCode(err error) int {
+	var option *shardmanager.OptionError
+	var handler *shardmanager.NoIntentError
+	var discovery *shardmanager.DiscoveryError
+	var closed *session.CloseError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, shardmanager.ErrAuthentication), errors.As(err, &option), errors.As(err, &handler),
+		errors.As(err, &discovery) && discovery.Fatal(),
+		errors.As(err, &closed) && closed.Fatal() && !newTotal(closed.Code),
+		errors.Is(err, filestore.ErrKey), errors.Is(err, filestore.ErrOtherKey), errors.Is(err, filestore.ErrVersion):
+		return exitConfig
+	}
+	return 1
+}
+
+// newTotal reports whether a code asks for another number of shards: a start asks Discord how many there should be.
+func newTotal(code events.CloseCode) bool {
+	return code == events.CloseShardingRequired || code == events.CloseInvalidShard
+}
