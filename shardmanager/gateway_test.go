@@ -115,7 +115,7 @@ func TestNoGatewayIsRefused(t *testing.T) {
 // options. On a port, as the default client reaches no other gateway.
 func TestNilStandsForTheDefault(t *testing.T) {
 	t.Parallel()
-	g := gatewaytest.NewServer(t)
+	g := gatewaytest.NewServer(t, gatewaytest.WithExact())
 	m, err := shardmanager.New("token", shardmanager.WithGateway(g), shardmanager.WithHTTPClient(nil), shardmanager.WithLogger(nil))
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
 // Gatewaysim is the simulated gateway on a port, for bots in any language. Point a bot's REST
-// base at the address that it prints. It prints every violation as it happens, and with -events
+// base at the address that it prints. It prints every violation as it happens, what it takes though Discord does not document it, and with -events
 // sends messages to the shards that are connected.
 //
-//	go run ./examples/gatewaysim [-addr 127.0.0.1:8080] [-shards 4] [-max-concurrency 1] [-events 10]
+//	go run ./examples/gatewaysim [-addr 127.0.0.1:8080] [-shards 4] [-max-concurrency 1] [-events 10] [-exact]
 package main
 
 import (
@@ -25,6 +25,7 @@ func main() {
 	shards := flag.Int("shards", 4, "shards that discovery recommends")
 	concurrency := flag.Int("max-concurrency", 1, "max_concurrency of the session start limit")
 	rate := flag.Int("events", 0, "messages a second to each shard")
+	exact := flag.Bool("exact", false, "take only what Discord documents, to the letter and to the millisecond")
 	length := flag.Duration("for", 0, "how long to run; 0: until interrupted")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -34,8 +35,14 @@ func main() {
 		ctx, cancel = context.WithTimeout(ctx, *length)
 		defer cancel()
 	}
-	server, err := gatewaytest.Start(gatewaytest.WithAddr(*addr), gatewaytest.WithShards(*shards),
-		gatewaytest.WithMaxConcurrency(*concurrency), gatewaytest.WithGuildsPerShard(guilds))
+	opts := []gatewaytest.Option{
+		gatewaytest.WithAddr(*addr), gatewaytest.WithShards(*shards), gatewaytest.WithMaxConcurrency(*concurrency),
+		gatewaytest.WithGuildsPerShard(guilds), gatewaytest.WithTrace(note),
+	}
+	if *exact {
+		opts = append(opts, gatewaytest.WithExact())
+	}
+	server, err := gatewaytest.Start(opts...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -43,6 +50,13 @@ func main() {
 	defer server.Close()
 	fmt.Printf("REST base  %s\ngateway    %s\n", server.APIURL, server.URL)
 	run(ctx, server, *shards, *rate)
+}
+
+// note prints what the server took that Discord does not document.
+func note(e gatewaytest.Entry) {
+	if e.Kind == gatewaytest.Noted {
+		fmt.Printf("note: shard %v connection %d: %s\n", e.Shard, e.Conn, e.Text)
+	}
 }
 
 func run(ctx context.Context, server *gatewaytest.Server, shards, rate int) {

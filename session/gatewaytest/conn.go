@@ -29,6 +29,8 @@ type conn struct {
 
 	// The rest is guarded by the server's lock.
 	streamed  bool // the transport is compressed
+	version   int  // of the API
+	noted     map[string]bool
 	shard     events.ShardID
 	session   *sess
 	live      bool // READY or RESUMED was sent, and the session is still this connection's
@@ -49,7 +51,8 @@ type conn struct {
 type outgoing struct {
 	payload  []byte
 	close    events.CloseCode
-	compress bool // payload compression from here on
+	reason   string // of close
+	compress bool   // payload compression from here on
 }
 
 const (
@@ -142,7 +145,7 @@ func (c *conn) put(o outgoing) bool {
 	}
 	_ = c.ws.SetWriteDeadline(time.Now().Add(writeWait))
 	if o.close != events.CloseNone {
-		frame := websocket.FormatCloseMessage(int(o.close), o.close.String())
+		frame := websocket.FormatCloseMessage(int(o.close), o.reason)
 		if c.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(closeWait)) == nil {
 			// If the connection were cut now, the client could lose the close frame with it.
 			timer := time.NewTimer(closeWait)
@@ -175,12 +178,12 @@ func (c *conn) cut() {
 }
 
 // closeWith ends the connection with a code, after what was queued before. Its session goes on
-// for a while, as after any other end.
-func (c *conn) closeWith(code events.CloseCode) {
+// for a while, as after any other end. The detail stands behind Discord's reason.
+func (c *conn) closeWith(code events.CloseCode, detail string) {
 	c.leave()
 	c.closing = true
 	c.srv.note(c, Entry{Kind: Closing, Code: code})
-	c.post(outgoing{close: code})
+	c.post(outgoing{close: code, reason: reason(code, detail)})
 }
 
 // leave parts the connection from its session.

@@ -22,7 +22,7 @@ func (s *Server) gatewayBot(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ask(s, &s.discovery, w):
 	case !accepted:
-		unauthorized(w)
+		w.(*exchange).write(unauthorized)
 	default:
 		writeJSON(w, map[string]any{
 			"url": s.URL, "shards": s.set.shards,
@@ -51,12 +51,6 @@ func (s *Server) refill(now time.Time) {
 	if !now.Before(s.resetAt) {
 		s.remaining, s.resetAt = s.set.total, now.Add(24*time.Hour)
 	}
-}
-
-func unauthorized(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusUnauthorized)
-	writeJSON(w, map[string]any{"message": "401: Unauthorized", "code": 0})
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -108,7 +108,7 @@ func (s Script) Close(code events.CloseCode) {
 			s.server.revoke(session)
 		}
 		if session.conn != nil {
-			session.conn.closeWith(code)
+			session.conn.closeWith(code, "")
 		}
 	})
 }

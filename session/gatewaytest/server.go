@@ -35,6 +35,7 @@ type Server struct {
 	told        map[events.ShardID][]*sess // who hears of the world, the oldest first
 	totals      []int                      // of all sessions, in order
 	world       *World
+	rest        *rest
 	conns       map[*conn]bool
 	remaining   int
 	resetAt     time.Time
@@ -92,7 +93,7 @@ func Start(opts ...Option) (*Server, error) {
 		remaining: set.remaining, resetAt: time.Now().Add(set.resetAfter),
 		fullLists: make(map[events.Snowflake]time.Time), cuts: make(map[int]int64),
 	}
-	s.world = newWorld(s)
+	s.world, s.rest = newWorld(s), newREST(s)
 	s.world.own(set.token)
 	host := s.net.Addr().String()
 	s.URL, s.APIURL, s.ResumeURL = "ws://"+host, "http://"+host+"/api/v10", "ws://"+s.net.resumeHost()+resumePath
@@ -100,10 +101,8 @@ func Start(opts ...Option) (*Server, error) {
 		s.ResumeURL = set.resumeURL
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v10/gateway/bot", s.gatewayBot)
-	mux.HandleFunc("GET /api/v10/gateway", s.gateway)
-	mux.HandleFunc("GET /api/v10/applications/@me", s.ownApplication)
-	mux.HandleFunc("GET /", s.connect)
+	mux.HandleFunc("/api/", s.api)
+	mux.HandleFunc("/", s.connect)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	s.running.Go(func() { _ = s.http.Serve(s.net) }) // it ends with ErrServerClosed
 	return s, nil

@@ -20,6 +20,7 @@ type Entry struct {
 	Seq     int64          // Dispatched: its sequence. Resumed: that of the Resume.
 	Code    events.CloseCode
 	Guild   events.Snowflake // Happened: the guild, 0: none
+	Text    string           // Noted: what was taken, and as what it counts
 	Data    []byte           // Received, Sent, Dispatched, Happened, Missed: the d field. Began: the session's id. Not to be changed.
 }
 
@@ -40,6 +41,7 @@ const (
 	Happened   EntryKind = "happened"   // an event of the world; Dispatched follows for each session that is told
 	Missed     EntryKind = "missed"     // a session was not told of an event of the world: see Script.Lose
 	Discovered EntryKind = "discovered" // GET /gateway/bot was answered
+	Noted      EntryKind = "noted"      // something was taken that Discord takes and does not document, once for each connection: see WithExact
 )
 
 // WithTrace has f told everything as it happens, one call at a time. f must not call the server.
