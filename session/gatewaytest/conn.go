@@ -20,6 +20,7 @@ type conn struct {
 	wire    *wire
 	number  int
 	deflate deflater // of the writer
+	resume  string   // the URL that its READY tells
 
 	qmu    sync.Mutex
 	queue  []outgoing
@@ -61,7 +62,7 @@ const (
 )
 
 func newConn(s *Server, ws *websocket.Conn, compression events.Compression) *conn {
-	c := &conn{srv: s, ws: ws, wire: ws.NetConn().(*wire), signal: make(chan struct{}, 1), ended: make(chan struct{})}
+	c := &conn{srv: s, ws: ws, wire: wireOf(ws.NetConn()), signal: make(chan struct{}, 1), ended: make(chan struct{})}
 	c.streamed = compression == events.CompressionZlib || compression == events.CompressionZstd
 	if c.streamed {
 		c.deflate.kind = compression

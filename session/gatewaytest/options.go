@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -43,6 +44,9 @@ type settings struct {
 	trace          func(Entry)
 	listener       net.Listener
 	resumeURL      string
+	publicURL      string
+	tls            *tls.Config
+	noTLS          bool // WithTLS was given none
 	rest           http.Handler
 	calls          int
 	callsPer       time.Duration
@@ -57,6 +61,7 @@ func defaults() settings {
 }
 
 func (s *settings) check() error {
+	_, publicProblem := publicURL(s.publicURL)
 	for _, rule := range []struct {
 		broken          bool
 		option, problem string
@@ -71,6 +76,9 @@ func (s *settings) check() error {
 		{s.resumeTimeout < 0, "WithResumeTimeout", "give 0 or more"},
 		{s.replay < 0, "WithReplayBuffer", "give 0 or more"},
 		{s.virtual && s.listener != nil, "WithListener", "leave out WithVirtualNetwork: the listener is the network"},
+		{s.publicURL != "" && publicProblem != "", "WithPublicURL", publicProblem},
+		{s.noTLS, "WithTLS", "it is nil: leave the option out, or pass a configuration, such as that of SelfSigned"},
+		{s.tls != nil && len(s.tls.Certificates) == 0, "WithTLS", "it has no Certificates: load one by tls.LoadX509KeyPair, or take the configuration of SelfSigned"},
 		{s.calls < 1 || s.callsPer <= 0, "WithCallLimit", "give at least 1 call, and a positive time"},
 		{s.split < 0, "WithSplitFrames", "give 0, for whole messages, or more"},
 	} {

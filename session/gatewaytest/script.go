@@ -208,7 +208,7 @@ func (s *Server) Outage(on bool) {
 // OutageAt is an outage of one address alone, such as that of [Server.ResumeURL]. A server that
 // listens on a port has one address.
 func (s *Server) OutageAt(url string, on bool) {
-	host := hostOf(url)
+	host := s.net.one(hostOf(url))
 	s.net.at(host, func(a *address) { a.refused = on })
 	if !on {
 		return
@@ -216,7 +216,7 @@ func (s *Server) OutageAt(url string, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if c.ws.NetConn().LocalAddr().String() == host {
+		if s.net.one(c.wire.LocalAddr().String()) == host {
 			c.drop()
 		}
 	}

@@ -153,7 +153,7 @@ func (s *Server) welcome(session *sess, sharded bool) {
 		stubs = append(stubs, object{"id": g.id, "unavailable": true})
 	}
 	ready := object{
-		"v": session.conn.version, "user": s.world.self(), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
+		"v": session.conn.version, "user": s.world.self(), "guilds": stubs, "session_id": session.id, "resume_gateway_url": session.conn.resume,
 		"application": object{"id": BotID, "flags": s.applicationFlags(), "flags_new": strconv.Itoa(s.applicationFlags())},
 	}
 	if !s.set.exact { // it is sent and not documented, and there are libraries that need it

@@ -12,7 +12,7 @@ type Entry struct {
 	At      time.Time
 	Kind    EntryKind
 	Conn    int            // number of the connection, from 1; 0: it is about none
-	Remote  string         // Opened: the address of the client's end
+	Remote  string         // Opened, Unsecured: the address of the client's end
 	Shard   events.ShardID // zero before Identify or Resume
 	Session int            // number of the session, from 1; 0: there is none
 	Op      events.Opcode  // Received, Sent, Dispatched
@@ -20,7 +20,7 @@ type Entry struct {
 	Seq     int64          // Dispatched: its sequence. Resumed: that of the Resume.
 	Code    events.CloseCode
 	Guild   events.Snowflake // Happened: the guild, 0: none
-	Text    string           // Noted: what was taken, and as what it counts
+	Text    string           // Noted: what was taken, and as what it counts. Unsecured: why
 	Data    []byte           // Received, Sent, Dispatched, Happened, Missed: the d field. Began: the session's id. Not to be changed.
 }
 
@@ -42,6 +42,7 @@ const (
 	Missed     EntryKind = "missed"     // a session was not told of an event of the world: see Script.Lose
 	Discovered EntryKind = "discovered" // GET /gateway/bot was answered
 	Noted      EntryKind = "noted"      // something was taken that Discord takes and does not document, once for each connection: see WithExact
+	Unsecured  EntryKind = "unsecured"  // a TLS handshake has failed, such as since the client does not trust the certificate
 )
 
 // WithTrace has f told everything as it happens, one call at a time. f must not call the server.
