@@ -169,16 +169,34 @@ func discover(t *testing.T, addr, head string) string {
 // TestOutageOfAPort: a port is one address, whatever its server tells clients.
 func TestOutageOfAPort(t *testing.T) {
 	t.Parallel()
-	g := gatewaytest.NewServer(t, gatewaytest.WithAddr("0.0.0.0:0"), gatewaytest.WithResumeURL("wss://gateway.example.test/resume"))
-	c := connect(t, g)
-	_, _ = c.next() // Hello
-	g.OutageAt(g.ResumeURL, true)
-	if _, code := c.next(); code == 0 {
-		t.Error("a connection outlives the outage of the address that READY tells")
+	for name, option := range map[string]gatewaytest.Option{
+		"everywhere": gatewaytest.WithAddr("0.0.0.0:0"), "behind a proxy": gatewaytest.WithPublicURL("wss://gateway.example.test"),
+	} {
+		g := gatewaytest.NewServer(t, option)
+		open := func() (*websocket.Conn, error) {
+			dialer := websocket.Dialer{NetDialContext: g.DialContext}
+			ws, _, err := dialer.DialContext(t.Context(), "ws://127.0.0.1/?v=10&encoding=json", nil)
+			if err == nil {
+				t.Cleanup(func() { ws.Close() })
+			}
+			return ws, err
+		}
+		ws, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &client{t, ws}
+		_, _ = c.next() // Hello
+		g.OutageAt(g.URL, true)
+		if _, code := c.next(); code == 0 {
+			t.Errorf("%s: a connection outlives the outage", name)
+		}
+		if _, err := open(); err == nil {
+			t.Errorf("%s: a connection in an outage", name)
+		}
+		g.OutageAt(g.URL, false)
+		if _, err := open(); err != nil {
+			t.Errorf("%s: after the outage: %v", name, err)
+		}
 	}
-	if _, _, err := websocket.DefaultDialer.DialContext(t.Context(), g.URL, nil); err == nil {
-		t.Error("a connection in an outage")
-	}
-	g.OutageAt(g.URL, false)
-	connect(t, g)
 }
