@@ -81,7 +81,9 @@ var cases = []struct {
 	{nil, `{"do":"message","shard":"all","content":"hi","times":2}`, func(b *bundle) bool {
 		return b.shards[0].count("MESSAGE_CREATE") == 2 && b.shards[1].count("MESSAGE_CREATE") == 2
 	}},
-	{nil, `{"do":"message","guild":0,"content":"hi","user":2}`, func(b *bundle) bool { return b.shards[0].heard("MESSAGE_CREATE") && !b.shards[1].heard("MESSAGE_CREATE") }},
+	{nil, `{"do":"message","guild":0,"content":"hi","user":2}`, func(b *bundle) bool {
+		return b.shards[0].heard("MESSAGE_CREATE") && !b.shards[1].heard("MESSAGE_CREATE")
+	}},
 	{[]string{`{"do":"message","shard":0,"id":77}`}, `{"do":"edit","message":77,"content":"new"}`, func(b *bundle) bool { return b.shards[0].heard("MESSAGE_UPDATE") }},
 	{[]string{`{"do":"message","shard":0,"id":77}`}, `{"do":"delete","message":"77"}`, func(b *bundle) bool { return b.shards[0].heard("MESSAGE_DELETE") }},
 	{nil, `{"do":"typing","guild":` + guild0 + `,"user":1}`, func(b *bundle) bool { return b.shards[0].heard("TYPING_START") }},
