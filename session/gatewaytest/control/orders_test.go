@@ -192,6 +192,26 @@ func (b *bundle) refused(*shard) bool {
 	return b.Stats().Refused == 1
 }
 
+func (b *bundle) byHTTP(order string) {
+	b.t.Helper()
+	if done := b.order(order); len(done) != 1 || !strings.Contains(order, `"do":"`+done[0].Do+`"`) {
+		b.t.Errorf("%s: done is %+v", order, done)
+	}
+}
+
+// byScenario gives an order as a scenario's step: JSON is YAML.
+func (b *bundle) byScenario(order string) {
+	b.t.Helper()
+	scenario, err := control.ParseScenario([]byte("- " + order))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if result := scenario.Run(b.t.Context(), b.port, nil); result.Err != nil {
+		b.t.Errorf("%s: %v", order, result.Err)
+	}
+	synctest.Wait()
+}
+
 // TestOrders: every order does by HTTP, and as a step of a scenario, what it says.
 func TestOrders(t *testing.T) {
 	t.Parallel()
@@ -202,19 +222,18 @@ func TestOrders(t *testing.T) {
 			t.Fatal(err)
 		}
 		shown[order.Do] = true
-		t.Run(order.Do, func(t *testing.T) {
-			virtual(t, func(b *bundle) {
-				for _, order := range test.before {
-					b.order(order)
-				}
-				if done := b.order(test.order); len(done) != 1 || done[0].Do != order.Do {
-					t.Errorf("%s: done is %+v", test.order, done)
-				}
-				if !test.done(b) {
-					t.Errorf("%s did not do it: shard 0 heard %q and ended with %d; shard 1 heard %q", test.order, b.shards[0].got, b.shards[0].ended(), b.shards[1].got)
-				}
+		for _, by := range []func(*bundle, string){(*bundle).byHTTP, (*bundle).byScenario} {
+			t.Run(order.Do, func(t *testing.T) {
+				virtual(t, func(b *bundle) {
+					for _, order := range test.before {
+						by(b, order)
+					}
+					if by(b, test.order); !test.done(b) {
+						t.Errorf("%s did not do it: shard 0 heard %q and ended with %d; shard 1 heard %q", test.order, b.shards[0].got, b.shards[0].ended(), b.shards[1].got)
+					}
+				})
 			})
-		})
+		}
 	}
 	shown["component"], shown["submit"] = true, true // see TestInteractions
 	for _, name := range names(t) {
