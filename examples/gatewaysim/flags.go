@@ -37,6 +37,7 @@ type options struct {
 	seed                        uint64
 	length                      time.Duration
 	quiet, json, trace, version bool
+	outside                     outside
 	given                       map[string]bool // which flags were
 }
 
@@ -74,6 +75,8 @@ func (o *options) flags() *flag.FlagSet {
 	fs.StringVar(&o.say, "say", "hello", "`text` of those messages, such as '!ping'")
 	fs.Uint64Var(&o.seed, "seed", 1, "which member writes in which guild: equal seeds, equal choices")
 	fs.DurationVar(&o.length, "for", 0, "how long to run; 0 is until SIGINT or SIGTERM")
+
+	o.outside.flags(fs)
 
 	fs.BoolVar(&o.quiet, "quiet", false, "print the address, violations and the summary alone")
 	fs.BoolVar(&o.json, "json", false, "print a JSON object a line, for programs")

@@ -19,13 +19,6 @@ import (
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
 
-// Exit statuses.
-const (
-	fine     = 0
-	violated = 1
-	unable   = 2
-)
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
@@ -38,21 +31,23 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		_, _ = fmt.Fprint(stdout, help()) // nobody is there to tell
-		return fine
+		return 0
 	case err == nil && o.version:
 		_, _ = fmt.Fprintln(stdout, version())
-		return fine
+		return 0
 	case err == nil:
-		var server *gatewaytest.Server
 		report := newReport(stdout, o)
 		defer report.close()
+		var server *gatewaytest.Server
+		if err = o.outside.prepare(); err != nil {
+			break
+		}
 		if server, err = start(o, gatewaytest.WithTrace(report.entry)); err == nil {
-			defer server.Close()
 			return simulate(ctx, server, o, report)
 		}
 	}
 	_, _ = fmt.Fprintln(stderr, "gatewaysim:", err)
-	return unable
+	return unusable
 }
 
 // start starts the server, with options besides those of the flags.
@@ -64,7 +59,7 @@ func start(o *options, more ...gatewaytest.Option) (*gatewaytest.Server, error) 
 	return gatewaytest.Start(append(opts, more...)...)
 }
 
-// simulate runs until the context ends, or the time that -for gives, and returns the exit status.
+// simulate runs until the context ends, or the scenario, or the time that -for gives. It closes the server, and returns the exit status.
 func simulate(ctx context.Context, server *gatewaytest.Server, o *options, report *report) int {
 	if o.length > 0 {
 		var cancel context.CancelFunc
@@ -72,12 +67,12 @@ func simulate(ctx context.Context, server *gatewaytest.Server, o *options, repor
 		defer cancel()
 	}
 	report.listening(server)
-	talk(ctx, server, o, report)
-	report.summary(server)
-	if len(server.Violations()) > 0 {
-		return violated
+	o.outside.tell = report.tell
+	status := o.outside.run(ctx, server, func(ctx context.Context) { talk(ctx, server, o, report) })
+	if o.json || o.outside.scenario == nil { // else the scenario's result says it
+		report.summary(server)
 	}
-	return fine
+	return status
 }
 
 // version is the module's version, as the go command has written it into the binary.

@@ -81,6 +81,13 @@ func (r *report) listening(server *gatewaytest.Server) {
 		plain: "REST base  " + server.APIURL + "\ngateway    " + server.URL})
 }
 
+// tell prints a line of the control port, or of a scenario.
+func (r *report) tell(kind, line string) {
+	if kind != "step" || !r.quiet {
+		r.print(record{Time: time.Now(), Kind: kind, Text: line, plain: line})
+	}
+}
+
 // entry prints something that the server saw or did. It is called under the server's lock.
 func (r *report) entry(e gatewaytest.Entry) {
 	word := map[gatewaytest.EntryKind]string{gatewaytest.Violated: "violation:", gatewaytest.Noted: "note:", gatewaytest.Unsecured: "TLS:"}[e.Kind]

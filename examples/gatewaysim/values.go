@@ -129,7 +129,8 @@ Point the bot's REST base at the address that it prints: docs/gatewaysim.md says
 
 ` + flagList() + `
 Exit status: 0 without a violation, 1 if the bot has done what Discord would have punished (the last
-lines count it), 2 if gatewaysim could not start: a flag is wrong, or the address is taken.
+lines count it), 2 if gatewaysim could not start: a flag or the scenario is wrong, or the address is
+taken; 3 if a step of the scenario has failed, or it was stopped before its end.
 SIGINT and SIGTERM end it in order; a second one ends it at once.
 `
 }
