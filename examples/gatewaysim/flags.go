@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -51,7 +53,7 @@ func (o *options) flags() *flag.FlagSet {
 
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 is a free one; host 0.0.0.0 is every address of this machine")
 	fs.StringVar(&o.publicURL, "public-url", "", "`URL` of the gateway that clients are told, such as wss://gateway.example.test, behind a proxy; default: where it listens, or behind 0.0.0.0 the host by which the client has come")
-	fs.BoolVar(&o.tls, "tls", false, "speak TLS (https and wss, on the one port) with a certificate for localhost, 127.0.0.1 and ::1 that is made at each start")
+	fs.BoolVar(&o.tls, "tls", false, "speak TLS (https and wss, on the one port) with a certificate for localhost, 127.0.0.1, ::1 and the host of -public-url that is made at each start")
 	fs.Var(&o.tlsHosts, "tls-host", "further `hosts` that the certificate of -tls is for, separated by commas")
 	fs.StringVar(&o.tlsCA, "tls-ca", "", "`file` to which the CA of -tls is written as PEM, for clients that are to trust it")
 	fs.StringVar(&o.tlsCert, "tls-cert", "", "`file` with a certificate of your own (PEM, with its chain), instead of -tls")
@@ -100,11 +102,11 @@ func parse(args []string, getenv func(string) string) (*options, error) {
 		return nil, fmt.Errorf("%q is no flag: flags begin with a hyphen, and a value with spaces needs quotes", fs.Arg(0))
 	}
 	fs.Visit(func(f *flag.Flag) { o.given[f.Name] = true })
-	if err := o.check(); err != nil {
-		return nil, err
-	}
 	if o.given["say"] && !o.given["events"] {
 		o.events = 1
+	}
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	return o, o.readToken(getenv)
 }
@@ -160,6 +162,25 @@ func (o *options) readToken(getenv func(string) string) error {
 	return nil
 }
 
+// byOption are the flags that stand for options of the server which it may refuse.
+var byOption = map[string]string{
+	"WithShards": "shards", "WithMaxConcurrency": "max-concurrency", "WithSessionStarts": "budget", "WithHeartbeatInterval": "heartbeat", "WithGuildsPerShard": "guilds",
+	"WithMembers": "members", "WithResumeTimeout": "resume-timeout", "WithReplayBuffer": "replay", "WithPublicURL": "public-url",
+}
+
+// inFlags is an error of the server's in the words of the flags.
+func inFlags(err error) error {
+	var option *gatewaytest.OptionError
+	var listen *net.OpError
+	switch {
+	case errors.As(err, &option) && byOption[option.Option] != "":
+		return fmt.Errorf("-%s: %s", byOption[option.Option], option.Problem)
+	case errors.As(err, &listen):
+		return fmt.Errorf("-addr: %w: give a free address of this machine, such as 127.0.0.1:0", listen)
+	}
+	return err
+}
+
 // gateway are the options of the server.
 func (o *options) gateway() ([]gatewaytest.Option, error) {
 	opts := []gatewaytest.Option{
@@ -193,7 +214,11 @@ func (o *options) certificate() (*tls.Config, error) {
 	if !o.tls {
 		return nil, nil
 	}
-	config, ca, err := gatewaytest.SelfSigned(o.tlsHosts...)
+	hosts := o.tlsHosts
+	if public, err := url.Parse(o.publicURL); err == nil && public.Hostname() != "" { // the server says what is wrong with another
+		hosts = append(hosts, public.Hostname())
+	}
+	config, ca, err := gatewaytest.SelfSigned(hosts...)
 	if err != nil {
 		return nil, fmt.Errorf("-tls-host: %w", err)
 	}

@@ -56,7 +56,8 @@ func start(o *options, more ...gatewaytest.Option) (*gatewaytest.Server, error) 
 	if err != nil {
 		return nil, err
 	}
-	return gatewaytest.Start(append(opts, more...)...)
+	server, err := gatewaytest.Start(append(opts, more...)...)
+	return server, inFlags(err)
 }
 
 // simulate runs until the context ends, or the scenario, or the time that -for gives. It closes the server, and returns the exit status.

@@ -123,7 +123,9 @@ func (one *record) line(word string, op events.Opcode) string {
 	}
 	add(word != "", "%s", word)
 	add(word == "", "%s", one.Kind)
-	add(one.Shard != nil, "shard %v", one.Shard)
+	if one.Shard != nil {
+		add(true, "shard %d/%d", one.Shard[0], one.Shard[1])
+	}
 	add(one.Conn != 0, "connection %d", one.Conn)
 	add(one.Remote != "", "from %s", one.Remote)
 	add(one.Session != 0 && word == "", "session %d", one.Session)
