@@ -100,7 +100,7 @@ func TestSay(t *testing.T) {
 		if status != 0 || !strings.HasSuffix(output, "\n0 violations\n") {
 			t.Errorf("status %d: %s", status, output)
 		}
-		return all
+		return all[:min(60, len(all))] // when the first and the last second of a shard are is not the seed's affair
 	}
 	first, again, other := heard("1"), heard("1"), heard("2")
 	if len(first) < 60 || !strings.HasPrefix(first[0], "!ping of ") {

@@ -12,7 +12,7 @@ import (
 
 // talk has members write to the shards that are connected, each second, until the context ends.
 func talk(ctx context.Context, server *gatewaytest.Server, o *options, report *report) {
-	chance := rand.New(rand.NewPCG(o.seed, 0))
+	chances := make(map[events.ShardID]*rand.Rand) // of each shard, since others come and go as they like
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -22,9 +22,14 @@ func talk(ctx context.Context, server *gatewaytest.Server, o *options, report *r
 			return
 		}
 		for _, shard := range server.Shards() {
-			if shard.State == gatewaytest.ShardReady && o.events > 0 {
-				write(server, shard.Shard, o, chance)
+			if shard.State != gatewaytest.ShardReady || o.events == 0 {
+				continue
 			}
+			id := shard.Shard
+			if chances[id] == nil {
+				chances[id] = rand.New(rand.NewPCG(o.seed, uint64(id.Total)<<32|uint64(id.Index)))
+			}
+			write(server, id, o, chances[id])
 		}
 		report.stats(server)
 	}
