@@ -166,7 +166,7 @@ func (s *Server) unsecured(c net.Conn, err error) {
 	case errors.As(err, &plain) && plain.Conn != nil && isHTTP(plain.RecordHeader):
 		text = "this port speaks TLS: use https:// and wss://"
 		_, _ = fmt.Fprintf(c, "HTTP/1.0 %d %s\r\nContent-Type: text/plain\r\n\r\n%s\n", http.StatusBadRequest, http.StatusText(http.StatusBadRequest), text)
-	case errors.As(err, &refused) && refused.Op == "remote error":
+	case errors.As(err, &refused) && (refused.Op == "remote error" || refused.Op == "local error"): // an alert of OpenSSL's, which is not encrypted, is the latter
 		text += ": does the client trust the CA, and is the certificate for the host by which it has come?"
 	case !strings.HasPrefix(text, "tls: "):
 		return // it has gone

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -145,6 +146,21 @@ func TestSelfSigned(t *testing.T) {
 	}
 }
 
+// opensslRefusal is a connection whose client refuses a certificate as OpenSSL does with TLS 1.3: with an alert that is not encrypted.
+type opensslRefusal struct {
+	net.Conn
+	writes int
+}
+
+// Write implements net.Conn.
+func (c *opensslRefusal) Write(p []byte) (int, error) {
+	if c.writes++; c.writes == 1 { // ClientHello
+		return c.Conn.Write(p)
+	}
+	_, err := c.Conn.Write([]byte{21, 3, 3, 0, 2, 2, 48}) // alert, fatal, unknown_ca
+	return len(p), err
+}
+
 // TestUntrustedIsTold: a client that does not trust the certificate, or that does not speak TLS at all, is written down; one that goes is not.
 func TestUntrustedIsTold(t *testing.T) {
 	var mu sync.Mutex
@@ -158,6 +174,15 @@ func TestUntrustedIsTold(t *testing.T) {
 	})
 	secure(t, func(t *testing.T, g *gatewaytest.Server) {
 		if _, err := tlsDial(g, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "localhost"})(t.Context(), "tcp", "localhost:443"); err == nil {
+			t.Error("an empty pool trusts")
+		}
+		synctest.Wait()
+		openssl, err := g.DialContext(t.Context(), "tcp", "localhost:443")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer openssl.Close()
+		if err := tls.Client(&opensslRefusal{Conn: openssl}, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "localhost"}).Handshake(); err == nil {
 			t.Error("an empty pool trusts")
 		}
 		synctest.Wait()
@@ -183,7 +208,7 @@ func TestUntrustedIsTold(t *testing.T) {
 		synctest.Wait()
 		mu.Lock()
 		defer mu.Unlock()
-		if len(told) != 2 || !strings.Contains(told[0], "does the client trust the CA") || !slices.Contains(told, "this port speaks TLS: use https:// and wss://") {
+		if len(told) != 3 || !strings.Contains(told[0], "does the client trust the CA") || !strings.Contains(told[1], "does the client trust the CA") || !slices.Contains(told, "this port speaks TLS: use https:// and wss://") {
 			t.Errorf("told %q", told)
 		}
 	}, trace)
