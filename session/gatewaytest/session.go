@@ -20,7 +20,7 @@ type sess struct {
 	log     []dispatch // the latest, for a replay
 	conn    *conn      // nil: no client is there
 	last    *conn      // the newest that was there
-	since   time.Time // when conn came
+	since   time.Time  // when conn came
 	lostAt  time.Time
 	revoked bool
 
