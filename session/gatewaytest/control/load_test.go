@@ -55,15 +55,15 @@ func load(tb testing.TB, opts ...gatewaytest.Option) *loaded {
 
 // request is the nth of a mix: orders to shards, and views.
 func request(n int) (method, path, body string) {
-	switch n % 4 {
-	case 0:
+	switch {
+	case n%4 == 0:
 		return http.MethodPost, "/orders", fmt.Sprintf(`{"do":"message","shard":%d,"content":"hello"}`, n%loadShards)
-	case 1:
+	case n%4 == 1:
 		return http.MethodPost, "/orders", fmt.Sprintf(`[{"do":"request-heartbeat","shard":%d},{"do":"typing","shard":0,"user":1}]`, n%loadShards)
-	case 2:
-		return http.MethodGet, "/stats", ""
+	case n%50 == 2: // as a page asks, twice a second
+		return http.MethodGet, "/shards", ""
 	}
-	return http.MethodGet, "/shards", ""
+	return http.MethodGet, "/stats", ""
 }
 
 // judge says what was lost.
