@@ -43,6 +43,7 @@ type conn struct {
 	presences []time.Time
 	greeted   time.Time // when Hello was sent
 	beatDue   time.Time // when the next periodic heartbeat is due; zero: the first
+	asked     int       // heartbeats that the server has asked for
 	claimed   int64     // the highest sequence of a heartbeat before there was a session
 	watchdog  *time.Timer
 	excused   time.Time // until then nothing is judged by its time, after a freeze

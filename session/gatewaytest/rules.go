@@ -203,6 +203,8 @@ func (s *Server) timed(c *conn, now time.Time) {
 	early := min(interval/4, time.Second)
 	switch {
 	case now.Before(c.excused) || c.greeted.IsZero():
+	case c.beatDue.IsZero() && c.asked > 0:
+		c.asked-- // it is the answer, and not the first that is owed
 	case c.beatDue.IsZero():
 		if c.excused.IsZero() {
 			s.stats.Lateness = max(s.stats.Lateness, now.Sub(c.greeted)-interval)

@@ -71,7 +71,10 @@ func (s Script) Dispatch(t events.Type, d any) (seq int64) {
 
 // RequestHeartbeat asks for a heartbeat (op 1).
 func (s Script) RequestHeartbeat() {
-	s.withConn(func(c *conn) { c.payload(events.OpHeartbeat, nil) })
+	s.withConn(func(c *conn) {
+		c.asked++
+		c.payload(events.OpHeartbeat, nil)
+	})
 }
 
 // Reconnect asks to reconnect (op 7).

@@ -192,3 +192,21 @@ func TestResumeURLFailsAloneOnAPort(t *testing.T) {
 		}
 	})
 }
+
+// TestRequestedHeartbeatIsBesideTheRhythm: the answer to op 1 is not the first of the heartbeats that a client owes.
+func TestRequestedHeartbeatIsBesideTheRhythm(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		c, _ := ready(t, g, 0, 1)
+		g.Shard(0).RequestHeartbeat()
+		time.Sleep(100 * time.Millisecond)
+		c.send(`{"op":1,"d":null}`)
+		time.Sleep(20 * time.Second)
+		for range 3 { // the rhythm
+			c.send(`{"op":1,"d":null}`)
+			time.Sleep(41250 * time.Millisecond)
+		}
+		if late := g.Stats().Lateness; late != 0 {
+			t.Errorf("a client that keeps the rhythm is %v late", late)
+		}
+	})
+}

@@ -24,7 +24,18 @@ const view = async path => (await ask(path)).json()
 
 // Orders.
 
-const chosen = () => [...document.querySelectorAll('#shards input:checked')].map(box => Number(box.value))
+// chosen are the shards that are, by their total: a bot that changes its number of shards has several.
+function chosen() {
+  const totals = new Map()
+  for (const box of document.querySelectorAll('#shards input')) {
+    const [shard, total] = box.value.split('/').map(Number)
+    const of = totals.get(total) ?? totals.set(total, { boxes: 0, some: [] }).get(total)
+    of.boxes++
+    if (box.checked) of.some.push(shard)
+  }
+  return [...totals].filter(([, { some }]) => some.length > 0)
+    .map(([total, { boxes, some }]) => ({ shard: some.length === boxes ? 'all' : some, total }))
+}
 
 function say(text, bad) {
   at('answer').textContent = text
@@ -34,21 +45,23 @@ function say(text, bad) {
 async function send(body) {
   try {
     const answer = await ask('orders', { method: 'POST', body })
-    say(JSON.stringify(await answer.json(), null, 1), !answer.ok)
+    const { done, errors = [] } = await answer.json()
+    say([...errors, ...done].map(each => JSON.stringify(each)).join('\n'), !answer.ok)
   } catch (error) {
     say(String(error), true)
   }
   refresh()
 }
 
-// quick is the order of a button: on the shards that are chosen, and with what the page says.
+const takes = (order, name) => order.fields.some(field => field.name === name)
+
+// quick is what a button orders: of the shards that are chosen, with what the page says.
 function quick(order) {
-  const says = { shard: chosen(), for: at('length').value, content: at('content').value }
   const given = { do: order.do }
-  for (const { name } of order.fields) {
-    if (name in says) given[name] = says[name]
+  for (const [name, id] of [['for', 'length'], ['content', 'content']]) {
+    if (takes(order, name)) given[name] = at(id).value
   }
-  return JSON.stringify(given)
+  return JSON.stringify(takes(order, 'shard') ? chosen().map(some => ({ ...given, ...some })) : given)
 }
 
 function describe() {
@@ -58,7 +71,7 @@ function describe() {
   at('fields').replaceChildren()
   for (const { name, allowed, required, help } of order.fields) {
     at('fields').append(make('dt', required ? `${name} *` : name), make('dd', `${allowed}: ${help}`))
-    if (name === 'shard') given.shard = chosen().length ? chosen() : 'all'
+    if (name === 'shard') Object.assign(given, chosen()[0] ?? { shard: 'all' })
     else if (required) given[name] = ''
   }
   at('json').value = JSON.stringify(given)
@@ -66,7 +79,7 @@ function describe() {
 
 function count() {
   const all = document.querySelectorAll('#shards input').length
-  const n = chosen().length
+  const n = document.querySelectorAll('#shards input:checked').length
   at('every').checked = n > 0 && n === all
   at('every').indeterminate = n > 0 && n < all
   at('chosen').textContent = n ? `${n} of ${all} shards are chosen` : 'Choose shards to give them orders.'
@@ -86,7 +99,7 @@ function show(shards) {
     if (!row) {
       const box = make('input', '')
       box.type = 'checkbox'
-      box.value = s.shard[0]
+      box.value = key
       box.setAttribute('aria-label', `choose shard ${key}`)
       box.addEventListener('change', count)
       const first = make('td', '')
@@ -179,7 +192,7 @@ async function begin() {
   at('buttons').replaceChildren(...orders.filter(order => order.quick).map(order => {
     const button = make('button', order.do.replaceAll('-', ' '))
     button.title = order.help
-    if (order.fields.some(({ name }) => name === 'shard')) button.dataset.shard = ''
+    if (takes(order, 'shard')) button.dataset.shard = ''
     button.addEventListener('click', () => send(quick(order)))
     return button
   }))
