@@ -37,7 +37,7 @@ type secured struct {
 
 func newSecured(t *testing.T, auth tls.ClientAuthType) *secured {
 	t.Helper()
-	s := &secured{Server: gatewaytest.NewServer(t)}
+	s := &secured{Server: gatewaytest.NewServer(t, gatewaytest.WithExact())}
 	inside, err := url.Parse(s.APIURL)
 	if err != nil {
 		t.Fatal(err)

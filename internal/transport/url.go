@@ -19,7 +19,7 @@ const discord = "discord.gg"
 
 // CheckURL parses a URL that the gateway or discovery gave, and refuses it unless the token may
 // be sent there: the scheme is wss and the host is one of Discord's or of cfg.Hosts, or a
-// subdomain. Plain ws is for loopback and for cfg.Hosts.
+// subdomain, or loopback. Plain ws is for loopback and for cfg.Hosts.
 func CheckURL(raw string, cfg Config) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -40,7 +40,7 @@ func CheckURL(raw string, cfg Config) (*url.URL, error) {
 		return nil, &URLError{"its scheme is neither wss nor ws"}
 	case u.Scheme == "ws" && !loopback && !listed:
 		return nil, &URLError{"plain ws is only for loopback and for hosts that WithGatewayHosts allows"}
-	case listed || loopback && u.Scheme == "ws":
+	case listed || loopback:
 		return u, nil
 	case !within(host, discord):
 		return nil, &URLError{"its host is not Discord's; allow it by WithGatewayHosts if the token may be sent there"}

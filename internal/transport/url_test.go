@@ -9,8 +9,8 @@ import (
 	"github.com/signalbox-go/signalbox/internal/transport"
 )
 
-// TestWhereATokenMayBeSent: each host with each scheme, without and with a list of allowed hosts. wss is for Discord and for what is
-// listed; ws is for loopback and for what is listed; no other scheme is for anything.
+// TestWhereATokenMayBeSent: each host with each scheme, without and with a list of allowed hosts. wss is for Discord, for loopback and for
+// what is listed; ws is for loopback and for what is listed; no other scheme is for anything.
 func TestWhereATokenMayBeSent(t *testing.T) {
 	t.Parallel()
 	none := []string(nil)
@@ -26,11 +26,11 @@ func TestWhereATokenMayBeSent(t *testing.T) {
 		{"gateway.discord.gg", []string{"discord.gg"}, true, true}, {"gateway.discord.gg:8443", []string{"gateway.discord.gg"}, true, true},
 		{"gateway.discord.gg:8443", []string{"gateway.discord.gg:8443"}, true, true}, {"gateway.discord.gg:8443", []string{"other.example"}, false, false},
 
-		{"localhost", none, false, true}, {"LOCALHOST:8080", none, false, true}, {"127.0.0.1", none, false, true}, {"127.9.9.9:443", none, false, true},
-		{"[::1]", none, false, true}, {"[::1]:443", none, false, true}, {"[::ffff:127.0.0.1]", none, false, true},
+		{"localhost", none, true, true}, {"LOCALHOST:8080", none, true, true}, {"127.0.0.1", none, true, true}, {"127.9.9.9:443", none, true, true},
+		{"[::1]", none, true, true}, {"[::1]:443", none, true, true}, {"[::ffff:127.0.0.1]", none, true, true},
 		{"localhost", []string{"localhost"}, true, true}, {"127.0.0.1:8443", []string{"127.0.0.1"}, true, true},
-		{"127.0.0.1:8443", []string{"127.0.0.1:8443"}, true, true}, {"127.0.0.1:8444", []string{"127.0.0.1:8443"}, false, true},
-		{"[::1]:443", []string{"::1"}, true, true}, {"localhost", []string{"127.0.0.1"}, false, true},
+		{"127.0.0.1:8443", []string{"127.0.0.1:8443"}, true, true}, {"127.0.0.1:8444", []string{"127.0.0.1:8443"}, true, true},
+		{"[::1]:443", []string{"::1"}, true, true}, {"localhost", []string{"127.0.0.1"}, true, true},
 		{"localhost.evil.example", none, false, false}, {"a.localhost", none, false, false}, {"127.0.0.1.evil.example", none, false, false},
 		{"0.0.0.0", none, false, false}, {"[::]", none, false, false}, {"128.0.0.1", none, false, false}, {"0x7f.0.0.1", none, false, false},
 
