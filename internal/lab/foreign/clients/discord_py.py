@@ -1,0 +1,34 @@
+import json
+import os
+import sys
+import threading
+
+import discord
+from discord.http import Route
+
+
+def tell(**line):
+    print(json.dumps(line), flush=True)
+
+
+def end_with_stdin():
+    sys.stdin.read()
+    os._exit(0)
+
+
+class Bot(discord.AutoShardedClient):
+    async def on_shard_ready(self, shard):
+        tell(event="ready", shard=shard)
+
+    async def on_message(self, message):
+        tell(event="message", content=message.content, author=message.author.name, guild=str(message.guild.id))
+        if message.content == "!members":
+            members = await message.guild.chunk()
+            tell(event="members", guild=str(message.guild.id), count=len(members))
+
+
+threading.Thread(target=end_with_stdin, daemon=True).start()
+tell(event="library", version=discord.__version__)
+Route.BASE = os.environ["DISCORD_API"] + "/v10"
+intents = discord.Intents(guilds=True, members=True, guild_messages=True, message_content=True)
+Bot(intents=intents).run(os.environ["DISCORD_TOKEN"])
