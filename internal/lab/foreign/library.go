@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
 
 // library is one that clients are written with.
@@ -96,7 +98,7 @@ func program(name string) func(context.Context, *workshop, string) (*exec.Cmd, e
 	}
 }
 
-// environment is what a client is told, and what it needs to run at all.
-func environment(api, compression string) []string {
-	return append(os.Environ(), "DISCORD_API="+api, "DISCORD_TOKEN="+token, "COMPRESSION="+compression)
+// environment is what a client is told: the REST base, without a version, and the gateway.
+func environment(server *gatewaytest.Server, compression string) []string {
+	return append(os.Environ(), "DISCORD_API="+strings.TrimSuffix(server.APIURL, "/v10"), "DISCORD_GATEWAY="+server.URL, "DISCORD_TOKEN="+token, "COMPRESSION="+compression)
 }

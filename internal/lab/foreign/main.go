@@ -37,6 +37,7 @@ const place = "<!-- the table -->\n"
 type setting struct {
 	trials   []planned
 	parallel int
+	comeback time.Duration
 	limit    time.Duration
 	output   string
 }
@@ -60,6 +61,7 @@ func parse(args []string) (setting, error) {
 	compress := flags.String("compress", "none,payload,zlib-stream,zstd-stream", "compressions, where the library has them; default: what it does unless told otherwise")
 	set := setting{}
 	flags.IntVar(&set.parallel, "parallel", 4, "trials at a time")
+	flags.DurationVar(&set.comeback, "comeback", 90*time.Second, "how long a client has to return; the slowest one waits for a minute, and then some")
 	flags.DurationVar(&set.limit, "limit", 30*time.Minute, "for all")
 	flags.StringVar(&set.output, "o", "", "write the page of the documentation to this file as well")
 	if err := flags.Parse(args); err != nil {
@@ -138,7 +140,7 @@ func tryAll(ctx context.Context, set setting, w *workshop) ([]outcome, error) {
 		gate <- struct{}{}
 		group.Go(func() {
 			defer func() { <-gate }()
-			all[i], errs[i] = p.try(ctx, w)
+			all[i], errs[i] = p.try(ctx, w, set.comeback)
 			fmt.Fprintln(os.Stderr, strings.Join(cells(all[i]), " | "))
 		})
 	}
@@ -152,7 +154,7 @@ func tryAll(ctx context.Context, set setting, w *workshop) ([]outcome, error) {
 }
 
 // try makes one trial, on loopback.
-func (p planned) try(ctx context.Context, w *workshop) (outcome, error) {
+func (p planned) try(ctx context.Context, w *workshop, comeback time.Duration) (outcome, error) {
 	var command *exec.Cmd
 	command, err := p.library.command(ctx, w, p.compression)
 	o := outcome{shards: p.shards}
@@ -160,8 +162,8 @@ func (p planned) try(ctx context.Context, w *workshop) (outcome, error) {
 		o.absent = err.Error()
 		err = ctx.Err()
 	} else {
-		o, err = try(ctx, p.shards, func(server *gatewaytest.Server, tell func(line)) (bot, error) {
-			command.Env = environment(strings.TrimSuffix(server.APIURL, "/v10"), p.compression)
+		o, err = try(ctx, p.shards, comeback, func(server *gatewaytest.Server, tell func(line)) (bot, error) {
+			command.Env = environment(server, p.compression)
 			return start(command, tell)
 		})
 	}

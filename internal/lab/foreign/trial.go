@@ -14,10 +14,10 @@ import (
 // token is no bot's. Its first part is the id of its user, as in a real one, which some libraries read.
 const token = "OTAwMDAwMDAwMDAwMDAwMDAx.x.y"
 
-// Limits. The slowest library waits for 20 s before it connects again.
+// Limits.
 const (
+	toStart   = time.Minute      // until it is ready
 	toTell    = 10 * time.Second // an event, or an answer
-	toReturn  = 45 * time.Second // after it was disconnected
 	perShard  = 7 * time.Second  // for each Identify more, of which there is one in 5 s
 	listening = 2 * time.Second  // for what it does wrong at the end
 )
@@ -51,9 +51,10 @@ type comeback struct{ resumed, began, nothing, away, lost int }
 
 // trial is one client against a gateway of its own.
 type trial struct {
-	server *gatewaytest.Server
-	guilds []events.Snowflake // one for each shard
-	bot    bot
+	server   *gatewaytest.Server
+	guilds   []events.Snowflake // one for each shard
+	bot      bot
+	comeback time.Duration // how long it has to return
 
 	lock    sync.Mutex
 	changed chan struct{} // closed at the next change, and made anew
@@ -73,21 +74,20 @@ type state struct {
 
 // orders are what is done to each shard in turn, and whether its session outlives it.
 var orders = []struct {
-	name  string
-	do    func(gatewaytest.Script)
-	kept  bool
-	title string
+	name string
+	do   func(gatewaytest.Script)
+	kept bool
 }{
-	{"op 7", gatewaytest.Script.Reconnect, true, "op 7"},
-	{"drop", gatewaytest.Script.Drop, true, "drop"},
-	{"op 9 true", func(s gatewaytest.Script) { s.InvalidSession(true) }, true, "op 9 true"},
-	{"op 9 false", func(s gatewaytest.Script) { s.InvalidSession(false) }, false, "op 9 false"},
+	{"op 7", gatewaytest.Script.Reconnect, true},
+	{"drop", gatewaytest.Script.Drop, true},
+	{"op 9 true", func(s gatewaytest.Script) { s.InvalidSession(true) }, true},
+	{"op 9 false", func(s gatewaytest.Script) { s.InvalidSession(false) }, false},
 }
 
 // try runs one trial. The bot is started by start, which is told the REST base, without a version, and where to tell what it gets. Of
 // what the library does wrong there is no error.
-func try(ctx context.Context, shards int, start func(server *gatewaytest.Server, tell func(line)) (bot, error), options ...gatewaytest.Option) (o outcome, err error) {
-	t := &trial{changed: make(chan struct{}), told: state{
+func try(ctx context.Context, shards int, comeback time.Duration, start func(server *gatewaytest.Server, tell func(line)) (bot, error), options ...gatewaytest.Option) (o outcome, err error) {
+	t := &trial{comeback: comeback, changed: make(chan struct{}), told: state{
 		ready: make(map[int]bool), messages: make(map[string]line), members: make(map[string]int), notes: make(map[string]int),
 		began: make([]int, shards), resumed: make([]int, shards), live: make([]int, shards),
 	}}
@@ -110,7 +110,7 @@ func try(ctx context.Context, shards int, start func(server *gatewaytest.Server,
 
 func (t *trial) run(ctx context.Context) outcome {
 	shards := len(t.guilds)
-	t.wait(ctx, toReturn+time.Duration(shards)*perShard, func(s *state) bool { return len(s.ready) == shards || s.absent != "" })
+	t.wait(ctx, toStart+time.Duration(shards)*perShard, func(s *state) bool { return len(s.ready) == shards || s.absent != "" })
 	o := outcome{shards: shards}
 	if o.absent = t.now().absent; o.absent != "" {
 		o.version = t.now().version
@@ -187,7 +187,7 @@ func (t *trial) order(ctx context.Context, name string, do func(gatewaytest.Scri
 		t.say(name, asked)
 	}
 	returned := func(s *state, i int) bool { return s.resumed[i] > before.resumed[i] || s.began[i] > before.began[i] }
-	t.wait(ctx, toReturn+time.Duration(len(asked))*perShard, func(s *state) bool {
+	t.wait(ctx, t.comeback+time.Duration(len(asked))*perShard, func(s *state) bool {
 		return !slices.ContainsFunc(asked, func(i int) bool { return !returned(s, i) })
 	})
 	after, resumed, began := t.now(), []int(nil), []int(nil)
@@ -226,6 +226,9 @@ func (t *trial) wrong(last state) (all []string) {
 		}
 		slices.Sort(lines)
 		all = append(all, lines...)
+	}
+	if n := t.server.Stats().RateLimited; n > 0 {
+		all = append(all, fmt.Sprintf("requests answered with RATE_LIMITED (%d)", n))
 	}
 	select {
 	case <-t.bot.done():

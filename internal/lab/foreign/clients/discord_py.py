@@ -4,6 +4,8 @@ import sys
 import threading
 
 import discord
+import yarl
+from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 
@@ -30,5 +32,7 @@ class Bot(discord.AutoShardedClient):
 threading.Thread(target=end_with_stdin, daemon=True).start()
 tell(event="library", version=discord.__version__)
 Route.BASE = os.environ["DISCORD_API"] + "/v10"
+DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_GATEWAY"])  # where it goes after op 9 false
 intents = discord.Intents(guilds=True, members=True, guild_messages=True, message_content=True)
-Bot(intents=intents).run(os.environ["DISCORD_TOKEN"])
+# What it asks for at the start cannot be asked for again for 30 s.
+Bot(intents=intents, chunk_guilds_at_startup=False).run(os.environ["DISCORD_TOKEN"])

@@ -1,6 +1,5 @@
 const { REST } = require('@discordjs/rest');
-const { CompressionMethod, WebSocketManager, WebSocketShardEvents } = require('@discordjs/ws');
-const { version } = require('@discordjs/ws/package.json');
+const { CompressionMethod, WebSocketManager, WebSocketShardEvents, version } = require('@discordjs/ws');
 const { tell, api, token, compression } = require('./tell.js');
 
 tell({ event: 'library', version });
