@@ -101,8 +101,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	t.kept = append(t.kept, p...)
-	if over := len(t.kept) - tailKept; over > 0 {
-		t.kept = append([]byte(nil), t.kept[over:]...)
+	if len(t.kept) > 2*tailKept {
+		t.kept = append([]byte(nil), t.kept[len(t.kept)-tailKept:]...)
 	}
 	return len(p), nil
 }

@@ -11,6 +11,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -89,6 +90,9 @@ func parse(args []string) (setting, error) {
 				set.trials = append(set.trials, planned{l, n, compression})
 			}
 		}
+	}
+	if len(set.trials) == 0 {
+		return setting{}, errors.New("no library of -only has a compression of -compress: there is nothing to try")
 	}
 	return set, nil
 }

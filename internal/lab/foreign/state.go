@@ -86,6 +86,7 @@ func (t *trial) trace(e gatewaytest.Entry) {
 			s.live[e.Shard.Index] = 0
 		case e.Kind == gatewaytest.Began:
 			s.began[e.Shard.Index]++
+			s.latest = e.At
 			s.live[e.Shard.Index] = e.Conn
 		case e.Kind == gatewaytest.Resumed:
 			s.resumed[e.Shard.Index]++

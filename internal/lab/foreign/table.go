@@ -56,7 +56,7 @@ func (c comeback) String() string {
 		n    int
 		what string
 	}{
-		{c.resumed, "resumed"}, {c.began, "began anew"}, {c.nothing, "did not return"}, {c.away, "were not there"}, {c.lost, "lost a message"},
+		{c.resumed, "resumed"}, {c.began, "began anew"}, {c.nothing, "did not return"}, {c.away, "not there"}, {c.lost, "lost a message"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))

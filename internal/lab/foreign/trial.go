@@ -19,6 +19,7 @@ const (
 	toStart   = time.Minute      // until it is ready
 	toTell    = 10 * time.Second // an event, or an answer
 	perShard  = 7 * time.Second  // for each Identify more, of which there is one in 5 s
+	spacing   = 5 * time.Second  // of Identifies: no library should have to wait for what another order has spent
 	listening = 2 * time.Second  // for what it does wrong at the end
 )
 
@@ -68,11 +69,12 @@ type state struct {
 	messages        map[string]line // by content
 	members         map[string]int  // by guild
 	notes           map[string]int
-	began, resumed  []int // how often, for each shard
-	live            []int // number of the connection, for each shard; 0: none
+	began, resumed  []int     // how often, for each shard
+	latest          time.Time // when one began
+	live            []int     // number of the connection, for each shard; 0: none
 }
 
-// orders are what is done to each shard in turn, and whether its session outlives it.
+// orders are what is done to all shards, one after the other, and whether a session outlives it.
 var orders = []struct {
 	name string
 	do   func(gatewaytest.Script)
@@ -120,6 +122,7 @@ func (t *trial) run(ctx context.Context) outcome {
 	t.hear(ctx, "!members", t.every())
 	t.wait(ctx, toTell, func(s *state) bool { return len(s.members) == shards })
 	for _, order := range orders {
+		t.wait(ctx, time.Until(t.now().latest.Add(spacing)), func(*state) bool { return false })
 		o.back = append(o.back, t.order(ctx, order.name, order.do, order.kept))
 	}
 	t.wait(ctx, listening, func(*state) bool { return false })

@@ -41,7 +41,7 @@ func newWorkshop(ctx context.Context, dir string) (*workshop, error) {
 			if err := os.CopyFS(to, all); err != nil {
 				return "", err
 			}
-			npm := append([]string{"ci", "--no-audit", "--no-fund", "--prefer-offline"}, options...)
+			npm := append([]string{"ci", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1"}, options...)
 			return to, do(ctx, to, "npm", npm...)
 		})
 	}
@@ -59,7 +59,7 @@ func newWorkshop(ctx context.Context, dir string) (*workshop, error) {
 }
 
 // installing is how long one installation may take.
-const installing = 4 * time.Minute
+const installing = 2 * time.Minute
 
 // do runs a command in a folder. Its error ends with what the command said last.
 func do(ctx context.Context, dir, name string, args ...string) error {
@@ -67,6 +67,7 @@ func do(ctx context.Context, dir, name string, args ...string) error {
 	defer cancel()
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir, command.WaitDelay = dir, time.Second
+	alone(command)
 	if _, err := os.Stat("/usr/include/node/node.h"); err == nil {
 		command.Env = append(os.Environ(), "npm_config_nodedir=/usr") // else node-gyp fetches the headers
 	}

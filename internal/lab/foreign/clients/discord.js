@@ -1,7 +1,8 @@
 const { Client, Events, GatewayIntentBits, version } = require('discord.js');
-const { tell, api, token } = require('./tell.js'); // compression: zlib-stream wherever zlib-sync is installed
+const { tell, needs, api, token, compression } = require('./tell.js');
 
 tell({ event: 'library', version });
+if (compression === 'zlib-stream') needs('zlib-sync'); // then it compresses, and else it does not
 const client = new Client({
   intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildMembers, GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent],
   shards: 'auto',

@@ -1,7 +1,8 @@
 const Eris = require('eris');
-const { tell, api, token, compression } = require('./tell.js');
+const { tell, needs, api, token, compression } = require('./tell.js');
 
 tell({ event: 'library', version: Eris.VERSION });
+if (compression === 'zlib-stream') needs('zlib-sync');
 const bot = new Eris(`Bot ${token}`, {
   intents: ['guilds', 'guildMembers', 'guildMessages', 'messageContent'],
   maxShards: 'auto',
