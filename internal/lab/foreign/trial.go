@@ -20,6 +20,7 @@ const (
 	toTell    = 10 * time.Second // an event, or an answer
 	perShard  = 7 * time.Second  // for each Identify more, of which there is one in 5 s
 	spacing   = 5 * time.Second  // of Identifies: no library should have to wait for what another order has spent
+	calm      = time.Second      // after it has returned
 	listening = 2 * time.Second  // for what it does wrong at the end
 )
 
@@ -122,7 +123,7 @@ func (t *trial) run(ctx context.Context) outcome {
 	t.hear(ctx, "!members", t.every())
 	t.wait(ctx, toTell, func(s *state) bool { return len(s.members) == shards })
 	for _, order := range orders {
-		t.wait(ctx, time.Until(t.now().latest.Add(spacing)), func(*state) bool { return false })
+		t.wait(ctx, max(calm, time.Until(t.now().latest.Add(spacing))), func(*state) bool { return false })
 		o.back = append(o.back, t.order(ctx, order.name, order.do, order.kept))
 	}
 	t.wait(ctx, listening, func(*state) bool { return false })
