@@ -2,7 +2,7 @@
 // base at the address that it prints. It prints every violation as it happens, what it takes though Discord does not document it, and with -events
 // sends messages to the shards that are connected.
 //
-//	go run ./examples/gatewaysim [-addr 127.0.0.1:8080] [-shards 4] [-max-concurrency 1] [-events 10] [-exact]
+//	go run ./examples/gatewaysim [-addr 127.0.0.1:8080] [-shards 4] [-max-concurrency 1] [-events 10] [-exact] [-control 127.0.0.1:8081] [-scenario file.yaml]
 package main
 
 import (
@@ -27,7 +27,12 @@ func main() {
 	rate := flag.Int("events", 0, "messages a second to each shard")
 	exact := flag.Bool("exact", false, "take only what Discord documents, to the letter and to the millisecond")
 	length := flag.Duration("for", 0, "how long to run; 0: until interrupted")
+	out := outsideFlags()
 	flag.Parse()
+	if err := out.prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(unusable)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *length > 0 {
@@ -45,11 +50,10 @@ func main() {
 	server, err := gatewaytest.Start(opts...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(unusable)
 	}
-	defer server.Close()
 	fmt.Printf("REST base  %s\ngateway    %s\n", server.APIURL, server.URL)
-	run(ctx, server, *shards, *rate)
+	os.Exit(out.run(ctx, server, func(ctx context.Context) { run(ctx, server, *shards, *rate) }))
 }
 
 // note prints what the server took that Discord does not document.

@@ -41,6 +41,7 @@ var floors = map[string]floor{
 	"session/storetest":      {[]string{"events", "session"}, nil, "it judges any store"},
 	"session/gatewaytest": {[]string{"events"}, []string{"github.com/gorilla/websocket", "github.com/klauspost/compress"},
 		"the fake must not share a mistake with what it judges"},
+	"session/gatewaytest/control": {[]string{"events", "session/gatewaytest"}, []string{"go.yaml.in/yaml/v4"}, "it gives orders to the fake from outside"},
 	"internal/transport": {[]string{"events", "internal/foreign", "session"}, []string{"github.com/gorilla/websocket", "github.com/klauspost/compress"},
 		"the one place that knows the WebSocket library"},
 	"internal/lab/foreign":     {[]string{"events", "session/gatewaytest"}, nil, "it runs clients that are not ours"},

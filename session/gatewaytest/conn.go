@@ -28,6 +28,7 @@ type conn struct {
 	once   sync.Once
 
 	// The rest is guarded by the server's lock.
+	resumes   bool // it came to ResumeURL
 	streamed  bool // the transport is compressed
 	version   int  // of the API
 	noted     map[string]bool

@@ -96,6 +96,7 @@ const keptFrames = 10_000
 func (s *Server) violate(c *conn, rule, format string, args ...any) (detail string) {
 	detail = fmt.Sprintf(format, args...)
 	s.violations = append(s.violations, Violation{At: time.Now(), Shard: c.shard, Conn: c.number, Rule: rule, Detail: detail})
+	s.note(c, Entry{Kind: Violated, Text: rule + ": " + detail})
 	return detail
 }
 

@@ -27,8 +27,11 @@ type network struct {
 	addresses map[string]*address
 }
 
-// address is how one of the server's addresses fails.
-type address struct{ refused, hanging bool }
+// address is how one of the server's addresses fails: one of the network's, or a path of the port that there is.
+type address struct {
+	refused, hanging bool
+	thaw             chan struct{} // not nil: it is hanging, until this is closed
+}
 
 func newNetwork(tcp net.Listener) *network {
 	return &network{tcp: tcp, accept: make(chan net.Conn), closing: make(chan struct{}), addresses: make(map[string]*address)}
@@ -44,6 +47,31 @@ func (n *network) at(host string, change func(*address)) {
 		n.addresses[host] = a
 	}
 	change(a)
+	switch {
+	case a.hanging && a.thaw == nil:
+		a.thaw = make(chan struct{})
+	case !a.hanging && a.thaw != nil:
+		close(a.thaw)
+		a.thaw = nil
+	}
+}
+
+// admits reports whether a path serves. If it hangs, that is known when it does no more.
+func (n *network) admits(ctx context.Context, path string) bool {
+	n.mu.Lock()
+	var at address
+	if a := n.addresses[path]; a != nil {
+		at = *a
+	}
+	n.mu.Unlock()
+	if at.hanging {
+		select {
+		case <-at.thaw:
+		case <-n.closing:
+		case <-ctx.Done():
+		}
+	}
+	return !at.refused && !at.hanging
 }
 
 func (n *network) refuses(host string) bool {

@@ -46,8 +46,9 @@ type Server struct {
 	frames      []Frame
 	stats       Stats
 	closed      bool
-	hellos      hooks[int]   // see OnConnect
-	frameHooks  hooks[Frame] // see OnFrame
+	traces      []*func(Entry) // see OnEntry
+	hellos      hooks[int]     // see OnConnect
+	frameHooks  hooks[Frame]   // see OnFrame
 	discovery   hooks[http.ResponseWriter]
 	application hooks[http.ResponseWriter]
 	cuts        map[int]int64 // see CutAt, by shard index
@@ -93,6 +94,9 @@ func Start(opts ...Option) (*Server, error) {
 		remaining: set.remaining, resetAt: time.Now().Add(set.resetAfter),
 		fullLists: make(map[events.Snowflake]time.Time), cuts: make(map[int]int64),
 	}
+	if set.trace != nil {
+		s.traces = append(s.traces, &set.trace)
+	}
 	s.world, s.rest = newWorld(s), newREST(s)
 	s.world.own(set.token)
 	host := s.net.Addr().String()
@@ -120,6 +124,9 @@ func (s *Server) Client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: s.DialContext, DisableKeepAlives: true}}
 }
 
+// Done is closed when the server is being closed.
+func (s *Server) Done() <-chan struct{} { return s.net.closing }
+
 // Close ends the server and all connections, and returns when nothing of it is left. Further
 // calls do nothing.
 func (s *Server) Close() {
@@ -140,6 +147,10 @@ var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return
 //
 // Source: events/gateway#connecting
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
+	resumes := r.URL.Path == resumePath
+	if resumes && !s.net.admits(r.Context(), resumePath) {
+		panic(http.ErrAbortHandler) // it cuts the connection, without a word
+	}
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return // it has answered
@@ -155,7 +166,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	s.conns[c] = true
 	s.stats.Connections++
 	c.number = s.stats.Connections
-	if r.URL.Path == resumePath {
+	if c.resumes = resumes; resumes {
 		s.stats.AtResumeURL++
 	}
 	s.note(c, Entry{Kind: Opened, Remote: r.RemoteAddr})

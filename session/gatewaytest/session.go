@@ -20,6 +20,7 @@ type sess struct {
 	log     []dispatch // the latest, for a replay
 	conn    *conn      // nil: no client is there
 	last    *conn      // the newest that was there
+	since   time.Time // when conn came
 	lostAt  time.Time
 	revoked bool
 
@@ -135,7 +136,7 @@ func (s *Server) identify(c *conn, v verdict, now time.Time) {
 
 // attach makes c the session's connection, and does to it what was planned.
 func (s *Server) attach(c *conn, session *sess) {
-	session.conn, session.last = c, c
+	session.conn, session.last, session.since = c, c, time.Now()
 	c.session, c.orphan = session, false
 	if n, planned := s.cuts[session.shard.Index]; planned {
 		delete(s.cuts, session.shard.Index)
