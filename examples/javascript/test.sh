@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the bot on the simulated gateway, through scenario.yaml, and exits as the gateway does. BOTS=2 starts it twice, which is a mistake.
+# Runs the bot on the simulated gateway, through scenario.yaml, and exits as the gateway does. Two mistakes to see it fail: BUSY=1 changes the bot's presence all the time, BOTS=2 starts it twice.
 set -euo pipefail
 cd "$(dirname "$0")"
 
