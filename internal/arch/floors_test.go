@@ -44,6 +44,7 @@ var floors = map[string]floor{
 	"session/gatewaytest/control": {[]string{"events", "session/gatewaytest"}, []string{"go.yaml.in/yaml/v4"}, "it gives orders to the fake from outside"},
 	"internal/transport": {[]string{"events", "internal/foreign", "session"}, []string{"github.com/gorilla/websocket", "github.com/klauspost/compress"},
 		"the one place that knows the WebSocket library"},
+	"internal/lab/foreign":     {[]string{"events", "session/gatewaytest"}, nil, "it runs clients that are not ours"},
 	"internal/lab/mutants":     {nil, nil, "it changes the product's text, and runs what judges it"},
 	"internal/lab/reliability": {nil, nil, "it reads what tests say"},
 	"internal/lab/soak":        {nil, nil, "it has tests alone"},

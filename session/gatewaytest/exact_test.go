@@ -134,6 +134,27 @@ func TestIdentifySpacingTolerance(t *testing.T) {
 	}
 }
 
+// TestEarlyIdentifyIsOneViolation, of each rule, however many came before it: a client in a hot loop is counted, and not squared.
+func TestEarlyIdentifyIsOneViolation(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		ready(t, g, 0, 2)
+		for range 3 {
+			time.Sleep(time.Second)
+			c := connect(t, g)
+			c.next()
+			c.send(identifyWith(0, 1, 2))
+			synctest.Wait()
+		}
+		all := g.Violations()
+		if got, want := fmt.Sprint(rules(g)), "[identify spacing identify concurrency identify spacing identify concurrency identify spacing identify concurrency]"; got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+		if last := all[len(all)-2]; last.Detail != "key 0 again after 1s" {
+			t.Errorf("the last one says %q", last.Detail)
+		}
+	})
+}
+
 // TestRefusalsNameTheField, in the close reason behind Discord's own text, and in the violation.
 func TestRefusalsNameTheField(t *testing.T) {
 	t.Parallel()

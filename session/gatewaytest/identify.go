@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -130,10 +131,11 @@ func (s *Server) spaced(c *conn, shard events.ShardID, now time.Time) bool {
 		}
 	}
 	key, ok := shard.Index%s.set.concurrency, true
-	for _, i := range kept {
+	for _, i := range slices.Backward(kept) {
 		if i.key == key {
 			s.violate(c, "identify spacing", "key %d again after %v", key, now.Sub(i.at))
 			ok = false
+			break
 		}
 	}
 	if len(kept) >= s.set.concurrency {
