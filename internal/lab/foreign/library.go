@@ -20,17 +20,18 @@ type library struct {
 	compressions []string
 	// command makes what runs its client.
 	command func(ctx context.Context, w *workshop, compression string) (*exec.Cmd, error)
+	tls     bool // it speaks nothing else
 }
 
 var libraries = []library{
-	{"discord.js", []string{"none", "zlib-stream"}, script("discord.js")},
-	{"@discordjs/ws", []string{"none", "zlib-stream"}, script("discordjs-ws.js")},
-	{"eris", []string{"none", "zlib-stream"}, script("eris.js")},
-	{"oceanic.js", []string{"none", "zlib-stream", "zstd-stream"}, script("oceanic.js")},
-	{"discord.py", []string{"zlib-stream"}, python("discord_py.py")},
-	{"discordgo", []string{"payload", "none"}, program("discordgo")},
-	{"disgo", []string{"zstd-stream", "zlib-stream", "payload", "none"}, program("disgo")},
-	{"arikawa", []string{"none"}, program("arikawa")},
+	{"discord.js", []string{"none", "zlib-stream"}, script("discord.js"), false},
+	{"@discordjs/ws", []string{"none", "zlib-stream"}, script("discordjs-ws.js"), false},
+	{"eris", []string{"none", "zlib-stream"}, script("eris.js"), true},
+	{"oceanic.js", []string{"none", "zlib-stream", "zstd-stream"}, script("oceanic.js"), false},
+	{"discord.py", []string{"zlib-stream"}, python("discord_py.py"), false},
+	{"discordgo", []string{"payload", "none"}, program("discordgo"), false},
+	{"disgo", []string{"zstd-stream", "zlib-stream", "payload", "none"}, program("disgo"), false},
+	{"arikawa", []string{"none"}, program("arikawa"), false},
 }
 
 // find is the library of a name.
@@ -71,7 +72,13 @@ func script(file string) func(context.Context, *workshop, string) (*exec.Cmd, er
 		if err != nil {
 			return nil, err
 		}
-		return exec.CommandContext(ctx, "node", filepath.Join(dir, file)), nil
+		node := "node"
+		if compression == "zstd-stream" {
+			if node, err = w.nodeWithZstd(); err != nil {
+				return nil, err
+			}
+		}
+		return exec.CommandContext(ctx, node, filepath.Join(dir, file)), nil
 	}
 }
 
@@ -98,7 +105,8 @@ func program(name string) func(context.Context, *workshop, string) (*exec.Cmd, e
 	}
 }
 
-// environment is what a client is told: the REST base, without a version, and the gateway.
-func environment(server *gatewaytest.Server, compression string) []string {
-	return append(os.Environ(), "DISCORD_API="+strings.TrimSuffix(server.APIURL, "/v10"), "DISCORD_GATEWAY="+server.URL, "DISCORD_TOKEN="+token, "COMPRESSION="+compression)
+// environment is what a client is told: the REST base, without a version, the gateway, and whom to trust.
+func environment(server *gatewaytest.Server, compression, ca string) []string {
+	return append(os.Environ(), "DISCORD_API="+strings.TrimSuffix(server.APIURL, "/v10"), "DISCORD_GATEWAY="+server.URL, "DISCORD_TOKEN="+token, "COMPRESSION="+compression,
+		"NODE_EXTRA_CA_CERTS="+ca)
 }

@@ -10,12 +10,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -159,17 +159,23 @@ func tryAll(ctx context.Context, set setting, w *workshop) ([]outcome, error) {
 
 // try makes one trial, on loopback.
 func (p planned) try(ctx context.Context, w *workshop, comeback time.Duration) (outcome, error) {
-	var command *exec.Cmd
 	command, err := p.library.command(ctx, w, p.compression)
 	o := outcome{shards: p.shards}
+	var options []gatewaytest.Option
+	ca := ""
+	if err == nil && p.library.tls {
+		var config *tls.Config
+		config, ca, err = w.certificate()
+		options = append(options, gatewaytest.WithTLS(config))
+	}
 	if err != nil {
 		o.absent = err.Error()
 		err = ctx.Err()
 	} else {
 		o, err = try(ctx, p.shards, comeback, func(server *gatewaytest.Server, tell func(line)) (bot, error) {
-			command.Env = environment(server, p.compression)
+			command.Env = environment(server, p.compression, ca)
 			return start(command, tell)
-		})
+		}, options...)
 	}
 	o.library, o.compression = p.library.name, p.compression
 	return o, err

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
 
 //go:embed clients
@@ -23,6 +27,9 @@ type workshop struct {
 	// modules and nativeModules are folders of the scripts with their libraries from npm; the second has the optional ones too, which
 	// npm compiles, or leaves out where it cannot. programs is one of clients in Go.
 	modules, nativeModules, programs func() (dir string, err error)
+	nodeWithZstd                     func() (program string, err error)
+	// certificate is one for loopback, and the file of its CA.
+	certificate func() (config *tls.Config, ca string, err error)
 }
 
 // newWorkshop makes one in dir, which the caller removes.
@@ -46,6 +53,7 @@ func newWorkshop(ctx context.Context, dir string) (*workshop, error) {
 		})
 	}
 	w.modules, w.nativeModules = install("modules", "--omit=optional", "--ignore-scripts"), install("native")
+	w.nodeWithZstd = sync.OnceValues(func() (string, error) { return nodeWithZstd(ctx, filepath.Join(dir, "node")) })
 	w.programs = sync.OnceValues(func() (string, error) {
 		to := filepath.Join(dir, "programs")
 		mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
@@ -55,6 +63,18 @@ func newWorkshop(ctx context.Context, dir string) (*workshop, error) {
 		bench := filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "internal", "lab", "bench")
 		return to, do(ctx, bench, "go", "build", "-o", to+string(filepath.Separator), "./interop/discordgo", "./interop/disgo", "./interop/arikawa")
 	})
+	w.certificate = func() (*tls.Config, string, error) {
+		config, ca, err := gatewaytest.SelfSigned()
+		if err != nil {
+			return nil, "", err
+		}
+		file, err := os.CreateTemp(dir, "ca-*.pem")
+		if err != nil {
+			return nil, "", err
+		}
+		_, err = file.Write(ca)
+		return config, file.Name(), errors.Join(err, file.Close())
+	}
 	return w, nil
 }
 

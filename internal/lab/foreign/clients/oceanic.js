@@ -1,9 +1,7 @@
 const { Client, VERSION } = require('oceanic.js');
-const zlib = require('node:zlib');
-const { tell, unavailable, api, token, compression } = require('./tell.js');
+const { tell, api, token, compression } = require('./tell.js');
 
 tell({ event: 'library', version: VERSION });
-if (compression === 'zstd-stream' && !zlib.createZstdDecompress) unavailable('Node.js before 22.15 has no zstd, and zstd-napi is not installed');
 const client = new Client({
   auth: `Bot ${token}`,
   rest: { baseURL: `${api}/v10` },

@@ -4,17 +4,12 @@ process.stdin.resume().on('end', () => process.exit());
 const tell = (line) => console.log(JSON.stringify(line));
 exports.tell = tell;
 
-// What is asked for cannot be had here.
-const unavailable = (why) => {
-  tell({ event: 'unavailable', why });
-  process.exit();
-};
-exports.unavailable = unavailable;
 exports.needs = (name) => {
   try {
     require.resolve(name);
   } catch {
-    unavailable(`${name} could not be installed`);
+    tell({ event: 'unavailable', why: `${name} could not be installed` });
+    process.exit();
   }
 };
 
