@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,14 @@ func (g *guild) at(id events.Snowflake) (among *[]object, at int) {
 		return &g.threads, at
 	}
 	return &g.channels, find(g.channels, id)
+}
+
+// noChannel says which channels there are.
+func (g *guild) noChannel(id events.Snowflake) error {
+	if len(g.channels) == 0 {
+		return fmt.Errorf("guild %v has no channel: add one", g.id)
+	}
+	return fmt.Errorf("guild %v has no channel %v: one that it has is %v", g.id, id, g.channels[0]["id"])
 }
 
 // channel is the guild's first channel of a type, or 0.

@@ -131,7 +131,7 @@ func (w *World) UpdateChannel(guildID, id events.Snowflake, fields Fields) {
 	w.do("UpdateChannel", guildID, func(g *guild) error {
 		among, at := g.at(id)
 		if at < 0 {
-			return fmt.Errorf("guild %v has no channel %v", guildID, id)
+			return g.noChannel(id)
 		}
 		c := with(with(object{}, Fields((*among)[at])), fields)
 		c["id"], c["type"] = id, integer(c["type"])
@@ -151,7 +151,7 @@ func (w *World) RemoveChannel(guildID, id events.Snowflake) {
 	w.do("RemoveChannel", guildID, func(g *guild) error {
 		among, at := g.at(id)
 		if at < 0 {
-			return fmt.Errorf("guild %v has no channel %v", guildID, id)
+			return g.noChannel(id)
 		}
 		c := (*among)[at]
 		*among = slices.Delete(slices.Clone(*among), at, at+1)

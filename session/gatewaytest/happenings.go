@@ -12,7 +12,7 @@ import (
 // Message is what somebody writes. The zero value of a field is its default.
 type Message struct {
 	ID      events.Snowflake // 0: one that nothing else has
-	Channel events.Snowflake // 0: the guild's first text channel, or the author's own channel with the bot
+	Channel events.Snowflake // of the guild; 0: its first text channel, or the author's own channel with the bot
 	Author  events.Snowflake // 0: member 1
 	Content string           // <@4242> mentions the bot
 	Fields  Fields           // further fields of the message object
@@ -25,6 +25,9 @@ func (w *World) Message(guildID events.Snowflake, m Message) (id events.Snowflak
 	w.do("Message", guildID, func(g *guild) error {
 		if m.Channel == 0 {
 			m.Channel = g.channel(0)
+		}
+		if _, at := g.at(m.Channel); at < 0 {
+			return g.noChannel(m.Channel)
 		}
 		m.Author = w.user(m.Author)
 		author, err := w.resolve(&m, g)

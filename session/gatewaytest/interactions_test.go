@@ -191,6 +191,7 @@ func TestCommandOptions(t *testing.T) {
 		})
 		requireWorldError(t, "Command", func() { g.World().Command(guildA, gatewaytest.Command{Name: "x", User: 77}) })
 		requireWorldError(t, "Interaction", func() { g.World().Interaction(77) })
+		requireWorldError(t, "Message", func() { g.World().Message(guildA, gatewaytest.Message{Channel: guildB + 1}) })
 	}, bothGuilds)
 }
 

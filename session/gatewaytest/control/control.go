@@ -100,6 +100,9 @@ func (w *work) explain(failed *gatewaytest.WorldError) *OrderError {
 	if named && guild != 0 && len(known) > 0 && !slices.Contains(known, guild) && w.done.Do != "add-guild" {
 		return wrong("guild", "the bot is not in guild %v: GET /shards lists those that it is in, such as %v; add-guild adds others", guild, known[0])
 	}
+	if made := len(w.done.IDs); made > 0 { // an order for several shards
+		return wrong("", "%s; before that it was done %d times, and that stays", failed.Problem, made)
+	}
 	return wrong("", "%s", failed.Problem)
 }
 

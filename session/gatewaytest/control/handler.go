@@ -57,7 +57,7 @@ func (c *Control) Handler() http.Handler {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, err := view(r)
 			if wrong := (*OrderError)(nil); errors.As(err, &wrong) {
-				answer(w, http.StatusBadRequest, refused{Errors: []*OrderError{wrong}})
+				refuse(w, http.StatusBadRequest, wrong.Field, wrong.Problem)
 				return
 			}
 			answer(w, http.StatusOK, v)
@@ -67,8 +67,23 @@ func (c *Control) Handler() http.Handler {
 	for path, file := range map[string]string{"GET /{$}": "page/index.html", "GET /page.css": "page/page.css", "GET /page.js": "page/page.js"} {
 		whole.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, page, file) })
 	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusNotFound
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			other := *r
+			other.Method = method
+			if _, pattern := mux.Handler(&other); pattern != "/" {
+				status = http.StatusMethodNotAllowed
+			}
+		}
+		refuse(w, status, "", fmt.Sprintf("there is no %.10s %.80q here: POST /orders takes orders, GET /orders lists them, and docs/testing.md has the other paths", r.Method, r.URL.Path))
+	})
 	whole.Handle("/", c.guarded(mux))
-	return c.ours(http.NewCrossOriginProtection().Handler(whole))
+	origins := http.NewCrossOriginProtection()
+	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusForbidden, "Origin", "another site cannot give orders by a browser: send them from the port's own page, or without a browser")
+	}))
+	return c.ours(origins.Handler(whole))
 }
 
 // ours refuses what another site has a browser ask: a name that was made to lead here, unless a token is needed anyway.

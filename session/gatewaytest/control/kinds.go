@@ -21,7 +21,12 @@ type kind struct {
 }
 
 var (
-	textKind   = kind{"text", "a text", func(v any) (any, bool) { text, ok := v.(string); return text, ok }}
+	textKind = kind{"text", "a text", func(v any) (any, bool) { text, ok := v.(string); return text, ok }}
+	wordKind = kind{"text", "a text that is not empty", func(v any) (any, bool) { text, ok := v.(string); return text, ok && text != "" }}
+	typeKind = kind{"text", "an event's name, such as MESSAGE_CREATE", func(v any) (any, bool) {
+		text, ok := v.(string)
+		return text, ok && text != "" && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
+	}}
 	boolKind   = kind{"bool", "true or false", func(v any) (any, bool) { on, ok := v.(bool); return on, ok }}
 	anyKind    = kind{"json", "any JSON", func(v any) (any, bool) { return v, true }}
 	fieldsKind = kind{"json", "an object", func(v any) (any, bool) {
@@ -44,14 +49,14 @@ var (
 		return d, err == nil && d >= 0
 	}}
 	atKind    = kind{"duration", "a duration, such as 2s or 1m30s", lagKind.parse}
-	codeKind  = numberKind(1000, 4999, "a close code, from 1000 to 4999")
+	codeKind  = kind{"number", "a close code, from 1000 to 4999, but for 1004 to 1006 and 1015, which nobody sends", readCode}
 	shardKind = kind{"shard", `a shard's index, a list of them, or "all"`, readShards}
 	routeKind = kind{"text", `a method and a path, such as "POST /channels/{channel_id}/messages"`, func(v any) (any, bool) {
 		text, ok := v.(string)
 		return text, ok && routable(text)
 	}}
 	intentsKind = kind{"json", `"all", "unprivileged", a number, or a list of names such as GUILD_MESSAGES`, readIntents}
-	optionsKind = kind{"json", "a list of objects with name, value, type, options and focused", readOptions}
+	optionsKind = kind{"json", "a list of objects with name, value (a text, a number, true or false), type, options and focused", readOptions}
 	fillKind    = kind{"json", "an object of texts", func(v any) (any, bool) {
 		given, ok := v.(map[string]any)
 		filled := make(map[string]string, len(given))
@@ -78,6 +83,14 @@ func numberKind(least, most int, allowed string) kind {
 		n, ok := whole(v)
 		return n, ok && n >= least && n <= most
 	}}
+}
+
+// readCode reads a close code that a frame can have.
+//
+// Source: RFC 6455, section 7.4
+func readCode(v any) (any, bool) {
+	n, ok := whole(v)
+	return n, ok && n >= 1000 && n <= 4999 && n != 1015 && (n < 1004 || n > 1006)
 }
 
 // oneOf is one of some words.
@@ -206,9 +219,18 @@ var optionFields []field
 
 func init() {
 	optionFields = []field{
-		{name: "name", kind: textKind}, {name: "value", kind: anyKind}, {name: "type", kind: numberKind(1, 11, "")},
+		{name: "name", kind: wordKind}, {name: "value", kind: kind{parse: scalarValue}}, {name: "type", kind: numberKind(1, 11, "")},
 		{name: "options", kind: kind{parse: readOptions}}, {name: "focused", kind: boolKind},
 	}
+}
+
+// scalarValue is what the value of an option may be.
+func scalarValue(v any) (any, bool) {
+	switch v.(type) {
+	case string, json.Number, bool:
+		return v, true
+	}
+	return nil, false
 }
 
 // optionValue is an option's value as the world takes it. Those of users, channels, roles and mentionables are ids.

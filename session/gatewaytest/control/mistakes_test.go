@@ -46,6 +46,15 @@ func TestMistakes(t *testing.T) {
 			{`{"do":"drop","shard":1,"shards":2}`, "shards", `there is no such field: use shard, total`},
 			{`{"do":"forget-sessions","shard":1}`, "shard", `there is no such field: this takes none`},
 			{`{"do":"close","shard":1,"code":999}`, "code", `999 will not do: give a close code, from 1000 to 4999`},
+			{`{"do":"close","shard":1,"code":1005}`, "code", `1005 will not do: give a close code`},
+			{`{"do":"close","shard":1,"code":1006}`, "code", `but for 1004 to 1006 and 1015, which nobody sends`},
+			{`{"do":"close","shard":1,"code":1015}`, "code", `1015 will not do`},
+			{`{"do":"dispatch","shard":0,"type":"","d":{}}`, "type", `"" will not do: give an event's name, such as MESSAGE_CREATE`},
+			{`{"do":"dispatch","shard":0,"type":"message create","d":{}}`, "type", `will not do`},
+			{`{"do":"add-channel","shard":0,"name":""}`, "name", `"" will not do: give a text that is not empty`},
+			{`{"do":"command","shard":0,"name":""}`, "name", `"" will not do`},
+			{`{"do":"component","message":"1","custom_id":""}`, "custom_id", `"" will not do`},
+			{`{"do":"command","shard":0,"name":"roll","options":[{"name":"a","value":{}}]}`, "options", "value (a text, a number, true or false)"},
 			{`{"do":"mute","shard":1,"for":5}`, "for", `5 will not do: give a positive duration, such as 5s`},
 			{`{"do":"mute","shard":1,"for":"-5s"}`, "for", `"-5s" will not do`},
 			{`{"do":"mute","shard":1,"on":"no"}`, "on", `"no" will not do: give true or false`},
@@ -59,7 +68,7 @@ func TestMistakes(t *testing.T) {
 			{`{"do":"message","shard":0,"id":"x"}`, "id", `"x" will not do: give an id`},
 			{`{"do":"presence","shard":0,"user":1,"status":"asleep"}`, "status", `give online or dnd or idle`},
 			{`{"do":"dispatch","shard":0,"type":"TEST"}`, "d", "it is missing: give an object, its data"},
-			{`{"do":"command","shard":0,"name":"roll","options":[{"value":1}]}`, "options", "give a list of objects with name, value"},
+			{`{"do":"command","shard":0,"name":"roll","options":[{"value":1}]}`, "options", "give a list of objects with name, value (a text, a number, true or false)"},
 			{`{"do":"allow-intents","intents":["GUILD"]}`, "intents", "or a list of names such as GUILD_MESSAGES"},
 			{`{"do":"allow-intents","intents":131072}`, "intents", "131072 will not do"},
 			{`{"do":"limit-calls"}`, "for", "it is missing: say how long"},
@@ -116,4 +125,14 @@ func TestGuildsThatShardsHaveNot(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}, gatewaytest.WithGuildsPerShard(0))
+}
+
+// TestWhatWasDoneIsTold where an order for several shards fails in the midst of them.
+func TestWhatWasDoneIsTold(t *testing.T) {
+	virtual(t, func(b *bundle) {
+		status, _, errors := b.mistakes(`{"do":"message","shard":"all","content":"hi","channel":"8388609"}`) // of the first guild
+		if status != http.StatusConflict || !strings.Contains(errors[0].Problem, "before that it was done 1 times, and that stays") {
+			t.Errorf("%d %+v", status, errors)
+		}
+	})
 }

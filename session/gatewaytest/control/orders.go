@@ -14,7 +14,7 @@ var (
 	placeField = field{"shard", shardKind, false, "in place of guild: the first guild of each shard"}
 	userField  = field{"user", idKind, true, "the member; 4242 stands for the bot"}
 	moreField  = field{"fields", fieldsKind, false, "further fields of the object, by Discord's names"}
-	nameField  = field{"name", textKind, true, "its name"}
+	nameField  = field{"name", wordKind, true, "its name"}
 	timesField = field{"times", numberKind(1, 1000, "a number from 1 to 1000"), false, "how often; the default is 1"}
 )
 

@@ -23,7 +23,7 @@ var interactionVerbs = []verb{
 	{
 		name: "component", help: "has somebody press a button of a message of the bot's, or choose values",
 		fields: []field{
-			{"message", idKind, true, "the message's id"}, {"custom_id", textKind, true, "of the component"},
+			{"message", idKind, true, "the message's id"}, {"custom_id", wordKind, true, "of the component"},
 			{"values", textsKind, false, "what is chosen"}, {"user", idKind, false, "who does it; the default is member 1"},
 		},
 		do: func(_ *Control, w *work) error {

@@ -40,7 +40,7 @@ var worldVerbs = []verb{
 	{
 		name: "dispatch", help: "makes an event of any type: in a guild, for every session that should hear of it, or for the sessions of shards alone",
 		fields: []field{
-			{"type", textKind, true, "such as MESSAGE_CREATE"}, {"d", fieldsKind, true, "its data"},
+			{"type", typeKind, true, "also one that Discord does not have yet"}, {"d", fieldsKind, true, "its data"},
 			{"guild", idKind, false, "in which it happens; 0: in none, which is told to shard 0"},
 			{"shard", shardKind, false, "in place of guild: whose sessions alone are told, whatever their intents"},
 			totalField, timesField,
