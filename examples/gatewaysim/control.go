@@ -66,7 +66,7 @@ func (o *outside) run(ctx context.Context, server *gatewaytest.Server, beside fu
 	var running sync.WaitGroup
 	defer running.Wait()
 	if o.listener != nil {
-		o.tell("control", fmt.Sprintf("control    http://%s/", o.listener.Addr()))
+		o.tell("control", "control    "+urlOf(o.listener.Addr()))
 		web := &http.Server{Handler: port.Handler(), ReadHeaderTimeout: 10 * time.Second}
 		running.Go(func() {
 			if err := web.Serve(o.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -77,7 +77,9 @@ func (o *outside) run(ctx context.Context, server *gatewaytest.Server, beside fu
 	}
 	defer server.Close()
 	if o.scenario == nil {
-		if beside(ctx); len(server.Violations()) > 0 {
+		beside(ctx)
+		server.Close() // what comes before its end counts, as in the summary
+		if len(server.Violations()) > 0 {
 			return violated
 		}
 		return 0
@@ -86,6 +88,18 @@ func (o *outside) run(ctx context.Context, server *gatewaytest.Server, beside fu
 	running.Go(func() { beside(ctx) })
 	defer cancel()
 	result := o.scenario.Run(ctx, port, func(line string) { o.tell("step", line) })
+	if errors.Is(result.Err, context.DeadlineExceeded) {
+		result.Err = errors.New("the scenario was stopped: the time of -for was over: give it more, or leave -for out")
+	}
 	o.tell("result", strings.TrimSuffix(result.String(), "\n"))
 	return result.Status()
+}
+
+// urlOf is where the port can be opened: every machine that has all addresses has 127.0.0.1.
+func urlOf(addr net.Addr) string {
+	host := addr.String()
+	if tcp, is := addr.(*net.TCPAddr); is && tcp.IP.IsUnspecified() {
+		host = fmt.Sprint("127.0.0.1:", tcp.Port)
+	}
+	return "http://" + host + "/"
 }

@@ -85,3 +85,41 @@ func TestWhatCannotBeUsed(t *testing.T) {
 		}
 	}
 }
+
+// TestControlAddress: what is printed can be opened, also where the port is on every address.
+func TestControlAddress(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"127.0.0.1:0", "0.0.0.0:0", "localhost:0"} {
+		told := make(map[string]string)
+		o := &outside{addr: addr, token: "s3cret", tell: func(kind, line string) { told[kind] = line }}
+		if err := o.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		server, err := gatewaytest.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.run(t.Context(), server, func(context.Context) {})
+		if !strings.HasPrefix(told["control"], "control    http://127.0.0.1:") || strings.Contains(told["control"], "s3cret") {
+			t.Errorf("%s: %q", addr, told["control"])
+		}
+	}
+}
+
+// TestScenarioThatIsTooLong: what has stopped it is said in the words of the flags.
+func TestScenarioThatIsTooLong(t *testing.T) {
+	t.Parallel()
+	told := make(map[string]string)
+	o := &outside{file: scenario(t, "- at: 1h\n  do: outage"), tell: func(kind, line string) { told[kind] = line }}
+	if err := o.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		status := o.run(ctx, gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork()), func(ctx context.Context) { <-ctx.Done() })
+		if status != 3 || !strings.Contains(told["result"], "the time of -for was over: give it more, or leave -for out") {
+			t.Errorf("status %d: %s", status, told["result"])
+		}
+	})
+}

@@ -101,7 +101,15 @@ func parse(args []string, getenv func(string) string) (*options, error) {
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("%q is no flag: flags begin with a hyphen, and a value with spaces needs quotes", fs.Arg(0))
 	}
-	fs.Visit(func(f *flag.Flag) { o.given[f.Name] = true })
+	var empty string // as of a variable that a CI job has not set
+	fs.Visit(func(f *flag.Flag) {
+		if o.given[f.Name] = true; f.Value.String() == "" && f.Name != "control" {
+			empty = f.Name
+		}
+	})
+	if empty != "" {
+		return nil, fmt.Errorf("-%s is empty: give a value, or leave it out", empty)
+	}
 	if o.given["say"] && !o.given["events"] {
 		o.events = 1
 	}
@@ -130,12 +138,12 @@ func (o *options) check() error {
 		return errors.New("-events is negative: give 0 or more messages a second")
 	case o.events > 0 && (o.guilds == 0 || o.members == 0):
 		return errors.New("-events needs somebody who writes: give -guilds and -members at least 1")
-	case o.given["say"] && o.say == "":
-		return errors.New("-say is empty: give the text that members write, or leave it out")
 	case o.given["say"] && o.given["events"] && o.events == 0:
 		return errors.New("-say says nothing with -events 0: leave -events out, or give a number")
 	case o.length < 0:
 		return errors.New("-for is negative: give a time such as 30s, or 0 to run until it is interrupted")
+	case strings.ContainsAny(o.outside.token, " \t\r\n"):
+		return errors.New("-control-token gives what cannot be a token: write it without \"Bearer \" and without spaces")
 	}
 	return nil
 }
@@ -223,7 +231,12 @@ func (o *options) certificate() (*tls.Config, error) {
 		return nil, fmt.Errorf("-tls-host: %w", err)
 	}
 	if o.tlsCA != "" {
-		if err := os.WriteFile(o.tlsCA, ca, 0o644); err != nil {
+		// Another simulator that has the address may have written the file for its clients.
+		l, err := net.Listen("tcp", o.addr)
+		if err != nil {
+			return nil, inFlags(err)
+		}
+		if err := errors.Join(l.Close(), os.WriteFile(o.tlsCA, ca, 0o644)); err != nil {
 			return nil, fmt.Errorf("-tls-ca: %w", err)
 		}
 	}

@@ -52,7 +52,12 @@ func TestMistakenFlags(t *testing.T) {
 		"-token a -token-file b":         "-token and -token-file exclude each other",
 		"-token-file /no/such/token":     "-token-file: open /no/such/token",
 		"-token-file " + empty:           "-token-file gives no token",
-		"-token=":                        "-token gives no token",
+		"-token=":                        "-token is empty",
+		"-public-url=":                   "-public-url is empty: give a value, or leave it out",
+		"-scenario=":                     "-scenario is empty",
+		"-tls -tls-ca=":                  "-tls-ca is empty",
+		"-tls -tls-host=":                "-tls-host is empty",
+		"-control-token=":                "-control-token is empty",
 		"-public-url https://a":          "-public-url: it is no URL of a gateway",
 		"-addr 192.0.2.1:1":              "-addr: listen tcp 192.0.2.1:1",
 	} {
@@ -121,10 +126,10 @@ func TestToken(t *testing.T) {
 			t.Errorf("%q: %v", test.args, err)
 		}
 	}
-	for _, token := range []string{"Bot canary", "canary canary"} {
+	for _, args := range [][]string{{"-token", "Bot canary"}, {"-token", "canary canary"}, {"-control-token", "Bearer canary"}} {
 		var stdout, stderr bytes.Buffer
-		if status := run(t.Context(), []string{"-token", token}, noEnvironment, &stdout, &stderr); status != unusable || strings.Contains(stderr.String()+stdout.String(), "canary") {
-			t.Errorf("%q: status %d, %s%s", token, status, &stdout, &stderr)
+		if status := run(t.Context(), args, noEnvironment, &stdout, &stderr); status != unusable || strings.Contains(stderr.String()+stdout.String(), "canary") {
+			t.Errorf("%q: status %d, %s%s", args, status, &stdout, &stderr)
 		}
 	}
 }

@@ -270,3 +270,25 @@ func TestSignalEndsItInOrder(t *testing.T) {
 		t.Errorf("status %d, GET /gateway %d, the last line is %+v; %s", status, response.StatusCode, last, &stderr)
 	}
 }
+
+// TestSecondOneLeavesTheFirstAlone: where the address is taken, the file of the CA stays that of the server which has it.
+func TestSecondOneLeavesTheFirstAlone(t *testing.T) {
+	t.Parallel()
+	first, err := gatewaytest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, []byte("of the first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	args := []string{"-control=", "-addr", strings.TrimPrefix(first.URL, "ws://"), "-tls", "-tls-ca", ca}
+	if status := run(t.Context(), args, noEnvironment, &stdout, &stderr); status != unusable || !strings.Contains(stderr.String(), "gatewaysim: -addr: ") {
+		t.Errorf("status %d: %s", status, &stderr)
+	}
+	if text, err := os.ReadFile(ca); err != nil || string(text) != "of the first" {
+		t.Errorf("the file has %q now, %v", text, err)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -142,25 +143,42 @@ func (one *record) line(word string, op events.Opcode) string {
 // secrets are fields of payloads that are not printed.
 var secrets = []string{"token", "session_id"}
 
-// withoutSecrets is a payload's data with its secrets left out. What is not JSON is not shown.
+// withoutSecrets is a payload's data with its secrets left out, wherever they stand. What is not JSON is not shown, and neither is a
+// text alone.
 func withoutSecrets(d []byte) json.RawMessage {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(d, &fields) != nil || fields == nil {
-		if json.Valid(d) && len(d) < 100 && !strings.ContainsAny(string(d), `"{`) { // a sequence, a boolean
-			return d
-		}
+	var v any
+	decoder := json.NewDecoder(bytes.NewReader(d))
+	decoder.UseNumber()
+	if decoder.Decode(&v) != nil {
 		return nil
 	}
-	for name := range fields {
-		if slices.ContainsFunc(secrets, func(secret string) bool { return strings.EqualFold(secret, name) }) {
-			fields[name] = json.RawMessage(`"…"`)
-		}
+	if _, isText := v.(string); isText {
+		return nil
 	}
-	text, err := json.Marshal(fields)
+	hide(v)
+	text, err := json.Marshal(v)
 	if err != nil {
 		return nil // what was read can be written
 	}
 	return text
+}
+
+// hide leaves secrets out of a value.
+func hide(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if slices.ContainsFunc(secrets, func(secret string) bool { return strings.EqualFold(secret, name) }) {
+				v[name] = "…"
+			} else {
+				hide(value)
+			}
+		}
+	case []any:
+		for _, value := range v {
+			hide(value)
+		}
+	}
 }
 
 // stats prints the counts, if connections have come or gone.
