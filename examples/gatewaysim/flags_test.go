@@ -62,7 +62,7 @@ func TestMistakenFlags(t *testing.T) {
 		"-addr 192.0.2.1:1":              "-addr: listen tcp 192.0.2.1:1",
 	} {
 		var stdout, stderr bytes.Buffer
-		if status := run(t.Context(), append([]string{"-control="}, strings.Fields(args)...), noEnvironment, &stdout, &stderr); status != unusable {
+		if status := run(t.Context(), append([]string{"-addr", "127.0.0.1:0", "-control="}, strings.Fields(args)...), noEnvironment, &stdout, &stderr); status != unusable {
 			t.Errorf("%s: status %d", args, status)
 		}
 		if text := stderr.String(); !strings.HasPrefix(text, "gatewaysim: ") || !strings.Contains(text, want) || strings.Count(text, "\n") != 1 || stdout.Len() > 0 {

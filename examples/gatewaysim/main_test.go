@@ -29,7 +29,7 @@ func simulated(t *testing.T, client func(*testing.T, *gatewaytest.Server), args 
 	t.Helper()
 	var printed bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
-		o, err := parse(append([]string{"-for", "1m", "-control="}, args...), noEnvironment)
+		o, err := parse(append([]string{"-for", "1m", "-addr", "127.0.0.1:0", "-control="}, args...), noEnvironment)
 		if err != nil {
 			t.Fatal(err)
 		}

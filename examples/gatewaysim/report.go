@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -55,6 +56,10 @@ type report struct {
 	lines              *lines
 	quiet, json, trace bool
 	last               counts
+
+	mu    sync.Mutex
+	begun bool     // where the server is has been said: that comes first
+	early []string // what a quick client did before
 }
 
 func newReport(w io.Writer, o *options) *report {
@@ -65,21 +70,37 @@ func newReport(w io.Writer, o *options) *report {
 func (r *report) close() { r.lines.close() }
 
 func (r *report) print(one record) {
-	if !r.json {
-		r.lines.add(one.plain)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.begun {
+		r.early = append(r.early, r.text(one))
 		return
+	}
+	r.lines.add(r.text(one))
+}
+
+func (r *report) text(one record) string {
+	if !r.json {
+		return one.plain
 	}
 	text, err := json.Marshal(one)
 	if err != nil {
 		panic(fmt.Sprintf("gatewaysim: a line cannot be encoded: %v", err)) // its fields can be, always
 	}
-	r.lines.add(string(text))
+	return string(text)
 }
 
 // listening says where the server is.
 func (r *report) listening(server *gatewaytest.Server) {
-	r.print(record{Time: time.Now(), Kind: "listening", API: server.APIURL, Gateway: server.URL,
-		plain: "REST base  " + server.APIURL + "\ngateway    " + server.URL})
+	one := record{Time: time.Now(), Kind: "listening", API: server.APIURL, Gateway: server.URL,
+		plain: "REST base  " + server.APIURL + "\ngateway    " + server.URL}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun = true
+	for _, line := range append([]string{r.text(one)}, r.early...) {
+		r.lines.add(line)
+	}
+	r.early = nil
 }
 
 // tell prints a line of the control port, or of a scenario.
