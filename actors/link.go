@@ -54,11 +54,11 @@ type link struct {
 	observers *Observers
 	underWay  atomic.Int64  // frames
 	read      *batch        // what the reader has not handed over yet
-	over      chan struct{} // closed when nothing is to be told any more
+	over      chan struct{} // closed when it is not wanted any more: nothing more is told
 
 	mu     sync.Mutex
+	cancel context.CancelFunc // of the dial that is under way
 	socket *transport.Conn
-	closed bool
 }
 
 func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, all *sync.WaitGroup, o *Observers) *link {
@@ -68,22 +68,13 @@ func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, 
 	}
 }
 
-// isOver reports whether nothing is to be told any more.
+// isOver reports whether the connection is not wanted any more.
 func (l *link) isOver() bool {
 	select {
 	case <-l.over:
 		return true
 	default:
 		return false
-	}
-}
-
-// end has nothing told any more.
-func (l *link) end() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.isOver() {
-		close(l.over)
 	}
 }
 
@@ -105,7 +96,6 @@ func DialOf(ctx context.Context) (Dial, bool) {
 // run dials when its turn has come, and reads until the connection ends. What is on the stack while it waits for a frame is small: each
 // shard has such a stack for as long as it lives.
 func (l *link) run(turn time.Time, url events.Secret, cfg *transport.Config) {
-	defer l.end()
 	returned := false
 	defer func() { // the connection may be the user's code: what it does to this goroutine ends itself alone
 		if reason := recover(); !returned {
@@ -159,25 +149,29 @@ func (l *link) readAll(socket *transport.Conn) {
 }
 
 // dial has another goroutine dial: the stack that it takes would stay with this one for as long as the
-// connection lives. So would a context that could be cancelled for as long, and has had children.
+// connection lives.
 func (l *link) dial(url events.Secret, cfg *transport.Config) (socket *transport.Conn, err error) {
 	err = foreign.Call("NetDial's connection", func() (err error) {
 		ctx := context.WithValue(context.Background(), dialKey{}, Dial{l.key, l.conn})
 		ctx, cancel := context.WithTimeout(ctx, session.DialTimeout) //seam:link-dial-deadline
 		defer cancel()
-		go func() {
-			defer cancel()
-			select {
-			case <-l.over:
-			case <-ctx.Done():
-			}
-		}()
+		l.dials(cancel)
+		defer l.dials(nil)
 		with := *cfg
 		with.Idle = l.hand
 		socket, err = transport.Dial(ctx, url.Reveal(), with)
 		return err
 	})
 	return socket, err
+}
+
+// dials notes what ends the dial that is under way; nil: there is none.
+func (l *link) dials(cancel context.CancelFunc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cancel = cancel; cancel != nil && l.isOver() {
+		cancel()
+	}
 }
 
 // hand gives the actor what was read, as soon as there is credit.
@@ -237,15 +231,15 @@ func (l *link) attach(socket *transport.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.socket = socket
-	return !l.closed
+	return !l.isOver()
 }
 
 // write sends one payload. One goroutine at a time.
 func (l *link) write(payload []byte) error {
 	l.mu.Lock()
-	socket, closed := l.socket, l.closed
+	socket := l.socket
 	l.mu.Unlock()
-	if socket == nil || closed {
+	if socket == nil || l.isOver() {
 		return fmt.Errorf("actors: write on a closed connection")
 	}
 	return socket.Write(payload)
@@ -255,11 +249,15 @@ func (l *link) write(payload []byte) error {
 // any goroutine, any number of times.
 func (l *link) close(code events.CloseCode) {
 	l.mu.Lock()
-	socket, before := l.socket, l.closed
-	l.closed = true
-	l.mu.Unlock()
-	l.end() //seam:closed-link-silent
-	if !before && socket != nil {
+	defer l.mu.Unlock()
+	if l.isOver() {
+		return
+	}
+	close(l.over) //seam:closed-link-silent
+	if l.cancel != nil {
+		l.cancel()
+	}
+	if socket := l.socket; socket != nil {
 		l.all.Go(func() { socket.Close(code, "") }) //seam:closed-link-closes-socket
 	}
 }
