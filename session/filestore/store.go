@@ -153,11 +153,14 @@ func (s *Store) append(batch batch) error {
 		size += len(payload) + frameHead + 64 // of a nonce, and what comes with it
 	}
 	data := make([]byte, 0, size)
+	last := s.tail
 	for _, payload := range batch {
 		if len(payload) > maxFrame/2 {
 			return errors.New("filestore: a record is too large")
 		}
-		data = s.head.frame(data, s.end+int64(len(data)), payload, s.key)
+		from := len(data)
+		data = s.head.frame(data, last.end, payload, s.key)
+		last = last.with(data[from:])
 	}
 	err := s.file.Truncate(s.end) // what a save left behind that did not succeed
 	if err == nil {
@@ -166,14 +169,13 @@ func (s *Store) append(batch batch) error {
 	if err == nil && s.sync {
 		err = s.file.Sync()
 	}
-	end := s.end + int64(len(data))
 	if err == nil {
-		_, err = s.file.WriteAt(s.head.encodeMark(end), markAt)
+		_, err = s.file.WriteAt(s.head.encodeMark(last.end), markAt)
 	}
 	if err != nil {
 		return fmt.Errorf("filestore: not saved: %w", err)
 	}
-	s.end = end
+	s.tail = last
 	for _, payload := range batch {
 		if err := s.known.apply(payload); err != nil {
 			return err
