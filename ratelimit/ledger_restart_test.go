@@ -217,7 +217,7 @@ func TestPermitOfAnotherProcessCountsADayFromItsEnd(t *testing.T) {
 		same(t, "granted", second.answered(time.Second), 1)
 		first.Run(20 * time.Second) // in the next step
 		first.used(0)
-		second.Run(began.Add(day + 2*step - 1).Sub(time.Now()))
+		second.Run(time.Until(began.Add(day + 2*step - 1)))
 		if spent := second.stats().Spent; spent != 1 {
 			t.Errorf("less than a day later %d count", spent)
 		}
