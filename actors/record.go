@@ -121,8 +121,9 @@ type record struct {
 	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
 
 	mu     sync.Mutex
-	status ShardStatus    // but for its moving parts; written by Board.update alone
-	kept   session.Cursor // a copy of cursor for other goroutines; its Seq is not kept up
+	status ShardStatus      // but for its moving parts; written by Board.update alone
+	kept   session.Snapshot // of cursor, for other goroutines; its Seq is not kept up
+	number uint64           // of the session in kept
 }
 
 func newRecord(key Key) *record {
@@ -162,16 +163,16 @@ func (r *record) copyTo(s *ShardStatus) {
 func (r *record) keep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept = r.cursor
+	r.kept, r.number = r.cursor.Snapshot(r.key.Shard), r.cursor.Session
 }
 
 // session is what the shard's session is known by, for a store, and its number; false if there is none.
 func (r *record) session() (snapshot session.Snapshot, number uint64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	snapshot = r.kept.Snapshot(r.key.Shard)
+	snapshot = r.kept
 	snapshot.Seq = r.seq.Load()
-	return snapshot, r.kept.Session, r.kept.Resumable()
+	return snapshot, r.number, snapshot.SessionID != ""
 }
 
 // random is where a shard's jitter comes from; which tells apart those who draw. nil: the system.

@@ -191,7 +191,7 @@ func (m *Machine) backoff(attempts int) time.Duration {
 		return 0
 	}
 	around := min(backoffBase<<min(attempts-1, 20), backoffCap) //seam:pause-between-attempts
-	return min(around/4+jitter(m.cfg.Rand, 3*around/2), 3*backoffCap/2)
+	return min(around/4+jitter(m.random, 3*around/2), 3*backoffCap/2)
 }
 
 func jitter(random *rand.Rand, bound time.Duration) time.Duration {

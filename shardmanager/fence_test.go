@@ -178,6 +178,36 @@ func TestTakenOverWhileItStarts(t *testing.T) {
 	})
 }
 
+// TestFenceIsAboveWhatIsStored, also if the clock of the process that stored it was ahead of ours: who starts last has the higher.
+func TestFenceIsAboveWhatIsStored(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1))
+		store := session.NewMemoryStore()
+		first := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, first)
+		pass(6 * time.Second)
+		closeNow(t, first)
+		id := events.ShardID{Total: 1}
+		stored, err := store.Load(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored.Fence = uint64(time.Now().Add(time.Hour).UnixMicro())
+		if err := store.Save(t.Context(), stored); err != nil {
+			t.Fatal(err)
+		}
+		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, m)
+		pass(10 * time.Second)
+		if now, err := store.Load(t.Context(), id); err != nil || now.Fence <= stored.Fence {
+			t.Errorf("the fence was %d and is %d: %v", stored.Fence, now.Fence, err)
+		}
+		if p := m.Persistence(); p.Fenced != 0 || p.Err != nil {
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
 // overtaken is a store in which another process saves first, whenever something is loaded.
 type overtaken struct{ session.Store }
 

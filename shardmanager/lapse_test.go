@@ -245,3 +245,27 @@ func TestIntentsThatLapse(t *testing.T) {
 		}
 	}
 }
+
+// TestFlagsThatGrantIntents: each of an approved application, and of a small one, grants one intent, by itself.
+//
+// Source: resources/application#application-object-application-flags
+func TestFlagsThatGrantIntents(t *testing.T) {
+	const all = needsMembers | needsPresences | needsContent
+	for flag, grants := range map[int64]events.Intents{
+		1 << 12: needsPresences, 1 << 13: needsPresences, 1 << 14: needsMembers, 1 << 15: needsMembers, 1 << 18: needsContent, 1 << 19: needsContent,
+		0: 0, 1: 0, 1 << 11: 0, 1 << 16: 0, 1 << 17: 0, 1 << 20: 0, 1<<12 | 1<<19: needsPresences | needsContent,
+	} {
+		t.Run(fmt.Sprint(flag), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnApplication(func(w http.ResponseWriter) bool { fmt.Fprintf(w, `{"flags":%d}`, flag); return true })
+				m := newManager(t, g, shardmanager.WithIntents(needsNothing|all))
+				err := m.Start(t.Context())
+				var denied *shardmanager.IntentsError
+				if !errors.As(err, &denied) || denied.Missing != all&^grants {
+					t.Errorf("Start: %v, want all but %v", err, grants)
+				}
+			})
+		})
+	}
+}

@@ -12,6 +12,17 @@ import (
 	"github.com/signalbox-go/signalbox/session/filestore"
 )
 
+// largeBatch is 3.6 MB, and so several frames.
+func largeBatch(seq int64) []session.Snapshot {
+	all := make([]session.Snapshot, 1200)
+	for index := range all {
+		all[index] = sample
+		all[index].Seq, all[index].Shard = seq, events.ShardID{Index: index, Total: len(all)}
+		all[index].Presence = strings.Repeat("p", index*5)
+	}
+	return all
+}
+
 // TestLargeBatch: however much is saved at once is read by another process that has the file open, and by the next one.
 func TestLargeBatch(t *testing.T) {
 	t.Parallel()
@@ -19,12 +30,7 @@ func TestLargeBatch(t *testing.T) {
 		opts := append(opts, filestore.WithoutSync())
 		path := file(t)
 		s, other := open(t, path, opts...), open(t, path, opts...)
-		all := make([]session.Snapshot, 1200)
-		for index := range all {
-			all[index] = sample
-			all[index].Shard = events.ShardID{Index: index, Total: len(all)}
-			all[index].Presence = strings.Repeat("p", index*5) // 3.6 MB
-		}
+		all := largeBatch(1)
 		all[17].Presence = strings.Repeat("q", 7<<20)
 		has := func(who string, s *filestore.Store) {
 			t.Helper()
