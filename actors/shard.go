@@ -287,9 +287,6 @@ func (s *shard) stop() {
 		r.fail(Written, session.ErrConnectionLost, events.Answer{})
 	}
 	clear(s.asked)
-	if s.machine != nil && s.machine.State() != session.Closed {
-		s.record.keep()
-	}
 }
 
 var errRestart = errors.New("actors: restart asked for")
