@@ -135,3 +135,69 @@ func TestWhatTheSupervisorCrashesOnIsHeardAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestShardIsAskedForOnce, when the limiter fails meanwhile: a shard that waits, or has a permit, would begin anew.
+func TestShardIsAskedForOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails string // once
+		asks  int
+		start func(f *fleet)
+	}{
+		"with a permit": {"Ask", 3, func(f *fleet) { // of the other one
+			f.ask(actors.StartShards{Total: 2, IDs: []int{0}})
+			pass(500 * time.Millisecond)
+			f.ask(actors.StartShards{Total: 2})
+		}},
+		"held back while another finds out": {"Withdraw", 3, func(f *fleet) { f.ask(actors.StartShards{Total: 2}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var asks, fails atomic.Int64
+				f := newProbing(t, func(cfg *actors.SupervisorConfig) {
+					observe(cfg, 2, func(call string) {
+						if call == "Ask" {
+							asks.Add(1)
+						}
+						if call == c.fails && (call != "Ask" || asks.Load() > 1) && fails.Add(1) == 1 {
+							panic("a bug in the limiter")
+						}
+					})
+					cfg.ShardProps = onShards(func(message string) {
+						if message == "actors.granted" {
+							time.Sleep(3 * time.Second)
+						}
+					})
+				})
+				f.gateway.SetAllowedIntents(events.IntentsAll)
+				c.start(f)
+				pass(time.Minute)
+				if asks.Load() != int64(c.asks) || fails.Load() == 0 || f.status().Ready() != 2 {
+					t.Errorf("the limiter was asked %d times, want %d; it has failed: %v; %d are ready", asks.Load(), c.asks, fails.Load() > 0, f.status().Ready())
+				}
+			})
+		})
+	}
+}
+
+// TestLimiterThatFailsIsCalledAgainInASecond, whatever it was called for, and though nothing else happens.
+func TestLimiterThatFailsIsCalledAgainInASecond(t *testing.T) {
+	for _, fails := range []string{"Identify", "Update", "Ask", "Decide"} {
+		t.Run(fails, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var times atomic.Int64
+				f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+					observe(cfg, 1, func(call string) {
+						if call == fails && times.Add(1) == 1 {
+							panic("a bug in the limiter")
+						}
+					})
+				})
+				f.ask(actors.StartShards{Total: 1})
+				pass(2 * time.Second)
+				if f.status().Ready() != 1 || times.Load() < 2 {
+					t.Errorf("after 2 s the shard is %v; %d calls", f.status().Shards[0].State, times.Load())
+				}
+			})
+		})
+	}
+}
