@@ -1,4 +1,4 @@
-.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp benchagainst gauntlet gauntlet-recovery mutants
+.PHONY: help check test race lint gen drift fuzz bench growth benchmicro benchcmp benchagainst foreign gauntlet gauntlet-recovery mutants
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -19,7 +19,8 @@ lint: ## formatting, vet, staticcheck
 
 gen: ## write the generated code, pages and transcripts anew
 	go run ./internal/cmd/eventgen
-	go test ./actors ./session ./events ./internal/lab/reliability -update
+	go test ./actors ./session ./events ./internal/lab/reliability ./examples/gatewaysim -update
+	go test ./session/gatewaytest/control -run TestDocs -update
 
 drift: ## compare the vocabulary with the newest discord-api-types (needs Node.js and npm)
 	go run ./internal/cmd/drift
@@ -49,7 +50,10 @@ benchcmp: ## compare two commits: make benchcmp OLD=main~1 NEW=main
 	bash internal/lab/bench/compare.sh $(OLD) $(NEW)
 
 benchagainst: ## whole programs of this tree and of an older commit, in turn: make benchagainst OLD=main~1 ONLY=flood,typed,request
-	cd internal/lab/bench && ulimit -n 20000 && go run ./run -against $(OLD) -only $(ONLY)
+	cd internal/lab/bench && ulimit -n 20000 && go run ./run -against $(or $(OLD),$(error name the older commit: OLD=main~1)) -only "$(ONLY)"
+
+foreign: ## clients of other libraries on the simulated gateway: writes docs/foreign-clients.md (10 minutes; needs Node.js, npm and python3-discord)
+	go run ./internal/lab/foreign -parallel 6 -o docs/foreign-clients.md
 
 gauntlet: ## this library and its peers through failures on a socket, as a table (docs/gauntlet.md)
 	cd internal/lab/bench && go run ./gauntlet

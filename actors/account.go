@@ -18,7 +18,7 @@ type account struct {
 	conn      uint64            // the latest connection
 	session   uint64            // the latest session
 	bucket    ratelimit.Bucket  // of the connection; nil: it is not Ready
-	presences *ratelimit.Window // of the session
+	presences *ratelimit.Window // of the session; nil: it was sent none
 	queue     queue
 	newest    *request  // the presence that waits; a newer one takes its place
 	flight    []flight  // in the order in which they were forwarded
@@ -36,8 +36,8 @@ type flight struct {
 
 // open begins with a connection that is Ready, and its bucket. A new session has all of its presences before it.
 func (c *account) open(conn, session uint64, bucket ratelimit.Bucket) {
-	if c.presences == nil || session != c.session {
-		c.presences = ratelimit.NewWindow(presenceLimit, presencePeriod) //seam:presence-margin
+	if session != c.session {
+		c.presences = nil
 	}
 	c.conn, c.session, c.bucket, c.closed = conn, session, bucket, nil
 }
@@ -117,6 +117,9 @@ func (c *account) choose(now time.Time) (r *request, at time.Time) {
 	for c.depth() > 0 {
 		presence := c.newest != nil && (len(c.queue) == 0 || c.newest.before(c.queue[0]))
 		if presence {
+			if c.presences == nil {
+				c.presences = ratelimit.NewWindow(presenceLimit, presencePeriod) //seam:presence-margin
+			}
 			ok, retry := c.presences.Take(now)
 			if presence = ok; !ok {
 				at = retry
@@ -263,6 +266,7 @@ func (c *account) raise(r *request, to Priority) {
 // queue is a heap: who goes before the others is first.
 type queue []*request
 
+// Len, Less, Swap, Push and Pop implement heap.Interface.
 func (q queue) Len() int           { return len(q) }
 func (q queue) Less(i, j int) bool { return q[i].before(q[j]) }
 func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }

@@ -127,6 +127,7 @@ type wakeup struct {
 
 type wakeups []wakeup
 
+// Len, Less, Swap, Push and Pop implement heap.Interface.
 func (w wakeups) Len() int { return len(w) }
 func (w wakeups) Less(i, j int) bool {
 	if !w[i].at.Equal(w[j].at) {

@@ -156,6 +156,25 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
+// TestWaitThatIsMetAsTheSupervisorEndsIsMet: what came first counts, whichever of the two the waiter is woken by.
+func TestWaitThatIsMetAsTheSupervisorEndsIsMet(t *testing.T) {
+	t.Parallel()
+	for range 50 { // by chance
+		b, keys := boardOf(1)
+		asked := 0
+		err := b.Wait(t.Context(), func(tally Tally) bool {
+			if asked++; asked == 1 {
+				b.update(keys[0], func(s *ShardStatus) { s.State = session.Backoff })
+				b.end(ErrSupervisorEnded)
+			}
+			return tally.Ready == 0
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkStatus is asked to take 3 ms at the most with 10,000 shards.
 func BenchmarkStatus(b *testing.B) {
 	for _, total := range []int{1000, 10_000} {

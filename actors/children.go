@@ -55,7 +55,6 @@ func (s *incarnation) carryOut(a action) {
 	of := s.books.lives.of[a.key]
 	again := of != nil && of.final // somebody has asked for it since
 	s.books.lives.told(a)
-	of = s.books.lives.of[a.key]
 	switch a.do {
 	case spawn:
 		s.spawn(a, again)
@@ -70,7 +69,7 @@ func (s *incarnation) carryOut(a action) {
 		s.books.children[a.key].account.closed = nil
 		s.tell(a.key, drainShard{false})
 	case assign:
-		s.tell(a.key, assignRole{a.role, of.turns})
+		s.tell(a.key, assignRole{a.role, s.books.lives.of[a.key].turns})
 	case stop:
 		s.close(a.key, s.whyStopped(a.key))
 		s.tell(a.key, stopShard{a.code}) //seam:stop-told

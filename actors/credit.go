@@ -31,7 +31,7 @@ func (s *shard) frames(b *batch) {
 func (s *shard) stall() {
 	if !s.full {
 		s.full = true
-		s.log.Warn("subscribers are behind: reading pauses", zap.Strings("handlers", s.out.Behind()))
+		s.log().Warn("subscribers are behind: reading pauses", zap.Strings("handlers", s.out.Behind()))
 	}
 }
 

@@ -72,6 +72,9 @@ func TestDeafSessions(t *testing.T) {
 		{name: "alone", spare: 9, shards: []string{"1000x20 0x20"}},
 		{name: "beside those that are always quiet", spare: 9, shards: []string{"1000x20 0x20", "9x40", "0x40"}},
 		{name: "too early to be known", spare: 9, shards: []string{"1000x13 0x20", "1000x34"}},
+		{name: "known by one window that is quiet", spare: 9, shards: []string{"1000x14 0 0 - 1000x20", "1000x37"}, want: "16 0 resumed"},
+		{name: "little in three of thirty", spare: 9, shards: []string{"1000x27 30x3 0 - 1000x9", "1000x41"}, want: "31 0 resumed"},
+		{name: "little in four of thirty", spare: 9, shards: []string{"1000x26 30x4 0x9", "1000x41"}},
 		{name: "known", spare: 9, shards: []string{"1000x15 0 - 1000x20", "1000x37"}, want: "16 0 resumed"},
 		{name: "away for too long to be known", spare: 9, shards: []string{"1000x20 " + strings.Repeat("- ", 20) + "0x5", "1000x45"}},
 		{

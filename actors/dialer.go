@@ -54,8 +54,7 @@ func (d *dialer) dial(now time.Time, key Key, conn uint64, url events.Secret, sy
 	if url == "" {
 		url = events.Secret(*d.url.Load()) //seam:dial-discovered-host
 	}
-	l := newLink(key, conn, system, shard, &d.links)
-	l.frames = o.frames
+	l := newLink(key, conn, system, shard, &d.links, o)
 	turn := d.turn(now)
 	tell(o.dial, ObserverDial.OnDial, DialBegun{key, conn, turn})
 	if turn.After(now) {

@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 // sleeper is an event of somebody else's that keeps the supervisor busy.
@@ -189,4 +191,23 @@ func TestPermitsThatAreAlwaysLateAreAskedForWithPauses(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhatIsLostWithACrashIsFoundAtOnce: a supervisor that goes on looks at everything, and does not wait until it would have done so.
+func TestWhatIsLostWithACrashIsFoundAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		f := newFleet(t, nil, actor.WithGuardian(actors.Guardian()), crashesOn(&armed, "*actor.Terminated"))
+		f.start(2)
+		armed.Store(true)
+		f.system.Root.Stop(f.child(0))
+		pass(10 * time.Millisecond)
+		if shard, _ := f.shard(0); armed.Load() || shard.State != session.Backoff || !errors.Is(shard.Cause, actors.ErrStoppedByOthers) {
+			t.Errorf("somebody has stopped a shard's actor, and it is %v: %v", shard.State, shard.Cause)
+		}
+		pass(time.Minute)
+		if f.status().Ready() != 2 {
+			t.Errorf("a minute later: %v", stands(f.status()))
+		}
+	})
 }

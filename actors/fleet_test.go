@@ -30,7 +30,7 @@ func config(g *gatewaytest.Server) actors.SupervisorConfig {
 
 func newGateway(t *testing.T) *gatewaytest.Server {
 	t.Helper()
-	return gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithGuildsPerShard(1))
+	return gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithExact(), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithGuildsPerShard(1))
 }
 
 // newFleet is a fleet whose supervisor is restarted when it crashes, unless opts say otherwise.

@@ -51,7 +51,7 @@ func TestTwoGenerationsNeverServeOneGuild(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				before, after := totals[0], totals[1]
 				var slow atomic.Bool
-				g := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithParallelSessions())
+				g := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithExact(), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithParallelSessions())
 				f := newFleet(t, func(cfg *actors.SupervisorConfig) {
 					cfg.URL, cfg.NetDial = g.URL, g.DialContext
 					cfg.Identify.Intents |= events.IntentGuildMessages

@@ -123,7 +123,10 @@ func (h host) Changed(c session.Change) {
 	s := h.shard
 	s.record.keep()
 	say := func(level zapcore.Level, what string, more ...zap.Field) {
-		if entry := s.log.Check(level, what); entry != nil { // most that happens is not logged, and costs nothing
+		if !s.Supervisor.log.Core().Enabled(level) {
+			return // most that happens is not logged, and costs nothing
+		}
+		if entry := s.log().Check(level, what); entry != nil {
 			fields := []zap.Field{zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn)}
 			if c.To != session.Closed || isFatal(c.Cause) { // else it was asked for: no error
 				fields = append(fields, zap.Error(c.Cause))
@@ -164,7 +167,7 @@ func (h host) Changed(c session.Change) {
 
 func (h host) Odd(err error) {
 	h.record.odd.Add(1)
-	h.log.Warn("odd gateway", zap.Error(err))
+	h.log().Warn("odd gateway", zap.Error(err))
 }
 
 // changed makes a move of a shard's session known. crashed: its actor has ended as it should not.

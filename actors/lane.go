@@ -46,13 +46,13 @@ func (l *lane) left() int64 {
 }
 
 func (l *lane) run() {
-	idle, returned := false, true
+	idle := false
 	defer func() {
 		reason := recover()
 		if idle {
 			return
 		}
-		if reason == nil && !returned {
+		if reason == nil { // the call has ended the goroutine
 			reason = foreign.ErrGoexit
 		}
 		go func() { //seam:lane-outlives-panic
@@ -70,9 +70,7 @@ func (l *lane) run() {
 		next := l.queue[0] //seam:lane-in-order
 		l.queue = l.queue[1:]
 		l.mu.Unlock()
-		returned = false
 		next()
-		returned = true
 	}
 }
 

@@ -44,28 +44,38 @@ func (b *batch) done() {
 // link is one connection of a shard, from the dial to the end, with the one goroutine that
 // reads. It tells the shard's actor what happens, in order.
 type link struct {
-	conn     uint64
-	system   *actor.ActorSystem
-	shard    *actor.PID
-	all      *sync.WaitGroup // the goroutines of all links
-	credit   chan struct{}   // of batches
-	key      Key
-	dialled  time.Time // when the dial began
-	frames   []told[ObserverFrames]
-	underWay atomic.Int64 // frames
-	read     *batch       // what the reader has not handed over yet
-	ctx      context.Context
-	cancel   context.CancelFunc
+	conn      uint64
+	system    *actor.ActorSystem
+	shard     *actor.PID
+	all       *sync.WaitGroup // the goroutines of all links
+	credit    chan struct{}   // of batches
+	key       Key
+	dialled   time.Time // when the dial began
+	observers *Observers
+	underWay  atomic.Int64  // frames
+	read      *batch        // what the reader has not handed over yet
+	over      chan struct{} // closed when it is not wanted any more: nothing more is told
 
 	mu     sync.Mutex
+	cancel context.CancelFunc // of the dial that is under way
 	socket *transport.Conn
-	closed bool
 }
 
-func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, all *sync.WaitGroup) *link {
-	l := &link{key: key, conn: conn, system: system, shard: shard, all: all, credit: make(chan struct{}, batches)}
-	l.ctx, l.cancel = context.WithCancel(context.WithValue(context.Background(), dialKey{}, Dial{key, conn}))
-	return l
+func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, all *sync.WaitGroup, o *Observers) *link {
+	return &link{
+		key: key, conn: conn, system: system, shard: shard, all: all, observers: o,
+		credit: make(chan struct{}, batches), over: make(chan struct{}),
+	}
+}
+
+// isOver reports whether the connection is not wanted any more.
+func (l *link) isOver() bool {
+	select {
+	case <-l.over:
+		return true
+	default:
+		return false
+	}
 }
 
 type dialKey struct{}
@@ -86,7 +96,6 @@ func DialOf(ctx context.Context) (Dial, bool) {
 // run dials when its turn has come, and reads until the connection ends. What is on the stack while it waits for a frame is small: each
 // shard has such a stack for as long as it lives.
 func (l *link) run(turn time.Time, url events.Secret, cfg *transport.Config) {
-	defer l.cancel()
 	returned := false
 	defer func() { // the connection may be the user's code: what it does to this goroutine ends itself alone
 		if reason := recover(); !returned {
@@ -119,8 +128,9 @@ func (l *link) connect(turn time.Time, url events.Secret, cfg *transport.Config)
 	return socket
 }
 
+// readAll reads until the connection ends, or is not wanted any more.
 func (l *link) readAll(socket *transport.Conn) {
-	for l.ctx.Err() == nil {
+	for !l.isOver() {
 		data, err := socket.Read()
 		if err != nil {
 			l.hand()
@@ -142,14 +152,26 @@ func (l *link) readAll(socket *transport.Conn) {
 // connection lives.
 func (l *link) dial(url events.Secret, cfg *transport.Config) (socket *transport.Conn, err error) {
 	err = foreign.Call("NetDial's connection", func() (err error) {
-		ctx, cancel := context.WithTimeout(l.ctx, session.DialTimeout) //seam:link-dial-deadline
+		ctx := context.WithValue(context.Background(), dialKey{}, Dial{l.key, l.conn})
+		ctx, cancel := context.WithTimeout(ctx, session.DialTimeout) //seam:link-dial-deadline
 		defer cancel()
+		l.dials(cancel)
+		defer l.dials(nil)
 		with := *cfg
 		with.Idle = l.hand
 		socket, err = transport.Dial(ctx, url.Reveal(), with)
 		return err
 	})
 	return socket, err
+}
+
+// dials notes what ends the dial that is under way; nil: there is none.
+func (l *link) dials(cancel context.CancelFunc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cancel = cancel; cancel != nil && l.isOver() {
+		cancel()
+	}
 }
 
 // hand gives the actor what was read, as soon as there is credit.
@@ -161,12 +183,12 @@ func (l *link) hand() {
 	l.read = nil
 	select {
 	case l.credit <- struct{}{}:
-		if len(l.frames) > 0 {
+		if len(l.observers.frames) > 0 {
 			l.observe(b)
 		}
 		l.underWay.Add(int64(len(b.frames)))
 		l.tell(b)
-	case <-l.ctx.Done():
+	case <-l.over:
 	}
 }
 
@@ -179,7 +201,7 @@ func (l *link) observe(b *batch) {
 	for _, frame := range b.frames {
 		read.Bytes += len(frame)
 	}
-	tell(l.frames, ObserverFrames.OnFrames, read)
+	tell(l.observers.frames, ObserverFrames.OnFrames, read)
 }
 
 // await reports whether the connection is still wanted when its turn has come.
@@ -193,13 +215,13 @@ func (l *link) await(turn time.Time) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-l.ctx.Done():
+	case <-l.over:
 		return false
 	}
 }
 
 func (l *link) tell(message any) {
-	if l.ctx.Err() == nil {
+	if !l.isOver() {
 		l.system.Root.Send(l.shard, message)
 	}
 }
@@ -209,15 +231,15 @@ func (l *link) attach(socket *transport.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.socket = socket
-	return !l.closed
+	return !l.isOver()
 }
 
 // write sends one payload. One goroutine at a time.
 func (l *link) write(payload []byte) error {
 	l.mu.Lock()
-	socket, closed := l.socket, l.closed
+	socket := l.socket
 	l.mu.Unlock()
-	if socket == nil || closed {
+	if socket == nil || l.isOver() {
 		return fmt.Errorf("actors: write on a closed connection")
 	}
 	return socket.Write(payload)
@@ -227,11 +249,15 @@ func (l *link) write(payload []byte) error {
 // any goroutine, any number of times.
 func (l *link) close(code events.CloseCode) {
 	l.mu.Lock()
-	socket, before := l.socket, l.closed
-	l.closed = true
-	l.mu.Unlock()
-	l.cancel() //seam:closed-link-silent
-	if !before && socket != nil {
+	defer l.mu.Unlock()
+	if l.isOver() {
+		return
+	}
+	close(l.over) //seam:closed-link-silent
+	if l.cancel != nil {
+		l.cancel()
+	}
+	if socket := l.socket; socket != nil {
 		l.all.Go(func() { socket.Close(code, "") }) //seam:closed-link-closes-socket
 	}
 }

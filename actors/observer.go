@@ -193,7 +193,7 @@ func add[O any](of *[]told[O], each any, l *lane) {
 // tell tells all of a kind. It costs nothing where nobody is to be told: call is a method, such as ObserverState.OnState.
 func tell[O, M any](of []told[O], call func(O, M), what M) {
 	for _, each := range of {
-		what := what
+		what := what // or it would be made for nobody, too
 		each.lane.do(func() { call(each.observer, what) })
 	}
 }

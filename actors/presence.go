@@ -21,7 +21,7 @@ func (s *shard) present() {
 	r := &request{key: s.key, event: events.Request{Op: events.OpPresenceUpdate, Data: []byte(presence)}, asked: s.now, system: s.system, again: true}
 	var err error
 	if r.payload, err = r.event.Payload(); err != nil { // it was written before, or is checked
-		s.log.Error("presence not sent", zap.Error(err))
+		s.log().Error("presence not sent", zap.Error(err))
 		return
 	}
 	s.shows = r

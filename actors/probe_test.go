@@ -162,3 +162,72 @@ func TestShardThatCannotFindOutHoldsNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestIntentsThatAreFoundOutLaterAreShown: they are refused when they have been accepted before, and nobody waits to Identify.
+func TestIntentsThatAreFoundOutLaterAreShown(t *testing.T) {
+	for name, after := range map[string]time.Duration{"soon after": 10 * time.Second, "long after": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newProbing(t, nil)
+				f.gateway.SetAllowedIntents(events.IntentsAll)
+				f.start(1)
+				pass(after)
+				f.gateway.SetAllowedIntents(events.IntentsUnprivileged)
+				f.gateway.Shard(0).InvalidSession(false)
+				for range 100 {
+					if pass(100 * time.Millisecond); len(f.gateway.Violations()) > 0 {
+						break
+					}
+				}
+				f.ask(actors.StopShards{})
+				if status := f.status(); len(f.gateway.Violations()) != 1 || status.LeftOut != 0 {
+					t.Fatalf("%v, without %v", f.gateway.Violations(), status.LeftOut)
+				}
+				pass(6 * time.Second) // 5 s for who knows which of them it is
+				if status := f.status(); status.LeftOut != optional {
+					t.Errorf("the shard is %v; sessions begin without %v, want %v", stands(status), status.LeftOut, optional)
+				}
+				f.ask(actors.StartShards{Total: 1})
+				pass(10 * time.Second)
+				if _, refused := identifies(f.gateway, 1); refused != 1 || f.status().Ready() != 1 {
+					t.Errorf("%d Identifies were refused; %v", refused, stands(f.status()))
+				}
+			})
+		})
+	}
+}
+
+// TestWhatWasFoundOutHoldsForAWhile: shards that begin within a minute need not find out again, and wait for nobody; later they do.
+func TestWhatWasFoundOutHoldsForAWhile(t *testing.T) {
+	for after, want := range map[time.Duration]int{30 * time.Second: 7, 90 * time.Second: 1} {
+		t.Run(after.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newProbing(t, nil)
+				f.gateway.SetAllowedIntents(events.IntentsAll)
+				f.ask(actors.StartShards{Total: 8, IDs: []int{0}})
+				pass(after)
+				f.gateway.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpIdentify }) // it is not answered any more
+				f.ask(actors.StartShards{Total: 8})
+				pass(time.Second)
+				if written, _ := identifies(f.gateway, 8); written != 1+want {
+					t.Errorf("%d Identifies after the first, want %d", written-1, want)
+				}
+			})
+		})
+	}
+}
+
+// TestIntentsThatAreLeftOutAlreadyAreNoNews: whoever names them again changes nothing of who finds out.
+func TestIntentsThatAreLeftOutAlreadyAreNoNews(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newProbing(t, func(cfg *actors.SupervisorConfig) { cfg.LeftOut = events.IntentGuildMembers })
+		f.gateway.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpIdentify })
+		f.ask(actors.StartShards{Total: 4})
+		pass(time.Second)
+		f.system.Root.Send(f.supervisor, actors.LeaveOut{Intents: events.IntentGuildMembers})
+		pass(time.Second)
+		if written, _ := identifies(f.gateway, 4); written != 1 {
+			t.Errorf("%d Identifies while one finds out", written)
+		}
+	})
+}

@@ -123,7 +123,8 @@ type record struct {
 
 	mu       sync.Mutex
 	status   ShardStatus       // but for its moving parts; written by Board.update alone
-	kept     session.Cursor    // a copy of cursor for other goroutines; its Seq is not kept up
+	kept     session.Snapshot  // of cursor, for other goroutines; its Seq is not kept up
+	number   uint64            // of the session in kept
 	begun    place             // where it last began with a session from elsewhere
 	moves    []move            // the latest ones, the oldest first
 	released *session.Snapshot // it was released, and this was given out; nil: it was not
@@ -166,16 +167,16 @@ func (r *record) copyTo(s *ShardStatus) {
 func (r *record) keep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept = r.cursor
+	r.kept, r.number = r.cursor.Snapshot(r.key.Shard), r.cursor.Session
 }
 
 // session is what the shard's session is known by, for a store, and its number; false if there is none.
 func (r *record) session() (snapshot session.Snapshot, number uint64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	snapshot = r.kept.Snapshot(r.key.Shard)
+	snapshot = r.kept
 	snapshot.Seq = r.seq.Load()
-	return snapshot, r.kept.Session, r.kept.Resumable()
+	return snapshot, r.number, snapshot.SessionID != ""
 }
 
 // place is how far a session has come, of those of a shard.

@@ -20,7 +20,6 @@ type shard struct {
 	shardLife
 	record *record
 	out    *bus.Shard // where its events go
-	log    *zap.Logger
 
 	system  *actor.ActorSystem
 	self    *actor.PID
@@ -50,10 +49,13 @@ type shardLife struct {
 }
 
 func newShard(s *Supervisor, r *record, life shardLife) *shard {
-	return &shard{
-		Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key), asked: make(map[uint64]*request),
-		log: s.log.WithLazy(zap.Int("shard", life.key.Shard.Index), zap.Int("shard_total", life.key.Shard.Total), zap.Uint64("generation", life.key.Generation)),
-	}
+	return &shard{Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key), asked: make(map[uint64]*request)}
+}
+
+// log is for what is told of this shard, which is little: none is kept.
+func (s *shard) log() *zap.Logger {
+	of := s.key.Shard
+	return s.Supervisor.log.With(zap.Int("shard", of.Index), zap.Int("shard_total", of.Total), zap.Uint64("generation", s.key.Generation))
 }
 
 // Receive handles one message. It waits for nothing but the socket's buffer, which takes a
@@ -212,7 +214,7 @@ func (s *shard) granted(m granted) {
 	case m.err != nil:
 		s.identifyMoved(IdentifyRefused, m.err)
 		s.asking = 0
-		s.log.Error("identify refused", zap.Error(m.err))
+		s.log().Error("identify refused", zap.Error(m.err))
 		s.step(session.Input{Kind: session.Refused, Conn: m.conn, Err: m.err, At: refusedUntil(m.err)})
 	case !s.now.Before(m.expires): // it came too late
 		s.withdraw()
@@ -271,7 +273,7 @@ func (s *shard) landed(r *request, wrote time.Time) {
 func (s *shard) stop() {
 	defer func() {
 		if reason := recover(); reason != nil {
-			s.log.Error("shard actor did not end in order", zap.String("reason", foreign.Text(reason)))
+			s.log().Error("shard actor did not end in order", zap.String("reason", foreign.Text(reason)))
 		}
 	}()
 	if s.timer != nil {
@@ -285,9 +287,6 @@ func (s *shard) stop() {
 		r.fail(Written, session.ErrConnectionLost, events.Answer{})
 	}
 	clear(s.asked)
-	if s.machine != nil && s.machine.State() != session.Closed {
-		s.record.keep()
-	}
 }
 
 var errRestart = errors.New("actors: restart asked for")

@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -177,6 +178,64 @@ func TestSharersOfAForgottenShardAreTold(t *testing.T) {
 		pass(time.Second)
 		if n := crashes.Load(); n > 0 || len(f.status().Shards) != 0 {
 			t.Errorf("the supervisor crashed %d times; %v", n, stands(f.status()))
+		}
+	})
+}
+
+// TestSharersGetWhatTheyAskedFor: a whole member list with presences is another one than that without. Discord gives one of a guild in 30 s, so who
+// asks for the other is told to wait, and the others share.
+func TestSharersGetWhatTheyAskedFor(t *testing.T) {
+	for name, first := range map[string]bool{"with presences first": true, "without presences first": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := sharing(t, func(cfg *actors.SupervisorConfig) { cfg.Identify.Intents |= events.IntentGuildPresences })
+				p := f.probe()
+				for id, presences := range []bool{first, !first, first} {
+					list := everyone()
+					list.Presences = &presences
+					p.ask(f.supervisor, actors.SendEvent{ID: uint64(id), Op: events.OpRequestGuildMembers, Data: data(t, list)})
+				}
+				failed := expect[*actors.SendFailed](p, time.Second)
+				var limited *events.RateLimitedError
+				if e := sendError(t, failed.Err); failed.ID != 1 || e.Sent() || !errors.As(e, &limited) || limited.RetryAfter != 30*time.Second || limited.GuildID != some().GuildID {
+					t.Errorf("%d is told %v", failed.ID, e)
+				}
+				p.expectNone(time.Second)
+				if shard, _ := f.shard(0); shard.Sharing != 2 || sent(f.gateway, events.OpRequestGuildMembers) != 1 {
+					t.Errorf("%d share, and the gateway was asked %d times", shard.Sharing, sent(f.gateway, events.OpRequestGuildMembers))
+				}
+			})
+		})
+	}
+}
+
+// TestSharedRequestGoesByTheHighestPriority of those who wait for it: one who joins with a lower one does not hold it back.
+func TestSharedRequestGoesByTheHighestPriority(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := sharing(t, func(cfg *actors.SupervisorConfig) { cfg.Identify.Intents |= events.IntentGuildVoiceStates })
+		p := f.probe()
+		for range 115 {
+			p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat})
+			expect[*actors.EventSent](p, time.Second)
+		}
+		var order []events.Opcode
+		f.gateway.OnFrame(func(frame gatewaytest.Frame) bool {
+			if frame.Op != events.OpHeartbeat {
+				order = append(order, frame.Op)
+			}
+			return false
+		})
+		for _, m := range []actors.SendEvent{
+			{Op: events.OpRequestGuildMembers, Data: data(t, everyone()), Priority: actors.High},
+			{Op: events.OpVoiceStateUpdate, Data: leave(t)},
+			{Op: events.OpRequestGuildMembers, Data: data(t, everyone()), Priority: actors.Low},
+		} {
+			p.ask(f.supervisor, m)
+			pass(time.Millisecond)
+		}
+		pass(2 * time.Minute)
+		if !slices.Equal(order, []events.Opcode{events.OpRequestGuildMembers, events.OpVoiceStateUpdate}) {
+			t.Errorf("written: %v", order)
 		}
 	})
 }

@@ -254,3 +254,28 @@ func TestMessageLostWithTheSupervisorIsADelay(t *testing.T) {
 		})
 	}
 }
+
+// TestSessionOfAShard is that which the gateway knows, and there is none of a shard that the plan does not name, or that has not begun one.
+func TestSessionOfAShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		key := actors.Key{Shard: events.ShardID{Index: 1, Total: 2}}
+		if snapshot, number, ok := f.Session(key); ok || number != 0 || snapshot.SessionID != "" {
+			t.Errorf("before the start: %v, %d", ok, number)
+		}
+		f.gateway.Outage(true)
+		f.ask(actors.StartShards{Total: 2})
+		if _, _, ok := f.Session(key); ok {
+			t.Error("there is one before the gateway could be reached")
+		}
+		f.gateway.Outage(false)
+		pass(time.Minute)
+		snapshot, number, ok := f.Session(key)
+		if !ok || number != 1 || snapshot.SessionID == "" || snapshot.Shard != key.Shard || snapshot.Seq == 0 {
+			t.Errorf("session %d of shard %v at %d: %v", number, snapshot.Shard, snapshot.Seq, ok)
+		}
+		if _, _, ok := f.Session(actors.Key{Shard: events.ShardID{Index: 2, Total: 3}}); ok {
+			t.Error("there is one of a shard that the plan does not name")
+		}
+	})
+}

@@ -124,3 +124,38 @@ func TestDrainThatIsTakenBackByARestartEndsNoActor(t *testing.T) {
 		}
 	})
 }
+
+// TestCrashesFarApartAreNotCountedTogether: a shard is given up at the fifth crash within five minutes. One that crashes more seldom always comes
+// back, and soon.
+func TestCrashesFarApartAreNotCountedTogether(t *testing.T) {
+	for name, c := range map[string]struct {
+		every time.Duration
+		after int // crashes it is given up; 0: never
+	}{
+		"five within five minutes":    {74 * time.Second, 5},
+		"five in more than that":      {76 * time.Second, 0},
+		"five within ten minutes":     {2 * time.Minute, 0},
+		"as seldom as once in a hour": {time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFleet(t, nil)
+				f.start(1)
+				for n := 1; n <= 12; n++ {
+					f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)})
+					pass(c.every)
+					shard, _ := f.shard(0)
+					if n == c.after {
+						if !shard.Quarantined || !errors.Is(shard.Cause, actors.ErrQuarantined) {
+							t.Errorf("after %d crashes it is %v: %v", n, shard.State, shard.Cause)
+						}
+						return
+					}
+					if shard.State != session.Ready || shard.Crashes != n || c.every-time.Since(shard.Since) > 10*time.Second {
+						t.Fatalf("after %d crashes it is %v since %v (%v)", n, shard.State, time.Since(shard.Since), shard.Cause)
+					}
+				}
+			})
+		})
+	}
+}

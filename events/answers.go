@@ -28,7 +28,7 @@ type Asking[T any] interface {
 // carry sends e and reads what came, also of an answer that broke off.
 func carry[T any](ctx context.Context, to Sender, e Asking[T]) (T, error) {
 	stack.Reserve() // sending goes deep, and so does reading
-	answer, err := to.Send(ctx, e)
+	answer, err := send(ctx, to, e)
 	read, bad := e.From(answer.heard(to))
 	return read, errors.Join(err, bad)
 }
@@ -127,7 +127,7 @@ func (e RequestGuildMembers) Chunks(ctx context.Context, to Sender) iter.Seq2[*G
 			_, err = streamer.Stream(ctx, e, part)
 		} else {
 			var answer Answer
-			answer, err = to.Send(ctx, e)
+			answer, err = send(ctx, to, e)
 			for _, raw := range answer.Events {
 				if !part(raw) {
 					return

@@ -35,7 +35,7 @@ func TestPeek(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", "null", "[]", "{", "{}", `{"op"}`, `{"op":}`, `{"op":1`, `{"op":"1"}`, `{"op":1.5}`, `{"op":1}x`, `{"op":1,}`, `{op:1}`,
-		`{"op":1 "s":2}`, `{"op":0,"d":{"a":1}`, `{"op":0,"d":"x}`, `{"op":0,"t":5}`, `{"op":99999999999999999999}`, `{"op":0,"s":` + strings.Repeat("9", 100000) + `}`,
+		`{"op":1 "s":2}`, `{"op":0,"d":{"a":1}`, `{"op":0,"d":"x}`, `{"op":0,"d":{"a":"x}}`, `{"op":0,"d":["x]}`, `{"op":0,"d":["x",{"a]}]}`, `{"op":0,"t":5}`, `{"op":99999999999999999999}`, `{"op":0,"s":` + strings.Repeat("9", 100000) + `}`,
 		`{"op":0,"t":"` + strings.Repeat("A", 1000) + `"}`,
 	} {
 		if got, err := events.Peek([]byte(bad)); !errors.Is(err, events.ErrMalformed) {

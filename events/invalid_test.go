@@ -151,3 +151,25 @@ func FuzzParseRequest(f *testing.F) {
 		}
 	})
 }
+
+// TestSenderThatIsNil is an error for each send event, and no panic.
+func TestSenderThatIsNil(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	_, beat := events.Heartbeat{}.SendEvent(ctx, nil)
+	_, presence := events.UpdatePresence{Status: "online"}.SendEvent(ctx, nil)
+	_, voice := events.UpdateVoiceState{GuildID: 1}.SendEvent(ctx, nil)
+	_, members := events.RequestGuildMembers{GuildID: 1}.SendEvent(ctx, nil)
+	_, sounds := events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{1}}.SendEvent(ctx, nil)
+	_, channels := events.RequestChannelInfo{GuildID: 1}.SendEvent(ctx, nil)
+	for i, err := range []error{beat, presence, voice, members, sounds, channels} {
+		if !errors.Is(err, events.ErrNoSender) {
+			t.Errorf("event %d: %v", i, err)
+		}
+	}
+	for chunk, err := range (events.RequestGuildMembers{GuildID: 1}).Chunks(ctx, nil) {
+		if chunk != nil || !errors.Is(err, events.ErrNoSender) {
+			t.Errorf("chunks: %v, %v", chunk, err)
+		}
+	}
+}

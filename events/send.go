@@ -14,6 +14,8 @@ var (
 	ErrReservedEvent = errors.New("events: Identify and Resume are sent by the session itself")
 	// ErrTooLarge: the payload has more than MaxPayload bytes.
 	ErrTooLarge = fmt.Errorf("events: payload over %d bytes: shorten it or split it", MaxPayload)
+	// ErrNoSender: the Sender is nil.
+	ErrNoSender = errors.New("events: the Sender is nil: pass the Manager, a Shard or an actors.Client")
 )
 
 // InvalidError says which field of a send event Discord would not accept, and why.
@@ -50,6 +52,13 @@ func (e *RateLimitedError) Error() string {
 // (one session) and an actors.Client are Senders. Safe for concurrent use.
 type Sender interface {
 	Send(context.Context, Outgoing) (Answer, error)
+}
+
+func send(ctx context.Context, to Sender, e Outgoing) (Answer, error) {
+	if to == nil {
+		return Answer{}, ErrNoSender
+	}
+	return to.Send(ctx, e)
 }
 
 // Streamer is a Sender that hands over the events of an answer one by one, as they arrive:

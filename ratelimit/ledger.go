@@ -199,8 +199,8 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 	}
 	for _, s := range state.Spent {
 		until := here(s.Until)
-		if most := b.until(now); until.After(most) {
-			until = most // that clock was ahead of ours
+		if most := b.until(now.Add(WorkTimeout + q.hold)); until.After(most) {
+			until = most // later than that of any permit that is out: that clock was ahead of ours
 		}
 		if now.Before(until) && s.Count > 0 && s.Count <= b.total {
 			b.count(until, s.Count)

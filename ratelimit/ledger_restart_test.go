@@ -197,3 +197,33 @@ func TestSpentOfTheLastProcessIsForgottenWithinADay(t *testing.T) {
 		})
 	}
 }
+
+// TestPermitOfAnotherProcessCountsADayFromItsEnd: while it is out nobody knows when it is used, and a step of counting may begin in between.
+func TestPermitOfAnotherProcessCountsADayFromItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const day, step = 24 * time.Hour, 15 * time.Minute
+		began, l := time.Now(), new(shared)
+		first, second := newAsker(queue(budget(100, 2), ratelimit.WithLedger(l))), newAsker(queue(budget(100, 2), ratelimit.WithLedger(l)))
+		first.keep = true
+		for index, a := range []*asker{first, second} { // whose steps begin now
+			a.ask(index)
+			a.withdraw(index)
+		}
+		first.Run(step - 10*time.Second)
+		first.ask(0)
+		same(t, "granted", first.answered(time.Second), 0)
+		second.ask(1)
+		same(t, "granted", second.answered(time.Second), 1)
+		first.Run(20 * time.Second) // in the next step
+		first.used(0)
+		second.Run(time.Until(began.Add(day + 2*step - 1)))
+		if spent := second.stats().Spent; spent != 1 {
+			t.Errorf("less than a day later %d count", spent)
+		}
+		second.Run(1)
+		if spent := second.stats().Spent; spent != 0 {
+			t.Errorf("a day and a step later %d count", spent)
+		}
+	})
+}

@@ -22,7 +22,7 @@ type Cursor struct {
 	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
 
 	updated bool   // the session was told what is shown after it began
-	again   bool   // by another process, so that it is to be told again
+	again   bool   // another process has told it that, so that it is to be told again
 	shown   string // the presence that the session was told last; empty: not known
 	spans   []span // what was delivered; none: all up to Seq, and nothing else
 	latest  int64  // sequence, of those delivered

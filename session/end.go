@@ -12,9 +12,9 @@ import (
 func lost(m *Machine, in Input) {
 	var closed *CloseError
 	if errors.As(in.Err, &closed) && closed.Fatal() { //seam:fatal-code-ends-shard
-		if optional := m.cfg.OptionalIntents; closed.Code == events.CloseDisallowedIntents && m.terms.Intents&optional != 0 {
+		if optional := m.optional; closed.Code == events.CloseDisallowedIntents && m.identify.Intents&optional != 0 {
 			m.retreat(fmt.Errorf("%w: %w", in.Err, errSessionGone), events.CloseNone, 0)
-			m.SetIntents(m.terms.Intents &^ optional)
+			m.SetIntents(m.identify.Intents &^ optional)
 			return
 		}
 		m.fail(in.Err)
@@ -30,7 +30,7 @@ func lost(m *Machine, in Input) {
 	}
 	wish := time.Duration(0)
 	if in.At.After(m.now) {
-		wish = min(in.At.Sub(m.now), maxRetryAfter) + jitter(m.cfg.Rand, 2*backoffBase)
+		wish = min(in.At.Sub(m.now), maxRetryAfter) + jitter(m.random, 2*backoffBase)
 	}
 	m.retreat(m.takenOver(in.Err), events.CloseNone, wish)
 }
@@ -39,12 +39,12 @@ func lost(m *Machine, in Input) {
 // Ready, without a reason, again and again. One that ends while it resumes, since the other was faster, keeps the name.
 func (m *Machine) takenOver(cause error) error {
 	l := &m.ladder
-	unexplained := unexplained(cause) && !errors.Is(cause, ErrTooLarge)
+	silent := unexplained(cause) && !errors.Is(cause, ErrTooLarge)
 	switch {
-	case m.state == Resuming && unexplained:
+	case m.state == Resuming && silent:
 	case m.state != Ready:
 		return cause
-	case m.now.Sub(l.ready) < healthy && unexplained:
+	case m.now.Sub(l.ready) < healthy && silent:
 		l.takeover++
 	default:
 		l.takeover = 0

@@ -30,8 +30,7 @@ type heartbeat struct {
 	life     time.Time            // when the last complete frame came
 	sent     time.Time            // of the beat that has no ACK yet; zero: none
 	behind   time.Time            // since when silence is our own doing, since subscribers are behind; zero: it is not
-	own      [ownFrames]time.Time // the latest frames of our own, a ring
-	at       int
+	own      [ownFrames]time.Time // the latest frames of our own, the oldest first
 }
 
 // start begins to beat, first after a random part of the interval so that the shards of a fleet
@@ -109,11 +108,11 @@ func (h *heartbeat) heard(at time.Time) {
 // spare takes one of the frames that the session may write besides periodic heartbeats, if
 // more of them are left than are to be kept.
 func (h *heartbeat) spare(now time.Time, keep int) bool {
-	if last := h.own[(h.at+keep)%len(h.own)]; !last.IsZero() && now.Sub(last) < ownPeriod {
+	if last := h.own[keep]; !last.IsZero() && now.Sub(last) < ownPeriod {
 		return false
 	}
-	h.own[h.at] = now
-	h.at = (h.at + 1) % len(h.own)
+	copy(h.own[:], h.own[1:])
+	h.own[ownFrames-1] = now
 	return true
 }
 

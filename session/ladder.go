@@ -19,7 +19,7 @@ var (
 	ErrBadFrame       = errors.New("session: unreadable frame")
 	ErrTooLarge       = errors.New("session: message too large") // as Err of a Lost input: what was to be read exceeds a limit
 	// ErrTakenOver joins the cause from the third time in a row on that a connection ends without a reason within a
-	// minute of Ready. Reconnecting goes on as ever.
+	// minute of Ready, or, after that, while it resumes. Reconnecting goes on as ever.
 	ErrTakenOver = errors.New("session: lost again and again right after Ready, and no reason given: " +
 		"if another process runs this shard with this token, stop one of the two; if none does, look at the network")
 )
@@ -191,7 +191,7 @@ func (m *Machine) backoff(attempts int) time.Duration {
 		return 0
 	}
 	around := min(backoffBase<<min(attempts-1, 20), backoffCap) //seam:pause-between-attempts
-	return min(around/4+jitter(m.cfg.Rand, 3*around/2), 3*backoffCap/2)
+	return min(around/4+jitter(m.random, 3*around/2), 3*backoffCap/2)
 }
 
 func jitter(random *rand.Rand, bound time.Duration) time.Duration {

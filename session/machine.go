@@ -30,22 +30,23 @@ const (
 
 // Machine is one shard's session, over any number of connections. Make it with NewMachine.
 type Machine struct {
-	cfg    Config
-	host   Host
-	cursor *Cursor
-	now    time.Time
+	identify events.Identify // what sessions begin with; without a presence, which is the cursor's
+	optional events.Intents  // see Config
+	random   *rand.Rand
+	host     Host
+	cursor   *Cursor
+	now      time.Time
 
 	state    State
 	conn     uint64    // number of the last connection
 	open     bool      // conn has not ended
+	present  bool      // the session is to be sent the latest presence
 	deadline time.Time // of the phase, or the end of Backoff; zero: none
 	replay   time.Time // Resuming: when it ends, whatever comes
 	beat     heartbeat
 	peeker   events.Peeker // of the connection
 	ladder   ladder
 	replies  replies
-	terms    Terms  // of the sessions that it begins
-	present  bool   // the session is to be sent the latest presence
 	last     string // the presence that was in the latest payload of this connection, heartbeats apart
 	err      error  // why the machine is Closed
 }
@@ -55,7 +56,7 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 	if !cfg.Shard.Valid() {
 		return nil, fmt.Errorf("session: shard %v: the index must be below the total", cfg.Shard)
 	}
-	cfg.Identify.Shard = cfg.Shard //seam:intents-as-asked
+	cfg.Identify.Shard = cfg.Shard
 	if _, err := payloadOf(cfg.Identify); err != nil {
 		return nil, err
 	}
@@ -73,7 +74,9 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
-	m := &Machine{cfg: cfg, host: host, cursor: cfg.Cursor, conn: cfg.Conn, terms: termsOf(cfg.Identify)}
+	m := &Machine{
+		identify: cfg.Identify, optional: cfg.OptionalIntents, random: cfg.Rand, host: host, cursor: cfg.Cursor, conn: cfg.Conn,
+	}
 	m.replies.Part = host.Part
 	m.replies.voice.missed = true // until READY: a session that is resumed began elsewhere
 	return m, nil
@@ -81,7 +84,7 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 
 // Format prints where the machine stands, and no secret, whatever the verb.
 func (m *Machine) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "{shard %v %v conn %d}", m.cfg.Shard, m.state, m.conn)
+	fmt.Fprintf(f, "{shard %v %v conn %d}", m.identify.Shard, m.state, m.conn)
 }
 
 // State is where the machine stands.
@@ -94,11 +97,11 @@ func (m *Machine) Conn() uint64 { return m.conn }
 func (m *Machine) Err() error { return m.err }
 
 // Terms are what the session began with, or, where there is none, what the next one is to begin with.
-func (m *Machine) Terms() Terms { return m.terms }
+func (m *Machine) Terms() Terms { return termsOf(m.identify) }
 
 // SetIntents has sessions begin with other intents, from the next one on. Call it between steps, when there is no session.
 func (m *Machine) SetIntents(intents events.Intents) {
-	m.cfg.Identify.Intents, m.terms.Intents = intents, intents
+	m.identify.Intents = intents //seam:intents-as-asked
 }
 
 // Sendable reports whether a Send for this connection would be written now.

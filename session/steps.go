@@ -10,7 +10,7 @@ import (
 // begin connects, to resume the session if there is one that is still wanted as it is.
 func begin(m *Machine, _ Input) {
 	var change Change
-	if err := m.cursor.outdated(m.terms); err != nil {
+	if err := m.cursor.outdated(m.Terms()); err != nil {
 		m.cursor.clear()
 		change = Change{Cause: err, Lost: true}
 	}
@@ -133,14 +133,14 @@ func (m *Machine) hello(raw events.Raw) {
 	if !ok {
 		return
 	}
-	m.beat.start(m.now, interval, m.cfg.Rand)
+	m.beat.start(m.now, interval, m.random)
 	if !m.cursor.Resumable() {
 		m.become(Queued, time.Time{}, Change{})
 		m.host.Enqueue(m.conn)
 		return
 	}
 	//seam:resume-from-last-sequence
-	payload, err := payloadOf(events.Resume{Token: m.cfg.Identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq})
+	payload, err := payloadOf(events.Resume{Token: m.identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq})
 	if err != nil { // it will not be written, now or later
 		m.reconnect(fmt.Errorf("%w: %w", err, errSessionGone), closeToResume)
 		return
@@ -171,7 +171,7 @@ func refused(m *Machine, in Input) {
 	if most := m.now.Add(24 * time.Hour); at.After(most) {
 		at = most
 	}
-	if minimum := m.now.Add(jitter(m.cfg.Rand, backoffCap) + 2*backoffBase); at.Before(minimum) {
+	if minimum := m.now.Add(jitter(m.random, backoffCap) + 2*backoffBase); at.Before(minimum) {
 		at = minimum
 	}
 	m.ladder.ours = false
@@ -208,7 +208,7 @@ func (m *Machine) newSession(ready events.Part, cause error) {
 		presence = m.last
 	}
 	m.cursor.clear()
-	m.cursor.Terms, m.cursor.shown = m.terms, presence
+	m.cursor.Terms, m.cursor.shown = m.Terms(), presence
 	m.present = presence != m.cursor.Presence
 	m.cursor.SessionID, m.cursor.ResumeURL = ready.SessionID, ready.ResumeURL
 	if ready.User != 0 {
@@ -256,7 +256,7 @@ func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
 	m.ended(m.replies.Observe(m.now, raw, m.cursor.User))
 	//seam:event-delivered
 	if m.host.Deliver(raw, events.Meta{
-		Shard: m.cfg.Shard, Session: m.cursor.Session, Seq: seq, Received: at, Replayed: replayed,
+		Shard: m.identify.Shard, Session: m.cursor.Session, Seq: seq, Received: at, Replayed: replayed,
 		Redelivered: m.cursor.Restored,
 	}) {
 		m.beat.stall(m.now)
@@ -285,5 +285,5 @@ func (m *Machine) invalid(raw events.Raw) {
 	}
 	m.ladder.takeover = 0
 	// One to five seconds, as the gateway used to ask for.
-	m.retreat(cause, closeToResume, time.Second+jitter(m.cfg.Rand, 4*time.Second))
+	m.retreat(cause, closeToResume, time.Second+jitter(m.random, 4*time.Second))
 }

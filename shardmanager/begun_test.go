@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -140,6 +141,58 @@ func TestStoredSequenceGoesBackWithTheSession(t *testing.T) {
 		start(t, next)
 		if s := g.Stats(); s.Resumes != 1 || s.Identifies != 1 || next.Status().Ready() != 1 { // a heartbeat may have named 502
 			t.Errorf("%d resumes, %d identifies, want one of each", s.Resumes, s.Identifies)
+		}
+	})
+}
+
+// TestStoredSequenceOutlivesAProcessThatNeverConnects: what it has restored is what its status shows, and what is stored when it ends.
+func TestStoredSequenceOutlivesAProcessThatNeverConnects(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store := session.NewMemoryStore()
+		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, m)
+		for range 4 {
+			g.Shard(0).Dispatch("X", 1)
+		}
+		pass(3 * time.Second)
+		closeNow(t, m)
+		stored, err := store.Load(t.Context(), events.ShardID{Total: 1})
+		if err != nil || stored.Seq != 5 {
+			t.Fatalf("stored %d: %v", stored.Seq, err)
+		}
+		nowhere := shardmanager.WithNetDial(func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no network") })
+		next := newManager(t, g, shardmanager.WithSessionStore(store), nowhere)
+		if err := next.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(10 * time.Second)
+		if status, ok := next.Shard(0).Status(); !ok || status.Seq != stored.Seq {
+			t.Errorf("the status has %d, want %d", status.Seq, stored.Seq)
+		}
+		closeNow(t, next)
+		if now, err := store.Load(t.Context(), events.ShardID{Total: 1}); err != nil || now.Seq != stored.Seq || now.SessionID != stored.SessionID {
+			t.Errorf("stored are %d, and were %d: %v", now.Seq, stored.Seq, err)
+		}
+		last := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, last)
+		wantResumed(t, g, last, 1)
+	})
+}
+
+// TestReadyWithoutAUserLeavesWhoTheBotIs: what is stored says whose the session is, as the READY before it has told.
+func TestReadyWithoutAUserLeavesWhoTheBotIs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store := session.NewMemoryStore()
+		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, m)
+		for _, user := range []string{`,"user":{"id":"7"}`, ``} {
+			g.SendTo(1, []byte(`{"op":0,"t":"READY","s":1,"d":{"session_id":"another","resume_gateway_url":"`+g.URL+`"`+user+`}}`))
+			pass(5 * time.Second)
+			if stored, err := store.Load(t.Context(), events.ShardID{Total: 1}); err != nil || stored.Bot != 7 {
+				t.Errorf("after READY with %q the session is %v's: %v", user, stored.Bot, err)
+			}
 		}
 	})
 }

@@ -26,6 +26,7 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 	}
 }
 
+// tellHooks tells hooks of a change, which costs memory: it is called where there are any.
 func (m *Manager) tellHooks(change Change) {
 	actors.Tell(m.observers, func(h HookChange) { h.OnChange(change) })
 }

@@ -72,6 +72,33 @@ func talk(g *gatewaytest.Server, d time.Duration) {
 // deafen keeps from now on everything from a shard's session that happens; its heartbeats are answered.
 func deafen(g *gatewaytest.Server, index int) { g.Shard(index).Lose(math.MaxInt) }
 
+// TestRestartAfterADeafSessionHasACauseOfItsOwn: ErrDeaf is the cause of what the policy did, and of nothing that an operator asks for later.
+func TestRestartAfterADeafSessionHasACauseOfItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g, m, _ := deafBot(t, &quickPolicy)
+		changes := m.Watch(t.Context())
+		start(t, m)
+		talk(g, 17*20*time.Second)
+		deafen(g, 2)
+		talk(g, 3*20*time.Second)
+		pass(10 * time.Second)
+		if err := m.Restart(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		pass(10 * time.Second)
+		closeNow(t, m)
+		var causes []error
+		for change := range changes {
+			if change.Shard.Index == 2 && change.From == session.Ready && change.To != session.Closed {
+				causes = append(causes, change.Cause)
+			}
+		}
+		if len(causes) < 2 || !errors.Is(causes[0], actors.ErrDeaf) || errors.Is(causes[len(causes)-1], actors.ErrDeaf) {
+			t.Errorf("%v", causes)
+		}
+	})
+}
+
 // TestDeafSession: a session hears nothing any more, while the others do. It is resumed, and if that does not help it is given up, if the
 // budget allows it. The other shards never notice.
 //

@@ -229,3 +229,31 @@ func TestDiscoveryReadsNumbersInEveryNotation(t *testing.T) {
 		}
 	})
 }
+
+// TestLongRetryAfterIsTheCallers: Start waits for a minute, and returns at once with the time if it is to be longer.
+func TestLongRetryAfterIsTheCallers(t *testing.T) {
+	for wait, waits := range map[int]bool{1: true, 59: true, 60: true, 61: false, 90: false, 3600: false} {
+		t.Run(fmt.Sprint(wait), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				asked := questionsOf(g, 1, func(w http.ResponseWriter) {
+					w.Header().Set("Retry-After", fmt.Sprint(wait))
+					w.WriteHeader(http.StatusServiceUnavailable)
+				})
+				m := newManager(t, g)
+				began := time.Now()
+				err := m.Start(t.Context())
+				if waits {
+					if gaps := asked.gaps(); err != nil || len(gaps) != 1 || gaps[0] < time.Duration(wait)*time.Second {
+						t.Errorf("Start: %v, with %v between the questions", err, gaps)
+					}
+					return
+				}
+				var failed *shardmanager.DiscoveryError
+				if !errors.As(err, &failed) || failed.Until.Sub(began) != time.Duration(wait)*time.Second || time.Since(began) > 0 {
+					t.Errorf("Start after %v: %v", time.Since(began), err)
+				}
+			})
+		})
+	}
+}

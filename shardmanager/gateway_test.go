@@ -2,11 +2,16 @@ package shardmanager_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -115,7 +120,7 @@ func TestNoGatewayIsRefused(t *testing.T) {
 // options. On a port, as the default client reaches no other gateway.
 func TestNilStandsForTheDefault(t *testing.T) {
 	t.Parallel()
-	g := gatewaytest.NewServer(t)
+	g := gatewaytest.NewServer(t, gatewaytest.WithExact())
 	m, err := shardmanager.New("token", shardmanager.WithGateway(g), shardmanager.WithHTTPClient(nil), shardmanager.WithLogger(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -123,4 +128,36 @@ func TestNilStandsForTheDefault(t *testing.T) {
 	start(t, m)
 	closeNow(t, m)
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestGatewayWithTLS: a manager that trusts the simulated gateway's certificate is ready and resumes; one that
+// does not is told which option to give.
+func TestGatewayWithTLS(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		config, _, err := gatewaytest.SelfSigned("gateway.example.test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, opts := range [][]gatewaytest.Option{nil, {gatewaytest.WithPublicURL("wss://gateway.example.test")}} {
+			g := newGateway(t, append(opts, gatewaytest.WithTLS(config))...)
+			m := newManager(t, g, shardmanager.WithTLS(&tls.Config{RootCAs: g.RootCAs()}), shardmanager.WithGatewayHosts("gateway.example.test"))
+			start(t, m)
+			g.Shard(0).Drop()
+			pass(time.Minute)
+			if s := g.Stats(); s.Identifies != 1 || s.Resumes != 1 || s.AtResumeURL != 1 {
+				t.Errorf("%s: %+v", g.URL, s)
+			}
+			g.RequireNoViolations(t)
+			wary, err := shardmanager.New("token", shardmanager.WithGateway(g), shardmanager.WithLogger(zap.NewNop()), shardmanager.WithGatewayHosts("gateway.example.test"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := errors.Join(wary.Start(ctx), wary.WaitReady(ctx)); err == nil || !strings.Contains(err.Error(), "RootCAs of WithTLS") {
+				t.Errorf("%s: without WithTLS: %v", g.URL, err)
+			}
+			closeNow(t, wary)
+		}
+	})
 }

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -107,27 +106,49 @@ func (m *Manager) key(ctx context.Context, shard int) (actors.Key, error) {
 // ask asks the supervisor, again if it has crashed on that. The error is also that of a refusal.
 func (m *Manager) ask(ctx context.Context, message any, timeout time.Duration) (answer any, err error) {
 	system, supervisor := m.System(), m.Supervisor()
+	type result struct {
+		answer any
+		err    error
+	}
 	for attempt := 1; ; attempt++ {
-		future := system.Root.RequestFuture(supervisor, message, timeout)
-		answered := make(chan func() (any, error), 1)
-		go func() { // it ends with the future
-			answer, err := future.Result()
-			answered <- func() (any, error) { return answer, err }
+		answered := make(chan result, 1)
+		go func() { // it ends with the question
+			var r result
+			r.err = foreign.Call("a question to the supervisor", func() (err error) {
+				r.answer, err = system.Root.RequestFuture(supervisor, message, timeout).Result()
+				return err
+			})
+			answered <- r
 		}()
+		var r result
 		select {
-		case result := <-answered:
-			answer, err = result()
+		case r = <-answered:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("shardmanager: the supervisor has not answered yet, and may do it all the same: %w", context.Cause(ctx))
+		case <-m.done:
+			r.err = ErrClosed
 		}
-		if refusal, ok := answer.(*actors.Refusal); ok {
-			err = refusal.Err
+		if _, ended := m.client(); r.err != nil && ended != nil {
+			return nil, ended
+		}
+		if r.err != nil {
+			return nil, fmt.Errorf("shardmanager: the supervisor does not answer: %w", r.err)
+		}
+		switch a := r.answer.(type) {
+		case *actors.Refusal:
+			err = a.Err
+		case *actors.ShardsStarted:
+			err = a.Err
+		case *actors.PlanSet, *actors.ShardReleased:
+			err = nil
+		default:
+			return nil, fmt.Errorf("shardmanager: the supervisor answers with a %T", r.answer)
 		}
 		switch {
 		case err == nil:
-			return answer, nil
+			return r.answer, nil
 		case errors.Is(err, actors.ErrCrashed) && attempt < 3:
-		case errors.Is(err, actors.ErrClosed), errors.Is(err, actor.ErrDeadLetter):
+		case errors.Is(err, actors.ErrClosed):
 			if _, ended := m.client(); ended != nil {
 				return nil, ended
 			}

@@ -28,7 +28,7 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 // newGateway is a simulated gateway inside a bubble.
 func newGateway(t *testing.T, opts ...gatewaytest.Option) *gatewaytest.Server {
 	t.Helper()
-	return gatewaytest.NewServer(t, append([]gatewaytest.Option{gatewaytest.WithVirtualNetwork()}, opts...)...)
+	return gatewaytest.NewServer(t, append([]gatewaytest.Option{gatewaytest.WithVirtualNetwork(), gatewaytest.WithExact()}, opts...)...)
 }
 
 // newManager is a manager of the simulated gateway. It is closed when the test ends.

@@ -127,6 +127,12 @@ func TestSendRefusesBadEventsBeforeAPermit(t *testing.T) {
 				t.Errorf("%s: %v, want %v", test.name, err, test.want)
 			}
 		}
+		for _, none := range []events.Outgoing{nil, (*events.UpdatePresence)(nil), (*events.RequestSoundboardSounds)(nil), (*events.RequestGuildMembers)(nil)} {
+			var failed *actors.SendError
+			if _, err := m.Send(t.Context(), none); !errors.As(err, &failed) || failed.Stage != actors.Refused || !strings.Contains(err.Error(), "there is no event to send") {
+				t.Errorf("%T that is nil: %v", none, err)
+			}
+		}
 		if _, err := m.Send(ended, events.Heartbeat{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("a context that has ended: %v", err)
 		}

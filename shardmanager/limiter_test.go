@@ -2,8 +2,11 @@ package shardmanager_test
 
 import (
 	"fmt"
+	"math"
+	"net/http"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -17,6 +20,7 @@ import (
 type countingLimiter struct {
 	connections, takes, wrote, returned, identifies atomic.Int64
 	asked                                           []ratelimit.Shard
+	start                                           ratelimit.SessionStart // that was told last
 }
 
 func (l *countingLimiter) Connection(ratelimit.Shard, time.Duration) ratelimit.Bucket {
@@ -35,7 +39,7 @@ func (l *countingLimiter) Withdraw(time.Time, ratelimit.Shard) {}
 
 func (l *countingLimiter) Used(time.Time, ratelimit.Shard) {}
 
-func (l *countingLimiter) Update(time.Time, ratelimit.SessionStart) {}
+func (l *countingLimiter) Update(_ time.Time, start ratelimit.SessionStart) { l.start = start }
 
 func (l *countingLimiter) Decide(now time.Time) (decisions []ratelimit.Decision, next time.Time) {
 	for _, shard := range l.asked {
@@ -146,4 +150,48 @@ func crashesOn(armed *atomic.Bool, message string) shardmanager.Option {
 			}
 		})}
 	})
+}
+
+// TestResetAfterIsADayAtTheMost, and nothing less than nothing: what Discord says otherwise is no period.
+func TestResetAfterIsADayAtTheMost(t *testing.T) {
+	const day = 24 * time.Hour
+	for says, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, day: day, day + time.Millisecond: day, 48 * time.Hour: day, -time.Hour: 0, 0: 0} {
+		t.Run(says.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnDiscovery(func(w http.ResponseWriter) bool {
+					fmt.Fprintf(w, `{"url":%q,"shards":1,"session_start_limit":{"total":1000,"remaining":999,"reset_after":%d,"max_concurrency":1}}`, g.URL, says.Milliseconds())
+					return true
+				})
+				var limiter countingLimiter
+				start(t, newManager(t, g, shardmanager.WithRateLimiter(&limiter)))
+				if want := (ratelimit.SessionStart{Total: 1000, Remaining: 999, ResetAfter: want, MaxConcurrency: 1}); limiter.start != want {
+					t.Errorf("told %+v, want %+v", limiter.start, want)
+				}
+			})
+		})
+	}
+}
+
+// TestNumbersOfTheBudgetHaveBounds: nothing is left of a budget that is used up, nor of less than nothing, and what no int holds is a great deal.
+func TestNumbersOfTheBudgetHaveBounds(t *testing.T) {
+	for says, want := range map[string]int{"0": 0, "-7": 0, "1": 1, "5000000000": math.MaxInt32} {
+		t.Run(says, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnDiscovery(func(w http.ResponseWriter) bool {
+					fmt.Fprintf(w, `{"url":%q,"shards":1,"session_start_limit":{"total":5000000000,"remaining":%s,"reset_after":3600000,"max_concurrency":1}}`, g.URL, says)
+					return true
+				})
+				var limiter countingLimiter
+				if err := newManager(t, g, shardmanager.WithRateLimiter(&limiter)).Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Second)
+				if limiter.start.Remaining != want || limiter.start.Total != math.MaxInt32 {
+					t.Errorf("told %+v, want %d left", limiter.start, want)
+				}
+			})
+		})
+	}
 }

@@ -230,24 +230,9 @@ func (m *Manager) start(ctx context.Context) error {
 	m.mu.Unlock()
 	go m.guard()
 	start := actors.StartShards{Total: total, IDs: ids, Standby: m.cfg.standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
-	for attempt := 1; ; attempt++ {
-		answer, err := heeding(ctx, "the start of shards", func() (any, error) { // props that hang do so in the supervisor
-			return system.Root.RequestFuture(supervisor, start, startTimeout).Result()
-		})
-		if err != nil {
-			return fmt.Errorf("shardmanager: the supervisor does not answer: %w", err)
-		}
-		started, ok := answer.(*actors.ShardsStarted)
-		if !ok {
-			return fmt.Errorf("shardmanager: the supervisor answers with a %T", answer)
-		}
-		if err = started.Err; !errors.Is(err, actors.ErrCrashed) || attempt == 3 {
-			return err
-		}
-	}
+	_, err = m.ask(ctx, start, supervisorTimeout) // props that hang do so in the supervisor
+	return err
 }
-
-const startTimeout = 10 * time.Second // for the supervisor to start its shards' actors
 
 const deadLetterPause = 5 * time.Millisecond
 

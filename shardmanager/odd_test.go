@@ -143,3 +143,40 @@ func TestOwnUpdateBeforeItsGuild(t *testing.T) {
 		}
 	})
 }
+
+// TestOddFieldsOfAnswersAreToldWithTheirShard, by the guild that they name; of none that they do not name.
+func TestOddFieldsOfAnswersAreToldWithTheirShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(4))
+		var hook oddities
+		m := newManager(t, g, shardmanager.WithHooks(&hook), shardmanager.WithLogger(zap.NewNop()))
+		odd := &events.OddFieldsError{Paths: []string{"x"}}
+		of := func(data string) events.Raw { return events.Raw{Type: "X", Seq: 3, Data: []byte(data)} }
+		m.HearOdd(of(`{"guild_id":"12582912"}`), odd) // before there are shards
+		start(t, m)
+		m.HearOdd(of(`{"guild_id":"12582912"}`), odd)
+		m.HearOdd(of(`{"guild_id":12582912}`), odd)
+		m.HearOdd(of(`[]`), odd)
+		pass(time.Second)
+		if want := []string{"X 0/0 3 x", "X 3/4 3 x", "X 3/4 3 x", "X 0/0 3 x"}; !slices.Equal(hook.all, want) {
+			t.Errorf("told: %q", hook.all)
+		}
+	})
+}
+
+// TestOddFieldsOfAnAnswerThatNamesNoGuildAreOfNoShard: the hook is not told of a shard that has nothing to do with them.
+func TestOddFieldsOfAnAnswerThatNamesNoGuildAreOfNoShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		var hook oddities
+		m := newManager(t, g, shardmanager.WithHooks(&hook))
+		start(t, m)
+		for _, data := range []string{`[]`, `{"guild_id":"4194304"}`} {
+			m.HearOdd(events.Raw{Type: "X", Seq: 3, Data: json.RawMessage(data)}, &events.OddFieldsError{Paths: []string{"a"}})
+		}
+		pass(time.Second)
+		if want := []string{"X 0/0 3 a", "X 0/1 3 a"}; !slices.Equal(hook.all, want) {
+			t.Errorf("the hook was told %q, want %q", hook.all, want)
+		}
+	})
+}

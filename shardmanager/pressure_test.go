@@ -82,6 +82,50 @@ func TestCoalesceByKeepsTheNewestOfEachKey(t *testing.T) {
 	})
 }
 
+// TestSmallQueueStopsItsShardNoLongerThanItIsFull: then the shard is read, and answers when a heartbeat is asked for, although thousands of
+// events wait for another handler. They are not too many.
+func TestSmallQueueStopsItsShardNoLongerThanItIsFull(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		behind, gate, got := make(chan struct{}), make(chan struct{}), 0
+		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) { <-behind })
+		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {
+			<-gate
+			got++
+		}, shardmanager.WithTypes("SMALL"), shardmanager.WithQueue(4))
+		start(t, m)
+		for range 3000 {
+			g.Shard(0).Dispatch("X", 0)
+			pass(0)
+		}
+		for range 9 {
+			g.Shard(0).Dispatch("SMALL", 0)
+			pass(time.Millisecond)
+		}
+		asked := func() (answered bool) {
+			before := len(g.Frames(0))
+			g.Shard(0).RequestHeartbeat()
+			pass(time.Second)
+			return len(g.Frames(0)) > before
+		}
+		if asked() {
+			t.Error("the shard is read while a queue is full")
+		}
+		close(gate)
+		pass(time.Second)
+		if got != 9 {
+			t.Errorf("%d events, want 9", got)
+		}
+		if !asked() {
+			t.Error("the shard is not read though no queue is full")
+		}
+		close(behind)
+		pass(time.Second)
+		g.RequireNoViolations(t)
+	})
+}
+
 // TestQueueOfAHandlerThatBlocksStopsItsShard: the shard is not read while the queue is full, loses nothing, and is read
 // again, as often as that happens.
 func TestQueueOfAHandlerThatBlocksStopsItsShard(t *testing.T) {

@@ -124,31 +124,62 @@ func TestStartOutlivesTwoCrashes(t *testing.T) {
 	})
 }
 
+// TestRestartOutlivesTwoCrashes of the supervisor at the very message that asks for it, and a third one is told: what was asked for is not lost
+// without a word.
+func TestRestartOutlivesTwoCrashes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		crash := crashes{only: func(message any) bool { _, ok := message.(actors.RestartShard); return ok }}
+		g := newGateway(t)
+		m := newManager(t, g, crash.option())
+		start(t, m)
+		crash.left.Store(2)
+		if err := m.Restart(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		crash.require(t, 2)
+		pass(10 * time.Second)
+		if s := g.Stats(); s.Resumes != 1 || m.Status().Ready() != 1 {
+			t.Errorf("%d resumes, %d ready", s.Resumes, m.Status().Ready())
+		}
+		crash.left.Store(3)
+		if err := m.Restart(t.Context(), 0); !errors.Is(err, actors.ErrCrashed) {
+			t.Errorf("a third crash: %v", err)
+		}
+	})
+}
+
+// silent makes a supervisor that does not take one kind of message, and answers it with something else, or nil: not at all.
+func silent[T any](answer any) shardmanager.Option {
+	return shardmanager.WithActorProps(func(actors.Key) []actor.PropsOption {
+		return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+				if _, ok := envelope.Message.(T); !ok {
+					next(ctx, envelope)
+				} else if answer != nil {
+					ctx.ActorSystem().Root.Send(envelope.Sender, answer)
+				}
+			}
+		})}
+	})
+}
+
+var silences = map[string]struct {
+	answer any
+	after  time.Duration
+	is     error
+	says   string
+}{
+	"no answer":            {nil, 10 * time.Second, actor.ErrTimeout, "does not answer"},
+	"an answer of another": {42, 0, nil, "answers with a int"},
+}
+
 // TestSupervisorThatDoesNotAnswerEndsStart: after 10 s, or at once if the answer is another's.
 func TestSupervisorThatDoesNotAnswerEndsStart(t *testing.T) {
-	for name, test := range map[string]struct {
-		answer any
-		after  time.Duration
-		is     error
-		says   string
-	}{
-		"no answer":            {nil, 10 * time.Second, actor.ErrTimeout, "does not answer"},
-		"an answer of another": {42, 0, nil, "answers with a int"},
-	} {
+	for name, test := range silences {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				g := newGateway(t)
-				m := newManager(t, g, shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
-					return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
-						return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
-							if _, ok := envelope.Message.(actors.StartShards); !ok {
-								next(ctx, envelope)
-							} else if test.answer != nil {
-								ctx.ActorSystem().Root.Send(envelope.Sender, test.answer)
-							}
-						}
-					})}
-				}))
+				m := newManager(t, g, silent[actors.StartShards](test.answer))
 				began := time.Now()
 				err := m.Start(t.Context())
 				if err == nil || test.is != nil && !errors.Is(err, test.is) || !strings.Contains(err.Error(), test.says) {
@@ -161,6 +192,55 @@ func TestSupervisorThatDoesNotAnswerEndsStart(t *testing.T) {
 				if s := g.Stats(); !errors.Is(m.Err(), err) || s.Connections != 0 {
 					t.Errorf("Err: %v, %d connections", m.Err(), s.Connections)
 				}
+			})
+		})
+	}
+}
+
+// TestSupervisorThatDoesNotAnswerFailsRestart, and nothing else: after 10 s, or when the caller leaves or the Manager is closed.
+func TestSupervisorThatDoesNotAnswerFailsRestart(t *testing.T) {
+	for name, test := range silences {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				m := newManager(t, g, silent[actors.RestartShard](test.answer))
+				start(t, m)
+				began := time.Now()
+				err := m.Restart(t.Context(), 0)
+				if err == nil || test.is != nil && !errors.Is(err, test.is) || !strings.Contains(err.Error(), test.says) {
+					t.Errorf("Restart: %v", err)
+				}
+				if took := time.Since(began).Round(time.Second); took != test.after {
+					t.Errorf("Restart took %v, want %v", took, test.after)
+				}
+				if g.Stats().Connections != 1 || m.Status().Ready() != 1 {
+					t.Errorf("%d connections, %d ready", g.Stats().Connections, m.Status().Ready())
+				}
+			})
+		})
+	}
+	for name, leave := range map[string]struct {
+		with  func(m *shardmanager.Manager, cancel context.CancelFunc)
+		cause error
+	}{
+		"the caller leaves": {func(_ *shardmanager.Manager, cancel context.CancelFunc) { cancel() }, context.Canceled},
+		"Close":             {func(m *shardmanager.Manager, _ context.CancelFunc) { _ = m.Close(context.Background()) }, shardmanager.ErrClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newManager(t, newGateway(t), silent[actors.RestartShard](nil))
+				start(t, m)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				time.AfterFunc(time.Second, func() { leave.with(m, cancel) })
+				began := time.Now()
+				if err := m.Restart(ctx, 0); !errors.Is(err, leave.cause) {
+					t.Errorf("Restart: %v", err)
+				}
+				if took := time.Since(began); took > 3*time.Second {
+					t.Errorf("Restart took %v", took)
+				}
+				pass(10 * time.Second) // for which the question lasts
 			})
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -20,6 +21,8 @@ func WithTLS(cfg *tls.Config) Option {
 	return func(c *config) { c.tls, c.noTLS = guarded(cfg), cfg == nil }
 }
 
+var errNoCertificate = errors.New("GetClientCertificate of WithTLS returned neither a certificate nor an error; new(tls.Certificate) sends none")
+
 // guarded is a copy of cfg whose functions may panic: net/http calls them on goroutines of its own, where that would end the process.
 func guarded(cfg *tls.Config) *tls.Config {
 	cfg = cfg.Clone()
@@ -29,6 +32,9 @@ func guarded(cfg *tls.Config) *tls.Config {
 	if f := cfg.GetClientCertificate; f != nil {
 		cfg.GetClientCertificate = func(info *tls.CertificateRequestInfo) (certificate *tls.Certificate, err error) {
 			err = foreign.Call("GetClientCertificate of WithTLS", func() (err error) { certificate, err = f(info); return err })
+			if certificate == nil && err == nil {
+				err = errNoCertificate // which crypto/tls panics with
+			}
 			return certificate, err
 		}
 	}

@@ -32,11 +32,12 @@ type secured struct {
 	options []shardmanager.Option // that lead there
 	roots   *tls.Config           // that trust it
 	clients atomic.Int64          // connections that came with a client's certificate
+	kept    atomic.Int64          // requests that leave their connection open
 }
 
 func newSecured(t *testing.T, auth tls.ClientAuthType) *secured {
 	t.Helper()
-	s := &secured{Server: gatewaytest.NewServer(t)}
+	s := &secured{Server: gatewaytest.NewServer(t, gatewaytest.WithExact())}
 	inside, err := url.Parse(s.APIURL)
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +47,9 @@ func newSecured(t *testing.T, auth tls.ClientAuthType) *secured {
 	s.front = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TLS.PeerCertificates) > 0 {
 			s.clients.Add(1)
+		}
+		if !r.Close && r.Header.Get("Upgrade") == "" {
+			s.kept.Add(1)
 		}
 		proxy.ServeHTTP(w, r)
 	}))
@@ -108,27 +112,37 @@ func TestUntrustedCertificateEndsStart(t *testing.T) {
 }
 
 // TestTLSHoldsForDiscoveryAndGateway: a private CA, a client's certificate, a version; and what the caller does to the
-// configuration later changes nothing.
+// configuration later changes nothing. No connection but the gateway's is kept open.
 func TestTLSHoldsForDiscoveryAndGateway(t *testing.T) {
 	t.Parallel()
-	s := newSecured(t, tls.RequireAnyClientCert)
-	cfg := s.roots.Clone()
-	cfg.Certificates = s.front.TLS.Certificates // any will do
-	cfg.MinVersion = tls.VersionTLS13
-	m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.RootCAs, cfg.Certificates = nil, nil
-	start(t, m)
-	closeNow(t, m)
-	if n := s.clients.Load(); n != 2 {
-		t.Errorf("%d requests with the client's certificate, want that of discovery and that of the gateway", n)
-	}
-	err = s.try(t, shardmanager.WithTLS(s.roots))
-	var failed *shardmanager.DiscoveryError
-	if !errors.As(err, &failed) || !failed.Fatal() || !strings.Contains(err.Error(), "the TLS handshake was refused: ") {
-		t.Errorf("without a client's certificate: %v", err)
+	for name, set := range map[string]func(cfg *tls.Config, own *tls.Certificate){
+		"Certificates": func(cfg *tls.Config, own *tls.Certificate) { cfg.Certificates = []tls.Certificate{*own} },
+		"GetClientCertificate": func(cfg *tls.Config, own *tls.Certificate) {
+			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSecured(t, tls.RequireAnyClientCert)
+			cfg := s.roots.Clone()
+			set(cfg, &s.front.TLS.Certificates[0]) // any will do
+			cfg.MinVersion = tls.VersionTLS13
+			m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.RootCAs, cfg.Certificates, cfg.GetClientCertificate = nil, nil, nil
+			start(t, m)
+			closeNow(t, m)
+			if n := s.clients.Load(); n != 2 || s.kept.Load() != 0 {
+				t.Errorf("%d requests with the client's certificate, want that of discovery and that of the gateway; %d connections kept open", n, s.kept.Load())
+			}
+			err = s.try(t, shardmanager.WithTLS(s.roots))
+			var failed *shardmanager.DiscoveryError
+			if !errors.As(err, &failed) || !failed.Fatal() || !strings.Contains(err.Error(), "the TLS handshake was refused: ") {
+				t.Errorf("without a client's certificate: %v", err)
+			}
+		})
 	}
 }
 
@@ -214,5 +228,54 @@ func TestFunctionsOfTLSMayPanic(t *testing.T) {
 			}
 			findSecret(t, name, err.Error(), canary)
 		}
+	}
+}
+
+// TestFunctionsOfTLSMayRefuse: what they return is why nothing is connected to.
+func TestFunctionsOfTLSMayRefuse(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t, tls.RequireAnyClientCert)
+	no := errors.New("not this one")
+	for name, set := range map[string]func(cfg *tls.Config){
+		"GetClientCertificate": func(cfg *tls.Config) {
+			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return new(tls.Certificate), no }
+		},
+		"VerifyPeerCertificate": func(cfg *tls.Config) {
+			cfg.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return no }
+		},
+		"VerifyConnection": func(cfg *tls.Config) {
+			cfg.VerifyConnection = func(tls.ConnectionState) error { return no }
+		},
+	} {
+		cfg := s.roots.Clone()
+		cfg.Certificates = s.front.TLS.Certificates
+		set(cfg)
+		m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // it tries again
+		err = m.Start(ctx)
+		cancel()
+		if !errors.Is(err, no) || s.clients.Load() != 0 {
+			t.Errorf("%s: Start: %v; %d requests came", name, err, s.clients.Load())
+		}
+	}
+}
+
+// TestClientCertificateThatIsNil is refused with what to return instead.
+func TestClientCertificateThatIsNil(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t, tls.RequireAnyClientCert)
+	cfg := s.roots.Clone()
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return nil, nil }
+	m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // it tries again
+	defer cancel()
+	if err = m.Start(ctx); err == nil || !strings.Contains(err.Error(), "new(tls.Certificate) sends none") {
+		t.Errorf("Start: %v", err)
 	}
 }

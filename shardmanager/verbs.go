@@ -15,16 +15,16 @@ import (
 
 var errNoShards = errors.New("shardmanager: no shard is named: say which")
 
-// Restart gives up the shard's connection and resumes its session on a new one. It does not
-// wait for it. A shard that was quarantined starts again. After an error nothing is restarted: it is ErrNotStarted, ErrClosed,
-// actors.ErrUnknownShard, or that of ctx.
+// Restart gives up the shard's connection and resumes its session on a new one. It waits until the supervisor has taken that on, and not
+// for the session. A shard that was quarantined starts again. After an error nothing is restarted: it is ErrNotStarted, ErrClosed,
+// actors.ErrUnknownShard, actors.ErrCrashed if the supervisor has crashed on it three times, or that of ctx.
 func (m *Manager) Restart(ctx context.Context, shard int) error {
 	key, err := m.key(ctx, shard)
 	if err != nil {
 		return err
 	}
-	m.System().Root.Send(m.Supervisor(), actors.RestartShard{Key: key})
-	return nil
+	_, err = m.ask(ctx, actors.RestartShard{Key: key}, supervisorTimeout)
+	return err
 }
 
 // Reidentify gives up the sessions of shards, and has new ones begin, for one Identify each of the day's budget, in the queue. What they have not

@@ -18,7 +18,7 @@ var known = map[string]string{
 	"synctest": "testing/synctest", "zap": "go.uber.org/zap", "actor": "github.com/asynkron/protoactor-go/actor",
 	"events": module + "events", "ratelimit": module + "ratelimit", "session": module + "session",
 	"limitertest": module + "ratelimit/limitertest",
-	"gatewaytest": module + "session/gatewaytest", "filestore": module + "session/filestore", "storetest": module + "session/storetest", "actors": module + "actors", "shardmanager": module + "shardmanager",
+	"gatewaytest": module + "session/gatewaytest", "control": module + "session/gatewaytest/control", "filestore": module + "session/filestore", "storetest": module + "session/storetest", "actors": module + "actors", "shardmanager": module + "shardmanager",
 }
 
 var fence = regexp.MustCompile("(?ms)^```go\n(.*?)^```")

@@ -182,3 +182,48 @@ func TestWhatNobodyWantsIsSettled(t *testing.T) {
 		}
 	})
 }
+
+// TestOwnQueueWaitsForItselfAlone: when the queue has room that has made the shard full, the shard goes on, however much waits for others,
+// unless that was too much.
+func TestOwnQueueWaitsForItselfAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, drained := draining(10, 5)
+		slow, small := newStuck(), newStuck()
+		b.Subscribe(bus.Subscription{Handle: slow.handle})
+		b.Subscribe(bus.Subscription{Queue: 2, Types: []events.Type{"SMALL"}, Handle: small.handle})
+		publish(b, 1, 5, "X", nil)
+		if full := publish(b, 6, 8, "SMALL", nil); full != 8 { // one is at the handler
+			t.Errorf("full after event %d", full)
+		}
+		if small.release(1); *drained != 1 {
+			t.Errorf("the queue has room, 8 wait for the other handler, of 10: drained %d times", *drained)
+		}
+		if full := publish(b, 9, 9, "X", nil); full != 0 {
+			t.Error("full while neither handler is")
+		}
+		if full := publish(b, 10, 10, "SMALL", nil); full != 10 {
+			t.Errorf("full after event %d", full)
+		}
+		if small.release(3); *drained != 1 {
+			t.Error("drained while 10 wait")
+		}
+		if slow.release(4); *drained != 1 {
+			t.Error("drained while 6 wait: half of too many is 5")
+		}
+		publish(b, 11, 13, "SMALL", nil)
+		if slow.release(4); *drained != 1 { // now 5 wait, and the small queue is full
+			t.Error("drained while a queue is full")
+		}
+		publish(b, 14, 15, "X", nil)
+		if small.release(1); *drained != 2 {
+			t.Errorf("7 wait, which were few meanwhile, and the queue has room: drained %d times", *drained)
+		}
+		close(slow.gate)
+		close(small.gate)
+		synctest.Wait()
+		if _, seq := settled(b, 0); seq != 15 || *drained != 2 {
+			t.Errorf("settled up to %d, drained %d times", seq, *drained)
+		}
+	})
+}

@@ -88,7 +88,7 @@ type lane struct {
 	keys  map[string]*keys // of those that wait, for Coalesce
 	high  int              // the most that ever waited
 	total int64            // shed so far
-	shed  Shed             // and not reported yet
+	shed  *Shed            // and not reported yet; nil: nothing
 	calls int              // of the handler that have not returned
 	// Goroutines, and its place among the busy lanes: the bus's lock guards them.
 	goroutines, place int
@@ -137,7 +137,9 @@ const (
 func (l *lane) pop(last slot) (next slot, shed Shed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	shed, l.shed = l.shed, Shed{}
+	if l.shed != nil {
+		shed, l.shed = *l.shed, nil
+	}
 	l.done(last)
 	if l.crew != nil && !l.choose() {
 		return slot{}, shed // others are at it

@@ -108,11 +108,11 @@ func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
 // stuck must not keep it to itself: each time as many as fit into the queue are reported at once.
 func (l *lane) note(it *item) (report Shed) {
 	seq := it.meta.Seq
-	if l.shed.Count > 0 && (l.shed.Session != it.meta.Session || l.shed.Count >= l.sub.limit(l.bus)) {
-		report, l.shed = l.shed, Shed{}
+	if l.shed != nil && (l.shed.Session != it.meta.Session || l.shed.Count >= l.sub.limit(l.bus)) {
+		report, l.shed = *l.shed, nil
 	}
-	if l.shed.Count == 0 {
-		l.shed = Shed{Shard: it.meta.Key(), Session: it.meta.Session, Name: l.sub.Name, First: seq, Last: seq}
+	if l.shed == nil {
+		l.shed = &Shed{Shard: it.meta.Key(), Session: it.meta.Session, Name: l.sub.Name, First: seq, Last: seq}
 	}
 	l.shed.First, l.shed.Last = min(l.shed.First, seq), max(l.shed.Last, seq)
 	l.shed.Count++

@@ -29,7 +29,7 @@ func (m mark) reach(meta events.Meta) mark {
 type Shard struct {
 	bus  *Bus
 	key  events.ShardKey
-	full atomic.Bool // changed under mu
+	full atomic.Bool // flooded, or by one of its lanes; changed under mu
 
 	caughtUp atomic.Pointer[func()]
 
@@ -41,6 +41,7 @@ type Shard struct {
 	first, last *item  // not settled
 	latest      mark   // that was published
 	unsettled   int    // not settled by those that block
+	flooded     bool   // that were too many, and are not few yet
 	fullLanes   int    // lanes that are full by themselves
 	atRest      func() // called once when all is settled; nil: nobody waits for that
 }
@@ -104,6 +105,7 @@ func (s *Shard) add(it *item, highWater int) {
 	if it.blocks > 0 {
 		s.unsettled++
 		if s.unsettled >= highWater {
+			s.flooded = true
 			s.full.Store(true)
 		}
 	}
@@ -206,8 +208,10 @@ func (s *Shard) unfill(lowWater int) (caughtUp bool) {
 	return s.flows(lowWater)
 }
 
+// flows lets the shard go when nothing of what has filled it does any more: a lane that was full is no reason to wait for what it has not.
 func (s *Shard) flows(lowWater int) (caughtUp bool) {
-	if !s.full.Load() || s.fullLanes > 0 || s.unsettled > lowWater {
+	s.flooded = s.flooded && s.unsettled > lowWater
+	if !s.full.Load() || s.flooded || s.fullLanes > 0 {
 		return false
 	}
 	s.full.Store(false)

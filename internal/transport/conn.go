@@ -140,10 +140,11 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 		decoders = new(Decoders)
 	}
 	c.inflate = newInflater(compression, c.maxMessage, decoders)
+	idle := cfg.Idle // nothing else of cfg is kept
 	w.idle = func() {
 		c.room.wait()
-		if cfg.Idle != nil {
-			cfg.Idle()
+		if idle != nil {
+			idle()
 		}
 	}
 	ws.SetReadLimit(orDefault(cfg.MaxFrame, maxFrame))

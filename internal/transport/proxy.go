@@ -45,6 +45,7 @@ type throughProxyError struct{ err error }
 func (e *throughProxyError) Error() string { return "the proxy: " + e.err.Error() }
 func (e *throughProxyError) Unwrap() error { return e.err }
 
+// direct dials through no proxy.
 var direct = new(net.Dialer).DialContext
 
 // useProxy has dialer go through the proxy for the URL, if there is one. HTTP proxies are spoken to here, since the

@@ -130,6 +130,25 @@ func TestSilentProxyCostsItsTimeAlone(t *testing.T) {
 	}
 }
 
+// TestDialThroughAProxyIsCancelled while the proxy says nothing: at once, and that is what the error says.
+func TestDialThroughAProxyIsCancelled(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"http", "https", "socks5"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		addr := serve(t, func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 1)) // it was asked
+			cancel()
+			_, _ = io.Copy(io.Discard, conn)
+		})
+		began := time.Now()
+		_, err := transport.Dial(ctx, "wss://gateway.discord.gg", transport.Config{Proxy: through(t, scheme+"://"+addr)})
+		cancel()
+		if !errors.Is(err, context.Canceled) || err.Error() != "transport: dial: cancelled" || time.Since(began) > 8*time.Second {
+			t.Errorf("%s: %v after %v", scheme, err, time.Since(began))
+		}
+	}
+}
+
 // tunnels is an HTTP proxy that lets everything through to one address.
 func tunnels(t *testing.T, to string) http.Handler {
 	t.Helper()
@@ -249,5 +268,20 @@ func TestTLSConfigIsTheCallers(t *testing.T) {
 	conn.Close(0, "")
 	if cfg.TLS.ServerName != "" || len(cfg.TLS.NextProtos) != 2 {
 		t.Errorf("changed: %q, %q", cfg.TLS.ServerName, cfg.TLS.NextProtos)
+	}
+}
+
+// TestProxyIsChosenByTheWayToTheGateway: as for https with TLS, and as for http without, since that is what HTTPS_PROXY and HTTP_PROXY tell apart.
+func TestProxyIsChosenByTheWayToTheGateway(t *testing.T) {
+	t.Parallel()
+	for gateway, want := range map[string]string{"wss://gateway.discord.gg": "https", "ws://127.0.0.1:1": "http"} {
+		var asked *url.URL
+		_, err := transport.Dial(t.Context(), gateway, transport.Config{Proxy: func(r *http.Request) (*url.URL, error) {
+			asked = r.URL
+			return nil, errors.New("no proxy today")
+		}})
+		if err == nil || asked == nil || asked.Scheme != want || "ws"+strings.TrimPrefix(asked.Scheme, "http")+"://"+asked.Host != gateway {
+			t.Errorf("%s: a proxy was asked for %v: %v", gateway, asked, err)
+		}
 	}
 }

@@ -19,7 +19,7 @@ const discord = "discord.gg"
 
 // CheckURL parses a URL that the gateway or discovery gave, and refuses it unless the token may
 // be sent there: the scheme is wss and the host is one of Discord's or of cfg.Hosts, or a
-// subdomain. Plain ws is for loopback and for cfg.Hosts.
+// subdomain, or loopback. Plain ws is for loopback and for cfg.Hosts.
 func CheckURL(raw string, cfg Config) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -40,7 +40,7 @@ func CheckURL(raw string, cfg Config) (*url.URL, error) {
 		return nil, &URLError{"its scheme is neither wss nor ws"}
 	case u.Scheme == "ws" && !loopback && !listed:
 		return nil, &URLError{"plain ws is only for loopback and for hosts that WithGatewayHosts allows"}
-	case listed || loopback && u.Scheme == "ws":
+	case listed || loopback:
 		return u, nil
 	case !within(host, discord):
 		return nil, &URLError{"its host is not Discord's; allow it by WithGatewayHosts if the token may be sent there"}
@@ -62,8 +62,13 @@ func Listed(u *url.URL, hosts []string) bool {
 	})
 }
 
+var errNotAlone = errors.New(`is not a host alone: leave out scheme, path and user, as in "gateway.example" or "gateway.example:8443"`)
+
 // CheckHost says why a host cannot be meant that is to be allowed: what CheckURL would never find, or would find too often.
 func CheckHost(host string) error {
+	if strings.Contains(host, "://") {
+		return errNotAlone
+	}
 	name := host
 	if h, port, err := net.SplitHostPort(host); err == nil {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -77,8 +82,8 @@ func CheckHost(host string) error {
 		return errors.New(`names no host: use one such as "gateway.example"`)
 	case net.ParseIP(name) != nil:
 		return nil
-	case strings.Contains(name, "://") || strings.ContainsAny(name, "/?#@"):
-		return errors.New(`is not a host alone: leave out scheme, path and user, as in "gateway.example" or "gateway.example:8443"`)
+	case strings.ContainsAny(name, "/?#@"):
+		return errNotAlone
 	case strings.Contains(name, "*"):
 		return errors.New(`has a wildcard: name the domain, which allows what is below it as well`)
 	}

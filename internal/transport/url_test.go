@@ -9,8 +9,8 @@ import (
 	"github.com/signalbox-go/signalbox/internal/transport"
 )
 
-// TestWhereATokenMayBeSent: each host with each scheme, without and with a list of allowed hosts. wss is for Discord and for what is
-// listed; ws is for loopback and for what is listed; no other scheme is for anything.
+// TestWhereATokenMayBeSent: each host with each scheme, without and with a list of allowed hosts. wss is for Discord, for loopback and for
+// what is listed; ws is for loopback and for what is listed; no other scheme is for anything.
 func TestWhereATokenMayBeSent(t *testing.T) {
 	t.Parallel()
 	none := []string(nil)
@@ -26,11 +26,11 @@ func TestWhereATokenMayBeSent(t *testing.T) {
 		{"gateway.discord.gg", []string{"discord.gg"}, true, true}, {"gateway.discord.gg:8443", []string{"gateway.discord.gg"}, true, true},
 		{"gateway.discord.gg:8443", []string{"gateway.discord.gg:8443"}, true, true}, {"gateway.discord.gg:8443", []string{"other.example"}, false, false},
 
-		{"localhost", none, false, true}, {"LOCALHOST:8080", none, false, true}, {"127.0.0.1", none, false, true}, {"127.9.9.9:443", none, false, true},
-		{"[::1]", none, false, true}, {"[::1]:443", none, false, true}, {"[::ffff:127.0.0.1]", none, false, true},
+		{"localhost", none, true, true}, {"LOCALHOST:8080", none, true, true}, {"127.0.0.1", none, true, true}, {"127.9.9.9:443", none, true, true},
+		{"[::1]", none, true, true}, {"[::1]:443", none, true, true}, {"[::ffff:127.0.0.1]", none, true, true},
 		{"localhost", []string{"localhost"}, true, true}, {"127.0.0.1:8443", []string{"127.0.0.1"}, true, true},
-		{"127.0.0.1:8443", []string{"127.0.0.1:8443"}, true, true}, {"127.0.0.1:8444", []string{"127.0.0.1:8443"}, false, true},
-		{"[::1]:443", []string{"::1"}, true, true}, {"localhost", []string{"127.0.0.1"}, false, true},
+		{"127.0.0.1:8443", []string{"127.0.0.1:8443"}, true, true}, {"127.0.0.1:8444", []string{"127.0.0.1:8443"}, true, true},
+		{"[::1]:443", []string{"::1"}, true, true}, {"localhost", []string{"127.0.0.1"}, true, true},
 		{"localhost.evil.example", none, false, false}, {"a.localhost", none, false, false}, {"127.0.0.1.evil.example", none, false, false},
 		{"0.0.0.0", none, false, false}, {"[::]", none, false, false}, {"128.0.0.1", none, false, false}, {"0x7f.0.0.1", none, false, false},
 
@@ -86,6 +86,47 @@ func TestCheckURL(t *testing.T) {
 			t.Errorf("%q: %v, want a URLError", bad, err)
 		} else if strings.Contains(err.Error(), "evil") || strings.Contains(err.Error(), "pass") {
 			t.Errorf("the error shows the URL: %v", err)
+		}
+	}
+}
+
+// TestRefusedURLSaysWhy: the first thing that is wrong with it.
+func TestRefusedURLSaysWhy(t *testing.T) {
+	t.Parallel()
+	for url, why := range map[string]string{
+		"wss://%zz": "it cannot be parsed", "": "it names no host", "wss://": "it names no host", "wss://:443": "it names no host", "ws:///path": "it names no host",
+		"wss:gateway.discord.gg": "it names no host", "gateway.discord.gg": "it names no host", "wss://me@evil.example": "it has user information",
+		"wss://gateway.discоrd.gg": "its host is not ASCII", "https://evil.example": "its scheme is neither wss nor ws",
+		"ws://evil.example": "plain ws is only for loopback and for hosts that WithGatewayHosts allows", "ws://gateway.discord.gg": "plain ws is only for loopback and for hosts that WithGatewayHosts allows",
+		"wss://evil.example:22": "its host is not Discord's; allow it by WithGatewayHosts if the token may be sent there", "wss://gateway.discord.gg:22": "its port is not 443",
+	} {
+		if _, err := transport.CheckURL(url, transport.Config{}); err == nil || err.Error() != "transport: gateway URL refused: "+why {
+			t.Errorf("%q: %v, want %q", url, err, why)
+		}
+	}
+}
+
+// TestHostsThatCanBeAllowed, and what is said of each that cannot.
+func TestHostsThatCanBeAllowed(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{
+		"gateway.example", "Gateway_1.Example", "localhost", "a-b.9.example:1", "gateway.example:65535", "10.1.2.3", "10.1.2.3:80", "::1", "[::1]", "[2001:db8::1]:443",
+	} {
+		if err := transport.CheckHost(good); err != nil {
+			t.Errorf("%q %v", good, err)
+		}
+	}
+	for why, all := range map[string][]string{
+		"has a port that is none": {"gateway.example:", "gateway.example:0", "gateway.example:65536", "gateway.example:x", "[::1]:0"},
+		"names no host":           {"", ":443", "[]"},
+		"is not a host alone":     {"wss://gateway.example", "gateway.example/", "gateway.example?a", "gateway.example#a", "me@gateway.example"},
+		"has a wildcard":          {"*", "*.example", "*.example:443"},
+		"is no host name":         {".example", "example.", "a..example", "a b.example", "gätewäy.example", "a.{", "a.[", "a.`", "a.,", "1:2:3"},
+	} {
+		for _, bad := range all {
+			if err := transport.CheckHost(bad); err == nil || !strings.HasPrefix(err.Error(), why) {
+				t.Errorf("%q %v, want %q", bad, err, why)
+			}
 		}
 	}
 }

@@ -231,5 +231,8 @@ func (s *Store) migrate(old boltFile) error {
 	s.log.Warn("session file of an earlier version cannot be read as a whole: it is set aside, and another one is begun", zap.String("file", s.path),
 		zap.String("set_aside", s.path+".corrupt"), zap.Error(old.err), zap.Int("sessions_kept", len(s.known.sessions)), zap.Int("records_lost", old.discarded),
 		zap.String("lost", "what could not be read, and which Identifies were spent: every key counts as just used"))
-	return errors.Join(s.setAside(".corrupt"), s.known.forgetLedger(now), s.fresh())
+	if err := s.setAside(".corrupt"); err != nil {
+		return err
+	}
+	return errors.Join(s.known.forgetLedger(now), s.fresh())
 }

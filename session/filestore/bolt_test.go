@@ -109,6 +109,30 @@ func TestFileOfBoltstoreIsMigrated(t *testing.T) {
 	}
 }
 
+// TestNewestOfBoltstoreCounts, whichever of both heads it was written to: they take turns.
+func TestNewestOfBoltstoreCounts(t *testing.T) {
+	t.Parallel()
+	path := oldFile(t, nil, spent, sample)
+	for seq := sample.Seq + 1; seq < sample.Seq+5; seq++ {
+		newest := sample
+		newest.Seq = seq
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true, FreelistType: bbolt.FreelistMapType})
+		must(t, err)
+		key := fmt.Sprintf("%d/%d", sample.Shard.Index, sample.Shard.Total)
+		body, err := json.Marshal(newest)
+		must(t, err, db.Update(func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte("sessions")).Put([]byte(key), boltRecord(t, nil, "sessions", key, body))
+		}), db.Close())
+		content, err := os.ReadFile(path)
+		must(t, err)
+		copied := file(t)
+		must(t, os.WriteFile(copied, content, 0o600))
+		if got, err := open(t, copied).Load(t.Context(), sample.Shard); err != nil || got.Seq != seq {
+			t.Errorf("%d, want %d: %v", got.Seq, seq, err)
+		}
+	}
+}
+
 // TestBoltstoreOpensTheSame: the former door leads to the same file.
 func TestBoltstoreOpensTheSame(t *testing.T) {
 	t.Parallel()
@@ -160,6 +184,21 @@ func TestFileOfBoltstoreUnderAnotherKeyIsSetAside(t *testing.T) {
 		if _, err := os.Stat(path + ".corrupt"); err != nil || logs.Len() != 1 {
 			t.Errorf("%v, %v", err, logs.All())
 		}
+	}
+}
+
+// TestLedgerOfBoltstoreThatCannotBeRead: the sessions are kept, and each key counts as just used.
+func TestLedgerOfBoltstoreThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s, logs := watched(t, oldFile(t, nil, json.RawMessage(`{"Remaining":"s3cret"}`), sample))
+	if got, err := s.Load(t.Context(), id); err != nil || got != sample {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := s.LoadLedger(t.Context()); err != nil || time.Since(got.Lost) > time.Minute || got.Remaining != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if logs.Len() != 1 || fmt.Sprint(logs.All()[0].ContextMap()["records_lost"], logs.All()[0].ContextMap()["sessions_kept"]) != "1 1" {
+		t.Errorf("warnings: %v", logs.All())
 	}
 }
 

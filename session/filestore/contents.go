@@ -160,6 +160,16 @@ func (c *contents) join(other contents, now time.Time) (more bool, err error) {
 	return more, c.setLedger(strictest(c.ledgerState(now), other.ledgerState(now)))
 }
 
+// later reports whether another file is of a time before what c says. What is not in it may have been deleted.
+func (c *contents) later(other contents) bool {
+	for id, theirs := range other.sessions {
+		if ours, ok := c.sessions[id]; ok && !bytes.Equal(ours.body, theirs.body) && newer(ours, theirs) {
+			return true
+		}
+	}
+	return c.turn > other.turn
+}
+
 // newer reports whether a is to be kept rather than b.
 func newer(a, b record) bool {
 	if a.fence != b.fence {

@@ -2,7 +2,6 @@ package filestore
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,10 +14,10 @@ import (
 
 // view is a file as it was read.
 type view struct {
-	file  *os.File
-	info  os.FileInfo
-	head  header
-	end   int64
+	file *os.File
+	info os.FileInfo
+	head header
+	tail
 	known contents
 }
 
@@ -41,7 +40,7 @@ func (s *Store) read() (v view, err error) {
 	if v.head.key != s.key.name {
 		return v, ErrOtherKey
 	}
-	v.end, err = s.readFrames(v.file, v.head, first, framesAt, v.info.Size(), &v.known)
+	v.tail, err = s.readFrames(v.file, v.head, first, tail{end: framesAt}, v.info.Size(), &v.known)
 	return v, err
 }
 
@@ -56,37 +55,37 @@ func first(file *os.File) ([]byte, error) {
 }
 
 // readFrames reads on from a place into known, and returns where the frames end. What is behind the mark belongs to a save that
-// did not return: it counts as far as it is whole.
-func (s *Store) readFrames(file *os.File, head header, first []byte, from, size int64, known *contents) (end int64, err error) {
+// did not return: it counts as far as it is whole, for all, and the next save marks it with its own.
+func (s *Store) readFrames(file *os.File, head header, first []byte, from tail, size int64, known *contents) (last tail, err error) {
 	mark, err := head.decodeMark(first[min(markAt, len(first)):])
 	if err != nil {
 		return from, err
 	}
-	if mark < from || mark > size {
+	if mark > size {
 		return from, damage("it is cut off")
 	}
-	if from == size {
+	if from.end == size {
 		return from, nil
 	}
-	r := frames{from: bufio.NewReaderSize(io.NewSectionReader(file, from, size-from), 1<<16), head: head, place: from, left: size - from}
-	for r.place < size {
-		end = r.place
+	r := frames{from: bufio.NewReaderSize(io.NewSectionReader(file, from.end, size-from.end), 1<<16), head: head, tail: from, left: size - from.end}
+	for r.end < size {
+		last = r.tail
 		payload, err := r.next()
 		if err == nil {
-			payload, err = head.open(end, payload, s.key)
+			payload, err = head.open(last.end, payload, s.key)
 		}
 		if err == nil {
 			err = known.apply(payload)
 		}
 		var bad damage
-		if end >= mark && errors.As(err, &bad) {
-			return end, nil
+		if last.end >= mark && errors.As(err, &bad) {
+			return last, nil
 		}
 		if err != nil {
-			return end, err
+			return last, err
 		}
 	}
-	return r.place, nil
+	return r.tail, nil
 }
 
 // begin opens the file, and begins it if there is none, or none that can be used.
@@ -186,100 +185,6 @@ func (s *Store) lose(message, suffix string, cause error, readable int) error {
 }
 
 func (s *Store) adopt(v view) {
-	s.file, s.info, s.head, s.end, s.known = v.file, v.info, v.head, v.end, v.known
+	s.file, s.info, s.head, s.tail, s.known = v.file, v.info, v.head, v.tail, v.known
 	s.checked, s.roomy = time.Now(), 1<<20+6*s.known.size
-}
-
-// follow takes in what others have done to the file since.
-func (s *Store) follow() error {
-	info, err := os.Stat(s.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return s.mend(damage("it was deleted"))
-	case err != nil:
-		return fmt.Errorf("filestore: %w", err)
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("filestore: %s is no regular file any more", s.path)
-	case s.file == nil || !os.SameFile(info, s.info):
-		return s.change()
-	}
-	first, err := first(s.file)
-	if err != nil {
-		return err
-	}
-	if len(first) < headerSize || !bytes.Equal(first[:headerSize], s.head.encode()) {
-		return s.change()
-	}
-	end, err := s.readFrames(s.file, s.head, first, s.end, info.Size(), &s.known)
-	var bad damage
-	if errors.As(err, &bad) {
-		return s.mend(err)
-	}
-	s.end = end
-	return err
-}
-
-// change goes over to a file that took the place of ours. If it follows from ours it says all that ours did. If not, what we know goes into it.
-func (s *Store) change() error {
-	v, err := s.read()
-	if v.file == nil {
-		return err
-	}
-	var bad damage
-	switch {
-	case errors.As(err, &bad):
-		return errors.Join(s.mend(err), v.file.Close())
-	case err != nil:
-		return errors.Join(err, v.file.Close())
-	case v.head.id == s.head.id && v.head.epoch > s.head.epoch:
-		return s.move(v)
-	}
-	known := s.known
-	more, err := known.join(v.known, time.Now())
-	if err != nil {
-		return errors.Join(err, v.file.Close())
-	}
-	if err := s.move(v); err != nil || !more {
-		return err
-	}
-	s.log.Warn("session file was replaced while it was in use: what this process knows is written into the new one", zap.String("file", s.path))
-	s.known = known
-	return s.rewrite()
-}
-
-// move goes over to another file.
-func (s *Store) move(v view) error {
-	old := s.file
-	s.adopt(v)
-	err := share(v.file)
-	if old != nil {
-		err = errors.Join(err, old.Close())
-	}
-	return err
-}
-
-// mend begins anew in place of a file that was damaged while it was open. Nothing that this process knows is lost; others add what they know.
-func (s *Store) mend(cause error) error {
-	s.log.Warn("session file was damaged while it was in use: it is set aside, and written anew from what this process knows",
-		zap.String("file", s.path), zap.String("set_aside", s.path+".corrupt"), zap.Error(cause), zap.Int("sessions_kept", len(s.known.sessions)),
-		zap.String("lost", "nothing that this process knew; every key counts as just used"))
-	if err := errors.Join(s.shut(), s.setAside(".corrupt"), s.known.forgetLedger(time.Now())); err != nil {
-		return err
-	}
-	return s.fresh()
-}
-
-// check reads all of the file again.
-func (s *Store) check() error {
-	s.checked = time.Now()
-	nothing := newContents()
-	first, err := first(s.file)
-	if err == nil {
-		_, err = s.readFrames(s.file, s.head, first, framesAt, s.end, &nothing)
-	}
-	var bad damage
-	if errors.As(err, &bad) {
-		return s.mend(err)
-	}
-	return err
 }

@@ -69,7 +69,7 @@ type Store struct {
 	file    *os.File
 	info    os.FileInfo // of file
 	head    header
-	end     int64 // of what was read and written
+	tail          // of what was read and written
 	roomy   int64 // how large the file may become before it is written anew
 	checked time.Time
 	known   contents // all that is in the file, up to end

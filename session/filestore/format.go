@@ -112,13 +112,25 @@ func (h header) frame(b []byte, place int64, payload []byte, k key) []byte {
 	return append(append(b, sum[:]...), payload...)
 }
 
+// tail is where frames end, and the last of them, which says whose they are: all frames in one place have different sums.
+type tail struct {
+	end int64
+	at  int64 // of the last one
+	sum [sumSize]byte
+}
+
+// with is the tail when one more frame is put behind it.
+func (t tail) with(frame []byte) tail {
+	return tail{t.end + int64(len(frame)), t.end, [sumSize]byte(frame[4:])}
+}
+
 // frames are read one after the other. Their payload is valid until the next.
 type frames struct {
-	from  io.Reader
-	head  header
-	place int64 // of the next
-	left  int64 // bytes that there are
-	room  []byte
+	from io.Reader
+	head header
+	tail       // of what was read
+	left int64 // bytes that there are
+	room []byte
 }
 
 var errFrame = damage("a part of it is altered or missing")
@@ -142,10 +154,10 @@ func (r *frames) next() (payload []byte, err error) {
 	if _, err := io.ReadFull(r.from, payload); err != nil {
 		return nil, readError(err)
 	}
-	if sum := r.head.sum(uint64(r.place), payload); !bytes.Equal(sum[:], head[4:]) {
+	if sum := r.head.sum(uint64(r.end), payload); !bytes.Equal(sum[:], head[4:]) {
 		return nil, errFrame
 	}
-	r.place, r.left = r.place+frameHead+size, r.left-frameHead-size
+	r.tail, r.left = tail{r.end + frameHead + size, r.end, [sumSize]byte(head[4:])}, r.left-frameHead-size
 	return payload, nil
 }
 

@@ -65,6 +65,24 @@ func TestProcessThatHangsHoldsNobody(t *testing.T) {
 	}
 }
 
+// TestFileThatAnotherProgramHasLocked is left to it.
+func TestFileThatAnotherProgramHasLocked(t *testing.T) {
+	t.Parallel()
+	path := saved(t)
+	held, err := os.OpenFile(path, os.O_RDWR, 0)
+	must(t, err, syscall.Flock(int(held.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
+	before, err := os.ReadFile(path)
+	must(t, err)
+	if _, err := filestore.Open(path); !errors.Is(err, filestore.ErrBusy) {
+		t.Errorf("%v", err)
+	}
+	if now, err := os.ReadFile(path); err != nil || string(now) != string(before) {
+		t.Errorf("it was changed: %v", err)
+	}
+	must(t, held.Close())
+	holds(t, open(t, path))
+}
+
 // TestTwoKeysDoNotFight: the later process has the file, and the earlier one learns that.
 func TestTwoKeysDoNotFight(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,9 @@
 package filestore_test
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,5 +37,36 @@ func TestFullDiskAtOpen(t *testing.T) {
 	must(t, os.Symlink("/dev/full", path+".new"))
 	if _, err := filestore.Open(path); err == nil || !strings.Contains(err.Error(), "make room on the disk") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("Open: %v", err)
+	}
+}
+
+// TestLargeBatchThatEndsHalfway counts not at all, for whoever has the file open and for another. Here the file may not become large enough.
+func TestLargeBatchThatEndsHalfway(t *testing.T) {
+	t.Parallel()
+	path := file(t)
+	s, logs := watched(t, path, filestore.WithoutSync())
+	must(t, s.Save(t.Context(), largeBatch(1)...))
+	info, err := os.Stat(path)
+	must(t, err)
+	for _, more := range []int64{100, 1_500_000, 3_500_000} {
+		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -f %d; exec %s", (info.Size()+more)/512, os.Args[0]))
+		cmd.Env = append(os.Environ(), envRole+"=batch", envPath+"="+path, envArg+"=unsynced")
+		if out, err := cmd.CombinedOutput(); err == nil {
+			t.Fatalf("it is saved: %s", out)
+		}
+		if now, err := os.Stat(path); err != nil || now.Size() < info.Size()+more-512 {
+			t.Fatalf("%d bytes, after %d, %v", now.Size(), info.Size(), err)
+		}
+		other, more := watched(t, path)
+		for who, each := range map[string]*filestore.Store{"whoever has it open": s, "another": other} {
+			for _, want := range largeBatch(1) {
+				if got, err := each.Load(t.Context(), want.Shard); err != nil || got != want {
+					t.Fatalf("%s finds %v at %d, %v", who, got.Shard, got.Seq, err)
+				}
+			}
+		}
+		if must(t, other.Close()); logs.Len()+more.Len() != 0 {
+			t.Errorf("warnings: %v, %v", logs.All(), more.All())
+		}
 	}
 }

@@ -154,7 +154,7 @@ func (b *batch) add(kind byte, id events.ShardID, fence uint64, body []byte) {
 	(*b)[last] = appendEntry((*b)[last], kind, id, fence, body)
 }
 
-// append writes a batch behind all that there is, waits until it is safe, and then marks the end behind it.
+// append writes a batch behind all that there is, its first frame last, waits until it is safe, and then marks the end behind it.
 func (s *Store) append(batch batch) error {
 	if len(batch) == 0 {
 		return nil
@@ -164,27 +164,35 @@ func (s *Store) append(batch batch) error {
 		size += len(payload) + frameHead + 64 // of a nonce, and what comes with it
 	}
 	data := make([]byte, 0, size)
-	for _, payload := range batch {
+	last, one := s.tail, 0 // frame
+	for i, payload := range batch {
 		if len(payload) > maxFrame/2 {
 			return errors.New("filestore: a record is too large")
 		}
-		data = s.head.frame(data, s.end+int64(len(data)), payload, s.key)
+		from := len(data)
+		data = s.head.frame(data, last.end, payload, s.key)
+		last = last.with(data[from:])
+		if i == 0 {
+			one = len(data)
+		}
 	}
 	err := s.file.Truncate(s.end) // what a save left behind that did not succeed
 	if err == nil {
-		_, err = s.file.WriteAt(data, s.end)
+		_, err = s.file.WriteAt(data[one:], s.end+int64(one)) // nothing counts before the first frame is there
+	}
+	if err == nil {
+		_, err = s.file.WriteAt(data[:one], s.end)
 	}
 	if err == nil && s.sync {
 		err = s.file.Sync()
 	}
-	end := s.end + int64(len(data))
 	if err == nil {
-		_, err = s.file.WriteAt(s.head.encodeMark(end), markAt)
+		_, err = s.file.WriteAt(s.head.encodeMark(last.end), markAt)
 	}
 	if err != nil {
 		return fmt.Errorf("filestore: not saved: %w", err)
 	}
-	s.end = end
+	s.tail = last
 	for _, payload := range batch {
 		if err := s.known.apply(payload); err != nil {
 			return err

@@ -23,7 +23,7 @@ func (s *Store) rewrite() error {
 	const needs = "filestore: the file cannot be written anew: its folder must allow that, and to mount the file alone does not: %w"
 	head, temp := s.head, s.path+".new"
 	head.epoch++
-	end, err := s.write(temp, head)
+	last, err := s.write(temp, head)
 	if noRoom(err) {
 		return fmt.Errorf("filestore: the file cannot be written anew: make room on the disk: %w", errors.Join(err, os.Remove(temp)))
 	}
@@ -42,7 +42,7 @@ func (s *Store) rewrite() error {
 		}
 		return err
 	}
-	v := view{head: head, end: end, known: s.known}
+	v := view{head: head, tail: last, known: s.known}
 	if v.file, err = os.OpenFile(s.path, os.O_RDWR, 0); err != nil {
 		return fmt.Errorf("filestore: %w", err)
 	}
@@ -52,22 +52,22 @@ func (s *Store) rewrite() error {
 	return errors.Join(err, s.move(v))
 }
 
-func (s *Store) write(name string, head header) (end int64, err error) {
+func (s *Store) write(name string, head header) (last tail, err error) {
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, fileMode)
 	if err != nil {
-		return 0, err
+		return last, err
 	}
 	out := bufio.NewWriterSize(io.NewOffsetWriter(file, framesAt), 1<<16)
-	end = framesAt
+	last.end = framesAt
 	err = s.known.entries(func(payload []byte) error {
-		b := head.frame(nil, end, payload, s.key)
-		end += int64(len(b))
+		b := head.frame(nil, last.end, payload, s.key)
+		last = last.with(b)
 		_, err := out.Write(b)
 		return err
 	})
 	start := make([]byte, framesAt)
 	copy(start, head.encode())
-	copy(start[markAt:], head.encodeMark(end))
+	copy(start[markAt:], head.encodeMark(last.end))
 	if err == nil {
 		err = out.Flush()
 	}
@@ -77,7 +77,7 @@ func (s *Store) write(name string, head header) (end int64, err error) {
 	if err == nil && s.sync {
 		err = file.Sync()
 	}
-	return end, errors.Join(err, file.Close())
+	return last, errors.Join(err, file.Close())
 }
 
 // shut closes the file. Some systems rename none that is open.

@@ -1,7 +1,6 @@
 package gatewaytest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,19 +33,17 @@ func (s *Server) answer(c *conn, op events.Opcode, d []byte, now time.Time) erro
 // Source: events/gateway-events#update-presence, and #activity-object for its limit, of which
 // it is not documented how it is enforced.
 func (s *Server) presence(c *conn, d []byte, now time.Time) error {
-	var presence struct {
-		Activities []json.RawMessage `json:"activities"`
-		Status     string            `json:"status"`
-		AFK        *bool             `json:"afk"`
+	var activities []json.RawMessage
+	var status string
+	var afk bool
+	presence := read(d)
+	presence.need("activities", &activities)
+	presence.need("status", &status)
+	if presence.need("afk", &afk); presence.err != nil {
+		return presence.err
 	}
-	if err := json.Unmarshal(d, &presence); err != nil {
-		return err
-	}
-	if presence.Activities == nil || presence.AFK == nil {
-		return errors.New("activities, status and afk are required")
-	}
-	if !slices.Contains(statuses, presence.Status) {
-		return fmt.Errorf("%.20q is no status", presence.Status)
+	if !slices.Contains(statuses, status) {
+		return fmt.Errorf("status is %.20q: use online, dnd, idle, invisible or offline", status)
 	}
 	if now.Before(c.excused) {
 		return nil
@@ -71,33 +68,25 @@ func (s *Server) foreign(c *conn, guild events.Snowflake) bool {
 //
 // Source: events/gateway-events#update-voice-state
 func (s *Server) voice(c *conn, d []byte) error {
-	var voice struct {
-		GuildID   *events.Snowflake `json:"guild_id"`
-		ChannelID json.RawMessage   `json:"channel_id"`
-		SelfMute  *bool             `json:"self_mute"`
-		SelfDeaf  *bool             `json:"self_deaf"`
+	var guild, channel events.Snowflake
+	var mute, deaf bool
+	voice := read(d)
+	voice.need("guild_id", &guild)
+	if !voice.is("channel_id", 'n') { // null: leave
+		voice.need("channel_id", &channel)
 	}
-	if err := json.Unmarshal(d, &voice); err != nil {
-		return err
+	voice.need("self_mute", &mute)
+	if voice.need("self_deaf", &deaf); voice.err != nil {
+		return voice.err
 	}
-	var channel *events.Snowflake
-	if voice.GuildID == nil || voice.ChannelID == nil || voice.SelfMute == nil || voice.SelfDeaf == nil {
-		return errors.New("all four fields are required")
-	}
-	if err := json.Unmarshal(voice.ChannelID, &channel); err != nil {
-		return err
-	}
-	if s.foreign(c, *voice.GuildID) {
+	if s.foreign(c, guild) {
 		return nil
 	}
-	g, to := s.world.guild(*voice.GuildID), events.Snowflake(0)
-	if channel != nil {
-		to = *channel
-	}
+	g := s.world.guild(guild)
 	if g.removed || g.unavailable {
 		return nil
 	}
-	s.world.setVoice(g, BotID, to, c.session, Fields{"self_mute": *voice.SelfMute, "self_deaf": *voice.SelfDeaf})
+	s.world.setVoice(g, BotID, channel, c.session, Fields{"self_mute": mute, "self_deaf": deaf})
 	return nil
 }
 
@@ -105,53 +94,25 @@ func (s *Server) voice(c *conn, d []byte) error {
 //
 // Source: events/gateway-events#request-guild-members
 func (s *Server) guildMembers(c *conn, d []byte, now time.Time) error {
-	var ask struct {
-		GuildID   events.Snowflake `json:"guild_id"`
-		Query     *string          `json:"query"`
-		Limit     *int             `json:"limit"`
-		UserIDs   json.RawMessage  `json:"user_ids"`
-		Presences bool             `json:"presences"`
-		Nonce     string           `json:"nonce"`
-	}
-	if err := json.Unmarshal(d, &ask); err != nil {
+	ask, err := s.membersAsked(c, d)
+	if err != nil {
 		return err
 	}
-	var ids []events.Snowflake
-	if bytes.HasPrefix(ask.UserIDs, []byte("[")) {
-		if err := json.Unmarshal(ask.UserIDs, &ids); err != nil {
-			return err
-		}
-	} else if ask.UserIDs != nil && string(ask.UserIDs) != "null" {
-		ids = make([]events.Snowflake, 1)
-		if err := json.Unmarshal(ask.UserIDs, &ids[0]); err != nil {
-			return err
-		}
+	if len(ask.nonce) > 32 {
+		s.violate(c, "nonce", "%d bytes: it is ignored", len(ask.nonce))
+		ask.nonce = ""
 	}
-	switch {
-	case (ask.Query == nil) == (ids == nil):
-		return errors.New("one of query and user_ids is required")
-	case ask.Query != nil && ask.Limit == nil:
-		return errors.New("limit is required with query")
-	case ask.Query != nil && (*ask.Limit < 0 || *ask.Limit == 0 && *ask.Query != ""):
-		return errors.New("a limit of 0 is for an empty query, and none is negative")
-	case len(ids) > 100:
-		return errors.New("more than 100 user_ids")
-	}
-	if len(ask.Nonce) > 32 {
-		s.violate(c, "nonce", "%d bytes: it is ignored", len(ask.Nonce))
-		ask.Nonce = ""
-	}
-	if s.foreign(c, ask.GuildID) {
+	if s.foreign(c, ask.guild) {
 		return nil
 	}
-	if full := ask.Query != nil && *ask.Query == "" && *ask.Limit == 0; full {
+	if full := ask.query != nil && *ask.query == "" && ask.limit == 0; full {
 		if c.session.intents&intentMembers == 0 {
 			return nil // nothing answers
 		}
-		if wait := s.fullLists[ask.GuildID].Sub(now); wait > 0 {
-			meta := map[string]any{"guild_id": ask.GuildID}
-			if ask.Nonce != "" {
-				meta["nonce"] = ask.Nonce
+		if wait := s.fullLists[ask.guild].Sub(now); wait > 0 {
+			meta := map[string]any{"guild_id": ask.guild}
+			if ask.nonce != "" {
+				meta["nonce"] = ask.nonce
 			}
 			s.stats.RateLimited++
 			s.dispatch(c.session, "RATE_LIMITED", map[string]any{
@@ -159,12 +120,58 @@ func (s *Server) guildMembers(c *conn, d []byte, now time.Time) error {
 			})
 			return nil
 		}
-		s.fullLists[ask.GuildID] = now.Add(30 * time.Second)
+		s.fullLists[ask.guild] = now.Add(30 * time.Second)
 	}
-	g := s.world.asked(ask.GuildID)
-	members, missing := g.search(ask.Query, ask.Limit, s.world.users(ids))
-	s.chunks(c.session, g, ask.Nonce, members, missing, ask.Presences)
+	g := s.world.asked(ask.guild)
+	members, missing := g.search(ask.query, ask.limit, s.world.users(ask.ids))
+	s.chunks(c.session, g, ask.nonce, members, missing, ask.presences)
 	return nil
+}
+
+// members is what a Request Guild Members asks for. One of query and ids is nil.
+type members struct {
+	guild     events.Snowflake
+	query     *string
+	limit     int
+	ids       []events.Snowflake
+	presences bool
+	nonce     string
+}
+
+func (s *Server) membersAsked(c *conn, d []byte) (ask members, err error) {
+	r, limited := read(d), false
+	if r.is("guild_id", '[') && s.lets(c, "guild_id", "a list of one in the guild_id of Request Guild Members: it is the guild") {
+		var guilds []events.Snowflake
+		if r.need("guild_id", &guilds); len(guilds) == 1 {
+			ask.guild = guilds[0]
+		} else {
+			r.fail("guild_id is a list of %d: ask for one guild", len(guilds))
+		}
+	} else {
+		r.need("guild_id", &ask.guild)
+	}
+	r.may("query", &ask.query)
+	limited = r.may("limit", &ask.limit)
+	if r.is("user_ids", '[') {
+		r.may("user_ids", &ask.ids)
+	} else if id := events.Snowflake(0); r.may("user_ids", &id) {
+		ask.ids = []events.Snowflake{id}
+	}
+	r.may("presences", &ask.presences)
+	r.may("nonce", &ask.nonce)
+	switch {
+	case ask.query == nil && ask.ids == nil:
+		r.fail("query and user_ids are missing: one of them is needed")
+	case ask.query != nil && ask.ids != nil:
+		r.fail("query and user_ids are both there: send one of them")
+	case ask.query != nil && !limited:
+		r.fail("limit is missing: it is needed with query")
+	case ask.query != nil && (ask.limit < 0 || ask.limit == 0 && *ask.query != ""):
+		r.fail("limit is %d: 0 is for an empty query, and none is negative", ask.limit)
+	case len(ask.ids) > 100:
+		r.fail("user_ids has %d ids: at most 100", len(ask.ids))
+	}
+	return ask, r.err
 }
 
 func memberName(id events.Snowflake) string { return "member-" + id.String() }
@@ -198,23 +205,17 @@ func (s *Server) chunks(session *sess, g *guild, nonce string, ids, missing []ev
 //
 // Source: events/gateway-events#request-soundboard-sounds
 func (s *Server) soundboard(c *conn, d []byte) error {
-	var ask struct {
-		GuildIDs []events.Snowflake `json:"guild_ids"`
+	var guilds []events.Snowflake
+	ask := read(d)
+	if ask.need("guild_ids", &guilds); ask.err != nil {
+		return ask.err
 	}
-	if err := json.Unmarshal(d, &ask); err != nil {
-		return err
-	}
-	if ask.GuildIDs == nil {
-		return errors.New("guild_ids is required")
-	}
-	for _, guild := range ask.GuildIDs {
+	for _, guild := range guilds {
 		if s.foreign(c, guild) {
 			continue
 		}
 		s.dispatch(c.session, "SOUNDBOARD_SOUNDS", map[string]any{
-			"guild_id": guild, "soundboard_sounds": []any{
-				map[string]any{"name": "quack", "sound_id": "1", "volume": 1, "emoji_id": nil, "emoji_name": nil, "available": true},
-			},
+			"guild_id": guild, "soundboard_sounds": s.world.asked(guild).sounds(),
 		})
 	}
 	return nil
@@ -224,26 +225,23 @@ func (s *Server) soundboard(c *conn, d []byte) error {
 //
 // Source: events/gateway-events#request-channel-info
 func (s *Server) channelInfo(c *conn, d []byte, now time.Time) error {
-	var ask struct {
-		GuildID *events.Snowflake `json:"guild_id"`
-		Fields  []string          `json:"fields"`
+	var guild events.Snowflake
+	var fields []string
+	ask := read(d)
+	ask.need("guild_id", &guild)
+	if ask.need("fields", &fields); ask.err != nil {
+		return ask.err
 	}
-	if err := json.Unmarshal(d, &ask); err != nil {
-		return err
-	}
-	if ask.GuildID == nil || ask.Fields == nil {
-		return errors.New("guild_id and fields are required")
-	}
-	if s.foreign(c, *ask.GuildID) {
+	if s.foreign(c, guild) {
 		return nil
 	}
 	channels := []any{}
-	for _, of := range s.world.asked(*ask.GuildID).channels {
+	for _, of := range s.world.asked(guild).channels {
 		if of["type"] != 2 {
 			continue
 		}
 		channel := object{"id": of["id"]}
-		for _, field := range ask.Fields {
+		for _, field := range fields {
 			switch field {
 			case "status":
 				channel[field] = "at work"
@@ -253,6 +251,6 @@ func (s *Server) channelInfo(c *conn, d []byte, now time.Time) error {
 		}
 		channels = append(channels, channel)
 	}
-	s.dispatch(c.session, "CHANNEL_INFO", object{"guild_id": ask.GuildID, "channels": channels})
+	s.dispatch(c.session, "CHANNEL_INFO", object{"guild_id": guild, "channels": channels})
 	return nil
 }

@@ -27,21 +27,25 @@ func (s *Server) applicationFlags() (flags int) {
 	return flags
 }
 
-// ownApplication answers GET /applications/@me.
+// ownApplication answers GET /applications/@me, unless a hook does.
+func (s *Server) ownApplication(w http.ResponseWriter, _ *http.Request) {
+	if !ask(s, &s.application, w) {
+		w.(*exchange).answer(route{"GET /applications/@me", false, getApplication})
+	}
+}
+
+// getApplication answers with the bot's application, whose id is the bot's.
 //
 // Source: resources/application#get-current-application
-func (s *Server) ownApplication(w http.ResponseWriter, r *http.Request) {
-	token, isBot := strings.CutPrefix(r.Header.Get("Authorization"), "Bot ")
-	s.mu.Lock()
-	accepted, flags, id := isBot && s.accepts(token), s.applicationFlags(), s.world.bot
-	s.mu.Unlock()
-	switch {
-	case ask(s, &s.application, w):
-	case !accepted:
-		unauthorized(w)
-	default:
-		writeJSON(w, map[string]any{"id": id, "name": "signalbox", "flags": flags, "flags_new": strconv.Itoa(flags)})
-	}
+func getApplication(x *exchange) reply {
+	flags := x.srv.applicationFlags()
+	return ok(object{
+		"id": BotID, "name": "signalbox", "icon": nil, "description": "", "summary": "", "bot_public": true, "bot_require_code_grant": false,
+		"owner": userObject(1, memberName(1)), "verify_key": strings.Repeat("0", 64), "team": nil, "flags": flags, "flags_new": strconv.Itoa(flags),
+		"bot": userObject(BotID, botName), "approximate_guild_count": len(x.w.all()), "approximate_user_install_count": 0, "redirect_uris": []any{},
+		"interactions_endpoint_url": nil, "role_connections_verification_url": nil, "event_webhooks_url": nil, "event_webhooks_status": 1, "tags": []any{},
+		"integration_types_config": object{"0": object{}}, "rpc_origins": []any{}, "hook": true,
+	})
 }
 
 // SetAllowedIntents changes which intents the application may ask for, as when a permission lapses: see WithAllowedIntents. Sessions that

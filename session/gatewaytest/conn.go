@@ -20,6 +20,7 @@ type conn struct {
 	wire    *wire
 	number  int
 	deflate deflater // of the writer
+	resume  string   // the URL that its READY tells
 
 	qmu    sync.Mutex
 	queue  []outgoing
@@ -28,7 +29,10 @@ type conn struct {
 	once   sync.Once
 
 	// The rest is guarded by the server's lock.
+	resumes   bool // it came to ResumeURL
 	streamed  bool // the transport is compressed
+	version   int  // of the API
+	noted     map[string]bool
 	shard     events.ShardID
 	session   *sess
 	live      bool // READY or RESUMED was sent, and the session is still this connection's
@@ -39,6 +43,7 @@ type conn struct {
 	presences []time.Time
 	greeted   time.Time // when Hello was sent
 	beatDue   time.Time // when the next periodic heartbeat is due; zero: the first
+	asked     int       // heartbeats that the server has asked for
 	claimed   int64     // the highest sequence of a heartbeat before there was a session
 	watchdog  *time.Timer
 	excused   time.Time // until then nothing is judged by its time, after a freeze
@@ -49,7 +54,8 @@ type conn struct {
 type outgoing struct {
 	payload  []byte
 	close    events.CloseCode
-	compress bool // payload compression from here on
+	reason   string // of close
+	compress bool   // payload compression from here on
 }
 
 const (
@@ -58,7 +64,7 @@ const (
 )
 
 func newConn(s *Server, ws *websocket.Conn, compression events.Compression) *conn {
-	c := &conn{srv: s, ws: ws, wire: ws.NetConn().(*wire), signal: make(chan struct{}, 1), ended: make(chan struct{})}
+	c := &conn{srv: s, ws: ws, wire: wireOf(ws.NetConn()), signal: make(chan struct{}, 1), ended: make(chan struct{})}
 	c.streamed = compression == events.CompressionZlib || compression == events.CompressionZstd
 	if c.streamed {
 		c.deflate.kind = compression
@@ -142,7 +148,7 @@ func (c *conn) put(o outgoing) bool {
 	}
 	_ = c.ws.SetWriteDeadline(time.Now().Add(writeWait))
 	if o.close != events.CloseNone {
-		frame := websocket.FormatCloseMessage(int(o.close), o.close.String())
+		frame := websocket.FormatCloseMessage(int(o.close), o.reason)
 		if c.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(closeWait)) == nil {
 			// If the connection were cut now, the client could lose the close frame with it.
 			timer := time.NewTimer(closeWait)
@@ -175,12 +181,12 @@ func (c *conn) cut() {
 }
 
 // closeWith ends the connection with a code, after what was queued before. Its session goes on
-// for a while, as after any other end.
-func (c *conn) closeWith(code events.CloseCode) {
+// for a while, as after any other end. The detail stands behind Discord's reason.
+func (c *conn) closeWith(code events.CloseCode, detail string) {
 	c.leave()
 	c.closing = true
 	c.srv.note(c, Entry{Kind: Closing, Code: code})
-	c.post(outgoing{close: code})
+	c.post(outgoing{close: code, reason: reason(code, detail)})
 }
 
 // leave parts the connection from its session.

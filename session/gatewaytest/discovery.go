@@ -22,10 +22,10 @@ func (s *Server) gatewayBot(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ask(s, &s.discovery, w):
 	case !accepted:
-		unauthorized(w)
+		w.(*exchange).write(unauthorized)
 	default:
 		writeJSON(w, map[string]any{
-			"url": s.URL, "shards": s.set.shards,
+			"url": s.urlFor(r), "shards": s.set.shards,
 			"session_start_limit": map[string]any{
 				"total": s.set.total, "remaining": remaining, "reset_after": wait.Milliseconds(),
 				"max_concurrency": s.set.concurrency,
@@ -37,8 +37,8 @@ func (s *Server) gatewayBot(w http.ResponseWriter, r *http.Request) {
 // gateway answers GET /gateway, which needs no token.
 //
 // Source: events/gateway#get-gateway
-func (s *Server) gateway(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, map[string]string{"url": s.URL})
+func (s *Server) gateway(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, map[string]string{"url": s.urlFor(r)})
 }
 
 // accepts reports whether a token is the bot's, and was not reset.
@@ -51,12 +51,6 @@ func (s *Server) refill(now time.Time) {
 	if !now.Before(s.resetAt) {
 		s.remaining, s.resetAt = s.set.total, now.Add(24*time.Hour)
 	}
-}
-
-func unauthorized(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusUnauthorized)
-	writeJSON(w, map[string]any{"message": "401: Unauthorized", "code": 0})
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -38,8 +38,8 @@ func Example() {
 		fmt.Println(v.Rule + ": " + v.Detail)
 	}
 	// Output:
-	// websocket: close 4013: 4013 invalid intents: a bit is set that no intent has
-	// intents: 131072 has bits that no intent has
+	// websocket: close 4013: Invalid intent(s): intents is 131072: it has bits that no intent has
+	// intents: intents is 131072: it has bits that no intent has
 }
 
 // What happens in a guild happens once, and reaches each session that should hear of it, also over a lost connection.

@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ type guild struct {
 	id          events.Snowflake
 	fields      object
 	channels    []object
+	threads     []object // that are active
 	roles       []object
 	base        int
 	members     map[events.Snowflake]object // who joined, and who was changed
@@ -32,7 +34,7 @@ type voice struct {
 	owner *sess // of the bot's own: the session that asked for it; nil: somebody else's
 }
 
-const defaultJoin = "2026-01-01T00:00:00Z"
+const defaultJoin = "2026-01-01T00:00:00.000000+00:00"
 
 func newGuild(id events.Snowflake, members int) *guild {
 	g := &guild{
@@ -40,33 +42,41 @@ func newGuild(id events.Snowflake, members int) *guild {
 		presences: make(map[events.Snowflake]object), voices: make(map[events.Snowflake]*voice), since: time.Now(),
 	}
 	g.fields = object{
-		"id": id, "name": "guild " + id.String(), "icon": nil, "splash": nil, "owner_id": events.Snowflake(1), "afk_channel_id": nil, "afk_timeout": 300,
+		"id": id, "name": "guild " + id.String(), "icon": nil, "splash": nil, "discovery_splash": nil, "owner_id": events.Snowflake(1), "region": nil,
+		"afk_channel_id": nil, "afk_timeout": 300, "widget_enabled": false, "widget_channel_id": nil,
 		"verification_level": 0, "default_message_notifications": 0, "explicit_content_filter": 0, "emojis": []any{}, "stickers": []any{},
 		"features": []any{}, "mfa_level": 0, "application_id": nil, "system_channel_id": nil, "system_channel_flags": 0, "rules_channel_id": nil,
 		"vanity_url_code": nil, "description": nil, "banner": nil, "premium_tier": 0, "preferred_locale": "en-US", "nsfw_level": 0,
-		"public_updates_channel_id": nil, "premium_progress_bar_enabled": false, "safety_alerts_channel_id": nil,
+		"public_updates_channel_id": nil, "premium_progress_bar_enabled": false, "safety_alerts_channel_id": nil, "premium_subscription_count": 0,
+		"max_presences": nil, "max_members": 500_000, "max_video_channel_users": 25, "max_stage_video_channel_users": 50, "hub_type": nil, "incidents_data": nil,
 	}
 	g.roles = []object{roleObject(id, "@everyone", 0)}
 	g.channels = []object{g.channelObject(id+1, "general", 0, 0), g.channelObject(id+2, "Voice", 2, 1)}
 	return g
 }
 
-func roleObject(id events.Snowflake, name string, position int) object {
-	return object{
-		"id": id, "name": name, "color": 0, "colors": object{"primary_color": 0, "secondary_color": nil, "tertiary_color": nil}, "hoist": false,
-		"position": position, "permissions": "104324673", "managed": false, "mentionable": false, "flags": 0,
-	}
-}
-
-func (g *guild) channelObject(id events.Snowflake, name string, kind, position int) object {
-	return object{
-		"id": id, "type": kind, "guild_id": g.id, "name": name, "position": position, "permission_overwrites": []any{}, "parent_id": nil, "flags": 0,
-	}
-}
-
 // find is the place of an object among others, by its id; -1: it is not there.
 func find(all []object, id events.Snowflake) int {
 	return slices.IndexFunc(all, func(o object) bool { return o["id"] == id })
+}
+
+// list is a list that is empty rather than null.
+func list(all []object) []object { return append([]object{}, all...) }
+
+// at is where a channel or a thread is among those of its kind; -1: it is nowhere.
+func (g *guild) at(id events.Snowflake) (among *[]object, at int) {
+	if at = find(g.threads, id); at >= 0 {
+		return &g.threads, at
+	}
+	return &g.channels, find(g.channels, id)
+}
+
+// noChannel says which channels there are.
+func (g *guild) noChannel(id events.Snowflake) error {
+	if len(g.channels) == 0 {
+		return fmt.Errorf("guild %v has no channel: add one", g.id)
+	}
+	return fmt.Errorf("guild %v has no channel %v: one that it has is %v", g.id, id, g.channels[0]["id"])
 }
 
 // channel is the guild's first channel of a type, or 0.
@@ -79,17 +89,6 @@ func (g *guild) channel(kind int) events.Snowflake {
 	return 0
 }
 
-func userObject(id events.Snowflake, name string) object {
-	return object{"id": id, "username": name, "discriminator": "0", "global_name": nil, "avatar": nil, "bot": id == BotID}
-}
-
-func memberObject(user object, joined string) object {
-	return object{
-		"user": user, "nick": nil, "avatar": nil, "roles": []any{}, "joined_at": joined, "premium_since": nil, "deaf": false, "mute": false, "flags": 0,
-		"pending": false, "communication_disabled_until": nil,
-	}
-}
-
 // member is a member, or nil.
 func (g *guild) member(id events.Snowflake) object {
 	if m := g.members[id]; m != nil {
@@ -97,7 +96,7 @@ func (g *guild) member(id events.Snowflake) object {
 	}
 	switch {
 	case id == BotID:
-		return memberObject(userObject(BotID, "signalbox"), defaultJoin)
+		return memberObject(userObject(BotID, botName), defaultJoin)
 	case id >= 1 && id <= events.Snowflake(g.base) && !g.left[id]:
 		return memberObject(userObject(id, memberName(id)), defaultJoin)
 	}
@@ -130,17 +129,6 @@ func (g *guild) presence(id events.Snowflake) object {
 		return presenceObject(id, "online", nil)
 	}
 	return nil
-}
-
-func presenceObject(user events.Snowflake, status string, activities []any) object {
-	if activities == nil {
-		activities = []any{}
-	}
-	client := object{}
-	if status != "offline" {
-		client["desktop"] = status
-	}
-	return object{"user": object{"id": user}, "status": status, "activities": activities, "client_status": client}
 }
 
 // shown are the members, but for the bot, that are in the GUILD_CREATE which a session gets.
@@ -180,9 +168,9 @@ func (g *guild) create(session *sess) object {
 		}
 	}
 	return with(object{
-		"joined_at": defaultJoin, "large": g.count() > session.threshold, "unavailable": false, "member_count": g.count(), "members": members,
-		"channels": g.channels, "roles": g.roles, "threads": []any{}, "voice_states": voices, "presences": presences, "stage_instances": []any{},
-		"guild_scheduled_events": []any{}, "soundboard_sounds": []any{},
+		"joined_at": defaultJoin, "large": g.count() > session.threshold, "unavailable": false, "member_count": g.count() + 1, "members": members,
+		"channels": g.channels, "roles": g.roles, "threads": list(g.threads), "voice_states": voices, "presences": presences, "stage_instances": []any{},
+		"guild_scheduled_events": []any{}, "soundboard_sounds": g.sounds(),
 	}, Fields(g.fields))
 }
 
@@ -192,7 +180,7 @@ func (g *guild) update() object {
 }
 
 // search gives the members that a request asks for, and the ids that are none.
-func (g *guild) search(query *string, limit *int, ids []events.Snowflake) (members, missing []events.Snowflake) {
+func (g *guild) search(query *string, limit int, ids []events.Snowflake) (members, missing []events.Snowflake) {
 	for _, id := range ids {
 		if g.member(id) != nil {
 			members = append(members, id)
@@ -204,8 +192,8 @@ func (g *guild) search(query *string, limit *int, ids []events.Snowflake) (membe
 		return members, missing
 	}
 	most := g.count()
-	if *limit > 0 {
-		most = min(*limit, 100)
+	if limit > 0 {
+		most = min(limit, 100)
 	}
 	g.everybody(func(id events.Snowflake) bool {
 		if len(members) >= most {

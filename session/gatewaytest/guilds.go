@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -26,13 +27,44 @@ func (w *World) AddGuild(id events.Snowflake, fields Fields) events.Snowflake {
 	g.fields = with(g.fields, fields)
 	g.fields["id"] = id
 	w.list(id)
-	w.tellEach(id, "GUILD_CREATE", g.create)
+	w.tellEach(id, "GUILD_CREATE", func(session *sess) object {
+		d := g.create(session)
+		delete(d, "unavailable") // false is what was expected; that a new guild has none is observed, and libraries tell by it
+		return d
+	})
 	return id
 }
 
-// UpdateGuild changes fields of a guild (GUILD_UPDATE).
+// UpdateGuild changes fields of a guild (GUILD_UPDATE). Emojis and stickers are told of on their own (GUILD_EMOJIS_UPDATE and
+// GUILD_STICKERS_UPDATE), and need no more than the fields that matter: those that there were and are not named are gone.
 func (w *World) UpdateGuild(id events.Snowflake, fields Fields) {
 	w.do("UpdateGuild", id, func(g *guild) error {
+		fields = with(Fields{}, fields)
+		for _, kind := range []struct {
+			field  string
+			update events.Type
+			whole  func(object) object
+		}{
+			{"emojis", "GUILD_EMOJIS_UPDATE", w.emojiObject},
+			{"stickers", "GUILD_STICKERS_UPDATE", func(fields object) object { return w.stickerObject(id, fields) }},
+		} {
+			given, has := fields[kind.field]
+			if !has {
+				continue
+			}
+			var all []object
+			if json.Unmarshal(encode(given), &all) != nil {
+				return fmt.Errorf("%s is no list of objects", kind.field)
+			}
+			for i := range all {
+				all[i] = kind.whole(all[i])
+			}
+			g.fields[kind.field] = list(all)
+			w.happen(id, kind.update, object{"guild_id": id, kind.field: list(all)})
+			if delete(fields, kind.field); len(fields) == 0 {
+				return nil
+			}
+		}
 		g.fields = with(g.fields, fields)
 		g.fields["id"] = id
 		w.happen(id, "GUILD_UPDATE", g.update())
@@ -70,49 +102,69 @@ func (w *World) GuildOutage(id events.Snowflake, on bool) {
 	})
 }
 
-// AddChannel makes a channel (CHANNEL_CREATE) and returns its id. The fields are those of the
-// channel object; without a type it is a text channel.
+// AddChannel makes a channel (CHANNEL_CREATE), or by its type a thread (THREAD_CREATE), and returns its id. The fields are those of
+// the channel object; without a type it is a text channel. A thread needs the parent_id of a channel.
 func (w *World) AddChannel(guildID events.Snowflake, name string, fields Fields) (id events.Snowflake) {
 	w.do("AddChannel", guildID, func(g *guild) error {
 		id = w.next()
-		c := with(g.channelObject(id, name, 0, len(g.channels)), fields)
-		c["id"], c["guild_id"] = id, g.id
-		g.channels = append(g.channels, c)
-		w.happen(g.id, "CHANNEL_CREATE", c)
+		c := with(g.channelObject(id, name, integer(fields["type"]), len(g.channels)), fields)
+		c["id"], c["guild_id"], c["type"] = id, g.id, integer(c["type"])
+		if !isThread(integer(c["type"])) {
+			g.channels = append(g.channels, c)
+			w.happen(g.id, "CHANNEL_CREATE", c)
+			return nil
+		}
+		parent := snowflake(fmt.Sprint(c["parent_id"]))
+		if find(g.channels, parent) < 0 {
+			return fmt.Errorf("guild %v has no channel %v: give a thread the parent_id of a channel", guildID, parent)
+		}
+		c["parent_id"] = parent
+		g.threads = append(g.threads, c)
+		w.happen(g.id, "THREAD_CREATE", with(object{"newly_created": true}, Fields(c)))
 		return nil
 	})
 	return id
 }
 
-// UpdateChannel changes fields of a channel (CHANNEL_UPDATE).
+// UpdateChannel changes fields of a channel (CHANNEL_UPDATE) or of a thread (THREAD_UPDATE).
 func (w *World) UpdateChannel(guildID, id events.Snowflake, fields Fields) {
 	w.do("UpdateChannel", guildID, func(g *guild) error {
-		at := find(g.channels, id)
+		among, at := g.at(id)
 		if at < 0 {
-			return fmt.Errorf("guild %v has no channel %v", guildID, id)
+			return g.noChannel(id)
 		}
-		c := with(with(object{}, Fields(g.channels[at])), fields)
-		c["id"] = id
-		g.channels[at] = c
-		w.happen(g.id, "CHANNEL_UPDATE", c)
+		c := with(with(object{}, Fields((*among)[at])), fields)
+		c["id"], c["type"] = id, integer(c["type"])
+		(*among)[at] = c
+		if isThread(integer(c["type"])) {
+			w.happen(g.id, "THREAD_UPDATE", c)
+		} else {
+			w.happen(g.id, "CHANNEL_UPDATE", c)
+		}
 		return nil
 	})
 }
 
-// RemoveChannel deletes a channel (CHANNEL_DELETE). Who is in it, if it is a voice channel, leaves.
+// RemoveChannel deletes a channel (CHANNEL_DELETE) or a thread (THREAD_DELETE). Who is in it, if it is a voice channel, leaves; its
+// threads end with it, and nobody is told.
 func (w *World) RemoveChannel(guildID, id events.Snowflake) {
 	w.do("RemoveChannel", guildID, func(g *guild) error {
-		at := find(g.channels, id)
+		among, at := g.at(id)
 		if at < 0 {
-			return fmt.Errorf("guild %v has no channel %v", guildID, id)
+			return g.noChannel(id)
 		}
-		c := g.channels[at]
-		g.channels = slices.Delete(slices.Clone(g.channels), at, at+1)
+		c := (*among)[at]
+		*among = slices.Delete(slices.Clone(*among), at, at+1)
+		if isThread(integer(c["type"])) {
+			w.happen(g.id, "THREAD_DELETE", object{"id": id, "guild_id": g.id, "parent_id": c["parent_id"], "type": c["type"]})
+			return nil
+		}
 		for _, user := range sorted(g.voices) {
 			if g.voices[user].state["channel_id"] == id {
 				w.setVoice(g, user, 0, nil, nil)
 			}
 		}
+		g.threads = slices.DeleteFunc(slices.Clone(g.threads), func(thread object) bool { return thread["parent_id"] == id })
 		w.happen(g.id, "CHANNEL_DELETE", c)
 		return nil
 	})

@@ -43,7 +43,7 @@ func TestStateShapesLaterGuilds(t *testing.T) {
 		late := listen(t, g, events.IntentsAll, 2, 3) // the shard of guild A alone
 		d := late.last(t, "GUILD_CREATE")
 		for field, want := range map[string]string{
-			"name": "A", "member_count": "3", "channels": fmt.Sprintf("[%v %v %v]", guildA+2, text, stage), "roles": fmt.Sprintf("[%v %v]", guildA, role),
+			"name": "A", "member_count": "4", "channels": fmt.Sprintf("[%v %v %v]", guildA+2, text, stage), "roles": fmt.Sprintf("[%v %v]", guildA, role),
 			"members": fmt.Sprintf("[%v 1 3 %v]", gatewaytest.BotID, user), "presences": "[1]", "voice_states": "[3]",
 		} {
 			if got := identities(d[field]); got != want {
@@ -58,6 +58,53 @@ func TestStateShapesLaterGuilds(t *testing.T) {
 	}, bothGuilds, gatewaytest.WithParallelSessions(), calm)
 }
 
+// TestWritingShapesTheWorld: who is mentioned, what is last in a channel and how much a thread has follow from what is written.
+func TestWritingShapesTheWorld(t *testing.T) {
+	virtual(t, func(t *testing.T, g *gatewaytest.Server) {
+		w, l := g.World(), listen(t, g, events.IntentsAll, 0, 1)
+		thread := w.AddChannel(guildA, "thread", gatewaytest.Fields{"type": 12, "parent_id": guildA + 1})
+		role := w.AddRole(guildA, "crew", nil)
+		w.Message(guildA, gatewaytest.Message{Channel: thread, Content: "first"})
+		last := w.Message(guildA, gatewaytest.Message{Channel: thread, Content: fmt.Sprintf("<@2> <@!%v> <@2> <@77> <@&%v> <@&5> @here", gatewaytest.BotID, role)})
+		d := l.last(t, "MESSAGE_CREATE")
+		for field, want := range map[string]string{
+			"mentions": fmt.Sprintf("[2 %v]", gatewaytest.BotID), "mention_roles": fmt.Sprintf("[%v]", role), "mention_everyone": "true", "position": "1", "channel_type": "12",
+		} {
+			if got := identities(d[field]); got != want {
+				t.Errorf("%s is %s, want %s", field, got, want)
+			}
+		}
+		w.EditMessage(last, "nobody", nil)
+		if d := l.last(t, "MESSAGE_UPDATE"); identities(d["mentions"]) != "[]" || d["mention_everyone"] != false {
+			t.Errorf("after the edit: %v", d)
+		}
+		w.UpdateGuild(guildA, gatewaytest.Fields{"emojis": []any{gatewaytest.Fields{"name": "blob"}}, "stickers": []any{gatewaytest.Fields{"id": "88"}}})
+		if got := l.events(""); slices.Contains(got, "GUILD_UPDATE") {
+			t.Errorf("emojis and stickers alone are no GUILD_UPDATE: %q", got)
+		}
+		late := listen(t, g, events.IntentsAll, 0, 1)
+		d = late.last(t, "GUILD_CREATE")
+		for d["id"] != guildA.String() { // that of guild B comes last
+			late.told = late.told[:len(late.told)-1]
+			d = late.last(t, "GUILD_CREATE")
+		}
+		threads, emojis := d["threads"].([]any), d["emojis"].([]any)
+		if len(threads) != 1 || len(emojis) != 1 || identities(d["stickers"]) != "[88]" || identities(d["channels"]) != fmt.Sprintf("[%v %v]", guildA+1, guildA+2) {
+			t.Fatalf("threads %v, emojis %v, stickers %v, channels %v", threads, emojis, d["stickers"], identities(d["channels"]))
+		}
+		if thread := threads[0].(map[string]any); thread["last_message_id"] != last.String() || thread["message_count"] != 2.0 || emojis[0].(map[string]any)["name"] != "blob" {
+			t.Errorf("%v, %v", thread, emojis)
+		}
+		w.RemoveChannel(guildA, guildA+1)
+		defer func() {
+			if recover() == nil {
+				t.Error("a thread outlives its channel")
+			}
+		}()
+		w.UpdateChannel(guildA, thread, nil)
+	}, bothGuilds, gatewaytest.WithParallelSessions(), calm)
+}
+
 // identities are the ids of a list of objects, or of the users in them.
 func identities(v any) string {
 	list, ok := v.([]any)
@@ -66,7 +113,10 @@ func identities(v any) string {
 	}
 	var ids []any
 	for _, each := range list {
-		o := each.(map[string]any)
+		o, is := each.(map[string]any)
+		if !is {
+			return fmt.Sprint(v)
+		}
 		switch user, _ := o["user"].(map[string]any); {
 		case user != nil:
 			ids = append(ids, user["id"])

@@ -1,9 +1,9 @@
 package gatewaytest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -12,7 +12,7 @@ import (
 // Message is what somebody writes. The zero value of a field is its default.
 type Message struct {
 	ID      events.Snowflake // 0: one that nothing else has
-	Channel events.Snowflake // 0: the guild's first text channel, or the author's own channel with the bot
+	Channel events.Snowflake // of the guild; 0: its first text channel, or the author's own channel with the bot
 	Author  events.Snowflake // 0: member 1
 	Content string           // <@4242> mentions the bot
 	Fields  Fields           // further fields of the message object
@@ -26,16 +26,15 @@ func (w *World) Message(guildID events.Snowflake, m Message) (id events.Snowflak
 		if m.Channel == 0 {
 			m.Channel = g.channel(0)
 		}
+		if _, at := g.at(m.Channel); at < 0 {
+			return g.noChannel(m.Channel)
+		}
 		m.Author = w.user(m.Author)
 		author, err := w.resolve(&m, g)
 		if err != nil {
 			return err
 		}
-		d := w.messageObject(&m, author["user"])
-		member := with(object{}, Fields(author))
-		delete(member, "user") // it is the author
-		d["guild_id"], d["member"] = g.id, member
-		id = w.publish(g.id, m, d)
+		id = w.publish(g.id, m, w.messageObject(&m, g, author))
 		return nil
 	})
 	return id
@@ -49,11 +48,10 @@ func (w *World) DirectMessage(m Message) (id events.Snowflake) {
 		m.Author = 1
 	}
 	if m.Channel == 0 {
-		m.Channel = m.Author<<22 | 1
+		m.Channel = w.directChannel(m.Author)
 	}
-	d := w.messageObject(&m, userObject(m.Author, memberName(m.Author)))
-	d["channel_type"] = 1
-	return w.publish(0, m, d)
+	w.direct[m.Channel] = m.Author
+	return w.publish(0, m, w.messageObject(&m, nil, object{"user": userObject(m.Author, w.userName(m.Author))}))
 }
 
 // resolve finds the author of a message.
@@ -68,19 +66,36 @@ func (w *World) resolve(m *Message, g *guild) (object, error) {
 	return author, nil
 }
 
-func (w *World) messageObject(m *Message, author any) object {
+// messageObject is a message of a member, whose guild is nil in direct messages.
+//
+// Source: resources/message#message-object, events/gateway-events#message-create
+func (w *World) messageObject(m *Message, g *guild, author object) object {
 	if m.ID == 0 {
 		m.ID = w.next()
 	}
-	mentions := []any{}
-	if strings.Contains(m.Content, "<@"+BotID.String()+">") || strings.Contains(m.Content, "<@"+w.bot.String()+">") {
-		mentions = append(mentions, userObject(BotID, "signalbox"))
+	d := with(object{
+		"channel_id": m.Channel, "author": author["user"], "content": m.Content, "timestamp": stamp(), "edited_timestamp": nil, "tts": false,
+		"attachments": []any{}, "embeds": []any{}, "components": []any{}, "pinned": false, "type": 0, "channel_type": 1, "flags": 0,
+	}, w.mentions(g, m.Content))
+	if g == nil {
+		return d
 	}
-	return object{
-		"channel_id": m.Channel, "author": author, "content": m.Content, "timestamp": stamp(), "edited_timestamp": nil, "tts": false,
-		"mention_everyone": false, "mentions": mentions, "mention_roles": []any{}, "attachments": []any{}, "embeds": []any{}, "components": []any{},
-		"pinned": false, "type": 0, "channel_type": 0, "flags": 0,
+	d["guild_id"], d["member"], d["channel_type"] = g.id, ofMessage(author), textChannel
+	if among, at := g.at(m.Channel); at >= 0 {
+		d["channel_type"] = (*among)[at]["type"]
+		(*among)[at] = written((*among)[at], m.ID, d)
 	}
+	return d
+}
+
+// written is a channel in which a message was written, whose place in a thread it gets.
+func written(c object, id events.Snowflake, message object) object {
+	c = with(with(object{}, Fields(c)), Fields{"last_message_id": id})
+	if isThread(integer(c["type"])) {
+		message["position"] = integer(c["total_message_sent"])
+		c["message_count"], c["total_message_sent"] = integer(c["message_count"])+1, integer(c["total_message_sent"])+1
+	}
+	return c
 }
 
 func (w *World) publish(guild events.Snowflake, m Message, d object) events.Snowflake {
@@ -94,35 +109,82 @@ func (w *World) publish(guild events.Snowflake, m Message, d object) events.Snow
 // EditMessage changes a message's content (MESSAGE_UPDATE). Of all messages the latest 10,000 can
 // be edited and deleted.
 func (w *World) EditMessage(id events.Snowflake, content string, fields Fields) {
-	w.revise("EditMessage", id, func(guild events.Snowflake, d object) {
-		d = with(with(object{}, Fields(d)), fields)
-		d["id"], d["content"], d["edited_timestamp"] = id, content, stamp()
-		w.messages[id] = d
-		w.happen(guild, "MESSAGE_UPDATE", d)
-	})
+	w.revise("EditMessage", id, func(d object) { w.edit(d, with(with(Fields{}, fields), Fields{"content": content})) })
 }
 
 // DeleteMessage deletes a message (MESSAGE_DELETE).
 func (w *World) DeleteMessage(id events.Snowflake) {
-	w.revise("DeleteMessage", id, func(guild events.Snowflake, d object) {
-		delete(w.messages, id)
-		gone := object{"id": id, "channel_id": d["channel_id"]}
-		if guild != 0 {
-			gone["guild_id"] = guild
-		}
-		w.happen(guild, "MESSAGE_DELETE", gone)
-	})
+	w.revise("DeleteMessage", id, w.erase)
 }
 
-func (w *World) revise(order string, id events.Snowflake, f func(events.Snowflake, object)) {
+// edit changes fields of a message.
+func (w *World) edit(d object, fields Fields) object {
+	id, guild := d["id"].(events.Snowflake), guildOf(d)
+	d = with(object{}, Fields(d))
+	if text, says := fields["content"].(string); says {
+		d = with(d, w.mentions(w.within(guild), text))
+	}
+	d = with(d, fields)
+	d["id"], d["edited_timestamp"] = id, stamp()
+	w.messages[id] = d
+	w.happen(guild, "MESSAGE_UPDATE", d)
+	return d
+}
+
+// erase deletes a message.
+func (w *World) erase(d object) {
+	id, guild := d["id"].(events.Snowflake), guildOf(d)
+	delete(w.messages, id)
+	gone := object{"id": id, "channel_id": d["channel_id"]}
+	if guild != 0 {
+		gone["guild_id"] = guild
+	}
+	w.happen(guild, "MESSAGE_DELETE", gone)
+}
+
+// within is the guild of an id, or nil for 0.
+func (w *World) within(id events.Snowflake) *guild {
+	if id == 0 {
+		return nil
+	}
+	return w.guild(id)
+}
+
+// guildOf is the guild of a message, or 0.
+func guildOf(d object) events.Snowflake {
+	guild, _ := d["guild_id"].(events.Snowflake)
+	return guild
+}
+
+func (w *World) revise(order string, id events.Snowflake, f func(object)) {
 	w.server.mu.Lock()
 	defer w.server.mu.Unlock()
 	d := w.messages[id]
 	if d == nil {
 		panic(&WorldError{order, fmt.Sprintf("there is no message %v: use the id that Message returned", id)})
 	}
-	guild, _ := d["guild_id"].(events.Snowflake)
-	f(guild, d)
+	f(d)
+}
+
+// Messages are the messages of a channel as they stand, the oldest first: those of the bot too, but for ones that are
+// shown to one user alone (see [Interaction]).
+func (w *World) Messages(channel events.Snowflake) (all []json.RawMessage) {
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	for _, id := range w.history(channel) {
+		all = append(all, w.encode(w.messages[id]))
+	}
+	return all
+}
+
+// history is what anybody in a channel can read, the oldest first.
+func (w *World) history(channel events.Snowflake) (ids []events.Snowflake) {
+	for _, id := range w.recent {
+		if d := w.messages[id]; d != nil && d["channel_id"] == channel && !ephemeral(d) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // Typing has a member begin to type in the guild's first text channel (TYPING_START).
@@ -136,31 +198,6 @@ func (w *World) Typing(guildID, user events.Snowflake) {
 		w.happen(g.id, "TYPING_START", object{"guild_id": g.id, "channel_id": g.channel(0), "user_id": user, "timestamp": time.Now().Unix(), "member": member})
 		return nil
 	})
-}
-
-// Interact has a member use a command or a component of the bot's (INTERACTION_CREATE), and
-// returns the interaction's id. The fields are those of the interaction object, such as type and data.
-//
-// Source: interactions/receiving-and-responding#interaction-object
-func (w *World) Interact(guildID, user events.Snowflake, fields Fields) (id events.Snowflake) {
-	w.do("Interact", guildID, func(g *guild) error {
-		user := w.user(user)
-		member := g.member(user)
-		if member == nil {
-			return fmt.Errorf("user %v is no member of guild %v", user, guildID)
-		}
-		id = w.next()
-		d := with(object{
-			"application_id": BotID, "type": 2, "guild_id": g.id, "channel_id": g.channel(0),
-			"member": with(object{"permissions": "104324673"}, Fields(member)), "token": "interaction-" + id.String(), "version": 1, "app_permissions": "104324673",
-			"locale": "en-US", "guild_locale": "en-US", "entitlements": []any{}, "authorizing_integration_owners": object{"0": g.id}, "context": 0,
-			"attachment_size_limit": 10 << 20,
-		}, fields)
-		d["id"] = id
-		w.happen(g.id, "INTERACTION_CREATE", d)
-		return nil
-	})
-	return id
 }
 
 func stamp() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000+00:00") }
@@ -195,7 +232,7 @@ func (w *World) setVoice(g *guild, user, channel events.Snowflake, owner *sess, 
 	before := g.voices[user]
 	state := object{
 		"guild_id": g.id, "user_id": user, "member": g.member(user), "session_id": "voice-" + user.String(),
-		"deaf": false, "mute": false, "self_deaf": false, "self_mute": false, "self_video": false, "suppress": false, "request_to_speak_timestamp": nil,
+		"deaf": false, "mute": false, "self_deaf": false, "self_mute": false, "self_stream": false, "self_video": false, "suppress": false, "request_to_speak_timestamp": nil,
 	}
 	if before != nil {
 		state = with(object{}, Fields(before.state))
@@ -240,7 +277,7 @@ func (w *World) Presence(guildID, user events.Snowflake, status string, activiti
 		}
 		list := []any{}
 		for _, a := range activities {
-			list = append(list, a)
+			list = append(list, activityObject(a))
 		}
 		p := presenceObject(user, status, list)
 		if g.presences[user] = p; status == "offline" {

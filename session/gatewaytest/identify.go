@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -26,6 +27,7 @@ type verdict struct {
 	threshold int // large_threshold
 
 	code    events.CloseCode // it ends the connection
+	detail  string           // of code
 	invalid bool             // it is answered with op 9
 }
 
@@ -39,53 +41,55 @@ type identifyAt struct {
 //
 // Source: events/gateway-events#identify
 func (s *Server) judge(c *conn, d []byte, now time.Time) verdict {
-	var ask struct {
-		Token      *string           `json:"token"`
-		Properties map[string]string `json:"properties"`
-		Compress   bool              `json:"compress"`
-		Threshold  *int              `json:"large_threshold"`
-		Shard      json.RawMessage   `json:"shard"`
-		Intents    json.RawMessage   `json:"intents"`
-	}
 	refuse := func(code events.CloseCode, rule, format string, args ...any) verdict {
-		s.violate(c, rule, format, args...)
-		return verdict{code: code}
+		return verdict{code: code, detail: s.violate(c, rule, format, args...)}
 	}
 	if c.began {
 		return verdict{} // the second one of a connection, which obey punishes
 	}
-	if json.Unmarshal(d, &ask) != nil || ask.Token == nil || ask.Properties == nil || ask.Intents == nil {
-		return refuse(events.CloseUnknownOpcode, "payload", "Identify needs token, properties and intents")
+	v := verdict{shard: events.ShardID{Index: 0, Total: 1}, threshold: 50}
+	var token, word string
+	var properties map[string]string
+	var shard, intents json.RawMessage
+	ask := read(d)
+	ask.need("token", &token)
+	ask.need("properties", &properties)
+	ask.need("intents", &intents)
+	ask.may("large_threshold", &v.threshold)
+	v.sharded = ask.may("shard", &shard)
+	if ask.is("compress", '"') && s.lets(c, "compress", "a string in Identify's compress: it is false") {
+		ask.may("compress", &word)
+	} else {
+		ask.may("compress", &v.compress)
 	}
-	if ask.Threshold != nil && (*ask.Threshold < 50 || *ask.Threshold > 250) {
-		return refuse(events.CloseUnknownOpcode, "payload", "large_threshold %d: 50 to 250", *ask.Threshold)
+	if ask.err != nil {
+		return refuse(events.CloseUnknownOpcode, "payload", "Identify: %v", ask.err)
 	}
-	if !s.accepts(*ask.Token) {
+	if v.threshold < 50 || v.threshold > 250 {
+		return refuse(events.CloseUnknownOpcode, "payload", "Identify: large_threshold is %d: 50 to 250", v.threshold)
+	}
+	if !s.accepts(token) {
 		return refuse(events.CloseAuthenticationFailed, "token", "an Identify with a token that is not the bot's, or was reset")
 	}
-	s.world.own(*ask.Token)
-	v := verdict{shard: events.ShardID{Index: 0, Total: 1}, compress: ask.Compress, threshold: 50}
-	if ask.Threshold != nil {
-		v.threshold = *ask.Threshold
-	}
-	if v.sharded = ask.Shard != nil && string(ask.Shard) != "null"; v.sharded {
+	s.world.own(token)
+	if v.sharded {
 		var pair []int
-		if json.Unmarshal(ask.Shard, &pair) != nil || len(pair) != 2 || pair[0] < 0 || pair[0] >= pair[1] {
-			return refuse(events.CloseInvalidShard, "shard", "%.40s", ask.Shard)
+		if json.Unmarshal(shard, &pair) != nil || len(pair) != 2 || pair[0] < 0 || pair[0] >= pair[1] {
+			return refuse(events.CloseInvalidShard, "shard", "shard is %.40s: an index from 0, and a total above it", shard)
 		}
 		v.shard = events.ShardID{Index: pair[0], Total: pair[1]}
 	}
 	c.shard = v.shard
-	var intents uint64
-	if json.Unmarshal(ask.Intents, &intents) != nil || events.Intents(intents)&^allIntents != 0 {
-		return refuse(events.CloseInvalidIntents, "intents", "%.40s has bits that no intent has", ask.Intents)
+	var bits uint64
+	if json.Unmarshal(intents, &bits) != nil || events.Intents(bits)&^allIntents != 0 {
+		return refuse(events.CloseInvalidIntents, "intents", "intents is %.40s: it has bits that no intent has", intents)
 	}
-	v.intents = events.Intents(intents)
+	v.intents = events.Intents(bits)
 	if denied := v.intents &^ s.set.intents; denied != 0 {
-		return refuse(events.CloseDisallowedIntents, "intents", "%v is not allowed to this application", denied)
+		return refuse(events.CloseDisallowedIntents, "intents", "intents: %v is not allowed to this application", denied)
 	}
 	if !s.afforded(c, now) {
-		v.code = events.CloseAuthenticationFailed
+		v.code, v.detail = events.CloseAuthenticationFailed, "the token was reset"
 	} else {
 		v.invalid = !s.spaced(c, v.shard, now)
 	}
@@ -106,27 +110,32 @@ func (s *Server) afforded(c *conn, now time.Time) bool {
 	s.revokeAll()
 	for other := range s.conns {
 		if other != c && !other.closing {
-			other.closeWith(events.CloseAuthenticationFailed)
+			other.closeWith(events.CloseAuthenticationFailed, "the token was reset")
 		}
 	}
 	return false
 }
 
-// spaced reports whether this is the one Identify of its key in 5 s, and one for each key in all.
+// spaced reports whether this is the one Identify of its key in 5 s, and one for each key in all. How much earlier Discord takes
+// one is not documented; clients that count from when they send are early by the network's jitter.
 //
 // Source: events/gateway#max-concurrency
 func (s *Server) spaced(c *conn, shard events.ShardID, now time.Time) bool {
-	kept := s.identified[:0]
+	kept, spacing := s.identified[:0], identifySpacing-tolerance
+	if s.set.exact {
+		spacing = identifySpacing
+	}
 	for _, i := range s.identified {
-		if now.Sub(i.at) < identifySpacing {
+		if now.Sub(i.at) < spacing {
 			kept = append(kept, i)
 		}
 	}
 	key, ok := shard.Index%s.set.concurrency, true
-	for _, i := range kept {
+	for _, i := range slices.Backward(kept) {
 		if i.key == key {
 			s.violate(c, "identify spacing", "key %d again after %v", key, now.Sub(i.at))
 			ok = false
+			break
 		}
 	}
 	if len(kept) >= s.set.concurrency {

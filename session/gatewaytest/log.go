@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,8 +92,50 @@ func (s *Server) Frames(shard int) []Frame {
 
 const keptFrames = 10_000
 
-func (s *Server) violate(c *conn, rule, format string, args ...any) {
-	s.violations = append(s.violations, Violation{
-		At: time.Now(), Shard: c.shard, Conn: c.number, Rule: rule, Detail: fmt.Sprintf(format, args...),
-	})
+// violate writes a violation down, and returns its detail.
+func (s *Server) violate(c *conn, rule, format string, args ...any) (detail string) {
+	detail = fmt.Sprintf(format, args...)
+	s.violations = append(s.violations, Violation{At: time.Now(), Shard: c.shard, Conn: c.number, Rule: rule, Detail: detail})
+	s.note(c, Entry{Kind: Violated, Text: rule + ": " + detail})
+	return detail
+}
+
+// lets reports whether something that Discord takes, and does not document, is taken here too. It is noted, by a name of its own
+// once for each connection.
+func (s *Server) lets(c *conn, name, text string) bool {
+	if s.set.exact {
+		return false
+	}
+	if !c.noted[name] {
+		if c.noted == nil {
+			c.noted = make(map[string]bool)
+		}
+		c.noted[name] = true
+		s.note(c, Entry{Kind: Noted, Text: text})
+	}
+	return true
+}
+
+// reasons are the texts of close frames.
+//
+// Source: topics/opcodes-and-status-codes#gateway-gateway-close-event-codes
+var reasons = map[events.CloseCode]string{
+	4000: "Unknown error", 4001: "Unknown opcode", 4002: "Decode error", 4003: "Not authenticated", 4004: "Authentication failed",
+	4005: "Already authenticated", 4007: "Invalid seq", 4008: "Rate limited", 4009: "Session timed out", 4010: "Invalid shard",
+	4011: "Sharding required", 4012: "Invalid API version", 4013: "Invalid intent(s)", 4014: "Disallowed intent(s)",
+}
+
+// reason is Discord's reason for a close code and the detail behind it, as far as a close frame has room.
+//
+// Source: RFC 6455, section 5.5
+func reason(code events.CloseCode, detail string) string {
+	const room = 123
+	text := reasons[code]
+	if text != "" && detail != "" {
+		text += ": "
+	}
+	if text += detail; len(text) > room {
+		text = strings.ToValidUTF8(text[:room], "")
+	}
+	return text
 }

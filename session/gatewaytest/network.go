@@ -16,6 +16,7 @@ var errRefused = errors.New("gatewaytest: connection refused")
 // a synctest bubble. It can refuse connections, and take them without an answer.
 type network struct {
 	tcp     net.Listener // nil: virtual
+	port    string       // of a virtual network
 	accept  chan net.Conn
 	closing chan struct{}
 	once    sync.Once
@@ -27,11 +28,26 @@ type network struct {
 	addresses map[string]*address
 }
 
-// address is how one of the server's addresses fails.
-type address struct{ refused, hanging bool }
+// address is how one of the server's addresses fails: one of the network's, or a path of the port that there is.
+type address struct {
+	refused, hanging bool
+	thaw             chan struct{} // not nil: it is hanging, until this is closed
+}
 
-func newNetwork(tcp net.Listener) *network {
-	return &network{tcp: tcp, accept: make(chan net.Conn), closing: make(chan struct{}), addresses: make(map[string]*address)}
+func newNetwork(tcp net.Listener, secure bool) *network {
+	port := "80"
+	if secure {
+		port = "443"
+	}
+	return &network{tcp: tcp, port: port, accept: make(chan net.Conn), closing: make(chan struct{}), addresses: make(map[string]*address)}
+}
+
+// one is the address that a host is, by which it fails: a port has one, whatever it is called.
+func (n *network) one(host string) string {
+	if n.tcp != nil {
+		return n.tcp.Addr().String()
+	}
+	return host
 }
 
 // at changes how an address fails.
@@ -44,27 +60,52 @@ func (n *network) at(host string, change func(*address)) {
 		n.addresses[host] = a
 	}
 	change(a)
+	switch {
+	case a.hanging && a.thaw == nil:
+		a.thaw = make(chan struct{})
+	case !a.hanging && a.thaw != nil:
+		close(a.thaw)
+		a.thaw = nil
+	}
+}
+
+// admits reports whether a path serves. If it hangs, that is known when it does no more.
+func (n *network) admits(ctx context.Context, path string) bool {
+	n.mu.Lock()
+	var at address
+	if a := n.addresses[path]; a != nil {
+		at = *a
+	}
+	n.mu.Unlock()
+	if at.hanging {
+		select {
+		case <-at.thaw:
+		case <-n.closing:
+		case <-ctx.Done():
+		}
+	}
+	return !at.refused && !at.hanging
 }
 
 func (n *network) refuses(host string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	a := n.addresses[host]
+	a := n.addresses[n.one(host)]
 	return n.refuse.Load() || a != nil && a.refused
 }
 
 // hangs reports whether connections to an address are left without an answer. The lock must be held.
 func (n *network) hangs(host string) bool {
-	a := n.addresses[host]
+	a := n.addresses[n.one(host)]
 	return n.hanging || a != nil && a.hanging
 }
 
-// resumeHost is the address for a Resume. A port has no other.
-func (n *network) resumeHost() string {
+// resumeHost is the address for a Resume. A port has no other than its host.
+func (n *network) resumeHost(host string) string {
 	if n.tcp != nil {
-		return n.tcp.Addr().String()
+		return host
 	}
-	return "127.0.0.2:80"
+	return net.JoinHostPort("127.0.0.2", n.port)
 }
 
 // hostOf is the address that a URL of the server's is dialled at.
@@ -73,6 +114,8 @@ func hostOf(raw string) string {
 	switch {
 	case err != nil || u.Host == "":
 		panic(fmt.Sprintf("gatewaytest: %q is no URL: use the server's URL or ResumeURL", raw))
+	case u.Port() == "" && (u.Scheme == "wss" || u.Scheme == "https"):
+		return net.JoinHostPort(u.Hostname(), "443")
 	case u.Port() == "":
 		return net.JoinHostPort(u.Hostname(), "80")
 	}
@@ -182,5 +225,5 @@ func (n *network) Addr() net.Addr {
 	if n.tcp != nil {
 		return n.tcp.Addr()
 	}
-	return virtualAddr("127.0.0.1:80")
+	return virtualAddr(net.JoinHostPort("127.0.0.1", n.port))
 }

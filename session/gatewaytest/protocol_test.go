@@ -190,7 +190,7 @@ func TestQueries(t *testing.T) {
 				if _, code := c.next(); code != want || fmt.Sprint(rules(g)) != "[query]" {
 					t.Errorf("close code %d, want %d; %v", code, want, rules(g))
 				}
-			})
+			}, gatewaytest.WithExact())
 		})
 	}
 }

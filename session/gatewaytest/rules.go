@@ -1,8 +1,11 @@
 package gatewaytest
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -15,24 +18,42 @@ const (
 	maxPresences    = 5   // Presence Updates in any 20 s
 	maxSize         = 4096
 	identifySpacing = 5 * time.Second
-	grace           = 10 * time.Second // for a heartbeat beyond an interval and a half
-	doubleWait      = time.Second      // in which an old connection may still be found to have ended
+	tolerance       = 250 * time.Millisecond // of identifySpacing, since the network delays one more than another
+	grace           = 10 * time.Second       // for a heartbeat beyond an interval and a half
+	doubleWait      = time.Second            // in which an old connection may still be found to have ended
 )
 
 // acceptable judges the query of a connection's URL.
 //
 // Source: events/gateway#connecting
 func (s *Server) acceptable(c *conn, query url.Values) bool {
-	compress := query.Get("compress")
+	encoding, compress := query.Get("encoding"), query.Get("compress")
 	switch {
-	case query.Get("v") != "10":
-		s.punish(c, events.CloseInvalidAPIVersion, "query", "v=%.20q: only 10 is spoken here", query.Get("v"))
-	case query.Get("encoding") != "json":
-		s.punish(c, events.CloseDecodeError, "query", "encoding=%.20q: only json is spoken here", query.Get("encoding"))
+	case !s.speaks(c, query.Get("v")):
+		s.punish(c, events.CloseInvalidAPIVersion, "query", "v=%.20q is not spoken here: ask for v=10", query.Get("v"))
+	case encoding == "etf":
+		s.punish(c, events.CloseDecodeError, "query", "encoding=etf is not spoken here: ask for encoding=json, without erlpack")
+	case encoding != "json" && (encoding != "" || !s.lets(c, "encoding", "the URL has no encoding: it is json")):
+		s.punish(c, events.CloseDecodeError, "query", "encoding=%.20q is not spoken here: ask for encoding=json", encoding)
 	case compress != "" && !c.streamed:
-		s.punish(c, events.CloseDecodeError, "query", "compress=%.20q is no transport compression", compress)
+		s.punish(c, events.CloseDecodeError, "query", "compress=%.20q is not spoken here: ask for zlib-stream or zstd-stream", compress)
 	default:
 		return true
+	}
+	return false
+}
+
+// speaks reports whether a version of the API is taken. None stands for version 6.
+//
+// Source: reference#api-versioning
+func (s *Server) speaks(c *conn, v string) bool {
+	switch c.version, _ = strconv.Atoi(cmp.Or(v, "6")); c.version {
+	case 10:
+		return true
+	case 9:
+		return !s.set.exact
+	case 8, 7, 6:
+		return s.lets(c, "v", fmt.Sprintf("v=%s: version %d is deprecated; it is answered as version 10 is", v, c.version))
 	}
 	return false
 }
@@ -61,8 +82,12 @@ func (s *Server) frame(c *conn, text bool, data []byte) {
 		s.punish(c, events.CloseDecodeError, "payload size", "%d bytes", len(data))
 		return
 	}
-	if !text || err != nil || envelope.Op == nil {
+	if err != nil || envelope.Op == nil {
 		s.punish(c, events.CloseDecodeError, "payload", "it is no JSON object with an op")
+		return
+	}
+	if !text && !s.lets(c, "frame", "JSON in a binary frame: it is read as in a text frame") {
+		s.punish(c, events.CloseDecodeError, "payload", "JSON in a binary frame: send text frames")
 		return
 	}
 	op, d := *envelope.Op, envelope.D
@@ -118,8 +143,7 @@ func (s *Server) counted(c *conn, now time.Time) bool {
 
 // punish writes a violation down and closes the connection.
 func (s *Server) punish(c *conn, code events.CloseCode, rule, format string, args ...any) {
-	s.violate(c, rule, format, args...)
-	c.closeWith(code)
+	c.closeWith(code, s.violate(c, rule, format, args...))
 }
 
 // obey does what a payload asks for.
@@ -150,6 +174,9 @@ func (s *Server) obey(c *conn, op events.Opcode, d json.RawMessage, v verdict, n
 func (s *Server) heartbeat(c *conn, d json.RawMessage, now time.Time) {
 	s.stats.Heartbeats++
 	var seq *int64
+	if d == nil && s.lets(c, "d", "a heartbeat without d: it is null") {
+		d = json.RawMessage("null")
+	}
 	switch err := json.Unmarshal(d, &seq); {
 	case err != nil || seq != nil && *seq < 0:
 		s.violate(c, "heartbeat", "d is %.40s: send the last sequence, or null", d)
@@ -176,6 +203,8 @@ func (s *Server) timed(c *conn, now time.Time) {
 	early := min(interval/4, time.Second)
 	switch {
 	case now.Before(c.excused) || c.greeted.IsZero():
+	case c.beatDue.IsZero() && c.asked > 0:
+		c.asked-- // it is the answer, and not the first that is owed
 	case c.beatDue.IsZero():
 		if c.excused.IsZero() {
 			s.stats.Lateness = max(s.stats.Lateness, now.Sub(c.greeted)-interval)

@@ -71,7 +71,10 @@ func (s Script) Dispatch(t events.Type, d any) (seq int64) {
 
 // RequestHeartbeat asks for a heartbeat (op 1).
 func (s Script) RequestHeartbeat() {
-	s.withConn(func(c *conn) { c.payload(events.OpHeartbeat, nil) })
+	s.withConn(func(c *conn) {
+		c.asked++
+		c.payload(events.OpHeartbeat, nil)
+	})
 }
 
 // Reconnect asks to reconnect (op 7).
@@ -108,7 +111,7 @@ func (s Script) Close(code events.CloseCode) {
 			s.server.revoke(session)
 		}
 		if session.conn != nil {
-			session.conn.closeWith(code)
+			session.conn.closeWith(code, "")
 		}
 	})
 }
@@ -206,9 +209,9 @@ func (s *Server) Outage(on bool) {
 }
 
 // OutageAt is an outage of one address alone, such as that of [Server.ResumeURL]. A server that
-// listens on a port has one address.
+// listens on a port has one address, in which ResumeURL's path is told apart: connections to it end without an answer.
 func (s *Server) OutageAt(url string, on bool) {
-	host := hostOf(url)
+	host := s.addressOf(url)
 	s.net.at(host, func(a *address) { a.refused = on })
 	if !on {
 		return
@@ -216,10 +219,18 @@ func (s *Server) OutageAt(url string, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if c.ws.NetConn().LocalAddr().String() == host {
+		if s.net.one(c.wire.LocalAddr().String()) == host || c.resumes && host == resumePath {
 			c.drop()
 		}
 	}
+}
+
+// addressOf is what the network knows the address of a URL by.
+func (s *Server) addressOf(url string) string {
+	if url == s.ResumeURL && s.net.tcp != nil {
+		return resumePath
+	}
+	return s.net.one(hostOf(url))
 }
 
 // Hang takes new connections and does not answer them, not even their handshake, or ends that
@@ -228,7 +239,7 @@ func (s *Server) Hang(on bool) { s.net.hang(on) }
 
 // HangAt is Hang for one address alone.
 func (s *Server) HangAt(url string, on bool) {
-	s.net.at(hostOf(url), func(a *address) { a.hanging = on })
+	s.net.at(s.addressOf(url), func(a *address) { a.hanging = on })
 	if !on {
 		s.net.release()
 	}

@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,16 +17,17 @@ import (
 
 // Server is a simulated gateway. Its methods are safe for concurrent use.
 type Server struct {
-	URL    string // of the gateway, ws://…
-	APIURL string // the REST base, whose /gateway/bot names URL
+	URL    string // of the gateway, ws://… or, with WithTLS, wss://…
+	APIURL string // the REST base, whose /gateway/bot names URL: see also WithPublicURL
 	// ResumeURL is the URL that READY tells for a Resume. On a virtual network it has an address
 	// of its own, which can fail while URL's goes on: see OutageAt.
 	ResumeURL string
 
-	set     settings
-	net     *network
-	http    *http.Server
-	running sync.WaitGroup
+	set      settings
+	net      *network
+	anywhere bool // it listens on every address, and was not told which one clients should be told
+	http     *http.Server
+	running  sync.WaitGroup
 
 	// Nothing waits while it holds mu: what is sent goes through each connection's queue.
 	mu          sync.Mutex
@@ -35,6 +37,7 @@ type Server struct {
 	told        map[events.ShardID][]*sess // who hears of the world, the oldest first
 	totals      []int                      // of all sessions, in order
 	world       *World
+	rest        *rest
 	conns       map[*conn]bool
 	remaining   int
 	resetAt     time.Time
@@ -45,8 +48,9 @@ type Server struct {
 	frames      []Frame
 	stats       Stats
 	closed      bool
-	hellos      hooks[int]   // see OnConnect
-	frameHooks  hooks[Frame] // see OnFrame
+	traces      []*func(Entry) // see OnEntry
+	hellos      hooks[int]     // see OnConnect
+	frameHooks  hooks[Frame]   // see OnFrame
 	discovery   hooks[http.ResponseWriter]
 	application hooks[http.ResponseWriter]
 	cuts        map[int]int64 // see CutAt, by shard index
@@ -87,25 +91,29 @@ func Start(opts ...Option) (*Server, error) {
 		}
 	}
 	s := &Server{
-		set: set, net: newNetwork(tcp), sessions: make(map[string]*sess),
+		set: set, net: newNetwork(tcp, set.tls != nil), sessions: make(map[string]*sess),
 		newest: make(map[events.ShardID]*sess), latest: make(map[int]*sess), told: make(map[events.ShardID][]*sess), conns: make(map[*conn]bool),
 		remaining: set.remaining, resetAt: time.Now().Add(set.resetAfter),
 		fullLists: make(map[events.Snowflake]time.Time), cuts: make(map[int]int64),
 	}
-	s.world = newWorld(s)
-	s.world.own(set.token)
-	host := s.net.Addr().String()
-	s.URL, s.APIURL, s.ResumeURL = "ws://"+host, "http://"+host+"/api/v10", "ws://"+s.net.resumeHost()+resumePath
-	if set.resumeURL != "" {
-		s.ResumeURL = set.resumeURL
+	if set.trace != nil {
+		s.traces = append(s.traces, &set.trace)
 	}
+	s.world, s.rest = newWorld(s), newREST(s)
+	s.world.own(set.token)
+	s.locate()
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v10/gateway/bot", s.gatewayBot)
-	mux.HandleFunc("GET /api/v10/gateway", s.gateway)
-	mux.HandleFunc("GET /api/v10/applications/@me", s.ownApplication)
-	mux.HandleFunc("GET /", s.connect)
+	mux.HandleFunc("/api/", s.api)
+	mux.HandleFunc("/", s.connect)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	s.running.Go(func() { _ = s.http.Serve(s.net) }) // it ends with ErrServerClosed
+	var listener net.Listener = s.net
+	if set.tls != nil {
+		s.http.Protocols = new(http.Protocols)
+		s.http.Protocols.SetHTTP1(true)
+		s.http.Protocols.SetUnencryptedHTTP2(true) // see secured
+		listener = newSecureListener(s.net, set.tls, s.unsecured)
+	}
+	s.running.Go(func() { _ = s.http.Serve(listener) }) // it ends with ErrServerClosed
 	return s, nil
 }
 
@@ -115,11 +123,15 @@ func (s *Server) DialContext(ctx context.Context, network, addr string) (net.Con
 	return s.net.dial(ctx, network, addr)
 }
 
-// Client is an HTTP client that reaches the server on its network, for discovery. It keeps no
-// connections.
+// Client is an HTTP client that reaches the server on its network, for discovery, and trusts its
+// certificate. It keeps no connections.
 func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: s.DialContext, DisableKeepAlives: true}}
+	trusted := &tls.Config{RootCAs: s.RootCAs()}
+	return &http.Client{Transport: &http.Transport{DialContext: s.DialContext, TLSClientConfig: trusted, DisableKeepAlives: true}}
 }
+
+// Done is closed when the server is being closed.
+func (s *Server) Done() <-chan struct{} { return s.net.closing }
 
 // Close ends the server and all connections, and returns when nothing of it is left. Further
 // calls do nothing.
@@ -141,12 +153,17 @@ var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return
 //
 // Source: events/gateway#connecting
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
+	resumes := r.URL.Path == resumePath
+	if resumes && !s.net.admits(r.Context(), resumePath) {
+		panic(http.ErrAbortHandler) // it cuts the connection, without a word
+	}
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return // it has answered
 	}
 	query := r.URL.Query()
 	c := newConn(s, ws, events.Compression(query.Get("compress")))
+	c.resume = s.resumeURLFor(r)
 	s.mu.Lock()
 	if s.closed || s.net.refuse.Load() {
 		s.mu.Unlock()
@@ -156,7 +173,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	s.conns[c] = true
 	s.stats.Connections++
 	c.number = s.stats.Connections
-	if r.URL.Path == resumePath {
+	if c.resumes = resumes; resumes {
 		s.stats.AtResumeURL++
 	}
 	s.note(c, Entry{Kind: Opened, Remote: r.RemoteAddr})

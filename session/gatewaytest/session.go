@@ -2,9 +2,9 @@ package gatewaytest
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -20,6 +20,7 @@ type sess struct {
 	log     []dispatch // the latest, for a replay
 	conn    *conn      // nil: no client is there
 	last    *conn      // the newest that was there
+	since   time.Time  // when conn came
 	lostAt  time.Time
 	revoked bool
 
@@ -106,7 +107,7 @@ func (s *Server) identify(c *conn, v verdict, now time.Time) {
 	switch {
 	case v.code != events.CloseNone:
 		s.stats.Refused++
-		c.closeWith(v.code)
+		c.closeWith(v.code, v.detail)
 		return
 	case v.invalid: // the client may ask again, on this connection
 		s.stats.Refused++
@@ -135,7 +136,7 @@ func (s *Server) identify(c *conn, v verdict, now time.Time) {
 
 // attach makes c the session's connection, and does to it what was planned.
 func (s *Server) attach(c *conn, session *sess) {
-	session.conn, session.last = c, c
+	session.conn, session.last, session.since = c, c, time.Now()
 	c.session, c.orphan = session, false
 	if n, planned := s.cuts[session.shard.Index]; planned {
 		delete(s.cuts, session.shard.Index)
@@ -153,8 +154,11 @@ func (s *Server) welcome(session *sess, sharded bool) {
 		stubs = append(stubs, object{"id": g.id, "unavailable": true})
 	}
 	ready := object{
-		"v": 10, "user": userObject(BotID, "signalbox"), "guilds": stubs, "session_id": session.id, "resume_gateway_url": s.ResumeURL,
-		"application": object{"id": BotID, "flags": s.applicationFlags()},
+		"v": session.conn.version, "user": s.world.self(), "guilds": stubs, "session_id": session.id, "resume_gateway_url": session.conn.resume,
+		"application": object{"id": BotID, "flags": s.applicationFlags(), "flags_new": strconv.Itoa(s.applicationFlags())},
+	}
+	if !s.set.exact { // it is sent and not documented, and there are libraries that need it
+		ready["private_channels"] = []any{}
 	}
 	if sharded { // it echoes what was sent
 		ready["shard"] = [2]int{session.shard.Index, session.shard.Total}
@@ -176,36 +180,36 @@ func (s *Server) welcome(session *sess, sharded bool) {
 //
 // Source: events/gateway#resuming
 func (s *Server) resume(c *conn, d []byte, now time.Time) {
-	var ask struct {
-		Token     *string `json:"token"`
-		SessionID *string `json:"session_id"`
-		Seq       *int64  `json:"seq"`
-	}
-	if json.Unmarshal(d, &ask) != nil || ask.Token == nil || ask.SessionID == nil || ask.Seq == nil {
-		s.punish(c, events.CloseUnknownOpcode, "payload", "Resume needs token, session_id and seq")
+	var token, id string
+	var seq int64
+	ask := read(d)
+	ask.need("token", &token)
+	ask.need("session_id", &id)
+	if ask.need("seq", &seq); ask.err != nil {
+		s.punish(c, events.CloseUnknownOpcode, "payload", "Resume: %v", ask.err)
 		return
 	}
-	if !s.accepts(*ask.Token) {
+	if !s.accepts(token) {
 		s.stats.Refused++
 		s.punish(c, events.CloseAuthenticationFailed, "token", "a Resume with a token that is not the bot's")
 		return
 	}
-	session := s.sessions[*ask.SessionID]
+	session := s.sessions[id]
 	if session != nil {
 		c.shard = session.shard
 	}
 	switch {
-	case session == nil, s.dead(session, now), *ask.Seq < session.seq-int64(len(session.log)):
+	case session == nil, s.dead(session, now), seq < session.seq-int64(len(session.log)):
 		s.stats.Refused++
 		if session != nil {
 			s.revoke(session)
 		}
 		c.payload(events.OpInvalidSession, false)
 		return
-	case *ask.Seq > session.seq:
+	case seq > session.seq:
 		s.stats.Refused++
 		s.revoke(session)
-		s.punish(c, events.CloseInvalidSeq, "resume sequence", "%d, but only %d were sent", *ask.Seq, session.seq)
+		s.punish(c, events.CloseInvalidSeq, "resume sequence", "seq is %d, but only %d were sent", seq, session.seq)
 		return
 	}
 	if c.claimed > session.seq {
@@ -218,12 +222,12 @@ func (s *Server) resume(c *conn, d []byte, now time.Time) {
 	c.began = true
 	s.attach(c, session)
 	for _, missed := range session.log {
-		if missed.seq > *ask.Seq {
+		if missed.seq > seq {
 			c.post(outgoing{payload: missed.payload})
 		}
 	}
 	c.live = true
 	s.stats.Resumes++
-	s.note(c, Entry{Kind: Resumed, Seq: *ask.Seq})
+	s.note(c, Entry{Kind: Resumed, Seq: seq})
 	s.dispatch(session, "RESUMED", map[string]any{})
 }

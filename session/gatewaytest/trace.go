@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"net"
+	"slices"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -12,7 +13,7 @@ type Entry struct {
 	At      time.Time
 	Kind    EntryKind
 	Conn    int            // number of the connection, from 1; 0: it is about none
-	Remote  string         // Opened: the address of the client's end
+	Remote  string         // Opened, Unsecured: the address of the client's end
 	Shard   events.ShardID // zero before Identify or Resume
 	Session int            // number of the session, from 1; 0: there is none
 	Op      events.Opcode  // Received, Sent, Dispatched
@@ -20,6 +21,7 @@ type Entry struct {
 	Seq     int64          // Dispatched: its sequence. Resumed: that of the Resume.
 	Code    events.CloseCode
 	Guild   events.Snowflake // Happened: the guild, 0: none
+	Text    string           // Noted: what was taken, and as what it counts. Violated: the rule and the detail. Unsecured: why.
 	Data    []byte           // Received, Sent, Dispatched, Happened, Missed: the d field. Began: the session's id. Not to be changed.
 }
 
@@ -40,10 +42,26 @@ const (
 	Happened   EntryKind = "happened"   // an event of the world; Dispatched follows for each session that is told
 	Missed     EntryKind = "missed"     // a session was not told of an event of the world: see Script.Lose
 	Discovered EntryKind = "discovered" // GET /gateway/bot was answered
+	Violated   EntryKind = "violated"   // a violation was written down
+	Noted      EntryKind = "noted"      // something was taken that Discord takes and does not document, once for each connection: see WithExact
+	Unsecured  EntryKind = "unsecured"  // a TLS handshake has failed, such as since the client does not trust the certificate
 )
 
 // WithTrace has f told everything as it happens, one call at a time. f must not call the server.
 func WithTrace(f func(Entry)) Option { return func(s *settings) { s.trace = f } }
+
+// OnEntry has f told everything as it happens from now on, as [WithTrace] does: one call at a time, and f must not call the
+// server. remove ends it; a call that has begun goes on.
+func (s *Server) OnEntry(f func(Entry)) (remove func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.traces = append(s.traces, &f)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.traces = slices.DeleteFunc(slices.Clone(s.traces), func(other *func(Entry)) bool { return other == &f })
+	}
+}
 
 // WithListener makes a server that listens on l, and that is reached by whatever l listens to:
 // the server's DialContext and Client connect to l's address by TCP.
@@ -51,7 +69,7 @@ func WithListener(l net.Listener) Option { return func(s *settings) { s.listener
 
 // note tells of an entry. The server's lock must be held.
 func (s *Server) note(c *conn, e Entry) {
-	if s.set.trace == nil {
+	if len(s.traces) == 0 {
 		return
 	}
 	e.At = time.Now()
@@ -61,5 +79,7 @@ func (s *Server) note(c *conn, e Entry) {
 			e.Session = c.session.number
 		}
 	}
-	s.set.trace(e)
+	for _, f := range s.traces {
+		(*f)(e)
+	}
 }

@@ -28,7 +28,11 @@ type World struct {
 	order    []events.Snowflake        // of the guilds that were given or added
 	listed   map[events.Snowflake]bool // those of order
 	messages map[events.Snowflake]object
-	recent   []events.Snowflake // messages, the oldest first
+	recent   []events.Snowflake                    // messages, the oldest first
+	direct   map[events.Snowflake]events.Snowflake // users with whom the bot has a channel of direct messages, by the channel
+	used     map[events.Snowflake]*interaction
+	latest   []events.Snowflake            // interactions, the oldest first
+	commands map[events.Snowflake][]object // that the bot has registered: in a guild; 0: everywhere
 	lastID   events.Snowflake
 	bot      events.Snowflake // the bot's id, as it is told
 }
@@ -57,7 +61,8 @@ func (e *WorldError) Error() string { return "gatewaytest: World." + e.Order + "
 
 func newWorld(s *Server) *World {
 	w := &World{
-		server: s, guilds: make(map[events.Snowflake]*guild), listed: make(map[events.Snowflake]bool), messages: make(map[events.Snowflake]object), lastID: 1 << 22, bot: BotID,
+		server: s, guilds: make(map[events.Snowflake]*guild), listed: make(map[events.Snowflake]bool), messages: make(map[events.Snowflake]object),
+		direct: make(map[events.Snowflake]events.Snowflake), used: make(map[events.Snowflake]*interaction), commands: make(map[events.Snowflake][]object), lastID: 1 << 52, bot: BotID,
 	}
 	for _, id := range s.set.guilds {
 		w.list(id)
@@ -274,7 +279,7 @@ func (s *Server) catchUp(session *sess) {
 }
 
 // with is d with fields in addition, or in place of its own.
-func with(d object, fields Fields) object {
+func with[M ~map[string]any](d M, fields Fields) M {
 	maps.Copy(d, fields)
 	return d
 }

@@ -101,12 +101,19 @@ func (c *check) oneConnection() {
 // afterTheEnd: I-13. What was closed dials and writes no more.
 func (c *check) afterTheEnd() {
 	closed := make(map[int]time.Duration)
+	done := make(map[int]time.Duration) // one that ends by itself has saved then, and Close says later what came of it
 	for _, r := range c.trace {
 		at, over := closed[r.Process]
 		switch {
+		case r.Witness == Process && r.What == "done":
+			done[r.Process] = r.At
 		case r.Witness == Process && r.What == "closed":
 			closed[r.Process] = r.At
-			if excused := r.Text == unsavedText && c.storeSick(r.At); r.Text != "" && !excused || r.For > 5*time.Second {
+			saved, before := done[r.Process]
+			if !before {
+				saved = r.At
+			}
+			if excused := r.Text == unsavedText && c.storeSick(saved); r.Text != "" && !excused || r.For > 5*time.Second {
 				c.fail("T-5 bounded calls", r.At, "Close took %v: %s", r.For, r.Text)
 			}
 		case over && r.Witness == Network && r.What == "dial":

@@ -121,8 +121,8 @@ func (c *check) endedShards() map[int]bool {
 
 // endedForGood reports whether a record says that a shard has ended, and was not asked to.
 func endedForGood(r Record) bool {
-	m := r.move()
-	return r.moved(session.Closed) && m.cause != "" && !strings.HasSuffix(m.cause, "actors: the shard is closed")
+	cause := r.move().cause
+	return r.became(session.Closed) && cause != "" && !strings.HasSuffix(cause, "actors: the shard is closed")
 }
 
 // noSilentGap: I-7. Who sees a new session's READY was told before that the old one is lost.

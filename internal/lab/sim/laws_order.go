@@ -148,12 +148,12 @@ func (c *check) fairness() {
 		}
 		id := [2]int{r.Process, r.Shard}
 		switch {
-		case r.moved(session.Queued):
+		case r.became(session.Queued):
 			waiting[id] = &waits{r.At, make(map[int]int)}
 		case r.Witness == Process && r.What == "state":
 			delete(waiting, id)
 		}
-		if !r.moved(session.Identifying) || r.move().from != session.Queued.String() {
+		if !r.became(session.Identifying) || r.move().from != session.Queued.String() {
 			continue
 		}
 		had[id]++

@@ -41,7 +41,7 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.Witness == Process && r.What == "state" && k.gone && endsSession(r.Text):
 			k.heard = true
 			knows[id] = k
-		case r.moved(session.Ready):
+		case r.became(session.Ready):
 			k.tries = 0
 			knows[id] = k
 			if r.Shard >= warming { // no handler hears of it
@@ -65,9 +65,9 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 	}
 }
 
-// endsSession reports whether a state is told with a cause that may end a session: op 9, or a close code.
+// endsSession reports whether a state is told with a cause that ends a session: op 9 with false, or a close code.
 func endsSession(state string) bool {
-	return strings.Contains(state, session.ErrInvalidSession.Error()) || slices.ContainsFunc(gone, func(code events.CloseCode) bool {
+	return strings.Contains(state, session.ErrInvalidSession.Error()+": the session is gone") || slices.ContainsFunc(gone, func(code events.CloseCode) bool {
 		return strings.Contains(state, (&session.CloseError{Code: code}).Error())
 	})
 }

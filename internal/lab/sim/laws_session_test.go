@@ -24,7 +24,8 @@ func TestResumeOfASessionThatIsGoneIsNoticed(t *testing.T) {
 		told string // by the process; "": nothing
 		want bool
 	}{
-		"op 9":                    {op9("false"), session.ErrInvalidSession.Error(), true},
+		"op 9":                    {op9("false"), session.ErrInvalidSession.Error() + ": the session is gone", true},
+		"op 9, a mild one heard":  {op9("false"), session.ErrInvalidSession.Error(), false},
 		"op 9, not heard":         {op9("false"), "", false},
 		"op 9, another was heard": {op9("false"), session.ErrReconnect.Error(), false},
 		"op 9 that keeps it":      {op9("true"), session.ErrInvalidSession.Error(), false},

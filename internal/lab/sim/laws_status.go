@@ -55,11 +55,11 @@ func (c *check) back() {
 	}
 }
 
-// disturbedBut reports whether a fault of another kind was done to the shard, or to all, within a time.
+// disturbedBut reports whether a fault of another kind was done to the shard, or to all, within a time. All share the host of their Resumes.
 func (c *check) disturbedBut(kinds []string, shard int, from, to time.Duration) bool {
 	return slices.ContainsFunc(c.faults, func(f Record) bool {
 		kind := strings.TrimPrefix(strings.TrimPrefix(f.What, "inject "), "end ")
-		return (f.Shard == shard || f.Shard < 0 || slices.Contains(everywhere, kind)) && f.At+f.For >= from && f.At <= to && kind != "healed" && !slices.Contains(kinds, kind)
+		return (f.Shard == shard || f.Shard < 0 || kind == "resume-host" || slices.Contains(everywhere, kind)) && f.At+f.For >= from && f.At <= to && kind != "healed" && !slices.Contains(kinds, kind)
 	})
 }
 

@@ -119,47 +119,6 @@ func (c *check) silence() {
 	}
 }
 
-// stalled reports whether we may have stopped to read a connection, since a handler was behind: then what it does
-// not hear is our own doing.
-func (c *check) stalled(l *link, at time.Duration) bool {
-	unfinished, unseen := 0, make(map[string]bool)
-	var told []Record
-	for _, r := range c.trace {
-		switch {
-		case r.At > at:
-			return unfinished >= readerStops || len(unseen) >= ownQueue
-		case r.Witness == Gateway && r.What == "dispatched" && r.Session == l.session:
-			told = append(told, r)
-			if unfinished++; r.Type == events.TypeMessageCreate {
-				unseen[r.Fact] = true
-			}
-		case r.Witness == Gateway && r.What == "resumed" && r.Session == l.session: // what comes again may have been handled by a process before
-			again := 0
-			for _, t := range told {
-				if t.Seq <= r.Seq {
-					continue
-				}
-				if again++; t.Type == events.TypeMessageCreate {
-					unseen[t.Fact] = true
-				}
-			}
-			unfinished = max(unfinished, again)
-		case r.Witness == Handler && r.What == "exit" && r.Session == l.session:
-			unfinished--
-		case r.Witness == Handler && r.Who == "messages too":
-			delete(unseen, r.Fact)
-		}
-	}
-	return false
-}
-
-// How many events of a shard may wait for handlers before we stop to read: of the handler of all, and of the one
-// that has a queue of its own.
-const (
-	readerStops = 4000
-	ownQueue    = 4
-)
-
 // phases: T-4. No phase of a connection lasts for ever.
 func (c *check) phases() {
 	for _, l := range c.order {

@@ -5,7 +5,7 @@ var mutants = []mutant{
 	// Heartbeats.
 	{name: "first beat after two intervals", law: "T-1", breaks: []breach{{"first-beat-within-interval", arg(0, "2*interval")}}},
 	{name: "a beat is skipped now and then", law: "T-1", breaks: []breach{{"every-interval-has-a-beat", after("if h.next.UnixNano()%5 == 0 { return false }")}}},
-	{name: "a second Hello starts the rhythm anew", law: "T-1", breaks: []breach{{"second-hello-changes-nothing", before("if m.state != AwaitingHello { m.beat.start(m.now, m.beat.interval+1, m.cfg.Rand) }")}}},
+	{name: "a second Hello starts the rhythm anew", law: "T-1", breaks: []breach{{"second-hello-changes-nothing", before("if m.state != AwaitingHello { m.beat.start(m.now, m.beat.interval+1, m.random) }")}}},
 	{name: "handlers run on the actor", law: "T-1|T-5|panic", breaks: []breach{{"handlers-run-apart", inline()}}},
 	{name: "beats that are asked for are ignored", law: "T-2", breaks: []breach{{"beat-asked-for-within-reserve", never()}}},
 	{name: "a flood of op 1 is answered in full", law: "I-2", breaks: []breach{{"beat-asked-for-within-reserve", always()}}},
@@ -41,7 +41,7 @@ var mutants = []mutant{
 	{name: "the pause grows without end", law: "L-1", breaks: []breach{{"longest-pause", value("30*time.Hour")}}},
 	{name: "what an old connection says counts", law: "I-9|I-10|I-5|L-|T-|panic", breaks: []breach{
 		{"old-connection-ignored", never()}, {"closed-link-silent", drop()},
-		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(3 * time.Second); l.cancel(); socket.Close(code, "") }`)},
+		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(3 * time.Second); l.mu.Lock(); if !l.isOver() { close(l.over) }; l.mu.Unlock(); socket.Close(code, "") }`)},
 	}},
 	{name: "nobody is told that a session is lost", law: "I-7", breaks: []breach{{"lost-session-told", field("Lost", "lost && m.conn == 0")}}},
 
@@ -94,8 +94,8 @@ var mutants = []mutant{
 	// The end, and secrets.
 	{name: "Close waits for handlers", law: "T-5|panic", breaks: []breach{{"close-bounds-handlers", arg(1, "2*time.Hour")}}},
 	{name: "a shard that backs off does not hear of the end", law: "I-13|T-5|panic", breaks: []breach{{"stop-in-any-state", when("m.state != Backoff")}}},
-	{name: "the session's id is logged", law: "I-20", breaks: []breach{{"session-id-not-logged", before(`s.log.Info("shard", zap.String("session", s.record.cursor.SessionID.Reveal()))`)}}},
-	{name: "the token is in an error", law: "I-20", breaks: []breach{{"token-not-logged", before(`s.log.Warn("shard", zap.String("token", s.cfg.Identify.Token.Reveal()))`)}}},
+	{name: "the session's id is logged", law: "I-20", breaks: []breach{{"session-id-not-logged", before(`s.log().Info("shard", zap.String("session", s.record.cursor.SessionID.Reveal()))`)}}},
+	{name: "the token is in an error", law: "I-20", breaks: []breach{{"token-not-logged", before(`s.log().Warn("shard", zap.String("token", s.cfg.Identify.Token.Reveal()))`)}}},
 	{name: "another host is dialled", law: "I-21", breaks: []breach{{"dial-discovered-host", value(`"ws://127.0.0.1:81"`)}}},
 
 	// What should run, and what is seen of it.
@@ -145,11 +145,11 @@ var mutants = []mutant{
 	// Faults that users would report, of which the simulation saw too little of the world to notice all.
 	{name: "planted event for one of two handlers", law: "W-2", breaks: []breach{{"every-handler-gets-event", instead("if i == 0 || it.meta.Seq%16 != 5 { lanes[i].push(it) } else { sh.settle(it, s.Overflow == Block, b) }")}}},
 	{name: "planted dead Block queue", law: "W-2|I-6|L-", breaks: []breach{{"drained-queue-told", drop()}}},
-	{name: "planted intent ignored", law: "W-3", breaks: []breach{{"intents-as-asked", after("cfg.Identify.Intents &^= events.IntentGuildMessages")}}},
+	{name: "planted intent ignored", law: "W-3", breaks: []breach{{"intents-as-asked", after("m.identify.Intents &^= events.IntentGuildMessages")}}},
 	{name: "planted lost voice state", law: "W-2|I-6", breaks: []breach{{"event-delivered", when("raw.Type != events.TypeVoiceStateUpdate")}}},
 	{name: "planted guild of two sessions", law: "W-1", breaks: []breach{
-		{"old-connection-ignored", before("if in.Kind == Frame && in.Conn < m.conn && m.state == Ready { if raw, err := new(events.Peeker).Peek(in.Data); err == nil { m.host.Deliver(raw, events.Meta{Shard: m.cfg.Shard, Session: m.cursor.Session, Seq: raw.Seq, Received: in.At}) } }")},
+		{"old-connection-ignored", before("if in.Kind == Frame && in.Conn < m.conn && m.state == Ready { if raw, err := new(events.Peeker).Peek(in.Data); err == nil { m.host.Deliver(raw, events.Meta{Shard: m.identify.Shard, Session: m.cursor.Session, Seq: raw.Seq, Received: in.At}) } }")},
 		{"closed-link-silent", drop()},
-		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(20 * time.Second); l.cancel(); socket.Close(code, "") }`)},
+		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(20 * time.Second); l.mu.Lock(); if !l.isOver() { close(l.over) }; l.mu.Unlock(); socket.Close(code, "") }`)},
 	}},
 }

@@ -75,7 +75,7 @@ func run(t *testing.T, plan Plan) Trace {
 	}
 	sim.net = newNetwork(plan, sim.record)
 	server, err := gatewaytest.Start(
-		gatewaytest.WithListener(sim.net), gatewaytest.WithTrace(sim.gateway), gatewaytest.WithShards(plan.Shards),
+		gatewaytest.WithListener(sim.net), gatewaytest.WithExact(), gatewaytest.WithTrace(sim.gateway), gatewaytest.WithShards(plan.Shards),
 		gatewaytest.WithMaxConcurrency(plan.Concurrency), gatewaytest.WithSessionStarts(plan.Budget, plan.Budget, plan.Period),
 		gatewaytest.WithHeartbeatInterval(plan.Interval), gatewaytest.WithGuilds(plan.guilds()...), gatewaytest.WithToken(token),
 		gatewaytest.WithResumeURL("ws://"+resumeHost+"/resume"),

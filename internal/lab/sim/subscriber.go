@@ -71,5 +71,5 @@ type move struct {
 	lost            bool // the session
 }
 
-// moved reports whether the process came to be in a state.
-func (r Record) moved(to session.State) bool { return r.What == "state" && r.move().to == to.String() }
+// became reports whether a shard came to be in a state.
+func (r Record) became(to session.State) bool { return r.What == "state" && r.move().to == to.String() }

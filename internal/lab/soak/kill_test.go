@@ -30,7 +30,7 @@ const (
 //
 // Failures: F104.
 func TestKill(t *testing.T) {
-	gateway, err := gatewaytest.Start(gatewaytest.WithShards(killShards), gatewaytest.WithMaxConcurrency(killShards),
+	gateway, err := gatewaytest.Start(gatewaytest.WithExact(), gatewaytest.WithShards(killShards), gatewaytest.WithMaxConcurrency(killShards),
 		gatewaytest.WithHeartbeatInterval(5*time.Second), gatewaytest.WithResumeTimeout(time.Hour), gatewaytest.WithReplayBuffer(1<<20))
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func (b *beats) percentile(share float64) time.Duration {
 // no connection is given up. How late heartbeats are is printed: a timed test would judge the machine.
 func TestSoak(t *testing.T) {
 	b := &beats{due: make(map[int]time.Time)}
-	gateway, err := gatewaytest.Start(gatewaytest.WithShards(*soakShards), gatewaytest.WithMaxConcurrency(*soakShards),
+	gateway, err := gatewaytest.Start(gatewaytest.WithExact(), gatewaytest.WithShards(*soakShards), gatewaytest.WithMaxConcurrency(*soakShards),
 		gatewaytest.WithSessionStarts(2**soakShards+1000, 2**soakShards+1000, 24*time.Hour), gatewaytest.WithHeartbeatInterval(*soakInterval),
 		gatewaytest.WithReplayBuffer(100), gatewaytest.WithTrace(b.trace))
 	if err != nil {

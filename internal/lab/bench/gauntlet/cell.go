@@ -68,7 +68,7 @@ type options struct {
 
 // begin starts a server and a bot, and waits until the bot is ready.
 func begin(lib library, o options) (*cell, error) {
-	opts := []gatewaytest.Option{gatewaytest.WithHeartbeatInterval(cmp.Or(o.interval, interval)), gatewaytest.WithGuildsPerShard(1)}
+	opts := []gatewaytest.Option{gatewaytest.WithExact(), gatewaytest.WithHeartbeatInterval(cmp.Or(o.interval, interval)), gatewaytest.WithGuildsPerShard(1)}
 	if o.listener != nil {
 		opts = append(opts, gatewaytest.WithListener(o.listener))
 	}

@@ -30,7 +30,7 @@ type fleet struct {
 func beginFleet(lib library, shards int) (*fleet, error) {
 	f := &fleet{shards: shards, lostAt: make(map[int]time.Time)}
 	starts := 3*shards + 1000
-	server, err := gatewaytest.Start(gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards), gatewaytest.WithGuildsPerShard(1),
+	server, err := gatewaytest.Start(gatewaytest.WithExact(), gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards), gatewaytest.WithGuildsPerShard(1),
 		gatewaytest.WithSessionStarts(starts, starts, 24*time.Hour), gatewaytest.WithTrace(f.saw))
 	if err != nil {
 		return nil, err

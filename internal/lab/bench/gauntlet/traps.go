@@ -94,7 +94,7 @@ const elsewhere = "gateway.elsewhere.example"
 // hostileResumeURL tells a resume URL on another host, which is really a gateway of ours on
 // loopback that looks for the token, and drops the connection.
 func hostileResumeURL(lib library) (outcome, error) {
-	trap, err := gatewaytest.Start(gatewaytest.WithHeartbeatInterval(interval))
+	trap, err := gatewaytest.Start(gatewaytest.WithExact(), gatewaytest.WithHeartbeatInterval(interval))
 	if err != nil {
 		return outcome{}, err
 	}

@@ -73,7 +73,7 @@ func TestToken(t *testing.T) {
 
 func TestInterop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithShards(1))
+		server := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithExact(), gatewaytest.WithShards(1))
 		m, err := shardmanager.New("token", shardmanager.WithGateway(server), shardmanager.WithIntentsFromHandlers())
 		if err != nil {
 			t.Fatal(err)

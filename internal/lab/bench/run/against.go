@@ -11,8 +11,8 @@ import (
 // before is the folder of the programs that are built of the older commit, and marks their clients.
 const before = "before"
 
-// most is how much worse than an older commit a figure may be.
-const most = 1.05
+// mostWorse is how much worse than an older commit a figure may be.
+const mostWorse = 1.05
 
 // risesWhenBetter are the metrics of which more is better.
 func risesWhenBetter(metric string) bool {
@@ -31,9 +31,9 @@ func (s section) against() (section, bool) {
 		old := client{c.label + ", " + before, before + "/" + c.command}
 		clients = append(clients, old, c)
 		for _, m := range s.metrics {
-			g := goal{m.head, m.key, c.label, old.label, "≤", most}
+			g := goal{m.head, m.key, c.label, old.label, "≤", mostWorse}
 			if risesWhenBetter(m.key) {
-				g.is, g.bound = "≥", 1/most
+				g.is, g.bound = "≥", 1/mostWorse
 			}
 			s.goals = append(s.goals, g)
 		}

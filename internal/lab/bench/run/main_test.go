@@ -24,8 +24,8 @@ func TestProgramsOfTheBenchmarksBuild(t *testing.T) {
 // TestAgainstComparesThisLibraryAlone: each of its clients with the same one of the older commit, and no metric is left out.
 func TestAgainstComparesThisLibraryAlone(t *testing.T) {
 	for _, s := range sections() {
-		pairs, any := s.against()
-		if !any {
+		pairs, left := s.against()
+		if !left {
 			continue
 		}
 		if len(pairs.clients)%2 != 0 || len(pairs.goals) != len(pairs.clients)/2*len(s.metrics) {

@@ -1,0 +1,90 @@
+package actors_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+)
+
+// TestPresenceNeedsNoRoom: it takes the place of the one before it, and goes however many other sends wait.
+func TestPresenceNeedsNoRoom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.QueueLimit = 2 })
+		f.start(1)
+		f.gateway.Outage(true)
+		f.gateway.DropAll()
+		pass(time.Millisecond)
+		p := f.probe()
+		for id := range uint64(3) {
+			p.ask(f.supervisor, actors.SendEvent{ID: id, Op: events.OpHeartbeat})
+		}
+		if failed := expect[*actors.SendFailed](p, time.Second); failed.ID != 2 || !errors.Is(failed.Err, actors.ErrQueueFull) {
+			t.Errorf("%d of a full queue: %v", failed.ID, failed.Err)
+		}
+		for id := range uint64(3) {
+			p.ask(f.supervisor, actors.SendEvent{ID: 10 + id, Op: events.OpPresenceUpdate, Data: presence(t)})
+		}
+		for id := range uint64(2) {
+			failed := expect[*actors.SendFailed](p, time.Second)
+			if e := sendError(t, failed.Err); failed.ID != 10+id || e.Stage != actors.Queued || !errors.Is(e, actors.ErrSuperseded) {
+				t.Errorf("%d, which a newer one replaces: %v", failed.ID, e)
+			}
+		}
+		p.expectNone(time.Second)
+		f.gateway.Outage(false)
+		all := make(map[uint64]bool)
+		for range 3 {
+			all[expect[*actors.EventSent](p, 2*time.Minute).ID] = true
+		}
+		if !all[0] || !all[1] || !all[12] {
+			t.Errorf("sent: %v", all)
+		}
+	})
+}
+
+// TestPresenceThatComesBackGivesWay to a newer one that waits: it was forwarded to a connection that was lost, and whoever asked is told.
+func TestPresenceThatComesBackGivesWay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.ShardProps = onShards(func(message string) {
+				if message == "actors.lost" && armed.CompareAndSwap(true, false) {
+					time.Sleep(time.Second) // in which sends are forwarded to the connection
+				}
+			})
+		})
+		f.start(1)
+		armed.Store(true)
+		f.gateway.DropAll()
+		pass(100 * time.Millisecond)
+		if armed.Load() {
+			t.Fatal("the shard does not know that the connection is lost")
+		}
+		const limit = 5 // of a session, in 20 s
+		p := f.probe()
+		for id := range uint64(limit + 1) {
+			p.ask(f.supervisor, actors.SendEvent{ID: id, Op: events.OpPresenceUpdate, Data: presence(t)})
+			p.expectNone(time.Millisecond)
+		}
+		told := make(map[uint64]int)
+		for range limit {
+			failed := expect[*actors.SendFailed](p, 2*time.Second)
+			if e := sendError(t, failed.Err); e.Stage != actors.Queued || !errors.Is(e, actors.ErrSuperseded) {
+				t.Errorf("%d: %v", failed.ID, e)
+			}
+			told[failed.ID]++
+		}
+		if sent := expect[*actors.EventSent](p, time.Minute); sent.ID != limit || len(told) != limit {
+			t.Errorf("%d is sent, want %d, the newest; others: %v", sent.ID, limit, told)
+		}
+		p.expectNone(time.Hour)
+		if n := sent(f.gateway, events.OpPresenceUpdate); n != 1 {
+			t.Errorf("the gateway has %d presences", n)
+		}
+		f.gateway.RequireNoViolations(t)
+	})
+}
