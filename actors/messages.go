@@ -139,7 +139,8 @@ type ShardReleased struct{ Snapshot session.Snapshot }
 
 // AdoptShard has a shard run here that another has released, or that does not run any more: of the same bot and number of shards, under a higher fence
 // than any that is known of it. The session is resumed; a new one begins if there is none, if it began with other terms than it would here (a
-// *session.TermsError), or if the gateway does not know it any more. A store that is shared must be told before.
+// *session.TermsError), if the snapshot is older than session.MaxAge (a *session.AgeError), or if the gateway does not know it any more. A store
+// that is shared must be told before.
 // Sent by anybody. Handled by the supervisor. Answered with PlanSet or Refusal, whose Err is an *AdoptError or a *PlanError.
 type AdoptShard struct{ Snapshot session.Snapshot }
 

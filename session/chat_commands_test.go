@@ -104,6 +104,8 @@ func (c *chat) do(line string) {
 		c.cursor = session.Snapshot{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10, Bot: bot}.Cursor()
 	case "outdated":
 		c.cursor = session.Snapshot{SessionID: "old", Seq: 10, Terms: session.Terms{Known: true, Intents: events.IntentsAll, LargeThreshold: 250}}.Cursor()
+	case "aged":
+		c.cursor = session.Snapshot{SessionID: "old", ResumeURL: "wss://resume.discord.gg", Seq: 10, Bot: bot, SavedAt: c.now.Add(-c.duration(rest)).Round(0)}.Cursor()
 	case "presented":
 		c.cursor = session.Snapshot{
 			SessionID: "old", Seq: 10, Presence: `{"since":null,"activities":[],"status":"dnd","afk":false}`, PresenceUpdated: true,

@@ -19,6 +19,7 @@ import (
 //	resumable          begin with a session to resume
 //	restored           the same, from a store that may be behind
 //	outdated           the same, of a session that began with other terms
+//	aged DURATION      the same, of one that was saved so long ago
 //	presented          the same, of one that was sent a presence after it began
 //	start              Start
 //	connected          the dial has succeeded

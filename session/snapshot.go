@@ -40,7 +40,7 @@ type Snapshot struct {
 func (s Snapshot) Cursor() Cursor {
 	c := Cursor{ //seam:restored-session-whole
 		SessionID: events.Secret(s.SessionID), ResumeURL: events.Secret(s.ResumeURL), Seq: s.Seq, User: s.Bot, Restored: !s.Exact,
-		Terms: s.Terms, Guilds: max(s.Guilds, 0),
+		Terms: s.Terms, Guilds: max(s.Guilds, 0), saved: s.SavedAt,
 	}
 	if sendable(s.Presence) {
 		c.Presence, c.shown, c.updated, c.again = s.Presence, s.Presence, s.PresenceUpdated, s.PresenceUpdated

@@ -10,7 +10,7 @@ import (
 // begin connects, to resume the session if there is one that is still wanted as it is.
 func begin(m *Machine, _ Input) {
 	var change Change
-	if err := m.cursor.outdated(m.Terms()); err != nil {
+	if err := m.cursor.outdated(m.now, m.Terms()); err != nil {
 		m.cursor.clear()
 		change = Change{Cause: err, Lost: true}
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/signalbox-go/signalbox/events"
 )
@@ -48,10 +49,33 @@ func (e *TermsError) Error() string {
 	return "session: a new session begins, since the stored one began " + strings.Join(all, ", and ")
 }
 
-// outdated is why a session is not to be resumed by who wants these terms; nil: it is.
-func (c *Cursor) outdated(wanted Terms) error {
-	if !c.Resumable() || !c.Terms.Known || c.Terms == wanted {
+// MaxAge is the age from which on a stored session is not resumed: the time since its snapshot was saved, which a Manager does once a minute at least
+// while the session lives. Discord keeps a session for "a few minutes" after its connection has ended, and gives no number. To try one that is gone costs a
+// connection and some seconds; not to try one that is there costs an Identify, and events. So the bound is many times what the words can
+// mean, and what it spares is thousands of connections for nothing after a night.
+//
+// Source: events/gateway#resuming
+const MaxAge = 30 * time.Minute
+
+// AgeError says why a stored session was not resumed: it was older than MaxAge.
+type AgeError struct{ Age time.Duration }
+
+// Error tells the age.
+func (e *AgeError) Error() string {
+	return fmt.Sprintf("session: a new session begins, since the stored one was saved %v ago, and Discord keeps one for a few minutes: if that is not true, look at the clocks", e.Age.Round(time.Second))
+}
+
+// outdated is why a session is not to be resumed now, by who wants these terms; nil: it is.
+func (c *Cursor) outdated(now time.Time, wanted Terms) error {
+	saved := c.saved
+	c.saved = time.Time{} // from here on the session is looked after, and does not age
+	switch age := now.Sub(saved); {
+	case !c.Resumable():
 		return nil
+	case c.Terms.Known && c.Terms != wanted:
+		return &TermsError{c.Terms, wanted}
+	case !saved.IsZero() && age > MaxAge:
+		return &AgeError{age}
 	}
-	return &TermsError{c.Terms, wanted}
+	return nil
 }

@@ -46,7 +46,7 @@ func (m *Manager) Release(ctx context.Context, shard int) (session.Snapshot, err
 
 // Adopt has a shard run here that another process has released, or this one: of this bot, and of as many shards. The session is resumed. A new one
 // begins if there is none, or if it began with other intents, capabilities or another large threshold (its Change is Lost, with a
-// *session.TermsError), or if Discord does not know it any more. Adopt returns when the shard is to run; WaitReady waits for it.
+// *session.TermsError), if the snapshot is older than session.MaxAge (a *session.AgeError), or if Discord does not know it any more. Adopt returns when the shard is to run; WaitReady waits for it.
 //
 // A snapshot is adopted once: its fence must be higher than any under which the shard was had here, and than the one in the session store, which is
 // told before the shard runs. After an error nothing has changed: an *actors.AdoptError, an error of the store, ErrNotStarted, ErrClosed, or that

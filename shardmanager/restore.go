@@ -24,7 +24,8 @@ import (
 // that fills a cache from those finds it empty after a restart: it keeps its cache elsewhere, or begins anew with WithFreshSessions.
 //
 // A session is not resumed if it began with other intents, capabilities or another large threshold: its Change to Connecting
-// is Lost, and its cause is a *session.TermsError. Nor is what another number of shards has left.
+// is Lost, and its cause is a *session.TermsError. Nor is one that was at rest for longer than session.MaxAge (a *session.AgeError): Discord does not
+// have it any more. Such a shard waits for its Identify at once. Nor is what another number of shards has left.
 //
 // Of two processes that run the same shards with one store, the one that started last saves them: see Persistence.Fenced.
 func WithSessionStore(store session.Store) Option {

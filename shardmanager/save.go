@@ -17,6 +17,7 @@ import (
 
 const (
 	saveEvery    = time.Second
+	quietFor     = time.Minute      // after which a session that lives, and of which nothing has changed, is saved again: it does not age (session.MaxAge)
 	giveWayAfter = 30 * time.Second // from when another process has taken over a shard: then an Identify ends what they may fight about
 )
 
@@ -100,7 +101,8 @@ func (s *saver) due(exact bool) (batch []session.Snapshot) {
 			snapshot.Seq, snapshot.Exact = seq, exact && whole && snapshot.Exact //seam:saved-sequence-handled
 			snapshot.Fence = shard.Fence
 			if exact || before.SessionID != snapshot.SessionID || before.Seq != snapshot.Seq ||
-				before.Presence != snapshot.Presence || before.PresenceUpdated != snapshot.PresenceUpdated {
+				before.Presence != snapshot.Presence || before.PresenceUpdated != snapshot.PresenceUpdated ||
+				shard.State == session.Ready && time.Since(before.SavedAt) >= quietFor {
 				snapshot.SavedAt = time.Now()
 				batch = append(batch, snapshot)
 			}
