@@ -1,8 +1,10 @@
 package actors
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -33,8 +35,26 @@ func (s *incarnation) reconcile(keys []Key) {
 	for _, key := range keys {
 		s.showClosed(key)
 	}
-	for _, a := range reconcile(s.books.plan, s.books.lives, keys) {
+	actions := reconcile(s.books.plan, s.books.lives, keys)
+	s.busiestFirst(actions)
+	for _, a := range actions {
 		s.carryOut(a)
+	}
+}
+
+// busiestFirst has shards that begin at one moment dial in the order in which most may be missed: those with a session to resume, the busiest first, and then
+// those that have to Identify, as they come. How much the gateway sends again is not known, nor whether it is less for a busy one.
+func (s *incarnation) busiestFirst(actions []action) {
+	ranks := make(map[Key]float64)
+	for _, a := range actions {
+		if a.do != spawn {
+			ranks[a.key] = math.Inf(1) // what those are told that live goes first
+		} else if snapshot, _, resumes := s.board.record(a.key).session(); resumes {
+			ranks[a.key] = 1 + snapshot.EventRate
+		}
+	}
+	if len(ranks) > 0 {
+		slices.SortStableFunc(actions, func(a, b action) int { return cmp.Compare(ranks[b.key], ranks[a.key]) })
 	}
 }
 
@@ -119,7 +139,7 @@ func (s *incarnation) spawn(a action, again bool) {
 		}
 	})
 	c.account.closed = nil
-	life := shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self}
+	life := shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self, turn: s.dialer.turn(time.Now())}
 	if a.sessions > of.begun {
 		life.reidentify = a.sessions
 	}

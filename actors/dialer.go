@@ -49,13 +49,12 @@ func (d *dialer) turn(now time.Time) time.Time {
 	return at
 }
 
-// dial begins a connection of a shard, which is told what comes of it. url is empty for the gateway's own.
-func (d *dialer) dial(now time.Time, key Key, conn uint64, url events.Secret, system *actor.ActorSystem, shard *actor.PID, o *Observers) *link {
+// dial begins a connection of a shard in its turn, which is told what comes of it. url is empty for the gateway's own.
+func (d *dialer) dial(now, turn time.Time, key Key, conn uint64, url events.Secret, system *actor.ActorSystem, shard *actor.PID, o *Observers) *link {
 	if url == "" {
 		url = events.Secret(*d.url.Load()) //seam:dial-discovered-host
 	}
 	l := newLink(key, conn, system, shard, &d.links, o)
-	turn := d.turn(now)
 	tell(o.dial, ObserverDial.OnDial, DialBegun{key, conn, turn})
 	if turn.After(now) {
 		system.Root.Send(shard, turnCame{l, turn})

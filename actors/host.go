@@ -21,7 +21,11 @@ type host struct{ *shard }
 func (h host) Connect(conn uint64, url events.Secret) {
 	s := h.shard
 	s.owed, s.full = nil, false
-	s.link = s.dialer.dial(s.now, s.key, conn, url, s.system, s.self, s.observers)
+	turn := s.turn
+	if s.turn = (time.Time{}); turn.IsZero() {
+		turn = s.dialer.turn(s.now)
+	}
+	s.link = s.dialer.dial(s.now, turn, s.key, conn, url, s.system, s.self, s.observers)
 	s.record.link.Store(s.link)
 }
 

@@ -45,7 +45,8 @@ type shardLife struct {
 	from
 	role       Role
 	supervisor *actor.PID
-	reidentify uint64 // how many new sessions there are with the one that it is to begin; 0: it goes on with that of before
+	turn       time.Time // of its first dial
+	reidentify uint64    // how many new sessions there are with the one that it is to begin; 0: it goes on with that of before
 }
 
 func newShard(s *Supervisor, r *record, life shardLife) *shard {

@@ -12,7 +12,7 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// TestOldSessionsGoStraightToIdentify: a session that was at rest for too long is not tried, and its shard waits for a permit at once; one that was not is resumed.
+// TestOldSessionsGoStraightToIdentify: a session that was at rest for too long is not tried: its shard waits for a permit at once.
 func TestOldSessionsGoStraightToIdentify(t *testing.T) {
 	for name, test := range map[string]struct {
 		down          time.Duration

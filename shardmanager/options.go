@@ -166,7 +166,7 @@ func WithQueueLimit(sends int) Option { return func(c *config) { c.queueLimit = 
 
 // WithDialRate sets how many connections all shards together may begin to make in a second. The
 // default is 250: ten thousand shards that were cut off at one instant are back within a minute,
-// and do not all knock at once. Those that wait are Connecting, first come, first served.
+// and do not all knock at once. Those that wait are Connecting, first come, first served; of those that a start resumes, the busiest first.
 func WithDialRate(perSecond int) Option { return func(c *config) { c.dialRate = perSecond } }
 
 // DeafSession is a policy for sessions whose heartbeats are acknowledged and whose events have ceased. Its zero value is the policy with

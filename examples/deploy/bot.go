@@ -28,6 +28,7 @@ type bot struct {
 	file    string // where sessions are kept
 	log     *zap.Logger
 	message func(context.Context, *events.MessageCreate, events.Meta)
+	notify  func(state string) error // tells whoever runs the bot how it stands
 
 	running atomic.Pointer[shardmanager.Manager] // nil: not all of its shards have been ready yet, or it ends
 }
@@ -57,6 +58,7 @@ func (b *bot) run(ctx context.Context, opts ...shardmanager.Option) (err error) 
 	}
 	err = b.live(ctx, m)
 	b.running.Store(nil)
+	b.tell(isEnding)
 	closing, cancel := context.WithTimeout(context.Background(), grace) // ctx has ended, and would leave no time
 	defer cancel()
 	return errors.Join(err, m.Err(), m.Close(closing))
@@ -86,12 +88,19 @@ func (b *bot) live(ctx context.Context, m *shardmanager.Manager) error {
 		}
 	}
 	b.running.Store(m)
+	b.tell(isReady)
 	for change := range changes {
 		if change.To == session.Closed && m.Err() == nil && ctx.Err() == nil {
 			return fmt.Errorf("shard %v has ended: %w", change.Shard, change.Cause)
 		}
 	}
 	return nil
+}
+
+func (b *bot) tell(state string) {
+	if err := b.notify(state); err != nil {
+		b.log.Error("systemd was not told", zap.String("state", state), zap.Error(err))
+	}
 }
 
 // ServeHTTP answers a readiness probe: 200 once all shards have been ready. A shard that reconnects later does not change that.

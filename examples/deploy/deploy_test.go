@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,8 +31,9 @@ type life struct {
 	gateway *gatewaytest.Server
 	end     func() error
 
-	mu  sync.Mutex
-	got []string
+	mu   sync.Mutex
+	got  []string
+	told []string // that systemd was
 }
 
 func begin(t *testing.T, gateway *gatewaytest.Server, file string) *life {
@@ -44,6 +42,11 @@ func begin(t *testing.T, gateway *gatewaytest.Server, file string) *life {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.got = append(l.got, e.ID.String())
+	}, notify: func(state string) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.told = append(l.told, state)
+		return nil
 	}}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -190,29 +193,5 @@ func TestExitCode(t *testing.T) {
 	}
 	if exit := exitCode(nil); exit != 0 {
 		t.Errorf("the exit code of a bot that was asked to end is %d", exit)
-	}
-}
-
-// TestThePageAgrees: the numbers of docs/deploying.md are those of this program.
-func TestThePageAgrees(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile("../../docs/deploying.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, right := range map[string]func(n int) bool{
-		"terminationGracePeriodSeconds: ": func(n int) bool { return time.Duration(n)*time.Second > grace },
-		"TimeoutStopSec=":                 func(n int) bool { return time.Duration(n)*time.Second > grace },
-		"RestartPreventExitStatus=":       func(n int) bool { return n == exitConfig },
-		"replicas: ":                      func(n int) bool { return n == 1 },
-	} {
-		found := regexp.MustCompile(`(?m)^ *` + name + `(\d+)$`).FindSubmatch(page)
-		if found == nil {
-			t.Errorf("docs/deploying.md lacks %s", name)
-			continue
-		}
-		if n, err := strconv.Atoi(string(found[1])); err != nil || !right(n) {
-			t.Errorf("docs/deploying.md has %s%s, which does not fit the program", name, found[1])
-		}
 	}
 }

@@ -1,5 +1,6 @@
-// Deploy is a bot as it runs in production: its sessions are kept in a file, SIGTERM closes it in order, a readiness probe can ask
-// it, and its exit code says whether starting it again may help. docs/deploying.md has what Kubernetes and systemd need for it.
+// Deploy is a bot as it runs in production: its sessions are kept in a file, SIGTERM closes it in order, a readiness probe can ask it, systemd is told
+// when it is ready, and its exit code says whether starting it again may help. kubernetes.yaml, Dockerfile and bot.service run it; docs/deploying.md
+// explains them.
 //
 // Against the simulated gateway, with go run ./examples/gatewaysim running beside it:
 //
@@ -11,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -46,15 +48,18 @@ func main() {
 		file:  filepath.Join(cmp.Or(os.Getenv("STATE_DIRECTORY"), "."), "bot.db"), // systemd sets STATE_DIRECTORY
 		log:   log,
 		message: func(_ context.Context, e *events.MessageCreate, at events.Meta) {
-			log.Info("message", zap.Stringer("shard", at.Shard), zap.Stringer("id", e.ID))
+			log.Info("message", zap.Stringer("shard", at.Shard), zap.Stringer("id", e.ID), zap.Bool("redelivered", at.Redelivered))
 		},
+		notify: notify,
 	}
-	probes := &http.Server{Addr: cmp.Or(os.Getenv("PROBE_ADDR"), "127.0.0.1:8081"), Handler: b, ReadHeaderTimeout: 5 * time.Second}
-	go func() {
-		if err := probes.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the readiness probe is not served", zap.Error(err))
-		}
-	}()
+	probes := &http.Server{Handler: b, ReadHeaderTimeout: 5 * time.Second}
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("PROBE_ADDR"), "127.0.0.1:8081"))
+	if err != nil { // the bot matters more
+		log.Error("the readiness probe is not served", zap.Error(err))
+	} else {
+		log.Info("readiness", zap.Stringer("addr", listener.Addr()))
+		go func() { _ = probes.Serve(listener) }()
+	}
 	err = b.run(ctx, opts...)
 	_ = probes.Close() // nothing depends on it any more
 	if err != nil {
