@@ -134,7 +134,7 @@ func TestRollingRestart(t *testing.T) {
 				least = min(least, ready)
 			}
 		}()
-		if err := m.RollingRestart(t.Context(), 2); err != nil {
+		if err := m.RollingRestartWith(t.Context(), shardmanager.Rolling{AtOnce: 2}); err != nil {
 			t.Fatal(err)
 		}
 		leave()
@@ -187,7 +187,7 @@ func TestRollingRestartStops(t *testing.T) {
 				defer abort(nil)
 				why := test.how(g, m, func(err error) { abort(err) })
 				begun := time.Now()
-				err := m.RollingRestart(ctx, 1)
+				err := m.RollingRestart(ctx)
 				var stopped *shardmanager.RollingError
 				if !errors.As(err, &stopped) || stopped.Of != shards || why != nil && !errors.Is(err, why) {
 					t.Fatalf("after %v: %v", time.Since(begun), err)
@@ -201,12 +201,12 @@ func TestRollingRestartStops(t *testing.T) {
 			})
 		})
 	}
-	t.Run("none at once", func(t *testing.T) {
+	t.Run("less than one at once", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			m := newManager(t, newGateway(t))
 			start(t, m)
-			if err := m.RollingRestart(t.Context(), 0); err == nil {
-				t.Error("none at once is taken")
+			if err := m.RollingRestartWith(t.Context(), shardmanager.Rolling{AtOnce: -1}); err == nil {
+				t.Error("-1 at once is taken")
 			}
 		})
 	})

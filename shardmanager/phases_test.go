@@ -36,7 +36,7 @@ func orders(ctx context.Context, m *shardmanager.Manager) map[string]error {
 		"Pause":              m.Pause(ctx, 0),
 		"Unpause":            m.Unpause(ctx, 0),
 		"Drain":              m.Drain(ctx, 0),
-		"RollingRestart":     m.RollingRestart(ctx, 1),
+		"RollingRestart":     m.RollingRestart(ctx),
 		"SetPresence":        second(m.SetPresence(ctx, events.UpdatePresence{Status: events.StatusIdle})),
 		"Release":            second(m.Release(ctx, 0)),
 		"Adopt":              m.Adopt(ctx, session.Snapshot{}),

@@ -7,14 +7,35 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/session"
 )
 
 const (
-	rollingTime = 2 * time.Minute  // for a shard to be Ready again
-	canaryTime  = 10 * time.Second // that the first one must stay so, before others follow
+	rollingTime  = 2 * time.Minute  // for a shard to be Ready again
+	canaryTime   = 10 * time.Second // that the first one must stay so, before others follow
+	rollingPause = time.Second      // the default of Rolling.Pause
 )
+
+// Rolling says how a rolling restart goes. The zero value is what RollingRestart does.
+type Rolling struct {
+	AtOnce int // shards that may be away at the same time; 0: 1
+	// Pause is from when a shard is Ready again until the next one goes in its place: time for what came meanwhile to be handled, and to abort. 0: 1 s;
+	// negative: none.
+	Pause time.Duration
+	// Progress is told of each shard that is back, one call at a time; no other shard goes before it returns. nil: nobody is.
+	Progress func(RollingProgress)
+}
+
+// RollingProgress is how far a rolling restart has come.
+type RollingProgress struct {
+	Shard    int           // that is back
+	Away     time.Duration // for so long it was not Ready; the canary's includes the time for which it was watched
+	Done, Of int           // shards
+	Left     time.Duration // about how long the rest will take, if it goes on like this
+}
 
 // RollingError says where a RollingRestart has stopped.
 type RollingError struct {
@@ -34,19 +55,27 @@ func (e *RollingError) Unwrap() error { return e.Err }
 
 var errNotBack = errors.New("shardmanager: the shard was not Ready again in time")
 
-// RollingRestart restarts shards one after another, so many of them at once: none named: all that are to run here. Each session is resumed, on a new
-// connection. The first shard is a canary: it goes alone, and has to stay Ready for ten seconds. The next begins when one is Ready again; where one is
-// not within two minutes, or has ended, no more are restarted. Then, and when ctx ends first, the error is a *RollingError; those under way go on.
-// Shards that are not to run, such as paused ones, are left out.
-func (m *Manager) RollingRestart(ctx context.Context, atOnce int, shards ...int) error {
+// RollingRestart restarts shards one after another; none named: all that are to run here. Each session is resumed, on a new connection. The first shard is a
+// canary: it goes alone, and has to stay Ready for ten seconds. The next goes a second after one is Ready again; where one is not within two minutes,
+// or has ended, no more are restarted. Then, and when ctx ends first, the error is a *RollingError; those under way go on. Shards that are not to
+// run, such as paused ones, are left out. RollingRestartWith has other numbers, and tells of the progress.
+func (m *Manager) RollingRestart(ctx context.Context, shards ...int) error {
+	return m.RollingRestartWith(ctx, Rolling{}, shards...)
+}
+
+// RollingRestartWith is RollingRestart with several shards at once, another pause, or somebody who is told of the progress.
+func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ...int) error {
 	if ctx == nil {
 		return errNilContext
 	}
 	if _, err := m.client(); err != nil {
 		return err
 	}
-	if atOnce < 1 {
-		return fmt.Errorf("shardmanager: rolling restart: %d shards at once: use 1 or more", atOnce)
+	if how.AtOnce < 0 {
+		return fmt.Errorf("shardmanager: rolling restart: %d shards at once: use 1 or more, or 0 for the default", how.AtOnce)
+	}
+	if how.Pause == 0 {
+		how.Pause = rollingPause
 	}
 	if len(shards) == 0 {
 		for _, s := range m.Status().Shards {
@@ -59,7 +88,7 @@ func (m *Manager) RollingRestart(ctx context.Context, atOnce int, shards ...int)
 	if err != nil {
 		return err
 	}
-	r := rolling{m: m, of: len(keys)}
+	r := rolling{m: m, how: how}
 	for _, key := range keys {
 		if status, _ := m.board.Shard(key); status.Mode == actors.Run {
 			r.waiting = append(r.waiting, key)
@@ -75,9 +104,9 @@ func (m *Manager) RollingRestart(ctx context.Context, atOnce int, shards ...int)
 		return r.failure
 	}
 	var all sync.WaitGroup
-	for range atOnce {
+	for range max(how.AtOnce, 1) {
 		all.Go(func() {
-			for r.next(0) {
+			for r.next(0) && r.pause() {
 			}
 		})
 	}
@@ -91,6 +120,7 @@ func (m *Manager) RollingRestart(ctx context.Context, atOnce int, shards ...int)
 // rolling is a restart under way.
 type rolling struct {
 	m     *Manager
+	how   Rolling
 	ctx   context.Context
 	abort context.CancelCauseFunc
 
@@ -98,7 +128,10 @@ type rolling struct {
 	waiting []actors.Key
 	done    int
 	of      int
+	away    time.Duration // all shards that are back, but for the canary
 	failure *RollingError // the first
+
+	telling sync.Mutex
 }
 
 // next restarts the next shard, and reports whether it came back.
@@ -111,21 +144,68 @@ func (r *rolling) next(stay time.Duration) bool {
 	key := r.waiting[0]
 	r.waiting = r.waiting[1:]
 	r.mu.Unlock()
+	began := time.Now()
 	err := r.restart(key, stay)
 	if err != nil && r.m.life.Err() != nil {
 		err = context.Cause(r.m.life)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if err == nil {
-		r.done++
+		r.tell(key, time.Since(began), stay > 0)
 		return true
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.failure == nil {
 		r.failure = &RollingError{key.Shard.Index, r.done, r.of, err}
 		r.abort(err)
 	}
 	return false
+}
+
+// tell counts a shard that is back, and tells of it.
+func (r *rolling) tell(key actors.Key, away time.Duration, canary bool) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.mu.Lock()
+	if r.done++; !canary {
+		r.away += away
+	}
+	each := away - canaryTime
+	if r.done > 1 {
+		each = r.away / time.Duration(r.done-1)
+	}
+	atOnce := max(r.how.AtOnce, 1)
+	turns := (r.of - r.done + atOnce - 1) / atOnce
+	progress := RollingProgress{key.Shard.Index, away, r.done, r.of, time.Duration(turns) * (max(each, 0) + max(r.how.Pause, 0))}
+	r.mu.Unlock()
+	r.m.log.Info("rolling restart: a shard is back", zap.Stringer("shard", key), zap.Int("done", progress.Done), zap.Int("of", progress.Of), zap.Duration("left", progress.Left))
+	if r.how.Progress == nil {
+		return
+	}
+	_, err := heeding(r.ctx, "Rolling.Progress", func() (none struct{}, err error) {
+		r.how.Progress(progress)
+		return none, nil
+	})
+	if err != nil { // that costs its call
+		r.m.log.Error("rolling restart: its progress was not told", zap.Error(err))
+	}
+}
+
+// pause waits before the next shard goes, if there is one, and reports whether there is.
+func (r *rolling) pause() bool {
+	r.mu.Lock()
+	more := len(r.waiting) > 0
+	r.mu.Unlock()
+	if !more {
+		return false
+	}
+	timer := time.NewTimer(r.how.Pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.ctx.Done(): // the next one says so
+	}
+	return true
 }
 
 // restart restarts one shard, and waits until it is Ready again, and has stayed so.

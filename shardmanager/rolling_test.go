@@ -1,0 +1,107 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestRollingRestartTellsItsProgress: of each shard, once, with what is left, which is what then happens; and between two shards there is a pause. What
+// Progress does, such as to panic or to take its time, costs its call.
+func TestRollingRestartTellsItsProgress(t *testing.T) {
+	const shards = 7
+	for name, test := range map[string]struct {
+		how   shardmanager.Rolling
+		least time.Duration // between two shards that are back, but for the canary and the one after it
+	}{
+		"by default":    {shardmanager.Rolling{}, time.Second},
+		"a long pause":  {shardmanager.Rolling{Pause: 20 * time.Second}, 20 * time.Second},
+		"no pause":      {shardmanager.Rolling{Pause: -1}, 0},
+		"three at once": {shardmanager.Rolling{AtOnce: 3, Pause: time.Minute}, 0},
+		"it panics":     {shardmanager.Rolling{Progress: func(shardmanager.RollingProgress) { panic("no") }}, time.Second},
+		"it takes 5 s":  {shardmanager.Rolling{Progress: func(shardmanager.RollingProgress) { time.Sleep(5 * time.Second) }}, 6 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(16))
+				m := newManager(t, g)
+				start(t, m)
+				pass(time.Second)
+				var all []shardmanager.RollingProgress
+				var at []time.Time
+				does := test.how.Progress
+				test.how.Progress = func(p shardmanager.RollingProgress) {
+					all, at = append(all, p), append(at, time.Now())
+					if does != nil {
+						does(p)
+					}
+				}
+				if err := m.RollingRestartWith(t.Context(), test.how); err != nil {
+					t.Fatal(err)
+				}
+				if len(all) != shards {
+					t.Fatalf("told of %d shards: %+v", len(all), all)
+				}
+				seen := make(map[int]bool)
+				for i, p := range all {
+					if seen[p.Shard] || p.Done != i+1 || p.Of != shards || p.Away < 0 || p.Away > time.Minute {
+						t.Errorf("call %d: %+v", i, p)
+					}
+					seen[p.Shard] = true
+					if i >= 2 && at[i].Sub(at[i-1]) < test.least {
+						t.Errorf("shard %d is back %v after the one before, want %v at the least", p.Shard, at[i].Sub(at[i-1]), test.least)
+					}
+				}
+				if last := all[shards-1]; last.Left != 0 {
+					t.Errorf("%v are left at the end", last.Left)
+				}
+				if test.how.AtOnce == 0 && does == nil && test.least > 0 {
+					took := at[shards-1].Sub(at[2])
+					if said := all[2].Left; said < took*9/10 || said > took*11/10+test.least {
+						t.Errorf("after three shards %v were said to be left, and it took %v", said, took)
+					}
+				}
+				if s := g.Stats(); s.Resumes != shards || m.Status().Ready() != shards {
+					t.Errorf("%d Resumes, %d ready", s.Resumes, m.Status().Ready())
+				}
+			})
+		})
+	}
+}
+
+// TestRollingRestartIsAbortedInAPause: at once, and the error names the shard that did not go.
+func TestRollingRestartIsAbortedInAPause(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const shards = 4
+		g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(16))
+		m := newManager(t, g)
+		start(t, m)
+		ctx, abort := context.WithCancelCause(t.Context())
+		defer abort(nil)
+		var aborted time.Time
+		err := m.RollingRestartWith(ctx, shardmanager.Rolling{Pause: time.Hour, Progress: func(p shardmanager.RollingProgress) {
+			if p.Done == 2 {
+				time.AfterFunc(time.Minute, func() { aborted = time.Now(); abort(errAborted) })
+			}
+		}}, 3, 2, 1, 0)
+		var stopped *shardmanager.RollingError
+		if !errors.As(err, &stopped) || !errors.Is(err, errAborted) || stopped.Shard != 1 || stopped.Done != 2 || stopped.Of != shards {
+			t.Errorf("%v", err)
+		}
+		if aborted.IsZero() || time.Since(aborted) > time.Second {
+			t.Errorf("it returned %v after the abort", time.Since(aborted))
+		}
+		pass(2 * time.Hour)
+		if s := g.Stats(); s.Resumes != 2 {
+			t.Errorf("%d Resumes", s.Resumes)
+		}
+		if status, _ := m.Shard(1).Status(); status.State != session.Ready || status.Conn != 1 {
+			t.Errorf("the next one: %+v", status)
+		}
+	})
+}
