@@ -66,7 +66,7 @@ func TestKill(t *testing.T) {
 		if life > *kills {
 			close(stop)
 			load.Wait()
-			finish(t, gateway, p, log)
+			finish(t, gateway, p, log, killShards)
 			break
 		}
 		time.Sleep(time.Duration(random.Int64N(int64(1200 * time.Millisecond))))
@@ -104,10 +104,10 @@ func await(t *testing.T, what string, ok func() bool) {
 }
 
 // finish lets the last process catch up, and ends it in order.
-func finish(t *testing.T, gateway *gatewaytest.Server, p *os.Process, log string) {
+func finish(t *testing.T, gateway *gatewaytest.Server, p *os.Process, log string, shards int) {
 	await(t, "the last process catches up", func() bool {
 		handled := read(t, log)
-		for shard := range killShards {
+		for shard := range shards {
 			if handled.last(shard) < gateway.Shard(shard).Seq() || !gateway.Shard(shard).Live() {
 				return false
 			}
