@@ -88,3 +88,27 @@ func TestBusiestIsResumedFirst(t *testing.T) {
 		}
 	})
 }
+
+// TestResumesWaitForNoLedger: where the ledger of Identifies does not do its work, whatever it does instead, shards with a session are back at once.
+func TestResumesWaitForNoLedger(t *testing.T) {
+	eachMood(t, func(t *testing.T, bad func() error, heal func()) {
+		const shards = 20
+		g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards))
+		store := newMoody()
+		first := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, first)
+		pass(5 * time.Second)
+		closeNow(t, first)
+		store.mood("LoadLedger", bad)
+		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		if s := g.Stats(); s.Resumes != shards || s.Identifies != shards || m.Status().Ready() != shards {
+			t.Errorf("%d Resumes, %d Identifies, %d ready", s.Resumes, s.Identifies, m.Status().Ready())
+		}
+		store.mood("LoadLedger", nil)
+		heal()
+	})
+}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -90,7 +91,14 @@ func (sim *simulation) operate(p *process, shard int, verb string) {
 		return
 	default:
 		mode := map[string]actors.Mode{"run": actors.Run, "pause": actors.Pause, "drain": actors.Drain}[verb]
-		answer = p.setMode(key, mode)
+		switch way := sim.plan.Seed / 2 % 3; {
+		case way == 0 || shard >= warming:
+			answer = p.setMode(key, mode)
+		case way == 1:
+			answer = p.ask(actors.SetMode{Keys: []actors.Key{key}, Mode: mode})
+		default:
+			answer = p.byVerb(shard, mode)
+		}
 	}
 	r := Record{Witness: Operator, What: "planned", Process: p.number, Shard: shard, Text: verb}
 	switch m := answer.(type) {
@@ -108,6 +116,15 @@ func (sim *simulation) operate(p *process, shard int, verb string) {
 		return // it ends, and nothing is wanted of it
 	}
 	sim.record(r)
+}
+
+// byVerb does what an operator does who has the Manager.
+func (p *process) byVerb(shard int, mode actors.Mode) any {
+	verb := map[actors.Mode]func(context.Context, ...int) error{actors.Run: p.m.Unpause, actors.Pause: p.m.Pause, actors.Drain: p.m.Drain}[mode]
+	if err := verb(p.sim.t.Context(), shard); err != nil {
+		return &actors.Refusal{Err: err}
+	}
+	return &actors.PlanSet{}
 }
 
 // setMode changes one Want in the plan that stands.
