@@ -98,6 +98,7 @@ func (b *bot) live(ctx context.Context, m *shardmanager.Manager) error {
 }
 
 func (b *bot) tell(state string) {
+	b.log.Info(logState, zap.String("state", state))
 	if err := b.notify(state); err != nil {
 		b.log.Error("systemd was not told", zap.String("state", state), zap.Error(err))
 	}

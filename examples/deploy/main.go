@@ -2,9 +2,8 @@
 // when it is ready, and its exit code says whether starting it again may help. kubernetes.yaml, Dockerfile and bot.service run it; docs/deploying.md
 // explains them.
 //
-// Against the simulated gateway, with go run ./examples/gatewaysim running beside it:
-//
-//	DISCORD_TOKEN=simulated DISCORD_API=http://127.0.0.1:8080/api/v10 go run ./examples/deploy
+// Without a token, go run ./examples/deploy shows on a simulated gateway what comes of it: it runs the bot as a process, ends it by SIGTERM and by SIGKILL
+// while messages keep coming, starts it again, and ends with a table. Its exit code is 1 if something was lost, or an Identify spent that need not be.
 package main
 
 import (
@@ -31,7 +30,17 @@ import (
 // exitConfig says that starting again is of no use until somebody mends something (EX_CONFIG of sysexits.h).
 const exitConfig = 78
 
+// What is logged.
+const (
+	logMessage = "message"
+	logProbe   = "readiness probe"
+	logState   = "state"
+)
+
 func main() {
+	if os.Getenv("DISCORD_TOKEN") == "" && os.Getenv("STATE_DIRECTORY") == "" { // nobody has meant to run a bot
+		os.Exit(showDeploys())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	log, err := zap.NewProduction(zap.AddStacktrace(zap.FatalLevel))
@@ -48,7 +57,7 @@ func main() {
 		file:  filepath.Join(cmp.Or(os.Getenv("STATE_DIRECTORY"), "."), "bot.db"), // systemd sets STATE_DIRECTORY
 		log:   log,
 		message: func(_ context.Context, e *events.MessageCreate, at events.Meta) {
-			log.Info("message", zap.Stringer("shard", at.Shard), zap.Stringer("id", e.ID), zap.Bool("redelivered", at.Redelivered))
+			log.Info(logMessage, zap.Stringer("shard", at.Shard), zap.Stringer("id", e.ID), zap.Bool("redelivered", at.Redelivered))
 		},
 		notify: notify,
 	}
@@ -57,7 +66,7 @@ func main() {
 	if err != nil { // the bot matters more
 		log.Error("the readiness probe is not served", zap.Error(err))
 	} else {
-		log.Info("readiness", zap.Stringer("addr", listener.Addr()))
+		log.Info(logProbe, zap.Stringer("addr", listener.Addr()))
 		go func() { _ = probes.Serve(listener) }()
 	}
 	err = b.run(ctx, opts...)
