@@ -155,7 +155,7 @@ func (s *incarnation) setMode(m SetMode) any {
 	wants := make(map[Key]Want, len(m.Keys))
 	for _, key := range m.Keys {
 		want, named := s.books.plan.wants[key]
-		if !named {
+		if !named { //seam:order-taken
 			return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, key)}
 		}
 		if want.Mode != m.Mode {

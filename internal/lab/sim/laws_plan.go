@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
 )
 
 // span is a time during which something was so, by what a process said of a shard.
@@ -185,6 +187,26 @@ func (c *check) stale() {
 	for _, r := range c.trace {
 		if r.Witness == Operator && r.What == "stale" {
 			c.fail("D-6 stale plans are refused", r.At, "a change from a plan that had changed was answered with %s", r.Text)
+		}
+	}
+}
+
+// taken: D-7. What an operator asks for is taken, whichever way it is asked: unless the shard is handed over, or the supervisor crashes on it each time.
+func (c *check) taken() {
+	given := make(map[[2]int]bool) // that a process has released, or does not have
+	for _, r := range c.trace {
+		id := [2]int{r.Process, r.Shard}
+		switch {
+		case r.Witness == Process && r.What == "start" && r.Text == standbyText:
+			for shard := range c.plan.Shards {
+				given[[2]int{r.Process, shard}] = true
+			}
+		case r.Witness == Operator && r.What == "planned":
+			given[id] = r.Text == "release"
+		case r.Witness == Operator && r.What == "unplanned":
+			if !given[id] && !strings.HasSuffix(r.Text, "no answer") && !strings.Contains(r.Text, actors.ErrCrashed.Error()) && !c.disturbed(r.Shard, r.At-time.Minute, r.At, "handover", "move") {
+				c.fail("D-7 orders are taken", r.At, "shard %d: %s", r.Shard, r.Text)
+			}
 		}
 	}
 }

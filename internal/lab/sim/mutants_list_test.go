@@ -110,6 +110,7 @@ var mutants = []mutant{
 	{name: "a stop ends the session", law: "I-18", breaks: []breach{{"stop-keeps-session", value("Stop", "events.CloseNormal")}}},
 	{name: "a stop is not told", law: "D-1", breaks: []breach{{"stop-told", drop()}}},
 	{name: "a stale plan is taken", law: "D-6", breaks: []breach{{"stale-plan-refused", never()}}},
+	{name: "a pause is refused", law: "D-7", breaks: []breach{{"order-taken", or("m.Mode == Pause")}}},
 	{name: "Status shows another plan", law: "D-1", breaks: []breach{{"status-shows-the-plan", when("want.Mode == Run")}}},
 	{name: "Status does not see that a connection is lost", law: "D-2", breaks: []breach{{"status-kept-current", when("after.State != session.Backoff && after.State != session.Connecting")}}},
 	{name: "what rests is not closed", law: "D-1", breaks: []breach{{"not-to-run-is-closed", never()}}},
