@@ -43,7 +43,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	log, err := zap.NewProduction(zap.AddStacktrace(zap.FatalLevel))
+	logging := zap.NewProductionConfig()
+	logging.Sampling = nil // each message is to be seen
+	log, err := logging.Build(zap.AddStacktrace(zap.FatalLevel))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -36,6 +36,7 @@ type chapter struct {
 	how        string // the process before was ended
 	killed     bool
 	at         time.Time
+	ended      time.Duration // after at
 	before     gatewaytest.Stats
 	identifies int
 	resumes    int
@@ -78,6 +79,9 @@ func (s *story) tell(signals ...syscall.Signal) (err error) {
 		if err := p.end(signal); err != nil {
 			return err
 		}
+		s.mu.Lock()
+		s.chapter().ended = time.Since(s.chapter().at)
+		s.mu.Unlock()
 		if p, err = s.launch(); err != nil {
 			return err
 		}
@@ -111,6 +115,9 @@ func (s *story) ready() {
 		if in == len(s.chapters)-1 {
 			c.meanwhile++
 		}
+	}
+	if c.ended > 0 {
+		fmt.Fprintf(s.out, "the bot has ended after %v\n", c.ended.Round(time.Millisecond))
 	}
 	fmt.Fprintf(s.out, "%s: %d shards ready after %v, by %d Identifies and %d Resumes\n", c.how, s.shards, time.Since(c.at).Round(time.Millisecond), c.identifies, c.resumes)
 }
