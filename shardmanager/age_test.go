@@ -35,6 +35,7 @@ func TestOldSessionsGoStraightToIdentify(t *testing.T) {
 				var told moves
 				second := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithHooks(&told))
 				start(t, second)
+				pass(time.Second)
 				s := g.Stats()
 				if resumes, anew := s.Resumes-before.Resumes, s.Identifies-before.Identifies; resumes != test.resumes || anew != test.anew {
 					t.Errorf("%d Resumes and %d Identifies, want %d and %d", resumes, anew, test.resumes, test.anew)

@@ -165,7 +165,7 @@ func TestPersistenceTells(t *testing.T) {
 			}
 		}
 		store.broken.Store(false)
-		pass(time.Minute)
+		pass(50 * time.Second) // a minute later it is saved again, though nothing has changed
 		if p := m.Persistence(); p.Failures != 0 || p.Err != nil || time.Since(p.SavedAt) > 10*time.Second {
 			t.Errorf("afterwards: %+v", p)
 		}

@@ -36,9 +36,13 @@ type life struct {
 	told []string // that systemd was
 }
 
-func begin(t *testing.T, gateway *gatewaytest.Server, file string) *life {
+// begin starts a bot whose handlers do something more with each message.
+func begin(t *testing.T, gateway *gatewaytest.Server, file string, more ...func()) *life {
 	l := &life{gateway: gateway}
 	l.bot = &bot{token: "token", file: file, log: zap.NewNop(), message: func(ctx context.Context, e *events.MessageCreate, _ events.Meta) {
+		for _, do := range more {
+			do()
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.got = append(l.got, e.ID.String())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -32,8 +30,7 @@ func TestEndingWithHandlers(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "bot.db")
 			synctest.Test(t, func(t *testing.T) {
 				gateway := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithGuilds(guild))
-				l := begin(t, gateway, file)
-				l.message = func(context.Context, *events.MessageCreate, events.Meta) { time.Sleep(test.takes) }
+				l := begin(t, gateway, file, func() { time.Sleep(test.takes) })
 				time.Sleep(time.Minute)
 				gateway.World().Message(guild, gatewaytest.Message{Content: "work"})
 				time.Sleep(time.Millisecond)
