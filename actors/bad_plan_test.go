@@ -179,6 +179,17 @@ func stateOfAll(status actors.Status) (all []session.State) {
 	return all
 }
 
+// TestLargestTotalIsNoMistake.
+func TestLargestTotalIsNoMistake(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		largest := actors.SetPlan{Change: map[actors.Key]actors.Want{keyOf(0, 0, actors.MaxTotal): {Mode: actors.Pause}}}
+		if _, ok := f.ask(largest).(*actors.PlanSet); !ok {
+			t.Error("it is refused")
+		}
+	})
+}
+
 // TestPlanThatIsToldIsACopy: whoever changes it changes nothing.
 func TestPlanThatIsToldIsACopy(t *testing.T) {
 	bubble(t, func(t *testing.T) {
