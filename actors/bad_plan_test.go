@@ -179,13 +179,15 @@ func stateOfAll(status actors.Status) (all []session.State) {
 	return all
 }
 
-// TestLargestTotalIsNoMistake.
+// TestLargestTotalIsNoMistake, but one more is.
 func TestLargestTotalIsNoMistake(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFleet(t, nil)
-		largest := actors.SetPlan{Change: map[actors.Key]actors.Want{keyOf(0, 0, actors.MaxTotal): {Mode: actors.Pause}}}
-		if _, ok := f.ask(largest).(*actors.PlanSet); !ok {
-			t.Error("it is refused")
+		for total, good := range map[int]bool{65_536: true, 65_537: false} {
+			m := actors.SetPlan{Change: map[actors.Key]actors.Want{keyOf(uint64(total), 0, total): {Mode: actors.Pause}}}
+			if _, ok := f.ask(m).(*actors.PlanSet); ok != good {
+				t.Errorf("a total of %d is taken: %v", total, ok)
+			}
 		}
 	})
 }
