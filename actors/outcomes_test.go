@@ -128,6 +128,9 @@ func TestGuildThatNobodyServesHasNoRoute(t *testing.T) {
 		if key, err := f.Route(gatewaytest.GuildOf(events.ShardID{Index: 0, Total: 2}, 0)); !errors.Is(err, actors.ErrUnknownShard) {
 			t.Errorf("one that is not: %v, %v", key, err)
 		}
+		if key, err := f.RouteShard(events.ShardID{Index: 0, Total: 2}); !errors.Is(err, actors.ErrUnknownShard) {
+			t.Errorf("a shard that is not in the plan: %v, %v", key, err)
+		}
 	})
 }
 

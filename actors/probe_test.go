@@ -196,3 +196,38 @@ func TestIntentsThatAreFoundOutLaterAreShown(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatWasFoundOutHoldsForAWhile: shards that begin within a minute need not find out again, and wait for nobody; later they do.
+func TestWhatWasFoundOutHoldsForAWhile(t *testing.T) {
+	for after, want := range map[time.Duration]int{30 * time.Second: 7, 90 * time.Second: 1} {
+		t.Run(after.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newProbing(t, nil)
+				f.gateway.SetAllowedIntents(events.IntentsAll)
+				f.ask(actors.StartShards{Total: 8, IDs: []int{0}})
+				pass(after)
+				f.gateway.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpIdentify }) // it is not answered any more
+				f.ask(actors.StartShards{Total: 8})
+				pass(time.Second)
+				if written, _ := identifies(f.gateway, 8); written != 1+want {
+					t.Errorf("%d Identifies after the first, want %d", written-1, want)
+				}
+			})
+		})
+	}
+}
+
+// TestIntentsThatAreLeftOutAlreadyAreNoNews: whoever names them again changes nothing of who finds out.
+func TestIntentsThatAreLeftOutAlreadyAreNoNews(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newProbing(t, func(cfg *actors.SupervisorConfig) { cfg.LeftOut = events.IntentGuildMembers })
+		f.gateway.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpIdentify })
+		f.ask(actors.StartShards{Total: 4})
+		pass(time.Second)
+		f.system.Root.Send(f.supervisor, actors.LeaveOut{Intents: events.IntentGuildMembers})
+		pass(time.Second)
+		if written, _ := identifies(f.gateway, 4); written != 1 {
+			t.Errorf("%d Identifies while one finds out", written)
+		}
+	})
+}

@@ -226,3 +226,18 @@ func TestReconcileTranscripts(t *testing.T) {
 		})
 	}
 }
+
+// TestLastWordOfAnOldActorIsNoNewSession: the plan has forgotten the shard, and named it again, while its actor was about to begin a session that
+// was asked for before. What is asked for now is still to do.
+func TestLastWordOfAnOldActorIsNoNewSession(t *testing.T) {
+	t.Parallel()
+	l, key := newLives(), Key{Shard: events.ShardID{Total: 1}}
+	l.told(action{key: key, do: spawn})
+	l.began(key)
+	l.told(action{key: key, do: reidentify, sessions: 1})
+	l.anew(key)
+	l.reidentified(key, 1)
+	if begun := l.of[key].begun; begun != 0 {
+		t.Errorf("of the new shard %d sessions count as begun", begun)
+	}
+}

@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -206,4 +207,35 @@ func TestSharersGetWhatTheyAskedFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSharedRequestGoesByTheHighestPriority of those who wait for it: one who joins with a lower one does not hold it back.
+func TestSharedRequestGoesByTheHighestPriority(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := sharing(t, func(cfg *actors.SupervisorConfig) { cfg.Identify.Intents |= events.IntentGuildVoiceStates })
+		p := f.probe()
+		for range 115 {
+			p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat})
+			expect[*actors.EventSent](p, time.Second)
+		}
+		var order []events.Opcode
+		f.gateway.OnFrame(func(frame gatewaytest.Frame) bool {
+			if frame.Op != events.OpHeartbeat {
+				order = append(order, frame.Op)
+			}
+			return false
+		})
+		for _, m := range []actors.SendEvent{
+			{Op: events.OpRequestGuildMembers, Data: data(t, everyone()), Priority: actors.High},
+			{Op: events.OpVoiceStateUpdate, Data: leave(t)},
+			{Op: events.OpRequestGuildMembers, Data: data(t, everyone()), Priority: actors.Low},
+		} {
+			p.ask(f.supervisor, m)
+			pass(time.Millisecond)
+		}
+		pass(2 * time.Minute)
+		if !slices.Equal(order, []events.Opcode{events.OpRequestGuildMembers, events.OpVoiceStateUpdate}) {
+			t.Errorf("written: %v", order)
+		}
+	})
 }

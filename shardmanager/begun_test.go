@@ -179,3 +179,20 @@ func TestStoredSequenceOutlivesAProcessThatNeverConnects(t *testing.T) {
 		wantResumed(t, g, last, 1)
 	})
 }
+
+// TestReadyWithoutAUserLeavesWhoTheBotIs: what is stored says whose the session is, as the READY before it has told.
+func TestReadyWithoutAUserLeavesWhoTheBotIs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store := session.NewMemoryStore()
+		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, m)
+		for _, user := range []string{`,"user":{"id":"7"}`, ``} {
+			g.SendTo(1, []byte(`{"op":0,"t":"READY","s":1,"d":{"session_id":"another","resume_gateway_url":"`+g.URL+`"`+user+`}}`))
+			pass(5 * time.Second)
+			if stored, err := store.Load(t.Context(), events.ShardID{Total: 1}); err != nil || stored.Bot != 7 {
+				t.Errorf("after READY with %q the session is %v's: %v", user, stored.Bot, err)
+			}
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
@@ -42,4 +43,23 @@ func TestHookComesTooLateToSaveTheLastShard(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStopThatIsAskedForEndsNothingElse: a shard has ended for good, and then the user stops the others. They may start again.
+func TestStopThatIsAskedForEndsNothingElse(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+		m := newManager(t, g)
+		start(t, m)
+		g.Shard(0).Close(events.CloseInvalidShard)
+		pass(time.Second)
+		m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{shardKey(m, 1)}})
+		pass(10 * time.Second)
+		if err := m.Err(); err != nil {
+			t.Fatalf("the Manager has ended: %v", err)
+		}
+		if err := m.Restart(t.Context(), 1); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -220,3 +220,66 @@ func (o *overtaken) Load(ctx context.Context, id events.ShardID) (session.Snapsh
 	}
 	return s, err
 }
+
+// halting is a store whose refusals name no shard, and that fails on one shard for a while.
+type halting struct {
+	session.Store
+	fails *atomic.Bool
+}
+
+func (h halting) Save(ctx context.Context, all ...session.Snapshot) error {
+	for _, s := range all {
+		if h.fails.Load() && len(all) == 1 && s.Shard.Index == 0 {
+			return errDisk
+		}
+	}
+	if err := h.Store.Save(ctx, all...); err != nil {
+		return session.ErrFenced
+	}
+	return nil
+}
+
+// TestFailureBesideARefusalIsTold: a shard that could not be saved while others were refused counts as not saved, and is saved when that works.
+func TestFailureBesideARefusalIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(3), gatewaytest.WithMaxConcurrency(3))
+		kept, fails := session.NewMemoryStore(), new(atomic.Bool)
+		m := newManager(t, g, shardmanager.WithSessionStore(halting{kept, fails}))
+		start(t, m)
+		pass(3 * time.Second)
+		theirs, err := kept.Load(t.Context(), events.ShardID{Index: 2, Total: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs.Fence++
+		if err := kept.Save(t.Context(), theirs); err != nil {
+			t.Fatal(err)
+		}
+		fails.Store(true)
+		for index := range 3 {
+			g.Shard(index).Dispatch("X", 1)
+		}
+		pass(3 * time.Second)
+		if p := m.Persistence(); !errors.Is(p.Err, errDisk) || p.Failures == 0 {
+			t.Errorf("a shard is not saved: %+v", p)
+		}
+		fails.Store(false)
+		pass(3 * time.Second)
+		s, err := kept.Load(t.Context(), events.ShardID{Total: 3})
+		if p := m.Persistence(); err != nil || s.Seq != 2 || p.Failures != 0 || p.Fenced != 1 {
+			t.Errorf("then %v, %v, %+v", s, err, p)
+		}
+	})
+}
+
+// TestStoreThatKnowsNoTotalsIsNoTrouble: what it cannot be asked for is not asked for, and not warned of.
+func TestStoreThatKnowsNoTotalsIsNoTrouble(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		core, logs := observer.New(zap.WarnLevel)
+		start(t, newManager(t, newGateway(t), shardmanager.WithSessionStore(vague{session.NewMemoryStore(), nil}), shardmanager.WithLogger(zap.New(core))))
+		pass(10 * time.Second)
+		for _, entry := range logs.All() {
+			t.Errorf("logged: %s %v", entry.Message, entry.ContextMap())
+		}
+	})
+}

@@ -2,6 +2,7 @@ package shardmanager_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -166,6 +167,29 @@ func TestResetAfterIsADayAtTheMost(t *testing.T) {
 				start(t, newManager(t, g, shardmanager.WithRateLimiter(&limiter)))
 				if want := (ratelimit.SessionStart{Total: 1000, Remaining: 999, ResetAfter: want, MaxConcurrency: 1}); limiter.start != want {
 					t.Errorf("told %+v, want %+v", limiter.start, want)
+				}
+			})
+		})
+	}
+}
+
+// TestNumbersOfTheBudgetHaveBounds: nothing is left of a budget that is used up, nor of less than nothing, and what no int holds is a great deal.
+func TestNumbersOfTheBudgetHaveBounds(t *testing.T) {
+	for says, want := range map[string]int{"0": 0, "-7": 0, "1": 1, "5000000000": math.MaxInt32} {
+		t.Run(says, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnDiscovery(func(w http.ResponseWriter) bool {
+					fmt.Fprintf(w, `{"url":%q,"shards":1,"session_start_limit":{"total":5000000000,"remaining":%s,"reset_after":3600000,"max_concurrency":1}}`, g.URL, says)
+					return true
+				})
+				var limiter countingLimiter
+				if err := newManager(t, g, shardmanager.WithRateLimiter(&limiter)).Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Second)
+				if limiter.start.Remaining != want || limiter.start.Total != math.MaxInt32 {
+					t.Errorf("told %+v, want %d left", limiter.start, want)
 				}
 			})
 		})

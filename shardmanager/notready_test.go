@@ -162,3 +162,43 @@ func claimless(t *testing.T) session.Store {
 	s.full.Store(true)
 	return s
 }
+
+// TestWaitReadySaysWhichStepIsNotTaken by a shard that nothing has befallen.
+func TestWaitReadySaysWhichStepIsNotTaken(t *testing.T) {
+	unanswered := func(op events.Opcode) func(*gatewaytest.Server) {
+		return func(g *gatewaytest.Server) {
+			g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == op })
+		}
+	}
+	for want, begin := range map[string]func(*gatewaytest.Server){
+		"a connection":        func(*gatewaytest.Server) {},
+		"the gateway's Hello": func(g *gatewaytest.Server) { g.OnConnect(func(int) bool { return true }) },
+		"READY":               unanswered(events.OpIdentify),
+		"RESUMED":             unanswered(events.OpResume),
+	} {
+		t.Run(want, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				store := session.NewMemoryStore()
+				if want == "RESUMED" { // of a session that there is
+					first := newManager(t, g, shardmanager.WithSessionStore(store))
+					start(t, first)
+					pass(3 * time.Second)
+					closeNow(t, first)
+				}
+				dial := g.DialContext
+				if want == "a connection" {
+					dial = func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+				}
+				m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithNetDial(dial))
+				begin(g)
+				if err := m.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if said := wait(t, m, 3*time.Second); !strings.HasSuffix(said, ": 1 shard in wait for "+want) {
+					t.Error(said)
+				}
+			})
+		})
+	}
+}

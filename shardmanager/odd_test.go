@@ -163,3 +163,20 @@ func TestOddFieldsOfAnswersAreToldWithTheirShard(t *testing.T) {
 		}
 	})
 }
+
+// TestOddFieldsOfAnAnswerThatNamesNoGuildAreOfNoShard: the hook is not told of a shard that has nothing to do with them.
+func TestOddFieldsOfAnAnswerThatNamesNoGuildAreOfNoShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		var hook oddities
+		m := newManager(t, g, shardmanager.WithHooks(&hook))
+		start(t, m)
+		for _, data := range []string{`[]`, `{"guild_id":"4194304"}`} {
+			m.HearOdd(events.Raw{Type: "X", Seq: 3, Data: json.RawMessage(data)}, &events.OddFieldsError{Paths: []string{"a"}})
+		}
+		pass(time.Second)
+		if want := []string{"X 0/0 3 a", "X 0/1 3 a"}; !slices.Equal(hook.all, want) {
+			t.Errorf("the hook was told %q, want %q", hook.all, want)
+		}
+	})
+}

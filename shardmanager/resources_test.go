@@ -75,3 +75,26 @@ func TestReconnectsLeakNothing(t *testing.T) {
 		g.RequireNoViolations(t)
 	})
 }
+
+// TestRestartsLeakNothing: what has seen to the end of a call ends with it. It is not parallel, since it counts goroutines.
+func TestRestartsLeakNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		restart := func(n int) {
+			for range n {
+				if err := m.Restart(t.Context(), 0); err != nil {
+					t.Fatal(err)
+				}
+				pass(10 * time.Second)
+			}
+		}
+		restart(3)
+		before := runtime.NumGoroutine()
+		restart(30)
+		if after := runtime.NumGoroutine(); after > before+5 {
+			t.Errorf("%d goroutines before, %d after", before, after)
+		}
+	})
+}

@@ -192,3 +192,20 @@ func TestSoundsOfShardsThatRunElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// TestSoundsOfAManagerThatHasClosed are refused, of one shard and of several.
+func TestSoundsOfAManagerThatHasClosed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+		m := newManager(t, g)
+		start(t, m)
+		closeNow(t, m)
+		guilds := append(guildsOf(events.ShardID{Total: 2}, 1), guildsOf(events.ShardID{Index: 1, Total: 2}, 1)...)
+		for n := range guilds {
+			_, err := m.Send(t.Context(), events.RequestSoundboardSounds{GuildIDs: guilds[:n+1]})
+			if failure := (*actors.SendError)(nil); !errors.As(err, &failure) || failure.Stage != actors.Refused || !errors.Is(err, shardmanager.ErrClosed) {
+				t.Errorf("of %d shards: %v", n+1, err)
+			}
+		}
+	})
+}

@@ -213,3 +213,31 @@ func TestStartThatMeetsAStoreThatHangs(t *testing.T) {
 		})
 	}
 }
+
+// TestStoreThatWasLeftBehindIsHeardNoMore: what it says after Close has returned is nobody's, neither a hook's nor the log's.
+func TestStoreThatWasLeftBehindIsHeardNoMore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store, gate := newMoody(), make(chan struct{})
+		var told saves
+		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithHooks(&told))
+		start(t, m)
+		pass(3 * time.Second)
+		store.mood("Save", func() error { <-gate; return nil })
+		g.Shard(0).Dispatch("X", 1)
+		pass(10 * time.Second)
+		if err := bounded(t, m); err == nil {
+			t.Error("Close says nothing of a store that hangs")
+		}
+		pass(time.Second)
+		before, state, calls := told.told(nil), m.Persistence(), store.called("Save")+store.called("Delete")
+		close(gate)
+		pass(10 * time.Second)
+		if more := store.called("Save") + store.called("Delete") - calls; more != 0 {
+			t.Errorf("it is called %d times more", more)
+		}
+		if after := told.told(nil); after != before || m.Persistence() != state {
+			t.Errorf("saves told: %d, then %d; %+v, then %+v", before, after, state, m.Persistence())
+		}
+	})
+}

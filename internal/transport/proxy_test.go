@@ -270,3 +270,18 @@ func TestTLSConfigIsTheCallers(t *testing.T) {
 		t.Errorf("changed: %q, %q", cfg.TLS.ServerName, cfg.TLS.NextProtos)
 	}
 }
+
+// TestProxyIsChosenByTheWayToTheGateway: as for https with TLS, and as for http without, since that is what HTTPS_PROXY and HTTP_PROXY tell apart.
+func TestProxyIsChosenByTheWayToTheGateway(t *testing.T) {
+	t.Parallel()
+	for gateway, want := range map[string]string{"wss://gateway.discord.gg": "https", "ws://127.0.0.1:1": "http"} {
+		var asked *url.URL
+		_, err := transport.Dial(t.Context(), gateway, transport.Config{Proxy: func(r *http.Request) (*url.URL, error) {
+			asked = r.URL
+			return nil, errors.New("no proxy today")
+		}})
+		if err == nil || asked == nil || asked.Scheme != want || "ws"+strings.TrimPrefix(asked.Scheme, "http")+"://"+asked.Host != gateway {
+			t.Errorf("%s: a proxy was asked for %v: %v", gateway, asked, err)
+		}
+	}
+}

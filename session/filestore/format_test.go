@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/filestore"
@@ -134,5 +135,17 @@ func TestFileThatAnotherWritesAnew(t *testing.T) {
 	}
 	if logsA.Len()+logsB.Len() != 0 {
 		t.Errorf("warnings: %v, %v", logsA.All(), logsB.All())
+	}
+}
+
+// TestDeletingWhatIsNotStoredWritesNothing, not even that it is gone.
+func TestDeletingWhatIsNotStoredWritesNothing(t *testing.T) {
+	t.Parallel()
+	path := saved(t)
+	s := open(t, path)
+	before, err := os.ReadFile(path)
+	must(t, err, s.Delete(t.Context(), events.ShardID{Index: 77, Total: 78}))
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file had %d bytes and has %d: %v", len(before), len(after), err)
 	}
 }
