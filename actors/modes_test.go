@@ -205,3 +205,30 @@ func TestLeaseKeeperDoesNotUndoAPause(t *testing.T) {
 		}
 	})
 }
+
+// TestSendThatWaitsEndsWithItsShard: at once, when the shard is stopped or paused while the send waits for a permit; and who comes then does not wait.
+func TestSendThatWaitsEndsWithItsShard(t *testing.T) {
+	for want, mode := range map[error]actors.Mode{actors.ErrPaused: actors.Pause, actors.ErrClosed: actors.Stop} {
+		t.Run(want.Error(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFleet(t, nil)
+				f.start(1)
+				p := f.probe()
+				for range 115 {
+					p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat})
+					expect[*actors.EventSent](p, time.Second)
+				}
+				p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat})
+				pass(time.Second)
+				f.mode(mode)
+				if failed := expect[*actors.SendFailed](p, time.Millisecond); !errors.Is(failed.Err, want) {
+					t.Errorf("who waited: %v", failed.Err)
+				}
+				p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat})
+				if failed := expect[*actors.SendFailed](p, time.Millisecond); !errors.Is(failed.Err, want) {
+					t.Errorf("who comes then: %v", failed.Err)
+				}
+			})
+		})
+	}
+}
