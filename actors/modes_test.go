@@ -232,3 +232,15 @@ func TestSendThatWaitsEndsWithItsShard(t *testing.T) {
 		})
 	}
 }
+
+// TestSendToAShardThatNeverRanIsRefused: it is paused from the beginning, and the supervisor goes on.
+func TestSendToAShardThatNeverRanIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.ask(actors.SetPlan{Change: map[actors.Key]actors.Want{f.key(0): {Mode: actors.Pause}}})
+		failed, ok := f.ask(actors.SendEvent{Shard: f.id(0), Op: events.OpHeartbeat}).(*actors.SendFailed)
+		if !ok || sendError(t, failed.Err).Stage != actors.Refused || errors.Is(failed.Err, actors.ErrCrashed) {
+			t.Errorf("%+v", failed)
+		}
+	})
+}
