@@ -202,3 +202,30 @@ func TestWaitReadySaysWhichStepIsNotTaken(t *testing.T) {
 		})
 	}
 }
+
+// TestShardThatIsNotToRunIsNotWaitedFor: it is no reason why others are not ready.
+func TestShardThatIsNotToRunIsNotWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+		g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpIdentify })
+		m := newManager(t, g)
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		ask := func(message any) any {
+			answer, err := m.System().Root.RequestFuture(m.Supervisor(), message, time.Second).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return answer
+		}
+		pause := map[actors.Key]actors.Want{shardKey(m, 1): {Mode: actors.Pause}}
+		if refusal, refused := ask(actors.SetPlan{From: ask(actors.GetPlan{}).(*actors.Plan).Version, Change: pause}).(*actors.Refusal); refused {
+			t.Fatal(refusal.Err)
+		}
+		if said := wait(t, m, 3*time.Second); !strings.Contains(said, "0 of 1 ready") || !strings.HasSuffix(said, ": 1 shard in wait for READY") {
+			t.Error(said)
+		}
+	})
+}

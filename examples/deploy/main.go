@@ -49,7 +49,7 @@ func main() {
 			log.Info("message", zap.Stringer("shard", at.Shard), zap.Stringer("id", e.ID))
 		},
 	}
-	probes := &http.Server{Addr: cmp.Or(os.Getenv("PROBE_ADDR"), "127.0.0.1:8081"), Handler: b, ReadHeaderTimeout: 5 * time.Second}
+	probes := &http.Server{Addr: cmp.Or(os.Getenv("PROBE_ADDR"), "127.0.0.1:8090"), Handler: b, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := probes.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the readiness probe is not served", zap.Error(err))
