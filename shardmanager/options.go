@@ -242,7 +242,7 @@ func (c *config) check() error {
 	}
 	seen := make(map[int]bool)
 	for _, id := range c.ids {
-		if id < 0 || id >= c.total {
+		if id < 0 || c.total > 0 && id >= c.total {
 			bad("WithShards", "shard %d is not within the total of %d: its shards are 0 to %d", id, c.total, c.total-1)
 		} else if seen[id] {
 			bad("WithShards", "shard %d is named twice", id)
