@@ -27,6 +27,9 @@ func TestAskReadsTheAnswer(t *testing.T) {
 		if _, err := actors.Ask(t.Context(), f.system, f.supervisor, events.RequestChannelInfo{}); err == nil {
 			t.Error("an event that is not valid was sent")
 		}
+		if _, err := actors.Ask(t.Context(), f.system, nil, some()); sendError(t, err).Op != events.OpRequestGuildMembers {
+			t.Errorf("an error that does not say of which opcode: %v", err)
+		}
 		f.gateway.RequireNoViolations(t)
 	})
 }

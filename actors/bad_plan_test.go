@@ -179,6 +179,19 @@ func stateOfAll(status actors.Status) (all []session.State) {
 	return all
 }
 
+// TestLargestTotalIsNoMistake, but one more is.
+func TestLargestTotalIsNoMistake(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		for total, good := range map[int]bool{65_536: true, 65_537: false} {
+			m := actors.SetPlan{Change: map[actors.Key]actors.Want{keyOf(uint64(total), 0, total): {Mode: actors.Pause}}}
+			if _, ok := f.ask(m).(*actors.PlanSet); ok != good {
+				t.Errorf("a total of %d is taken: %v", total, ok)
+			}
+		}
+	})
+}
+
 // TestPlanThatIsToldIsACopy: whoever changes it changes nothing.
 func TestPlanThatIsToldIsACopy(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -126,7 +126,7 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 		return fmt.Errorf("%w: %v", ErrUnknownShard, r.key)
 	}
 	if missing := event.Needs &^ s.intents(); missing != 0 {
-		return fmt.Errorf("%w: %v needs %v", ErrMissingIntent, event.Op, missing)
+		return fmt.Errorf("%w: %v needs %v: identify with it, or ask for what needs none", ErrMissingIntent, event.Op, missing)
 	}
 	total := r.key.Shard.Total
 	for _, guild := range append(event.Guilds, event.Guild) {

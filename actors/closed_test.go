@@ -100,9 +100,13 @@ func TestSubscribersHearOfEveryMove(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFleet(t, nil)
 		f.start(1)
-		p := f.probe()
-		p.ask(f.supervisor, actors.Subscribe{Types: []events.Type{"X"}})
-		expect[*actors.Subscribed](p, time.Second)
+		p, gone := f.probe(), f.probe() // who ends takes nobody along
+		for _, each := range []*probe{p, gone} {
+			each.ask(f.supervisor, actors.Subscribe{Types: []events.Type{"X"}})
+			expect[*actors.Subscribed](each, time.Second)
+		}
+		f.stop(gone.pid)
+		pass(time.Second)
 		for range 5 {
 			f.system.Root.Send(f.supervisor, actors.CrashShard{Key: f.key(0)})
 			pass(20 * time.Second)

@@ -193,6 +193,25 @@ func TestPermitsThatAreAlwaysLateAreAskedForWithPauses(t *testing.T) {
 	}
 }
 
+// TestLatePermitIsNotAskedForAgainByWhoHasLeft: the connection for which it came is gone by then.
+func TestLatePermitIsNotAskedForAgainByWhoHasLeft(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		queue := &lateQueue{end: func() {}}
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			queue.IdentifyQueue = cfg.Limiter.Identify()
+			cfg.Limiter = lateLimiter{cfg.Limiter, queue}
+		})
+		f.ask(actors.StartShards{Total: 1})
+		pass(500 * time.Millisecond)
+		f.gateway.Outage(true)
+		f.gateway.DropAll()
+		pass(5 * time.Second)
+		if n := queue.asked.Load(); n != 1 {
+			t.Errorf("%d questions, want 1", n)
+		}
+	})
+}
+
 // TestWhatIsLostWithACrashIsFoundAtOnce: a supervisor that goes on looks at everything, and does not wait until it would have done so.
 func TestWhatIsLostWithACrashIsFoundAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {

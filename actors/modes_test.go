@@ -205,3 +205,42 @@ func TestLeaseKeeperDoesNotUndoAPause(t *testing.T) {
 		}
 	})
 }
+
+// TestSendThatWaitsEndsWithItsShard: at once, when the shard is stopped or paused while the send waits for a permit; and who comes then does not wait.
+func TestSendThatWaitsEndsWithItsShard(t *testing.T) {
+	for want, mode := range map[error]actors.Mode{actors.ErrPaused: actors.Pause, actors.ErrClosed: actors.Stop} {
+		t.Run(want.Error(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFleet(t, nil)
+				f.start(1)
+				p := f.probe()
+				for range 115 {
+					p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat})
+					expect[*actors.EventSent](p, time.Second)
+				}
+				p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat})
+				pass(time.Second)
+				f.mode(mode)
+				if failed := expect[*actors.SendFailed](p, time.Millisecond); !errors.Is(failed.Err, want) {
+					t.Errorf("who waited: %v", failed.Err)
+				}
+				p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat})
+				if failed := expect[*actors.SendFailed](p, time.Millisecond); !errors.Is(failed.Err, want) {
+					t.Errorf("who comes then: %v", failed.Err)
+				}
+			})
+		})
+	}
+}
+
+// TestSendToAShardThatNeverRanIsRefused: it is paused from the beginning, and the supervisor goes on.
+func TestSendToAShardThatNeverRanIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.ask(actors.SetPlan{Change: map[actors.Key]actors.Want{f.key(0): {Mode: actors.Pause}}})
+		failed, ok := f.ask(actors.SendEvent{Shard: f.id(0), Op: events.OpHeartbeat}).(*actors.SendFailed)
+		if !ok || sendError(t, failed.Err).Stage != actors.Refused || errors.Is(failed.Err, actors.ErrCrashed) {
+			t.Errorf("%+v", failed)
+		}
+	})
+}

@@ -134,6 +134,18 @@ func TestGuildThatNobodyServesHasNoRoute(t *testing.T) {
 	})
 }
 
+// TestShardThatWarmsUpIsNoRoute, and is named as what was started.
+func TestShardThatWarmsUpIsNoRoute(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.ask(actors.SetPlan{Change: map[actors.Key]actors.Want{keyOf(1, 0, 1): {Role: actors.Warming}}})
+		pass(time.Second)
+		if key, err := f.Route(7 << 22); !errors.Is(err, actors.ErrUnknownShard) || !strings.Contains(err.Error(), "shard 0 of 1") {
+			t.Errorf("%v, %v", key, err)
+		}
+	})
+}
+
 // TestSendErrorSaysWhatFailedAndHowFarItCame, with the shard if there is one.
 func TestSendErrorSaysWhatFailedAndHowFarItCame(t *testing.T) {
 	t.Parallel()

@@ -232,7 +232,7 @@ const MaxTotal = 1 << 16
 
 func totalProblem(total int) string {
 	if total > MaxTotal {
-		return fmt.Sprintf("a total of %d: more than %d shards are a mistake", total, MaxTotal)
+		return fmt.Sprintf("a total of %d: more than %d shards are a mistake: use fewer", total, MaxTotal)
 	}
 	return fmt.Sprintf("a total of %d: at least one shard is needed", total)
 }

@@ -108,6 +108,9 @@ func TestStreamEndsWithItsContext(t *testing.T) {
 		f.gateway.OnFrame(func(frame gatewaytest.Frame) bool { return frame.Op == events.OpRequestGuildMembers })
 		client := f.sendsTo(0)
 		never := func(events.Raw) bool { t.Error("a part came"); return true }
+		if _, err := client.Stream(t.Context(), some(), nil); sendError(t, err).Stage != actors.Refused {
+			t.Errorf("with nobody to hand the answer to: %v", err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		_, err := client.Stream(ctx, some(), never)

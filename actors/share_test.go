@@ -239,3 +239,16 @@ func TestSharedRequestGoesByTheHighestPriority(t *testing.T) {
 		}
 	})
 }
+
+// TestRequestForSomeIsNoWholeList: it holds back no request for all members of the guild, which Discord answers once in 30 s.
+func TestRequestForSomeIsNoWholeList(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.Identify.Intents |= events.IntentGuildMembers })
+		f.start(1)
+		for _, e := range []events.RequestGuildMembers{some(), everyone()} {
+			if _, err := f.Client(f.system, f.supervisor).Send(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -34,24 +34,78 @@ func TestObserverOfOneKindIsToldOfNoOther(t *testing.T) {
 	})
 }
 
-// TestConnectionWhoseBucketCameLateHasOneBucket: the limiter is asked until it has made one, and not again, or each would be a new allowance.
-func TestConnectionWhoseBucketCameLateHasOneBucket(t *testing.T) {
+// TestConnectionWhoseBucketComesLateHasOneBucket: the limiter is asked once a second until it has made one, however busy the supervisor is, and not
+// again, or each would be a new allowance.
+func TestConnectionWhoseBucketComesLateHasOneBucket(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var asked atomic.Int64
 		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
 			observe(cfg, 1, func(call string) {
-				if call == "Connection" && asked.Add(1) <= 2 {
+				if call == "Connection" && asked.Add(1) <= 6 {
 					panic("a bug in the limiter")
 				}
 			})
 		})
 		f.start(1)
+		p := f.probe()
+		p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat, Deadline: time.Now().Add(100 * time.Millisecond)})
+		expect[*actors.SendFailed](p, time.Second)
+		if pass(950 * time.Millisecond); asked.Load() != 3 {
+			t.Errorf("a second later the limiter was asked for the connection's bucket %d times", asked.Load())
+		}
+		for range 30 { // each is looked at when its time is over
+			p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat, Deadline: time.Now().Add(100 * time.Millisecond)})
+			expect[*actors.SendFailed](p, time.Second)
+		}
+		if n := asked.Load(); n < 4 || n > 6 {
+			t.Errorf("within 5 s the limiter was asked for the connection's bucket %d times", n)
+		}
 		pass(5 * time.Minute)
-		if n := asked.Load(); n != 3 {
-			t.Errorf("the limiter was asked for the connection's bucket %d times, want 3", n)
+		if n := asked.Load(); n != 7 {
+			t.Errorf("in all it was asked %d times, want 7", n)
 		}
 		if _, err := f.sendsTo(0).Send(t.Context(), events.Heartbeat{}); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// budgeted counts how often it is asked what the budget allows.
+type budgeted struct {
+	*ratelimit.Queue
+	asked atomic.Int64
+}
+
+func (b *budgeted) Spare(now time.Time) int {
+	b.asked.Add(1)
+	return b.Queue.Spare(now)
+}
+
+type budgetedLimiter struct {
+	ratelimit.RateLimiter
+	queue *budgeted
+}
+
+func (l budgetedLimiter) Identify() ratelimit.IdentifyQueue { return l.queue }
+
+// TestWindowsAreOfOneLength, in which it is looked for deaf sessions, however busy the supervisor is.
+func TestWindowsAreOfOneLength(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		queue := new(budgeted)
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			queue.Queue = cfg.Limiter.Identify().(*ratelimit.Queue)
+			cfg.Limiter, cfg.DeafSession = budgetedLimiter{cfg.Limiter, queue}, &actors.DeafSession{Window: 10 * time.Second}
+		})
+		f.start(1)
+		f.gateway.Outage(true)
+		f.gateway.DropAll()
+		p := f.probe()
+		for range 59 {
+			p.ask(f.supervisor, actors.SendEvent{Op: events.OpHeartbeat, Deadline: time.Now().Add(time.Second)})
+			expect[*actors.SendFailed](p, 2*time.Second)
+		}
+		if n := queue.asked.Load(); n < 5 || n > 7 {
+			t.Errorf("%d windows of 10 s ended within a minute", n)
 		}
 	})
 }

@@ -56,7 +56,7 @@ func TestRefusalIsFinalUnlessItSaysUntilWhen(t *testing.T) {
 	}{
 		{400, "", false}, {403, "", false}, {404, "", false}, {499, "", false},
 		{400, "5", true}, {403, "5", true}, {429, "5", true},
-		{302, "", false}, {500, "", true}, {503, "", true}, {503, "5", true},
+		{302, "", false}, {302, "5", false}, {500, "", true}, {503, "", true}, {503, "5", true},
 	} {
 		t.Run(fmt.Sprint(test.status, test.wait), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestRefusalIsFinalUnlessItSaysUntilWhen(t *testing.T) {
 					return
 				}
 				var failed *shardmanager.DiscoveryError
-				if !errors.As(err, &failed) || failed.Status != test.status || !failed.Until.IsZero() || len(gaps) != 0 || time.Since(began) > 0 {
+				if !errors.As(err, &failed) || failed.Status != test.status || failed.Until.IsZero() != (test.wait == "") || len(gaps) != 0 || time.Since(began) > 0 {
 					t.Errorf("Start after %v: %v, with %v between the questions", time.Since(began), err, gaps)
 				}
 			})

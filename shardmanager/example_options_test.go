@@ -25,7 +25,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// shardmanager: token: it begins with a prefix that only the Authorization header of REST calls has: pass what stands after "Bot "
-	// shardmanager: WithShards: shard 7 is not within the total of 4
+	// shardmanager: WithShards: shard 7 is not within the total of 4: its shards are 0 to 3
 }
 
 // The bot has four shards, of which two run in this process.

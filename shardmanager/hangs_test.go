@@ -167,3 +167,25 @@ func TestCloseEndsThoughPropsHangInStart(t *testing.T) {
 		})
 	}
 }
+
+// TestCloseWaitsForDialsThatEnd: a NetDial that takes a moment to give up has returned when Close has.
+func TestCloseWaitsForDialsThatEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var dials, returned atomic.Int64
+		m := newManager(t, newGateway(t), shardmanager.WithNetDial(func(ctx context.Context, _, _ string) (net.Conn, error) {
+			dials.Add(1)
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			returned.Add(1)
+			return nil, ctx.Err()
+		}))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		closeNow(t, m)
+		if dials.Load() == 0 || returned.Load() != dials.Load() {
+			t.Errorf("of %d dials %d have returned", dials.Load(), returned.Load())
+		}
+	})
+}

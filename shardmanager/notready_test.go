@@ -162,3 +162,70 @@ func claimless(t *testing.T) session.Store {
 	s.full.Store(true)
 	return s
 }
+
+// TestWaitReadySaysWhichStepIsNotTaken by a shard that nothing has befallen.
+func TestWaitReadySaysWhichStepIsNotTaken(t *testing.T) {
+	unanswered := func(op events.Opcode) func(*gatewaytest.Server) {
+		return func(g *gatewaytest.Server) {
+			g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == op })
+		}
+	}
+	for want, begin := range map[string]func(*gatewaytest.Server){
+		"a connection":        func(*gatewaytest.Server) {},
+		"the gateway's Hello": func(g *gatewaytest.Server) { g.OnConnect(func(int) bool { return true }) },
+		"READY":               unanswered(events.OpIdentify),
+		"RESUMED":             unanswered(events.OpResume),
+	} {
+		t.Run(want, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				store := session.NewMemoryStore()
+				if want == "RESUMED" { // of a session that there is
+					first := newManager(t, g, shardmanager.WithSessionStore(store))
+					start(t, first)
+					pass(3 * time.Second)
+					closeNow(t, first)
+				}
+				dial := g.DialContext
+				if want == "a connection" {
+					dial = func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+				}
+				m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithNetDial(dial))
+				begin(g)
+				if err := m.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if said := wait(t, m, 3*time.Second); !strings.HasSuffix(said, ": 1 shard in wait for "+want) {
+					t.Error(said)
+				}
+			})
+		})
+	}
+}
+
+// TestShardThatIsNotToRunIsNotWaitedFor: it is no reason why others are not ready.
+func TestShardThatIsNotToRunIsNotWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
+		g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpIdentify })
+		m := newManager(t, g)
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		ask := func(message any) any {
+			answer, err := m.System().Root.RequestFuture(m.Supervisor(), message, time.Second).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return answer
+		}
+		pause := map[actors.Key]actors.Want{shardKey(m, 1): {Mode: actors.Pause}}
+		if refusal, refused := ask(actors.SetPlan{From: ask(actors.GetPlan{}).(*actors.Plan).Version, Change: pause}).(*actors.Refusal); refused {
+			t.Fatal(refusal.Err)
+		}
+		if said := wait(t, m, 3*time.Second); !strings.Contains(said, "0 of 1 ready") || !strings.HasSuffix(said, ": 1 shard in wait for READY") {
+			t.Error(said)
+		}
+	})
+}

@@ -72,7 +72,7 @@ type config struct {
 const defaultAPIURL = "https://discord.com/api/v10"
 
 // WithShards sets how many shards the bot has, and which of them run here: all if no ids are
-// given. The default is as many as Discord recommends, all of them here. More than 65,536 are taken for a mistake.
+// given. The default, and a total of 0 without ids, is as many as Discord recommends, all of them here. More than 65,536 are taken for a mistake.
 func WithShards(total int, ids ...int) Option {
 	return func(c *config) { c.total, c.ids = total, slices.Clone(ids) }
 }
@@ -237,14 +237,14 @@ func (c *config) check() error {
 		bad("WithOptionalIntents", "no intent has the bits %v", unknown)
 	}
 	if c.total > maxShards {
-		bad("WithShards", "a total of %d: more than %d shards are a mistake", c.total, maxShards)
+		bad("WithShards", "a total of %d: more than %d shards are a mistake: use fewer", c.total, maxShards)
 	} else if c.total < 0 || c.total == 0 && len(c.ids) > 0 {
 		bad("WithShards", "a total of %d: use at least 1, or leave the option out to do as Discord recommends", c.total)
 	}
 	seen := make(map[int]bool)
 	for _, id := range c.ids {
-		if id < 0 || id >= c.total {
-			bad("WithShards", "shard %d is not within the total of %d", id, c.total)
+		if id < 0 || c.total > 0 && id >= c.total {
+			bad("WithShards", "shard %d is not within the total of %d: its shards are 0 to %d", id, c.total, c.total-1)
 		} else if seen[id] {
 			bad("WithShards", "shard %d is named twice", id)
 		}

@@ -2,6 +2,7 @@ package shardmanager_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -135,6 +137,24 @@ func TestPresenceIsToldToThoseThatServe(t *testing.T) {
 		pass(time.Second)
 		if len(told) != 2 || told[0].Total != 2 || told[1].Total != 2 {
 			t.Errorf("told to %v, want the two of two", told)
+		}
+	})
+}
+
+// TestPresenceIsStoredSoon, and not when the gateway is next heard of: a process that is killed leaves behind what its session shows.
+func TestPresenceIsStoredSoon(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store := session.NewMemoryStore()
+		m := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, m)
+		pass(10 * time.Second)
+		if _, err := (events.UpdatePresence{Status: events.StatusIdle}).SendEvent(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		pass(3 * time.Second)
+		if stored, err := store.Load(t.Context(), events.ShardID{Total: 1}); err != nil || !strings.Contains(stored.Presence, `"idle"`) {
+			t.Errorf("stored is the presence %q: %v", stored.Presence, err)
 		}
 	})
 }

@@ -230,9 +230,12 @@ func TestStoreThatWasLeftBehindIsHeardNoMore(t *testing.T) {
 			t.Error("Close says nothing of a store that hangs")
 		}
 		pass(time.Second)
-		before, state := told.told(nil), m.Persistence()
+		before, state, calls := told.told(nil), m.Persistence(), store.called("Save")+store.called("Delete")
 		close(gate)
 		pass(10 * time.Second)
+		if more := store.called("Save") + store.called("Delete") - calls; more != 0 {
+			t.Errorf("it is called %d times more", more)
+		}
 		if after := told.told(nil); after != before || m.Persistence() != state {
 			t.Errorf("saves told: %d, then %d; %+v, then %+v", before, after, state, m.Persistence())
 		}

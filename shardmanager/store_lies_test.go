@@ -157,8 +157,10 @@ func TestSnapshotsSayWhatTheShardIsLike(t *testing.T) {
 		g.World().AddGuild(8<<22, nil)
 		g.World().AddGuild(9<<22, nil)
 		g.World().RemoveGuild(9 << 22)
-		g.World().GuildOutage(8<<22, true)
-		g.World().GuildOutage(8<<22, false)
+		for range 3 {
+			g.World().GuildOutage(8<<22, true)
+			g.World().GuildOutage(8<<22, false)
+		}
 		for range 1800 {
 			g.Shard(0).Dispatch("X", 1)
 			pass(500 * time.Millisecond)

@@ -64,7 +64,7 @@ func main() {
 		notify: notify,
 	}
 	probes := &http.Server{Handler: b, ReadHeaderTimeout: 5 * time.Second}
-	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("PROBE_ADDR"), "127.0.0.1:8081"))
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("PROBE_ADDR"), "127.0.0.1:8090"))
 	if err != nil { // the bot matters more
 		log.Error("the readiness probe is not served", zap.Error(err))
 	} else {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the bot on the simulated gateway, through scenario.yaml, and exits as the gateway does. Two mistakes to see it fail: BUSY=1 changes the bot's presence all the time, BOTS=2 starts it twice.
+# Runs the bot on the simulated gateway, through scenario.yaml, and exits as the gateway does. Two mistakes to see it fail: BUSY=1 changes the bot's presence all the time, SILENT=1 has it answer nothing.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -12,5 +12,5 @@ go build -o "$sim/gatewaysim" ../gatewaysim
 gateway=$!
 export DISCORD_API=http://127.0.0.1:8080/api DISCORD_TOKEN=OTAwMDAwMDAwMDAwMDAwMDAx.x.y # no bot's
 curl --silent --output /dev/null --retry 20 --retry-delay 1 --retry-connrefused "$DISCORD_API/v10/gateway"
-for _ in $(seq "${BOTS:-1}"); do node bot.js & done
+node bot.js &
 wait "$gateway"

@@ -25,6 +25,11 @@ func TestPong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { // also when the test fails: the bubble waits for all that runs in it
+			if err := m.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
 		var pongs atomic.Int64
 		bot := pingbot.Bot{Reply: func(context.Context, events.Snowflake, string) { pongs.Add(1) }}
 		bot.Attach(m)
@@ -47,8 +52,5 @@ func TestPong(t *testing.T) {
 			t.Errorf("%d identifies and %d resumes, want one each", stats.Identifies, stats.Resumes)
 		}
 		gateway.RequireNoViolations(t)
-		if err := m.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
 	})
 }
