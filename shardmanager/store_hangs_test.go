@@ -217,14 +217,15 @@ func TestStartThatMeetsAStoreThatHangs(t *testing.T) {
 // TestStoreThatWasLeftBehindIsHeardNoMore: what it says after Close has returned is nobody's, neither a hook's nor the log's.
 func TestStoreThatWasLeftBehindIsHeardNoMore(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		g := newGateway(t)
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
 		store, gate := newMoody(), make(chan struct{})
 		var told saves
 		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithHooks(&told))
 		start(t, m)
 		pass(3 * time.Second)
 		store.mood("Save", func() error { <-gate; return nil })
-		g.Shard(0).Dispatch("X", 1)
+		g.Shard(0).Close(events.CloseInvalidShard) // its session is saved empty, and then deleted
+		g.Shard(1).Dispatch("X", 1)
 		pass(10 * time.Second)
 		if err := bounded(t, m); err == nil {
 			t.Error("Close says nothing of a store that hangs")

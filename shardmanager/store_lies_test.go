@@ -161,6 +161,8 @@ func TestSnapshotsSayWhatTheShardIsLike(t *testing.T) {
 			g.World().GuildOutage(8<<22, true)
 			g.World().GuildOutage(8<<22, false)
 		}
+		g.World().AddGuild(10<<22, nil)
+		g.World().RemoveGuild(10 << 22)
 		for range 1800 {
 			g.Shard(0).Dispatch("X", 1)
 			pass(500 * time.Millisecond)

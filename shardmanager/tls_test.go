@@ -214,12 +214,15 @@ func TestFunctionsOfTLSMayPanic(t *testing.T) {
 	} {
 		for how, fail := range map[string]func(){"panic": func() { panic(canary) }, "Goexit": runtime.Goexit} {
 			cfg := s.roots.Clone()
-			set(cfg, fail)
+			ctx, cancel := context.WithCancel(t.Context())
+			set(cfg, func() {
+				time.AfterFunc(200*time.Millisecond, cancel) // it would try again without end
+				fail()
+			})
 			m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			err = m.Start(ctx)
 			cancel()
 			var panicked *shardmanager.PanicError
@@ -236,25 +239,25 @@ func TestFunctionsOfTLSMayRefuse(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t, tls.RequireAnyClientCert)
 	no := errors.New("not this one")
-	for name, set := range map[string]func(cfg *tls.Config){
-		"GetClientCertificate": func(cfg *tls.Config) {
-			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return new(tls.Certificate), no }
+	for name, set := range map[string]func(cfg *tls.Config, refuse func() error){
+		"GetClientCertificate": func(cfg *tls.Config, refuse func() error) {
+			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return new(tls.Certificate), refuse() }
 		},
-		"VerifyPeerCertificate": func(cfg *tls.Config) {
-			cfg.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return no }
+		"VerifyPeerCertificate": func(cfg *tls.Config, refuse func() error) {
+			cfg.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return refuse() }
 		},
-		"VerifyConnection": func(cfg *tls.Config) {
-			cfg.VerifyConnection = func(tls.ConnectionState) error { return no }
+		"VerifyConnection": func(cfg *tls.Config, refuse func() error) {
+			cfg.VerifyConnection = func(tls.ConnectionState) error { return refuse() }
 		},
 	} {
 		cfg := s.roots.Clone()
 		cfg.Certificates = s.front.TLS.Certificates
-		set(cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		set(cfg, func() error { time.AfterFunc(200*time.Millisecond, cancel); return no }) // it would try again without end
 		m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // it tries again
 		err = m.Start(ctx)
 		cancel()
 		if !errors.Is(err, no) || s.clients.Load() != 0 {
@@ -268,13 +271,16 @@ func TestClientCertificateThatIsNil(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t, tls.RequireAnyClientCert)
 	cfg := s.roots.Clone()
-	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return nil, nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		time.AfterFunc(200*time.Millisecond, cancel) // it would try again without end
+		return nil, nil
+	}
 	m, err := shardmanager.New("token", append(s.options, shardmanager.WithTLS(cfg))...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // it tries again
-	defer cancel()
 	if err = m.Start(ctx); err == nil || !strings.Contains(err.Error(), "new(tls.Certificate) sends none") {
 		t.Errorf("Start: %v", err)
 	}

@@ -19,6 +19,8 @@ type known struct {
 	tries   int           // connections since the process was Ready, that got to Hello
 	gone    bool          // the gateway has said that there is no such session any more
 	heard   bool          // and the process has told that it has heard so
+	mild    int           // the latest link on which the gateway has sent an op 9 that keeps the session
+	strict  int           // and the latest on which it has sent one that does not
 }
 
 // gone are the codes after which a session cannot be resumed.
@@ -38,7 +40,7 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.Witness == Process && r.What == "loaded":
 			entered[[3]int{r.Process, r.Shard, r.Session}] = true
 			knows[id] = known{session: r.Session, at: r.At}
-		case r.Witness == Process && r.What == "state" && k.gone && endsSession(r.Text):
+		case r.Witness == Process && r.What == "state" && k.gone && (endsSession(r.Text) || k.strict > k.mild && strings.Contains(r.Text, session.ErrInvalidSession.Error())):
 			k.heard = true
 			knows[id] = k
 		case r.became(session.Ready):
@@ -49,15 +51,20 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 			}
 		case r.Witness != Gateway || r.Link == 0:
 		case r.What == "resumed" && r.Session == k.session: // whether the process hears of it is another matter
-			knows[id] = known{session: r.Session, at: r.At, tries: k.tries}
+			knows[id] = known{session: r.Session, at: r.At, tries: k.tries, mild: k.mild, strict: k.strict}
 		case r.What == "began" || r.What == "resumed":
 			knows[id] = known{session: r.Session, at: r.At}
 		case r.What == "sent" && r.Op == events.OpHello:
 			k.tries++
 			knows[id] = k
-		case r.What == "sent" && r.Op == events.OpInvalidSession && strings.HasPrefix(r.Text, "false"),
+		case r.What == "sent" && r.Op == events.OpInvalidSession && !strings.HasPrefix(r.Text, "false"):
+			k.mild = r.Link
+			knows[id] = k
+		case r.What == "sent" && r.Op == events.OpInvalidSession,
 			r.What == "closing" && (slices.Contains(gone, r.Code) || slices.Contains(final, r.Code)):
-			k.gone = true
+			if k.gone = true; r.What == "sent" {
+				k.strict = r.Link
+			}
 			knows[id] = k
 		case r.What == "received" && (r.Op == events.OpIdentify || r.Op == events.OpResume):
 			f(r, k, entered[[3]int{r.Process, r.Shard, k.session}])
