@@ -66,12 +66,7 @@ func (r *room) keep(payload []byte) []byte {
 	r.size = len(payload)
 	switch {
 	case r.grown != nil && cap(payload) == r.grown.Cap():
-		if cap(r.free) >= likelyRoom {
-			payload = slices.Clone(payload)
-			break
-		}
-		payload = append(make([]byte, 0, len(payload)+likelyRoom), payload...) // after READY much follows
-		r.free, payload = payload[len(payload):], slices.Clip(payload)
+		payload = slices.Clone(payload)
 	case cap(r.free) > 0 && cap(payload) > 0 && &r.free[:1][0] == &payload[:1][0]:
 		r.used += len(payload)
 		r.free = payload[len(payload):]
