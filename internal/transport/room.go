@@ -13,6 +13,7 @@ const (
 	mostRoom   = 32 << 10
 	idleRoom   = 1 << 10 // whoever uses less between two waits keeps no more than this
 	largeRoom  = 512 << 10
+	heapPage   = 8 << 10 // of Go's heap: the least that it gives back to the system
 )
 
 // scratch has the buffers in which payloads grow that need more than was offered, to be given away in as much as
@@ -25,7 +26,7 @@ type room struct {
 	free  []byte        // empty; its capacity is what is left
 	used  int           // since the last wait, of shared room
 	last  int           // between the two waits before
-	size  int           // of the last payload: the next may be alike
+	size  int           // of the last payload: the next may be alike; 0 when it was large
 	grown *bytes.Buffer // from scratch: where the payload is that grew
 }
 
@@ -64,9 +65,14 @@ func grow(buffer []byte, limit int64) []byte {
 // keep gives the payload away that begins where take said, or has moved since.
 func (r *room) keep(payload []byte) []byte {
 	r.size = len(payload)
+	if r.size > likelyRoom {
+		r.size = 0
+	}
 	switch {
 	case r.grown != nil && cap(payload) == r.grown.Cap():
-		payload = slices.Clone(payload)
+		// Whole pages, for it is mostly gone soon: what stays, a decoder's buffer, is not put beside it.
+		whole := make([]byte, 0, (len(payload)+heapPage-1)/heapPage*heapPage)
+		payload = slices.Clip(append(whole, payload...))
 	case cap(r.free) > 0 && cap(payload) > 0 && &r.free[:1][0] == &payload[:1][0]:
 		r.used += len(payload)
 		r.free = payload[len(payload):]

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -102,6 +103,31 @@ func TestConnectionThatWaitsHoldsLittleMemory(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSmallPayloadBehindALargeOneTakesLittleMemory: READY is large, and what follows it mostly is not. It reads what
+// the whole process has allocated, so nothing runs beside it.
+func TestSmallPayloadBehindALargeOneTakesLittleMemory(t *testing.T) {
+	encode, random := encoders()[events.CompressionZstd], rand.New(rand.NewPCG(3, 3))
+	inflate := transport.NewInflater(events.CompressionZstd, 1<<20)
+	const rounds = 100
+	var took uint64
+	for range rounds {
+		large, small := encode(object(20_000, random)), encode(object(60, random))
+		if _, err := inflate(large); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := inflate(small); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		took += after.TotalAlloc - before.TotalAlloc
+	}
+	if took/rounds > 2048 {
+		t.Errorf("%d bytes for a payload of 60", took/rounds)
+	}
 }
 
 // TestIdleIsToldBeforeEachWait: all that has come was given away by then.
