@@ -160,7 +160,7 @@ func (m *Manager) shutdown() {
 	defer close(m.done)
 	defer m.logs.Flush(logTimeout)
 	m.mu.Lock()
-	system, supervisor, shards, own, saver, refresher, how := m.system, m.supervisor, m.shards, m.own, m.saver, m.refresher, m.ending
+	system, supervisor, shards, own, saver, refresher, succession, how := m.system, m.supervisor, m.shards, m.own, m.saver, m.refresher, m.succession, m.ending
 	m.mu.Unlock()
 	var cut CutOffError
 	defer m.say(&cut)
@@ -174,6 +174,9 @@ func (m *Manager) shutdown() {
 	cut.Handlers = m.drain(how)
 	if saver != nil {
 		cut.Unsaved = saver.close(cut.Handlers == nil)
+	}
+	if succession != nil {
+		succession.close()
 	}
 	bounded, end := context.WithTimeout(context.Background(), endTimeout)
 	defer end()

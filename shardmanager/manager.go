@@ -47,6 +47,7 @@ type Manager struct {
 	saver             *saver
 	ledger            *ledger // of the store; nil: it has none
 	claims            claims
+	succession        *succession // nil: no process follows another
 	refresher         *refresher
 	nextAsk           time.Time      // GET /gateway/bot is not asked before
 	unready           error          // why Start has not come further
@@ -153,6 +154,10 @@ func (m *Manager) start(ctx context.Context) error {
 	if err := m.learnIntents(ctx); err != nil {
 		return err
 	}
+	before, err := m.meet(ctx)
+	if err != nil {
+		return err
+	}
 	limiter := m.cfg.limiter
 	if limiter == nil {
 		var opts []ratelimit.Option
@@ -179,13 +184,17 @@ func (m *Manager) start(ctx context.Context) error {
 			ids[i] = i
 		}
 	}
+	standby := m.cfg.standby
+	if before != nil {
+		total, ids, standby = before.Total, before.Shards, true
+	}
 	compression := m.cfg.compression
 	if compression == "" {
 		compression = compressionFor(len(ids))
 	}
 	var begin restored
 	if m.cfg.store != nil {
-		if begin, err = m.restore(ctx, ids, total); err != nil {
+		if begin, err = m.restore(ctx, ids, total, standby); err != nil {
 			return err
 		}
 	}
@@ -229,8 +238,11 @@ func (m *Manager) start(ctx context.Context) error {
 	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining.int())
 	m.mu.Unlock()
 	go m.guard()
-	start := actors.StartShards{Total: total, IDs: ids, Standby: m.cfg.standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
+	start := actors.StartShards{Total: total, IDs: ids, Standby: standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	_, err = m.ask(ctx, start, supervisorTimeout) // props that hang do so in the supervisor
+	if err == nil && m.succession != nil {
+		err = m.succession.begin()
+	}
 	return err
 }
 

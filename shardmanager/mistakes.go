@@ -29,6 +29,12 @@ func (c *config) checkMistakes(bad func(option, format string, args ...any)) {
 			bad("WithGatewayHosts", "%.64q %v", host, err)
 		}
 	}
+	switch {
+	case c.placeErr != nil:
+		bad("WithHandover", "%v", c.placeErr)
+	case c.place != nil && c.standby:
+		bad("WithHandover", "the shards are to be taken over, and WithStandby has them wait: leave one of the two out")
+	}
 	if c.drain < 0 {
 		bad("WithDrain", "%v: use 0 or more", c.drain)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/handover"
 	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/internal/zaplog"
 	"github.com/signalbox-go/signalbox/ratelimit"
@@ -51,6 +52,8 @@ type config struct {
 	store       session.Store
 	fresh       bool // stored sessions are not resumed
 	standby     bool // shards wait to be adopted
+	place       handover.Place
+	placeErr    error // why there is none
 	system      *actor.ActorSystem
 	log         *zap.Logger
 	queueLimit  int

@@ -47,7 +47,7 @@ type restored struct {
 // restore loads the sessions to begin with, and takes them over: with a fence that is higher than any, and no longer exact, since from
 // here on what the store holds may be behind. Of a store that fails nothing is known, and to identify all
 // shards for that could cost the day's budget: it is an error.
-func (m *Manager) restore(ctx context.Context, ids []int, total int) (restored, error) {
+func (m *Manager) restore(ctx context.Context, ids []int, total int, standby bool) (restored, error) {
 	r := restored{sessions: make(map[events.ShardID]session.Snapshot)}
 	hangs := time.AfterFunc(storePatience, func() {
 		m.startWaits(errStoreSlow)
@@ -57,7 +57,7 @@ func (m *Manager) restore(ctx context.Context, ids []int, total int) (restored, 
 	defer hangs.Stop()
 	var claims []session.Snapshot
 	highest := uint64(0)
-	if m.cfg.standby {
+	if standby {
 		ids = nil // they are another process's
 	}
 	for _, index := range ids {

@@ -27,6 +27,15 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(m.life, func() { cancel(context.Cause(m.life)) })()
+	m.mu.Lock()
+	follows := m.succession
+	m.mu.Unlock()
+	if follows != nil {
+		select {
+		case <-follows.taken:
+		case <-waiting.Done():
+		}
+	}
 	err := m.board.Wait(waiting, func(t actors.Tally) bool {
 		return t.Wanted > 0 && (t.Ready == t.Wanted || t.Ended > 0 || t.Refused > 0)
 	})

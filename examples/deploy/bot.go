@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
@@ -26,6 +27,7 @@ const (
 type bot struct {
 	token   string
 	file    string // where sessions are kept
+	socket  string // where the process that follows finds this one; "": none follows
 	log     *zap.Logger
 	message func(context.Context, *events.MessageCreate, events.Meta)
 	notify  func(state string) error // tells whoever runs the bot how it stands
@@ -33,13 +35,16 @@ type bot struct {
 	running atomic.Pointer[shardmanager.Manager] // nil: not all of its shards have been ready yet, or it ends
 }
 
-// run returns when ctx has ended and the bot was closed in order, or with what it cannot go on after.
+// run returns when ctx has ended and the bot was closed in order, when another process has taken over all shards, or with what it cannot go on after.
 func (b *bot) run(ctx context.Context, opts ...shardmanager.Option) (err error) {
 	store, err := filestore.Open(b.file, filestore.WithLogger(b.log))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }() // after the Manager
+	if b.socket != "" {
+		opts = append(opts, shardmanager.WithHandover(b.socket))
+	}
 	m, err := shardmanager.New(b.token, append([]shardmanager.Option{
 		shardmanager.WithIntents(events.IntentGuildMessages),
 		shardmanager.WithSessionStore(store),
@@ -61,7 +66,10 @@ func (b *bot) run(ctx context.Context, opts ...shardmanager.Option) (err error) 
 	b.tell(isEnding)
 	closing, cancel := context.WithTimeout(context.Background(), grace) // ctx has ended, and would leave no time
 	defer cancel()
-	return errors.Join(err, m.Err(), m.Close(closing))
+	if ends := m.Err(); !errors.Is(ends, shardmanager.ErrHandedOver) {
+		err = errors.Join(err, ends)
+	}
+	return errors.Join(err, m.Close(closing))
 }
 
 // live returns nil when ctx or the Manager has ended, and an error when a shard has ended for good.
@@ -90,11 +98,21 @@ func (b *bot) live(ctx context.Context, m *shardmanager.Manager) error {
 	b.running.Store(m)
 	b.tell(isReady)
 	for change := range changes {
-		if change.To == session.Closed && m.Err() == nil && ctx.Err() == nil {
+		if change.To == session.Closed && m.Err() == nil && ctx.Err() == nil && !released(m, change.Shard) {
 			return fmt.Errorf("shard %v has ended: %w", change.Shard, change.Cause)
 		}
 	}
 	return nil
+}
+
+// released reports whether a shard is another process's now.
+func released(m *shardmanager.Manager, shard events.ShardID) bool {
+	for _, status := range m.Status().Shards {
+		if status.Shard == shard {
+			return status.Mode == actors.Release
+		}
+	}
+	return false
 }
 
 func (b *bot) tell(state string) {

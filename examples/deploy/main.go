@@ -3,7 +3,7 @@
 // explains them.
 //
 // Without a token, go run ./examples/deploy shows on a simulated gateway what comes of it: it runs the bot as a process, ends it by SIGTERM and by SIGKILL
-// while messages keep coming, starts it again, and ends with a table. Its exit code is 1 if something was lost, or an Identify spent that need not be.
+// while messages keep coming, starts it again, has another process follow it without a second between them, and ends with a table. Its exit code is 1 if something was lost, or an Identify spent that need not be.
 package main
 
 import (
@@ -55,9 +55,10 @@ func main() {
 		opts = append(opts, shardmanager.WithAPIURL(api))
 	}
 	b := &bot{
-		token: os.Getenv("DISCORD_TOKEN"),
-		file:  filepath.Join(cmp.Or(os.Getenv("STATE_DIRECTORY"), "."), "bot.db"), // systemd sets STATE_DIRECTORY
-		log:   log,
+		token:  os.Getenv("DISCORD_TOKEN"),
+		file:   filepath.Join(cmp.Or(os.Getenv("STATE_DIRECTORY"), "."), "bot.db"), // systemd sets STATE_DIRECTORY
+		log:    log,
+		socket: os.Getenv("HANDOVER"),
 		message: func(_ context.Context, e *events.MessageCreate, at events.Meta) {
 			log.Info(logMessage, zap.Stringer("shard", at.Shard), zap.Stringer("id", e.ID), zap.Bool("redelivered", at.Redelivered))
 		},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -26,14 +27,14 @@ type line struct {
 	Redelivered          bool
 }
 
-// launch starts the bot, and waits until it is ready.
+// launch starts the bot.
 func (s *story) launch() (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(self), lines: make(chan line, 100), over: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "DISCORD_TOKEN=simulated", "DISCORD_API="+s.gateway.APIURL, "STATE_DIRECTORY="+s.state, "PROBE_ADDR=127.0.0.1:0")
+	p.cmd.Env = append(os.Environ(), "DISCORD_TOKEN=simulated", "DISCORD_API="+s.gateway.APIURL, "STATE_DIRECTORY="+s.state, "PROBE_ADDR=127.0.0.1:0", "HANDOVER="+filepath.Join(s.state, "bot.sock"))
 	p.cmd.Env = append(p.cmd.Env, s.env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -58,6 +59,15 @@ func (s *story) launch() (*process, error) {
 			}
 		}
 	}()
+	return p, nil
+}
+
+// run starts the bot, and waits until it is ready.
+func (s *story) run() (*process, error) {
+	p, err := s.launch()
+	if err != nil {
+		return nil, err
+	}
 	if err = p.becomesReady(); err != nil {
 		return nil, errors.Join(err, p.cmd.Process.Kill())
 	}
@@ -95,18 +105,21 @@ func (p *process) becomesReady() error {
 	}
 }
 
-// end ends the bot by a signal. The error is that it did not end in order by SIGTERM, or not in time.
+// end ends the bot by a signal, or, with 0, waits until it ends by itself. The error is that it did not end in order, or not in time; with SIGKILL
+// there is no order.
 func (p *process) end(signal syscall.Signal) error {
 	began := time.Now()
-	if err := p.cmd.Process.Signal(signal); err != nil {
-		return err
+	if signal != 0 {
+		if err := p.cmd.Process.Signal(signal); err != nil {
+			return err
+		}
 	}
 	kill := time.AfterFunc(longWait, func() { _ = p.cmd.Process.Kill() })
 	defer kill.Stop()
 	<-p.over // all that it has logged is read
 	err := p.cmd.Wait()
-	if took := time.Since(began); signal == syscall.SIGTERM && (err != nil || took > grace) {
-		return fmt.Errorf("after SIGTERM the bot took %v to end, and more than %v is too long: %v", took, grace, err)
+	if took := time.Since(began); signal != syscall.SIGKILL && (err != nil || took > grace) {
+		return fmt.Errorf("the bot took %v to end, and more than %v is too long: %v", took, grace, err)
 	}
 	return nil
 }

@@ -27,16 +27,31 @@ type story struct {
 
 	mu       sync.Mutex
 	chapters []chapter
-	happened map[string]int // messages: the chapter in which each happened
-	handled  map[string]int // how often each was handled
+	dies     *process          // is killed when enough shards are taken over; nil: nobody
+	gone     map[int]time.Time // since when a shard has no connection
+	happened map[string]int    // messages: the chapter in which each happened
+	handled  map[string]int    // how often each was handled
 }
 
-// chapter is the end of one process, and the start of the next.
+// deed is what happens to the bot: the end of one process, and the start of the next.
+type deed string
+
+// The deeds.
+const (
+	begins    deed = "first start"
+	restarts  deed = "SIGTERM, and start"
+	crashes   deed = "SIGKILL, and start"
+	follows   deed = "one beside the other"
+	oldDies   deed = "and SIGKILL of the old"
+	newDies   deed = "and SIGKILL of the new"
+	halfTaken      = 2 // when half of the shards are taken over, one of the two dies
+)
+
+// chapter is one deed, and what came of it.
 type chapter struct {
-	how        string // the process before was ended
-	killed     bool
+	how        deed
 	at         time.Time
-	ended      time.Duration // after at
+	ended      time.Duration // after at; 0: no process ended before the next was there
 	before     gatewaytest.Stats
 	identifies int
 	resumes    int
@@ -49,41 +64,48 @@ type chapter struct {
 
 const longWait = 2 * time.Minute // for what takes a second, on a machine that is busy
 
-// tell ends the bot by each of the signals, starts it again, and prints what came of it. The error is what did not hold.
-func (s *story) tell(signals ...syscall.Signal) (err error) {
-	s.happened, s.handled = make(map[string]int), make(map[string]int)
+// tell does each of the deeds to the bot, and prints what came of it. The error is what did not hold.
+func (s *story) tell(deeds ...deed) (err error) {
+	s.happened, s.handled, s.gone = make(map[string]int), make(map[string]int), make(map[int]time.Time)
 	s.gateway, err = gatewaytest.Start(gatewaytest.WithShards(s.shards), gatewaytest.WithMaxConcurrency(s.shards), gatewaytest.WithGuildsPerShard(1))
 	if err != nil {
 		return err
 	}
 	defer s.gateway.Close()
 	s.gateway.OnEntry(func(e gatewaytest.Entry) {
-		if e.Kind == gatewaytest.Resumed {
-			s.mu.Lock()
-			defer s.mu.Unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		switch e.Kind {
+		case gatewaytest.Gone, gatewaytest.Closed:
+			if _, twice := s.gone[e.Shard.Index]; !twice {
+				s.gone[e.Shard.Index] = e.At
+			}
+		case gatewaytest.Resumed:
 			c := s.chapter()
-			c.away = append(c.away, e.At.Sub(c.at))
+			since := s.gone[e.Shard.Index]
+			if c.how == restarts || c.how == crashes {
+				since = c.at // when it was told to end
+			}
+			c.away = append(c.away, e.At.Sub(since))
+			delete(s.gone, e.Shard.Index)
+			if s.dies != nil && len(c.away) >= s.shards/halfTaken {
+				_ = s.dies.cmd.Process.Kill()
+				s.dies = nil
+			}
 		}
 	})
 	stop, over := make(chan struct{}), make(chan struct{})
-	s.begin("first start", false)
-	p, err := s.launch()
+	s.begin(begins)
+	p, err := s.run()
 	if err != nil {
 		return err
 	}
 	go func() { defer close(over); s.talk(stop) }()
-	for _, signal := range signals {
+	for _, how := range deeds {
 		time.Sleep(s.between)
-		killed := signal == syscall.SIGKILL
-		s.begin(map[bool]string{false: "SIGTERM, and start", true: "SIGKILL, and start"}[killed], killed)
-		if err := p.end(signal); err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.chapter().ended = time.Since(s.chapter().at)
-		s.mu.Unlock()
-		if p, err = s.launch(); err != nil {
-			return err
+		s.begin(how)
+		if p, err = s.do(how, p); err != nil {
+			return fmt.Errorf("%s: %w", how, err)
 		}
 	}
 	time.Sleep(s.between)
@@ -93,12 +115,68 @@ func (s *story) tell(signals ...syscall.Signal) (err error) {
 	return errors.Join(p.end(syscall.SIGTERM), s.judge())
 }
 
+// do does one deed to the bot, and returns the process that runs then.
+func (s *story) do(how deed, p *process) (*process, error) {
+	switch how {
+	case restarts, crashes:
+		signal := map[deed]syscall.Signal{restarts: syscall.SIGTERM, crashes: syscall.SIGKILL}[how]
+		if err := p.end(signal); err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		s.chapter().ended = time.Since(s.chapter().at)
+		s.mu.Unlock()
+		return s.run()
+	case follows:
+		next, err := s.run()
+		if err != nil {
+			return nil, err
+		}
+		return next, p.end(0)
+	}
+	next, err := s.launch()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.dies = map[deed]*process{oldDies: p, newDies: next}[how]
+	s.mu.Unlock()
+	if how == oldDies {
+		if err := next.becomesReady(); err != nil {
+			return nil, err
+		}
+		s.ready()
+		return next, p.end(syscall.SIGKILL)
+	}
+	select {
+	case <-next.over:
+		_ = next.cmd.Wait() // it was killed
+	case <-time.After(longWait):
+		return nil, fmt.Errorf("the new process is not there after %v", longWait)
+	}
+	for end := time.Now().Add(longWait); s.gateway.Stats().Live < s.shards || s.resumes() < s.shards; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("the bot has not taken back all shards after %v", longWait)
+		}
+	}
+	s.ready()
+	return p, nil
+}
+
+// resumes are those of the chapter.
+func (s *story) resumes() int {
+	now := s.gateway.Stats().Resumes
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now - s.chapter().before.Resumes
+}
+
 // begin begins the next chapter.
-func (s *story) begin(how string, killed bool) {
+func (s *story) begin(how deed) {
 	before := s.gateway.Stats()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.chapters = append(s.chapters, chapter{how: how, killed: killed, at: time.Now(), before: before})
+	s.chapters = append(s.chapters, chapter{how: how, at: time.Now(), before: before})
 }
 
 // chapter is the latest.
@@ -189,10 +267,14 @@ func (s *story) judge() error {
 			}
 			return c.away[(len(c.away)-1)*of/100].Round(time.Millisecond)
 		}
-		holds := c.lost == 0 && c.unsaid == 0 && (c.twice == 0 || c.killed)
-		if i == 0 {
+		killed := c.how == crashes || c.how == oldDies || c.how == newDies
+		holds := c.lost == 0 && c.unsaid == 0 && (c.twice == 0 || killed)
+		switch c.how {
+		case begins:
 			holds = holds && c.identifies == s.shards && c.resumes == 0
-		} else {
+		case newDies: // what it had taken is resumed twice
+			holds = holds && c.identifies == 0 && c.resumes >= s.shards
+		default:
 			holds = holds && c.identifies == 0 && c.resumes == s.shards
 		}
 		verdict := "holds"
@@ -208,13 +290,13 @@ func (s *story) judge() error {
 	return errors.Join(append(wrong, table.Flush())...)
 }
 
-// showDeploys tells the story, for about twenty seconds, and returns the exit code.
+// showDeploys tells the story, for about half a minute, and returns the exit code.
 func showDeploys() int {
 	state, err := os.MkdirTemp("", "deploy")
 	if err == nil {
 		defer os.RemoveAll(state)
 		s := story{out: os.Stdout, state: state, shards: 16, rate: 100, between: 2 * time.Second}
-		err = s.tell(syscall.SIGTERM, syscall.SIGTERM, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGTERM)
+		err = s.tell(restarts, crashes, restarts, follows, oldDies, follows, newDies, follows)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
