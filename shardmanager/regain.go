@@ -1,0 +1,84 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/internal/handover"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// regain has a shard run here of which somebody else had, or was to have, what given tells: from there, or from where that one has come to since by
+// what is stored. It tries until ctx ends.
+func (s *succession) regain(ctx context.Context, given func(context.Context) (session.Snapshot, error)) error {
+	for failures := 1; ; failures++ {
+		snapshot, err := given(ctx)
+		if err == nil && s.m.cfg.store != nil {
+			snapshot, err = s.later(ctx, snapshot)
+		}
+		if err == nil {
+			err = s.m.Adopt(ctx, snapshot)
+		}
+		switch {
+		case err == nil, errors.Is(err, actors.ErrRunsHere):
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case seldom(failures):
+			s.m.log.Error("hand-over: a shard cannot be taken over: tried again each second", zap.Stringer("shard", snapshot.Shard), zap.Int("failures", failures), zap.Error(err))
+		}
+		select {
+		case <-time.After(saveEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// later is what the store has of a shard, if somebody has saved that under as high a fence as the snapshot's or the snapshot has no session.
+func (s *succession) later(ctx context.Context, snapshot session.Snapshot) (session.Snapshot, error) {
+	stored, err := s.m.load(ctx, snapshot.Shard)
+	switch {
+	case errors.Is(err, session.ErrNoSnapshot):
+		return snapshot, nil
+	case err != nil:
+		return snapshot, fmt.Errorf("shardmanager: session store: %w", err)
+	case snapshot.SessionID != "" && stored.Fence < snapshot.Fence:
+		return snapshot, nil
+	}
+	fence := max(stored.Fence+1, snapshot.Fence)
+	if stored.SessionID == "" || !s.m.resumable(snapshot.Shard, stored) {
+		stored = session.Snapshot{Shard: snapshot.Shard}
+	}
+	stored.Fence = fence
+	return stored, nil
+}
+
+// giver is the Manager whose shards are handed over.
+type giver struct{ m *Manager }
+
+func (g giver) Offer() handover.Offer {
+	status := g.m.Status()
+	offer := handover.Offer{Total: status.Total, Bot: session.BotOf(g.m.cfg.identify.Token)}
+	for _, shard := range status.Shards {
+		if shard.Role == actors.Serving {
+			offer.Shards = append(offer.Shards, shard.Shard.Index)
+		}
+	}
+	slices.Sort(offer.Shards)
+	return offer
+}
+
+func (g giver) Release(ctx context.Context, shard int) (session.Snapshot, error) {
+	snapshot, err := g.m.Release(ctx, shard)
+	if err != nil && g.m.life.Err() != nil {
+		err = handover.ErrGone
+	}
+	return snapshot, err
+}
