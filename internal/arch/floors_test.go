@@ -52,6 +52,7 @@ var floors = map[string]floor{
 		[]string{"github.com/asynkron/protoactor-go/actor", "github.com/mailru/easyjson/jlexer", "go.uber.org/zap"}, "it runs whole bots"},
 	"internal/bus":      {[]string{"events", "internal/foreign", "internal/stack"}, nil, "it delivers, and decides nothing"},
 	"internal/handover": {[]string{"events", "session"}, []string{"github.com/gofrs/flock"}, "it is what two processes say to each other"},
+	"internal/cutover":  {nil, nil, "which events are delivered is a value"},
 	"internal/foreign":  {nil, nil, "it calls code that is not ours"},
 	"internal/stack":    {nil, nil, "it asks the runtime for room"},
 	"internal/zaplog":   {[]string{"internal/foreign"}, []string{"go.uber.org/zap"}, "it carries logs"},

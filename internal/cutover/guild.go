@@ -1,0 +1,351 @@
+// Package cutover decides how each event of a guild is delivered once while two sessions tell of it: the old one, which serves it, and a new one, which is
+// to. The two share no sequence. What they share is what has an identity, such as the creation of a message: an anchor.
+//
+// It is pure: it reads no clock, waits for nothing, and is told what comes. Its premises are those of ADR 14.
+package cutover
+
+import (
+	"slices"
+	"time"
+)
+
+// Event is one event of a guild, as one session tells of it.
+type Event[E any] struct {
+	Of     E
+	Seq    int64     // of its session
+	Anchor string    // its identity; "": it has none, and another event may be equal to it
+	Print  uint64    // a fingerprint of all that it says
+	At     time.Time // when it came
+}
+
+// Phase is where the cut of a guild stands.
+type Phase int
+
+// The phases, in order. A cut that does not come about goes back to Matching.
+const (
+	Opening  Phase = iota // what happened before the new session was told of the guild is not told apart yet: until an anchor that both show, or until it is quiet
+	Matching              // what both tell is compared; the old session's events are delivered
+	Cutting               // the old one's events are delivered up to an anchor, and held behind it until the new one shows that
+	Cut                   // the new one's events are to be delivered from here on, and are held until Flow
+	Flowing               // they are delivered
+)
+
+var phaseNames = [...]string{"opening", "matching", "cutting", "cut", "flowing"}
+
+// String is the phase in a word.
+func (p Phase) String() string { return phaseNames[p] }
+
+// Limits bound what is kept of a guild, and for how long.
+type Limits struct {
+	Held   int           // events that are kept, of each session
+	Anchor time.Duration // for the new session to show the anchor of a cut
+	Slack  time.Duration // by which one session may tell later than the other of what had happened before a heartbeat that was acknowledged
+}
+
+// Place is where a guild was cut: up to OldSeq the old session's events were delivered, and behind NewSeq the new one's are.
+type Place struct {
+	OldSeq, NewSeq int64
+	Flagged        bool // by fingerprints: what came twice is not told from what happened twice
+}
+
+// Guild is the cut of one guild. Make it with Begin. It is not safe for concurrent use.
+type Guild[E any] struct {
+	limits Limits
+	phase  Phase
+	since  time.Time // when the new session was told of the guild, the comparison began, or both have proved to live since the last of these
+	lives  int       // how often they have, in this phase
+	latest time.Time // event, of either
+	wanted bool      // it is to be cut
+	anchor string    // Cutting: of the cut
+	until  time.Time // Cutting: it is given up; flagged: from when on nothing is matched
+	heeded time.Time // flagged: from when on the old one's are not heeded: the new one shows them before until, or nobody has asked for that
+	place  Place
+
+	// What either has shown since the last moment up to which both have shown the same.
+	shown  []Event[E] // by the old one, and delivered
+	buffer []Event[E] // by the new one
+	held   []Event[E] // Cutting: by the old one, behind the anchor
+
+	swallow map[uint64]int // flagged: delivered of the old one, and yet to be shown by the new one
+	seen    map[uint64]int // flagged: delivered of the new one, and yet to be shown by the old one
+	owed    []Event[E]     // flagged: shown by the old one since, and not by the new one
+
+	disordered bool
+	differed   int
+	overflown  bool
+}
+
+// Begin is the cut of a guild of which the new session was told at a time.
+func Begin[E any](limits Limits, at time.Time) *Guild[E] {
+	return &Guild[E]{limits: limits, since: at, latest: at}
+}
+
+// Phase is where it stands.
+func (g *Guild[E]) Phase() Phase { return g.phase }
+
+// Place is where the guild was cut, from Cut on.
+func (g *Guild[E]) Place() Place { return g.place }
+
+// Disordered: the two sessions have shown anchors in different orders.
+func (g *Guild[E]) Disordered() bool { return g.disordered }
+
+// Differed is how many events one session has shown, and the other has not, though both have proved to live since. With a few the guild can be cut by
+// fingerprints; if it is most, fingerprints are of no use.
+func (g *Guild[E]) Differed() int { return g.differed }
+
+// Overflown: more was to be kept than Limits allow.
+func (g *Guild[E]) Overflown() bool { return g.overflown }
+
+// Want has the guild cut as soon as it can be.
+func (g *Guild[E]) Want() { g.wanted = true }
+
+// Old takes what the old session shows, and returns what of that session is to be delivered now, in order.
+func (g *Guild[E]) Old(e Event[E]) (deliver []Event[E]) {
+	switch g.phase {
+	case Cut, Flowing:
+		g.after(e)
+		return nil
+	case Cutting:
+		if e.At.Before(g.until) {
+			g.held = g.keep(g.held, e)
+			return nil
+		}
+		deliver = g.giveUp()
+	}
+	g.serve(e)
+	return append(deliver, e)
+}
+
+// serve takes an event of the old session that is delivered.
+func (g *Guild[E]) serve(e Event[E]) {
+	g.latest, g.place.OldSeq = e.At, e.Seq
+	i := index(g.buffer, e.Anchor)
+	if i < 0 {
+		if g.shown = g.keep(g.shown, e); e.Anchor != "" && g.ripe() {
+			g.phase, g.anchor, g.until = Cutting, e.Anchor, e.At.Add(g.limits.Anchor)
+		}
+		return
+	}
+	if !g.same(append(g.shown[:len(g.shown):len(g.shown)], e), g.buffer[:i+1]) {
+		g.shown = g.keep(g.shown, e)
+		return
+	}
+	seq := g.buffer[i].Seq
+	g.shown, g.buffer = nil, slices.Clone(g.buffer[i+1:])
+	if g.phase == Opening {
+		g.compare(e.At) // the cut is where they have proved to agree
+	} else if g.ripe() {
+		g.cut(seq)
+	}
+}
+
+// New takes what the new session shows, and returns what of that session is to be delivered now.
+func (g *Guild[E]) New(e Event[E]) (deliver []Event[E]) {
+	switch g.phase {
+	case Flowing:
+		if g.matched(e) {
+			return nil
+		}
+		return []Event[E]{e}
+	case Cut:
+		if !g.matched(e) {
+			g.buffer = g.keep(g.buffer, e)
+		}
+		return nil
+	}
+	g.latest, g.place.NewSeq = e.At, e.Seq
+	i := index(g.shown, e.Anchor)
+	if g.buffer = g.keep(g.buffer, e); i < 0 || !g.same(g.shown[:i+1], g.buffer) {
+		return nil
+	}
+	g.buffer, g.shown = nil, slices.Clone(g.shown[i+1:])
+	if g.phase == Opening {
+		g.compare(e.At)
+	}
+	if g.phase == Cutting && e.Anchor == g.anchor {
+		g.held = nil
+		g.cut(e.Seq)
+	}
+	return nil
+}
+
+// same reports whether both have shown the same up to an anchor.
+func (g *Guild[E]) same(shown, buffer []Event[E]) bool {
+	if g.phase == Opening { // of what was before this one alone has the one or the other
+		return true
+	}
+	prints, others := counts(shown), 0
+	for _, e := range buffer {
+		if !take(prints, e.Print) {
+			others++
+			g.disordered = g.disordered || g.settled() && e.Anchor != ""
+		}
+	}
+	for _, e := range shown {
+		g.disordered = g.disordered || g.settled() && e.Anchor != "" && prints[e.Print] > 0
+	}
+	return others == 0 && len(shown) == len(buffer)
+}
+
+// Live is told now that both sessions have proved to live: of heartbeats that were sent at a time or later, acknowledgements have come.
+// What either has shown before then, the other has shown as well, or never will.
+func (g *Guild[E]) Live(both, now time.Time) {
+	if g.phase != Opening && g.phase != Matching {
+		return
+	}
+	before := both.Add(-g.limits.Slack)
+	g.reconcile(before)
+	quiet := g.latest.Before(before) // and both know all
+	if g.since.Before(before) {
+		g.since = now
+		if g.lives++; g.phase == Opening && (quiet || g.settled()) {
+			g.compare(now)
+		}
+	}
+	if g.ripe() && quiet && len(g.shown)+len(g.buffer) == 0 {
+		g.cut(g.place.NewSeq)
+	}
+}
+
+// compare begins to compare what the two show.
+func (g *Guild[E]) compare(now time.Time) { g.phase, g.since, g.lives = Matching, now, 0 }
+
+// settled reports whether nothing is left of how the phase began: what one had shown by then, the other had shown when both had proved to live for the
+// first time, and was forgotten for the second.
+func (g *Guild[E]) settled() bool { return g.lives >= 2 }
+
+// ripe reports whether it may be cut.
+func (g *Guild[E]) ripe() bool { return g.phase == Matching && g.wanted && g.settled() }
+
+// reconcile forgets what either has shown before a time, and with it what the other has shown of that.
+func (g *Guild[E]) reconcile(before time.Time) {
+	early := func(e Event[E]) bool { return e.At.Before(before) }
+	if g.phase == Opening {
+		g.shown, g.buffer = slices.DeleteFunc(g.shown, early), slices.DeleteFunc(g.buffer, early)
+		return
+	}
+	for _, side := range [...]struct{ of, other *[]Event[E] }{{&g.shown, &g.buffer}, {&g.buffer, &g.shown}} {
+		gone := make(map[uint64]int) // early here, and not met there yet
+		*side.of = slices.DeleteFunc(*side.of, func(e Event[E]) bool {
+			if early(e) {
+				gone[e.Print]++
+			}
+			return early(e)
+		})
+		*side.other = slices.DeleteFunc(*side.other, func(e Event[E]) bool { return take(gone, e.Print) })
+		for _, n := range gone {
+			g.differed += n
+		}
+	}
+}
+
+// Tick is told the time now and then, and returns what of the old session is to be delivered now.
+func (g *Guild[E]) Tick(now time.Time) (deliver []Event[E]) {
+	switch {
+	case g.phase == Cutting && !now.Before(g.until):
+		return g.giveUp()
+	case g.place.Flagged && !g.until.IsZero() && !now.Before(g.until):
+		deliver = g.owed
+		g.swallow, g.seen, g.owed, g.until = nil, nil, nil, time.Time{}
+	}
+	return deliver
+}
+
+// giveUp ends a cut whose anchor the new session has not shown.
+func (g *Guild[E]) giveUp() (deliver []Event[E]) {
+	deliver, g.held, g.phase, g.anchor = g.held, nil, Matching, ""
+	wanted := g.wanted
+	g.wanted = false // or the next anchor would be held for, in the midst of them
+	for _, e := range deliver {
+		g.serve(e)
+	}
+	g.wanted = wanted
+	return deliver
+}
+
+func (g *Guild[E]) cut(newSeq int64) {
+	g.phase, g.place.NewSeq, g.shown, g.anchor = Cut, newSeq, nil, ""
+}
+
+// CutFlagged cuts the guild now, by fingerprints: what the new session shows within a window is not delivered if it is equal to something that was delivered of the old
+// one and that the new one has not shown; and what the old one shows within its first half is delivered in the end if the new one does not show it. It does nothing until the two have been
+// compared for so long that both have proved to live, and when the guild was cut. What it returns is the old session's, and is to be delivered now.
+func (g *Guild[E]) CutFlagged(now time.Time, window time.Duration) (deliver []Event[E]) {
+	if g.phase != Matching && g.phase != Cutting || !g.settled() {
+		return nil
+	}
+	if g.phase == Cutting {
+		deliver = g.giveUp()
+	}
+	g.swallow = counts(g.shown)
+	newSeq := g.place.NewSeq
+	if len(g.buffer) > 0 {
+		newSeq = g.buffer[0].Seq - 1
+	}
+	g.place.Flagged, g.heeded, g.until = true, now.Add(window/2), now.Add(window)
+	g.buffer = slices.DeleteFunc(g.buffer, func(e Event[E]) bool { return take(g.swallow, e.Print) })
+	g.seen = counts(g.buffer)
+	g.cut(newSeq)
+	return deliver
+}
+
+// after takes what the old session shows behind the cut.
+func (g *Guild[E]) after(e Event[E]) {
+	if g.place.Flagged && !g.until.IsZero() && e.At.Before(g.heeded) && !take(g.seen, e.Print) {
+		g.owed = g.keep(g.owed, e)
+	}
+}
+
+// matched reports whether an event of the new session was delivered of the old one.
+func (g *Guild[E]) matched(e Event[E]) bool {
+	if !g.place.Flagged || g.until.IsZero() || !e.At.Before(g.until) {
+		return false
+	}
+	if take(g.swallow, e.Print) {
+		return true
+	}
+	if i := slices.IndexFunc(g.owed, func(owed Event[E]) bool { return owed.Print == e.Print }); i >= 0 {
+		g.owed = slices.Delete(g.owed, i, i+1)
+	} else {
+		g.seen[e.Print]++
+	}
+	return false
+}
+
+// Flow returns what of the new session has waited since the cut. From here on its events are delivered as they come.
+func (g *Guild[E]) Flow() (deliver []Event[E]) {
+	if g.phase != Cut {
+		return nil
+	}
+	deliver, g.buffer, g.phase = g.buffer, nil, Flowing
+	return deliver
+}
+
+func (g *Guild[E]) keep(events []Event[E], e Event[E]) []Event[E] {
+	events = append(events, e)
+	g.overflown = g.overflown || len(events) > g.limits.Held
+	return events
+}
+
+func index[E any](events []Event[E], anchor string) int {
+	if anchor == "" {
+		return -1
+	}
+	return slices.IndexFunc(events, func(e Event[E]) bool { return e.Anchor == anchor })
+}
+
+func counts[E any](events []Event[E]) map[uint64]int {
+	prints := make(map[uint64]int, len(events))
+	for _, e := range events {
+		prints[e.Print]++
+	}
+	return prints
+}
+
+func take(of map[uint64]int, print uint64) bool {
+	if of[print] == 0 {
+		return false
+	}
+	of[print]--
+	return true
+}
