@@ -240,9 +240,13 @@ func TestLongRetryAfterIsTheCallers(t *testing.T) {
 					w.Header().Set("Retry-After", fmt.Sprint(wait))
 					w.WriteHeader(http.StatusServiceUnavailable)
 				})
-				m := newManager(t, g)
+				told := heard{make(chan shardmanager.Discovery, 10)}
+				m := newManager(t, g, shardmanager.WithHooks(told))
 				began := time.Now()
 				err := m.Start(t.Context())
+				if d := <-told.all; d.Attempt != 1 || d.Err == nil || d.Retry.IsZero() == waits {
+					t.Errorf("the question that failed was told as %+v", d)
+				}
 				if waits {
 					if gaps := asked.gaps(); err != nil || len(gaps) != 1 || gaps[0] < time.Duration(wait)*time.Second {
 						t.Errorf("Start: %v, with %v between the questions", err, gaps)
