@@ -30,8 +30,8 @@ func (s *Supervisor) Adoptable(snapshot session.Snapshot) (Key, error) {
 	}
 	key := now.at(snapshot.Shard)
 	if key == (Key{}) {
-		i := slices.IndexFunc(now.fleets, func(f fleet) bool { return f.total == total })
-		key = Key{Generation: now.fleets[i].generation, Shard: snapshot.Shard}
+		i := slices.IndexFunc(now.fleets, func(f Fleet) bool { return f.Total == total })
+		key = now.fleets[i].Key(snapshot.Shard.Index)
 	}
 	if r := s.board.record(key); r != nil {
 		switch status := r.still(); {

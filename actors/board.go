@@ -30,9 +30,9 @@ type Board struct {
 	done     chan struct{} // closed when it has
 }
 
-// Tally counts the shards of a board that are to run.
+// Tally counts the shards of a board that are to run and to serve.
 type Tally struct {
-	Wanted  int // to run
+	Wanted  int // to run, and to serve
 	Ready   int // of them
 	Ended   int // of them, and by themselves: nothing but a restart that is asked for starts them again
 	Refused int // of them, because the day's budget of Identifies refuses to go on
@@ -248,7 +248,7 @@ func (t *Tally) count(s ShardStatus, n int) {
 	if s.State != session.Closed && s.State != session.Idle {
 		t.Open += n
 	}
-	if s.Mode != Run {
+	if s.Mode != Run || s.Role != Serving {
 		return
 	}
 	t.Wanted += n

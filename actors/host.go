@@ -71,7 +71,17 @@ func (h host) Wake(at time.Time) { h.wake = at }
 func (h host) Deliver(raw events.Raw, meta events.Meta) (full bool) {
 	s := h.shard
 	meta.Generation = s.key.Generation
-	if s.role == Serving { //seam:serving-shard-delivers
+	var of *side
+	c := s.cutover.Load()
+	if c != nil {
+		of = c.side(s.key)
+	}
+	switch {
+	case of != nil:
+		if full = c.deliver(s, of, raw, meta); full {
+			s.stall()
+		}
+	case s.role == Serving: //seam:serving-shard-delivers
 		if full = s.out.Publish(raw, meta); full {
 			s.stall()
 		}

@@ -103,18 +103,29 @@ type plan struct {
 	version uint64
 	wants   map[Key]Want
 	servers servers        // by the wants
-	fleets  map[fleet]int  // how many shards it names of each
+	fleets  map[Fleet]int  // how many shards it names of each
 	fences  map[Key]uint64 // of those that it has forgotten
 }
 
-// fleet is all shards of one generation and total.
-type fleet struct {
-	generation uint64
-	total      int
+// Fleet is all shards of one generation and total.
+type Fleet struct {
+	Generation uint64
+	Total      int
 }
 
+// Key is the key of one of them.
+func (f Fleet) Key(index int) Key {
+	return Key{Generation: f.Generation, Shard: events.ShardID{Index: index, Total: f.Total}}
+}
+
+// Of is the key of the one that tells of a guild, or, of no guild (0), the first.
+func (f Fleet) Of(guild events.Snowflake) Key { return f.Key(events.ShardFor(guild, f.Total)) }
+
+// Has reports whether a shard is one of them.
+func (f Fleet) Has(key Key) bool { return key.Generation == f.Generation && key.Shard.Total == f.Total }
+
 func newPlan() *plan {
-	return &plan{wants: make(map[Key]Want), servers: make(servers), fleets: make(map[fleet]int), fences: make(map[Key]uint64)}
+	return &plan{wants: make(map[Key]Want), servers: make(servers), fleets: make(map[Fleet]int), fences: make(map[Key]uint64)}
 }
 
 // copy is the plan as a value.
@@ -159,12 +170,12 @@ func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err 
 		case changed && !known:
 			added = append(added, key)
 			delete(p.fences, key)
-			p.fleets[fleet{key.Generation, key.Shard.Total}]++
+			p.fleets[Fleet{key.Generation, key.Shard.Total}]++
 		case !changed && known:
 			if floor := before.floor(); floor > 0 {
 				p.fences[key] = floor
 			}
-			of := fleet{key.Generation, key.Shard.Total}
+			of := Fleet{key.Generation, key.Shard.Total}
 			if p.fleets[of]--; p.fleets[of] == 0 {
 				delete(p.fleets, of)
 			}

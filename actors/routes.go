@@ -17,7 +17,7 @@ type routes struct{ now atomic.Pointer[routing] }
 // routing is how things stand. The zero value has no shard.
 type routing struct {
 	serving []served // most shards first
-	fleets  []fleet  // that the plan names, the newest first
+	fleets  []Fleet  // that the plan names, the newest first
 }
 
 // served are those of one total that serve and run here.
@@ -36,8 +36,8 @@ func (r *routes) set(p *plan, keys []Key) {
 			touched[shard.Total] = append(touched[shard.Total], shard.Index)
 		}
 	}
-	fleets := slices.SortedFunc(maps.Keys(p.fleets), func(a, b fleet) int {
-		return cmp.Or(cmp.Compare(b.generation, a.generation), cmp.Compare(b.total, a.total))
+	fleets := slices.SortedFunc(maps.Keys(p.fleets), func(a, b Fleet) int {
+		return cmp.Or(cmp.Compare(b.Generation, a.Generation), cmp.Compare(b.Total, a.Total))
 	})
 	if len(touched) == 0 && slices.Equal(fleets, now.fleets) {
 		return
@@ -111,7 +111,7 @@ func (r *routing) total() int {
 	case len(r.serving) > 0:
 		return r.serving[0].total
 	case len(r.fleets) > 0:
-		return r.fleets[0].total
+		return r.fleets[0].Total
 	}
 	return 0
 }
@@ -119,12 +119,17 @@ func (r *routing) total() int {
 // Route is the key of the shard that serves a guild, or, of no guild (0), of the lowest that serves; if none does, of one that
 // would if it was not stopped. The error is ErrUnknownShard.
 func (s *Supervisor) Route(guild events.Snowflake) (Key, error) {
+	if c := s.cutover.Load(); c != nil {
+		if key, ok := c.owner(guild); ok { //seam:sends-follow-the-cut
+			return key, nil
+		}
+	}
 	now := s.routes.now.Load()
 	if key, ok := now.guild(guild); ok {
 		return key, nil
 	}
 	for _, f := range now.fleets {
-		if key := (Key{Generation: f.generation, Shard: events.ShardID{Index: events.ShardFor(guild, f.total), Total: f.total}}); s.board.serves(key) {
+		if key := f.Of(guild); s.board.serves(key) {
 			return key, nil
 		}
 	}
@@ -142,7 +147,7 @@ func (s *Supervisor) RouteIndex(index int) (Key, error) {
 		return key, nil
 	}
 	for _, f := range now.fleets {
-		if key := (Key{Generation: f.generation, Shard: events.ShardID{Index: index, Total: f.total}}); s.board.serves(key) {
+		if key := f.Key(index); s.board.serves(key) {
 			return key, nil
 		}
 	}
@@ -152,7 +157,7 @@ func (s *Supervisor) RouteIndex(index int) (Key, error) {
 // RouteShard is the key of a shard of the plan, of those with the ShardID that of the newest generation. The error is ErrUnknownShard.
 func (s *Supervisor) RouteShard(shard events.ShardID) (Key, error) {
 	for _, f := range s.routes.now.Load().fleets {
-		if key := (Key{Generation: f.generation, Shard: shard}); f.total == shard.Total && s.board.record(key) != nil {
+		if key := (Key{Generation: f.Generation, Shard: shard}); f.Total == shard.Total && s.board.record(key) != nil {
 			return key, nil
 		}
 	}

@@ -28,7 +28,7 @@ func TestRoutesAreThoseOfThePlan(t *testing.T) {
 					Shard:      events.ShardID{Index: rapid.IntRange(0, total-1).Draw(t, "index"), Total: total},
 				}
 				keys = append(keys, key)
-				of := fleet{key.Generation, total}
+				of := Fleet{key.Generation, total}
 				switch serves := p.servers[total][key.Shard.Index] == key; {
 				case serves && rapid.Bool().Draw(t, "ceases"):
 					p.servers.remove(key)
@@ -84,8 +84,8 @@ func requireRoutes(t *rapid.T, now *routing, p *plan) {
 			}
 		}
 	}
-	fleets := slices.SortedFunc(maps.Keys(p.fleets), func(a, b fleet) int {
-		return cmp.Or(cmp.Compare(b.generation, a.generation), cmp.Compare(b.total, a.total))
+	fleets := slices.SortedFunc(maps.Keys(p.fleets), func(a, b Fleet) int {
+		return cmp.Or(cmp.Compare(b.Generation, a.Generation), cmp.Compare(b.Total, a.Total))
 	})
 	if !slices.Equal(now.fleets, fleets) {
 		t.Fatalf("the fleets are %v, want %v", now.fleets, fleets)
@@ -95,7 +95,7 @@ func requireRoutes(t *rapid.T, now *routing, p *plan) {
 	case len(totals) > 0:
 		want = totals[0]
 	case len(fleets) > 0:
-		want = fleets[0].total
+		want = fleets[0].Total
 	}
 	if now.total() != want {
 		t.Fatalf("the total is %d, want %d", now.total(), want)

@@ -105,6 +105,7 @@ func (s *shard) take(message any) {
 		s.drains = m.drain
 	case assignRole:
 		s.role = m.role
+		s.tookRole()
 		s.say(shardTook, m.turn)
 	case restartShard:
 		s.drains = false
@@ -117,6 +118,10 @@ func (s *shard) take(message any) {
 		s.say(shardRestarted, m.restarts)
 	case stopShard:
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
+	case cutDue:
+		if c := s.cutover.Load(); c != nil {
+			c.due(s, m.guild)
+		}
 	case crash:
 		panic("actors: crash rehearsed by CrashShard")
 	}
@@ -150,6 +155,7 @@ func (s *shard) start(ctx actor.Context) {
 	}
 	s.machine = machine
 	s.record.intents.Store(uint64(machine.Terms().Intents))
+	s.tookRole()
 	s.say(shardBegan, 0)
 	s.step(session.Input{Kind: session.Start})
 	if s.reidentify != 0 {

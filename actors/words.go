@@ -90,6 +90,8 @@ type (
 		role Role
 		turn uint64
 	}
+	// cutDue: something of a guild that is cut over is to be delivered. Cutover → shard.
+	cutDue struct{ guild events.Snowflake }
 	// crash panics. Supervisor → shard.
 	crash struct{}
 	// caughtUp: the subscribers have caught up. Bus → shard.

@@ -10,7 +10,12 @@ func GuildOf(raw *Raw) Snowflake {
 	case TypeGuildCreate, TypeGuildUpdate, TypeGuildDelete: // they are guilds
 		field = "id"
 	}
-	s := scanner{data: raw.Data}
+	return idIn(raw.Data, field)
+}
+
+// idIn is the id in a field of an object; 0: there is none.
+func idIn(data []byte, field string) Snowflake {
+	s := scanner{data: data}
 	if !s.take('{') {
 		return 0
 	}

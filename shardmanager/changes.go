@@ -37,7 +37,8 @@ func (m *Manager) endWith(key actors.Key, c session.Change) {
 		return
 	}
 	var closed *session.CloseError
-	invalid := errors.As(c.Cause, &closed) && slices.Contains(badShardCodes, closed.Code)
+	status, _ := m.board.Shard(key)
+	invalid := errors.As(c.Cause, &closed) && (slices.Contains(badShardCodes, closed.Code) || status.Role != actors.Serving && closed.Code != events.CloseAuthenticationFailed)
 	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() { //seam:fatal-code-ends-manager
 		m.end(whyEnded(key, c.Cause), ending{})
 	}

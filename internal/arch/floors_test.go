@@ -56,7 +56,7 @@ var floors = map[string]floor{
 	"internal/foreign":  {nil, nil, "it calls code that is not ours"},
 	"internal/stack":    {nil, nil, "it asks the runtime for room"},
 	"internal/zaplog":   {[]string{"internal/foreign"}, []string{"go.uber.org/zap"}, "it carries logs"},
-	"actors": {[]string{"events", "ratelimit", "session", "internal/bus", "internal/foreign", "internal/stack", "internal/transport", "internal/zaplog"},
+	"actors": {[]string{"events", "ratelimit", "session", "internal/bus", "internal/cutover", "internal/foreign", "internal/stack", "internal/transport", "internal/zaplog"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the lowest floor that names the actor library"},
 	"shardmanager": {[]string{"actors", "events", "internal/bus", "internal/foreign", "internal/handover", "internal/transport", "internal/zaplog", "ratelimit", "session"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the door"},

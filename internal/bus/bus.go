@@ -133,9 +133,14 @@ func (b *Bus) edit(f func([]*subscriber) []*subscriber) {
 // Publish hands an event of the shard to all who want it. One goroutine calls it. It reports whether the shard is full: then the
 // publisher should stop until it has caught up: see OnCaughtUp.
 func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
+	return sh.publish(raw, meta, false)
+}
+
+// publish is Publish. late: of an event that was held.
+func (sh *Shard) publish(raw events.Raw, meta events.Meta, late bool) (full bool) {
 	b := sh.bus
 	if b.closed.Load() {
-		return false
+		return false // what is held stays so: nobody has handled it
 	}
 	subs, lanes := sh.routes(b.subs.Load())
 	left, blocks, located := int32(0), 0, false
@@ -149,10 +154,15 @@ func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
 		}
 	}
 	if left == 0 {
-		sh.skip(meta)
+		if late {
+			sh.unhold()
+		} else {
+			sh.Skip(meta)
+		}
 		return false // whoever waits for OnCaughtUp still does
 	}
 	it := newItem(raw, meta, left, blocks)
+	it.late = late
 	if located {
 		it.guild = events.GuildOf(&it.raw)
 	}

@@ -43,6 +43,8 @@ type Shard struct {
 	unsettled   int    // not settled by those that block
 	flooded     bool   // that were too many, and are not few yet
 	fullLanes   int    // lanes that are full by themselves
+	held        int    // events that are to be published later, or were and are not settled
+	floor       mark   // before the first of them
 	atRest      func() // called once when all is settled; nil: nobody waits for that
 }
 
@@ -95,7 +97,9 @@ func (s *Shard) routes(subs *[]*subscriber) ([]*subscriber, []*lane) {
 func (s *Shard) add(it *item, highWater int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	it.before, s.latest = s.latest, s.latest.reach(it.meta)
+	if it.before = s.latest; !it.late {
+		s.latest = s.latest.reach(it.meta)
+	}
 	if it.prev = s.last; s.last == nil {
 		s.first = it
 	} else {
@@ -111,8 +115,8 @@ func (s *Shard) add(it *item, highWater int) {
 	}
 }
 
-// skip takes an event that nobody wants.
-func (s *Shard) skip(meta events.Meta) {
+// Skip takes an event that nobody wants, or is to get here. The goroutine that publishes calls it.
+func (s *Shard) Skip(meta events.Meta) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.latest = s.latest.reach(meta)
@@ -126,6 +130,7 @@ func (s *Shard) Settled() (session uint64, seq int64) {
 	if s.first != nil {
 		at = s.first.before
 	}
+	at = s.limited(at)
 	return at.session, at.seq
 }
 
@@ -190,6 +195,9 @@ func (s *Shard) remove(it *item) {
 		it.next.prev = it.prev
 	}
 	it.prev, it.next = nil, nil
+	if it.late {
+		s.held--
+	}
 }
 
 // fill notes that a lane is full by itself.

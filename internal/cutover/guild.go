@@ -5,6 +5,7 @@
 package cutover
 
 import (
+	"iter"
 	"slices"
 	"time"
 )
@@ -70,6 +71,7 @@ type Guild[E any] struct {
 	seen    map[uint64]int // flagged: delivered of the new one, and yet to be shown by the old one
 	owed    []Event[E]     // flagged: shown by the old one since, and not by the new one
 
+	agreed     int
 	disordered bool
 	differed   int
 	overflown  bool
@@ -80,6 +82,11 @@ func Begin[E any](limits Limits, at time.Time) *Guild[E] {
 	return &Guild[E]{limits: limits, since: at, latest: at}
 }
 
+// Joined is the cut of a guild that the bot has joined while both sessions live, so that both tell of it from its first event on: before either has.
+func Joined[E any](limits Limits, at time.Time) *Guild[E] {
+	return &Guild[E]{limits: limits, since: at, latest: at, phase: Matching, lives: 2}
+}
+
 // Phase is where it stands.
 func (g *Guild[E]) Phase() Phase { return g.phase }
 
@@ -88,6 +95,9 @@ func (g *Guild[E]) Place() Place { return g.place }
 
 // Disordered: the two sessions have shown anchors in different orders.
 func (g *Guild[E]) Disordered() bool { return g.disordered }
+
+// Agreed is how many events both sessions have shown, in what was compared at anchors.
+func (g *Guild[E]) Agreed() int { return g.agreed }
 
 // Differed is how many events one session has shown, and the other has not, though both have proved to live since. With a few the guild can be cut by
 // fingerprints; if it is most, fingerprints are of no use.
@@ -120,14 +130,16 @@ func (g *Guild[E]) Old(e Event[E]) (deliver []Event[E]) {
 func (g *Guild[E]) serve(e Event[E]) {
 	g.latest, g.place.OldSeq = e.At, e.Seq
 	i := index(g.buffer, e.Anchor)
+	kept := e
+	kept.Of = *new(E) // it is delivered
 	if i < 0 {
-		if g.shown = g.keep(g.shown, e); e.Anchor != "" && g.ripe() {
+		if g.shown = g.keep(g.shown, kept); e.Anchor != "" && g.ripe() {
 			g.phase, g.anchor, g.until = Cutting, e.Anchor, e.At.Add(g.limits.Anchor)
 		}
 		return
 	}
-	if !g.same(append(g.shown[:len(g.shown):len(g.shown)], e), g.buffer[:i+1]) {
-		g.shown = g.keep(g.shown, e)
+	if !g.same(append(g.shown[:len(g.shown):len(g.shown)], kept), g.buffer[:i+1]) {
+		g.shown = g.keep(g.shown, kept)
 		return
 	}
 	seq := g.buffer[i].Seq
@@ -169,24 +181,6 @@ func (g *Guild[E]) New(e Event[E]) (deliver []Event[E]) {
 	return nil
 }
 
-// same reports whether both have shown the same up to an anchor.
-func (g *Guild[E]) same(shown, buffer []Event[E]) bool {
-	if g.phase == Opening { // of what was before this one alone has the one or the other
-		return true
-	}
-	prints, others := counts(shown), 0
-	for _, e := range buffer {
-		if !take(prints, e.Print) {
-			others++
-			g.disordered = g.disordered || g.settled() && e.Anchor != ""
-		}
-	}
-	for _, e := range shown {
-		g.disordered = g.disordered || g.settled() && e.Anchor != "" && prints[e.Print] > 0
-	}
-	return others == 0 && len(shown) == len(buffer)
-}
-
 // Live is told now that both sessions have proved to live: of heartbeats that were sent at a time or later, acknowledgements have come.
 // What either has shown before then, the other has shown as well, or never will.
 func (g *Guild[E]) Live(both, now time.Time) {
@@ -210,34 +204,15 @@ func (g *Guild[E]) Live(both, now time.Time) {
 // compare begins to compare what the two show.
 func (g *Guild[E]) compare(now time.Time) { g.phase, g.since, g.lives = Matching, now, 0 }
 
+// Settled reports whether it may be cut as soon as somebody wants it to be.
+func (g *Guild[E]) Settled() bool { return g.phase > Matching || g.phase == Matching && g.settled() }
+
 // settled reports whether nothing is left of how the phase began: what one had shown by then, the other had shown when both had proved to live for the
 // first time, and was forgotten for the second.
 func (g *Guild[E]) settled() bool { return g.lives >= 2 }
 
 // ripe reports whether it may be cut.
 func (g *Guild[E]) ripe() bool { return g.phase == Matching && g.wanted && g.settled() }
-
-// reconcile forgets what either has shown before a time, and with it what the other has shown of that.
-func (g *Guild[E]) reconcile(before time.Time) {
-	early := func(e Event[E]) bool { return e.At.Before(before) }
-	if g.phase == Opening {
-		g.shown, g.buffer = slices.DeleteFunc(g.shown, early), slices.DeleteFunc(g.buffer, early)
-		return
-	}
-	for _, side := range [...]struct{ of, other *[]Event[E] }{{&g.shown, &g.buffer}, {&g.buffer, &g.shown}} {
-		gone := make(map[uint64]int) // early here, and not met there yet
-		*side.of = slices.DeleteFunc(*side.of, func(e Event[E]) bool {
-			if early(e) {
-				gone[e.Print]++
-			}
-			return early(e)
-		})
-		*side.other = slices.DeleteFunc(*side.other, func(e Event[E]) bool { return take(gone, e.Print) })
-		for _, n := range gone {
-			g.differed += n
-		}
-	}
-}
 
 // Tick is told the time now and then, and returns what of the old session is to be delivered now.
 func (g *Guild[E]) Tick(now time.Time) (deliver []Event[E]) {
@@ -267,50 +242,37 @@ func (g *Guild[E]) cut(newSeq int64) {
 	g.phase, g.place.NewSeq, g.shown, g.anchor = Cut, newSeq, nil, ""
 }
 
-// CutFlagged cuts the guild now, by fingerprints: what the new session shows within a window is not delivered if it is equal to something that was delivered of the old
-// one and that the new one has not shown; and what the old one shows within its first half is delivered in the end if the new one does not show it. It does nothing until the two have been
-// compared for so long that both have proved to live, and when the guild was cut. What it returns is the old session's, and is to be delivered now.
-func (g *Guild[E]) CutFlagged(now time.Time, window time.Duration) (deliver []Event[E]) {
-	if g.phase != Matching && g.phase != Cutting || !g.settled() {
+// Kept are the events that are kept and may still be delivered: of the new session, and of the old one.
+func (g *Guild[E]) Kept() iter.Seq[Event[E]] {
+	return func(yield func(Event[E]) bool) {
+		for _, events := range [...][]Event[E]{g.buffer, g.held, g.owed} {
+			for _, e := range events {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Abandon ends the comparison, and returns what of the old session is to be delivered now. Another Guild takes the place of this one.
+func (g *Guild[E]) Abandon() (deliver []Event[E]) {
+	if g.phase == Cutting {
+		return g.giveUp()
+	}
+	return nil
+}
+
+// Waiting is what of the new session waits for Flow.
+func (g *Guild[E]) Waiting() []Event[E] {
+	if g.phase != Cut {
 		return nil
 	}
-	if g.phase == Cutting {
-		deliver = g.giveUp()
-	}
-	g.swallow = counts(g.shown)
-	newSeq := g.place.NewSeq
-	if len(g.buffer) > 0 {
-		newSeq = g.buffer[0].Seq - 1
-	}
-	g.place.Flagged, g.heeded, g.until = true, now.Add(window/2), now.Add(window)
-	g.buffer = slices.DeleteFunc(g.buffer, func(e Event[E]) bool { return take(g.swallow, e.Print) })
-	g.seen = counts(g.buffer)
-	g.cut(newSeq)
-	return deliver
+	return g.buffer
 }
 
-// after takes what the old session shows behind the cut.
-func (g *Guild[E]) after(e Event[E]) {
-	if g.place.Flagged && !g.until.IsZero() && e.At.Before(g.heeded) && !take(g.seen, e.Print) {
-		g.owed = g.keep(g.owed, e)
-	}
-}
-
-// matched reports whether an event of the new session was delivered of the old one.
-func (g *Guild[E]) matched(e Event[E]) bool {
-	if !g.place.Flagged || g.until.IsZero() || !e.At.Before(g.until) {
-		return false
-	}
-	if take(g.swallow, e.Print) {
-		return true
-	}
-	if i := slices.IndexFunc(g.owed, func(owed Event[E]) bool { return owed.Print == e.Print }); i >= 0 {
-		g.owed = slices.Delete(g.owed, i, i+1)
-	} else {
-		g.seen[e.Print]++
-	}
-	return false
-}
+// Open reports whether something may still become of what the old session shows.
+func (g *Guild[E]) Open() bool { return g.phase != Flowing || g.place.Flagged && !g.until.IsZero() }
 
 // Flow returns what of the new session has waited since the cut. From here on its events are delivered as they come.
 func (g *Guild[E]) Flow() (deliver []Event[E]) {
@@ -319,33 +281,4 @@ func (g *Guild[E]) Flow() (deliver []Event[E]) {
 	}
 	deliver, g.buffer, g.phase = g.buffer, nil, Flowing
 	return deliver
-}
-
-func (g *Guild[E]) keep(events []Event[E], e Event[E]) []Event[E] {
-	events = append(events, e)
-	g.overflown = g.overflown || len(events) > g.limits.Held
-	return events
-}
-
-func index[E any](events []Event[E], anchor string) int {
-	if anchor == "" {
-		return -1
-	}
-	return slices.IndexFunc(events, func(e Event[E]) bool { return e.Anchor == anchor })
-}
-
-func counts[E any](events []Event[E]) map[uint64]int {
-	prints := make(map[uint64]int, len(events))
-	for _, e := range events {
-		prints[e.Print]++
-	}
-	return prints
-}
-
-func take(of map[uint64]int, print uint64) bool {
-	if of[print] == 0 {
-		return false
-	}
-	of[print]--
-	return true
 }

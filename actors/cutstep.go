@@ -1,0 +1,182 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/cutover"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// greeting is how long the first GUILD_CREATE of a guild is waited for: one that is not available has none.
+const greeting = 30 * time.Second
+
+// CutoverStats counts the guilds of a Cutover by how far they are, and what is kept of them.
+type CutoverStats struct {
+	Guilds     int // that the new fleet has told of, and, as one more, what is of no guild
+	Ready      int // of them, both sessions have shown the same for so long that it may be cut
+	Cut        int // from here on, those that are cut
+	Flowing    int // of them, whose events are the new fleet's
+	Flagged    int // of them, cut by fingerprints: what came twice is not told from what happened twice
+	Open       int // guilds of which something of the old session may still be delivered
+	Disordered int // in which the sessions have shown events in different orders
+	Agreed     int // events that both sessions have shown, where they were compared
+	Differed   int // events that one session has shown, and the other has not
+	Events     int // that are kept
+	Bytes      int // of them
+	Overflown  bool
+	Serving    int // new shards that have taken their role
+}
+
+// Want has all guilds cut as soon as they can be. From here on it goes on to the end.
+func (c *Cutover) Want() {
+	c.wanted.Store(true)
+	c.each(func(_ events.Snowflake, g *cut) { g.Want() })
+	c.Step(time.Now(), 0)
+}
+
+// Step tells all guilds the time, and which shards have proved to live. patience is for how long a guild is compared that cannot be cut in order; then it is cut by
+// fingerprints. 0: without end. It is called about once a second.
+func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStats) {
+	lived := make(map[Key]time.Time, len(c.sides))
+	for key, of := range c.sides {
+		lived[key] = c.supervisor.board.lived(key)
+		c.mu.Lock()
+		if of.serves {
+			stats.Serving++
+		}
+		c.mu.Unlock()
+	}
+	c.each(func(guild events.Snowflake, g *cut) {
+		from, to := c.cfg.From.Of(guild), c.cfg.To.Of(guild)
+		if g.greeted[newSide] || now.Sub(g.began) >= greeting {
+			if both := earlier(lived[from], lived[to]); !lived[from].IsZero() && !lived[to].IsZero() && both.After(g.lived) {
+				g.lived = both
+				g.Live(both, now)
+			}
+		}
+		g.owes(g.Tick(now))
+		if c.moved(guild, g); patience > 0 && g.Phase() < cutover.Cut && now.Sub(g.began) >= patience && c.wanted.Load() {
+			c.flag(guild, g, now)
+		}
+		if len(g.due) > 0 {
+			c.remind(from, guild)
+		}
+		if g.mayFlow && g.Phase() == cutover.Cut {
+			c.remind(to, guild)
+		}
+		stats.count(g)
+	})
+	c.sendReminders()
+	stats.Overflown = c.overflown.Load() || stats.Bytes > c.cfg.Bytes
+	return stats
+}
+
+func (s *CutoverStats) count(g *cut) {
+	s.Guilds++
+	if g.Settled() {
+		s.Ready++
+	}
+	if g.Phase() >= cutover.Cut {
+		s.Cut++
+	}
+	if g.Phase() == cutover.Flowing {
+		s.Flowing++
+	}
+	if g.Place().Flagged {
+		s.Flagged++
+	}
+	if g.Open() || len(g.due) > 0 {
+		s.Open++
+	}
+	if g.Disordered() {
+		s.Disordered++
+	}
+	s.Agreed, s.Differed = s.Agreed+g.Agreed(), s.Differed+g.Differed()
+	for e := range g.Kept() {
+		s.Events++
+		s.Bytes += len(e.Of.raw.Data)
+	}
+}
+
+// each calls f with each guild, locked.
+func (c *Cutover) each(f func(events.Snowflake, *cut)) {
+	for i := range c.stripes {
+		st := &c.stripes[i]
+		st.mu.Lock()
+		for guild, g := range st.guilds {
+			f(guild, g)
+		}
+		st.mu.Unlock()
+	}
+}
+
+// GuildCut is a guild that is cut: up to OldSeq the events of From were delivered, and those of To behind NewSeq wait for Flow.
+type GuildCut struct {
+	Guild          events.Snowflake // 0: what is of no guild
+	From, To       Key
+	OldSeq, NewSeq int64
+	Flagged        bool
+}
+
+// Cuts are the guilds that were cut since the last call, and that handlers have done with the events of From of. The others come later.
+func (c *Cutover) Cuts() (ready []GuildCut) {
+	c.mu.Lock()
+	cuts := c.cuts
+	c.cuts = nil
+	c.mu.Unlock()
+	var later []events.Snowflake
+	for _, guild := range cuts {
+		st := c.stripe(guild)
+		st.mu.Lock()
+		g := st.guilds[guild]
+		place, due := g.Place(), len(g.due) > 0
+		st.mu.Unlock()
+		of := GuildCut{Guild: guild, From: c.cfg.From.Of(guild), To: c.cfg.To.Of(guild), OldSeq: place.OldSeq, NewSeq: place.NewSeq, Flagged: place.Flagged}
+		if due || !c.handled(of) {
+			later = append(later, guild)
+			continue
+		}
+		ready = append(ready, of)
+	}
+	if len(later) > 0 {
+		c.mu.Lock()
+		c.cuts = append(c.cuts, later...)
+		c.mu.Unlock()
+	}
+	return ready
+}
+
+// handled reports whether handlers have done with what the old session has shown of a guild.
+func (c *Cutover) handled(of GuildCut) bool {
+	_, seq := c.supervisor.cfg.Bus.Shard(of.From).Settled()
+	return seq >= of.OldSeq
+}
+
+// Flow has the events of guilds delivered of the new fleet from now on, and sends that concern them go there.
+func (c *Cutover) Flow(guilds ...events.Snowflake) {
+	for _, guild := range guilds {
+		st := c.stripe(guild)
+		st.mu.Lock()
+		if g := st.guilds[guild]; g != nil && g.Phase() == cutover.Cut {
+			g.mayFlow = true
+			c.remind(c.cfg.To.Of(guild), guild)
+		}
+		st.mu.Unlock()
+	}
+	c.sendReminders()
+}
+
+// lived is when a shard has sent a heartbeat that was acknowledged, since it is Ready; zero: it has not.
+func (b *Board) lived(key Key) time.Time {
+	r := b.record(key)
+	if r == nil {
+		return time.Time{}
+	}
+	s := r.still()
+	sent := s.LatencyAt.Add(-s.Latency)
+	if s.State != session.Ready || s.LatencyAt.IsZero() || sent.Before(s.Since) {
+		return time.Time{}
+	}
+	return sent
+}

@@ -1,0 +1,75 @@
+package bus_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
+)
+
+// TestWhatIsHeldIsNotSettled: until it was published and handled, or dropped.
+func TestWhatIsHeldIsNotSettled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := bus.New(silent())
+		let := make(chan struct{})
+		var got []int64
+		b.Subscribe(bus.Subscription{Handle: func(_ context.Context, _ any, m events.Meta) {
+			<-let
+			got = append(got, m.Seq)
+		}})
+		sh := b.Shard(key(0))
+		pub := func(seq int64) { sh.Publish(events.Raw{Type: "X"}, at(0, seq)) }
+		want := func(what string, seq int64) {
+			t.Helper()
+			synctest.Wait()
+			if _, now := sh.Settled(); now != seq {
+				t.Fatalf("%s: settled up to %d, want %d", what, now, seq)
+			}
+		}
+		pub(1)
+		let <- struct{}{}
+		want("one was handled", 1)
+		two, three := sh.Hold(at(0, 2)), sh.Hold(at(0, 3))
+		pub(4)
+		let <- struct{}{}
+		want("two and three are held", 1)
+		three.Drop()
+		want("two is held", 1)
+		two.Publish(events.Raw{Type: "X"})
+		want("two waits for its handler", 1)
+		let <- struct{}{}
+		want("two was handled", 4)
+		sh.Skip(at(0, 5))
+		want("nobody is to get five", 5)
+		sh.Hold(at(0, 6)).Drop()
+		pub(7)
+		want("seven is handled", 5)
+		let <- struct{}{}
+		want("seven was handled", 7)
+		if !slices.Equal(got, []int64{1, 4, 2, 7}) {
+			t.Errorf("handlers got %v", got)
+		}
+		b.Close(t.Context())
+	})
+}
+
+// TestWhatIsHeldAndNobodyWantsIsSettled as it is published.
+func TestWhatIsHeldAndNobodyWantsIsSettled(t *testing.T) {
+	t.Parallel()
+	b := bus.New(silent())
+	sh := b.Shard(key(0))
+	held := sh.Hold(at(0, 1))
+	sh.Skip(at(0, 2))
+	if _, now := sh.Settled(); now != 0 {
+		t.Errorf("settled up to %d with one held", now)
+	}
+	held.Publish(events.Raw{Type: "X"})
+	if _, now := sh.Settled(); now != 2 {
+		t.Errorf("settled up to %d", now)
+	}
+	b.Close(t.Context())
+}

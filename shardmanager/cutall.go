@@ -1,0 +1,174 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+)
+
+const cutTick = 100 * time.Millisecond
+
+// cutAll has all guilds cut over, and then the new shards serve. It ends early with the Manager alone.
+func (r *resharding) cutAll() error {
+	life := r.m.life
+	began, looked := time.Now(), time.Time{}
+	r.takeOverPresences()
+	r.cut.Want()
+	for {
+		if cuts := r.cut.Cuts(); len(cuts) > 0 {
+			r.flow(cuts)
+		}
+		if now := time.Now(); now.Sub(looked) >= reshardTick {
+			looked = now
+			stats := r.cut.Step(now, r.patience)
+			r.show(func(p *ReshardProgress) {
+				p.Phase, p.Left = ReshardCutting, 0
+				if p.take(stats); stats.Flowing > 0 {
+					p.Left = time.Duration(float64(now.Sub(began)) * float64(stats.Guilds-stats.Flowing) / float64(stats.Flowing))
+				}
+			})
+			if stats.Flowing == stats.Guilds && stats.Open == 0 {
+				break
+			}
+			if stats.Overflown {
+				r.m.log.Warn("reshard: many events are kept: handlers are far behind, or a session is", zap.Int("bytes", stats.Bytes), zap.Int("guilds", stats.Guilds-stats.Flowing))
+			}
+		}
+		select {
+		case <-r.cut.News():
+		case <-time.After(cutTick):
+		case <-life.Done():
+			return context.Cause(life)
+		}
+	}
+	return r.flip(life)
+}
+
+// flow has the events of guilds that were cut flow, when whoever asked to has been told.
+func (r *resharding) flow(cuts []GuildCut) {
+	if r.before != nil {
+		bounded, cancel := context.WithTimeout(r.m.life, beforeCutTime)
+		_, err := heeding(bounded, "WithBeforeCut", func() (none struct{}, err error) { return none, r.before(bounded, cuts) })
+		cancel()
+		if err != nil {
+			r.m.log.Error("reshard: WithBeforeCut failed: the guilds are cut over all the same", zap.Int("guilds", len(cuts)), zap.Error(err))
+		}
+	}
+	guilds := make([]events.Snowflake, len(cuts))
+	for i, of := range cuts {
+		guilds[i] = of.Guild
+	}
+	r.cut.Flow(guilds...)
+}
+
+// flip has the new shards serve, and the old ones retire, in one change of the plan.
+func (r *resharding) flip(ctx context.Context) error {
+	r.takeOverPresences()
+	err := r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
+		for key, want := range plan.Wants {
+			switch {
+			case r.from.Has(key):
+				want.Role = actors.Retiring
+			case r.to.Has(key):
+				want.Role = actors.Serving
+			default:
+				continue
+			}
+			change[key] = want
+		}
+	})
+	if err != nil {
+		return err
+	}
+	limit := time.Now().Add(flipTime)
+	for {
+		stats := r.cut.Step(time.Now(), 0)
+		if cuts := r.cut.Cuts(); len(cuts) > 0 { // guilds that the bot has joined since
+			r.flow(cuts)
+		}
+		if stats.Serving == r.to.Total && stats.Flowing == stats.Guilds {
+			r.show(func(p *ReshardProgress) {
+				p.Phase, p.Left = ReshardRetiring, 0
+				p.take(stats)
+			})
+			r.m.log.Info("reshard: the new shards serve", zap.Int("shards", r.to.Total), zap.Int("guilds", stats.Guilds), zap.Int("flagged", stats.Flagged))
+			return nil
+		}
+		if time.Now().After(limit) {
+			r.m.log.Warn("reshard: not all new shards have taken their place yet: they will", zap.Int("serving", stats.Serving), zap.Int("shards", r.to.Total))
+			return nil
+		}
+		select {
+		case <-r.cut.News():
+		case <-time.After(cutTick):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+const flipTime = time.Minute // for a shard's actor to take its role
+
+// takeOverPresences has the new shards show what the old ones do, if it is not what sessions begin with.
+func (r *resharding) takeOverPresences() {
+	client, err := r.m.client()
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.m.life, beforeCutTime)
+	defer cancel()
+	done := make(chan error, r.to.Total)
+	asked := 0
+	for i := range r.to.Total {
+		shown, _, _ := r.m.shards.Session(r.from.Key(i % r.from.Total))
+		shows, _, _ := r.m.shards.Session(r.to.Key(i))
+		if shown.Presence == "" || shown.Presence == shows.Presence {
+			continue
+		}
+		request, err := events.ParseRequest(events.OpPresenceUpdate, []byte(shown.Presence))
+		if err != nil {
+			continue // nobody could have sent it
+		}
+		asked++
+		go func() {
+			_, err := client.For(r.to.Key(i)).Do(ctx, request)
+			done <- err
+		}()
+	}
+	var failed error
+	for range asked {
+		failed = errors.Join(failed, <-done)
+	}
+	if failed != nil {
+		r.m.log.Warn("reshard: not all new shards show the presence of the old ones", zap.Error(failed))
+	}
+}
+
+// retire keeps the old shards connected for a while, and ends them then, unless a reshard back needs them.
+func (r *resharding) retire(ctx context.Context) {
+	if r.sleep(ctx, r.retirement) != nil {
+		return
+	}
+	r.end(r.from, func(want *actors.Want) { want.Mode = actors.Stop })
+	r.forget(r.from)
+	r.show(func(p *ReshardProgress) { p.Phase = ReshardDone })
+}
+
+// turn goes back to the old shards, which retire.
+func (r *resharding) turn() error {
+	back := &resharding{
+		m: r.m, from: r.to, to: r.from, back: true, patience: r.patience, before: r.before, known: r.guilds,
+		plan: ReshardPlan{From: r.plan.To, To: r.plan.From, Cut: r.plan.Cut},
+	}
+	if err := back.reshard(r.m.life); err != nil {
+		return err
+	}
+	r.end(r.to, func(want *actors.Want) { want.Mode = actors.Stop })
+	r.forget(r.to)
+	return nil
+}

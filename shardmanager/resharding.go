@@ -1,0 +1,373 @@
+package shardmanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// resharding is a Reshard, from its check to the end of the shards that retire.
+type resharding struct {
+	m          *Manager
+	from, to   actors.Fleet
+	back       bool // the new shards run already: they are the old ones of a reshard before
+	plan       ReshardPlan
+	told       func(ReshardProgress)
+	before     func(context.Context, []GuildCut) error
+	patience   time.Duration
+	retirement time.Duration
+
+	cut    *actors.Cutover
+	known  []events.Snowflake // back: of which the new shards have told before
+	guilds []events.Snowflake // of which they have told in the end
+	note chan ReshardProgress // for told; of capacity 1
+
+	over   chan struct{}      // closed when nothing is done any more but to retire
+	err    error              // then
+	recall context.CancelFunc // the old shards do not retire
+	home   chan struct{}      // closed when none retires
+
+	mu       sync.Mutex
+	progress ReshardProgress
+}
+
+// Reshard changes the number of shards while the bot runs. The new shards identify beside the old ones, which serve meanwhile; then guild by guild their events,
+// and sends that concern them, go over to the new ones: each event is delivered once, and those of a guild in order. PlanReshard says what it takes and costs.
+//
+// ctx bounds it: when it ends, or something fails, the old shards serve as before, and the new ones end. From the first guild's cut on it goes to the end, and then
+// back to the old shards, which takes as long again and costs no Identify. The error is a *ReshardError. When it returns nil, the new shards serve, and the old ones
+// stay connected for a while: see WithRetirement.
+//
+// It takes some minutes even without waiting for Identifies: both sessions of a guild must have proved to live several times. Handlers get neither READY nor GUILD_CREATE
+// of the new sessions, for nothing has happened to the guilds; Meta.Shard and Meta.Generation of events change with the cut. Status shows both sets of shards by
+// their Role. One reshard at a time: ErrResharding.
+//
+// Source: events/gateway#sharding, which says that sessions with different totals may run beside each other.
+func (m *Manager) Reshard(ctx context.Context, total int, opts ...ReshardOption) error {
+	r, err := m.newReshard(ctx, total)
+	if err != nil {
+		return err
+	}
+	for _, opt := range opts {
+		opt(r)
+	}
+	if err := r.refuse(); err != nil {
+		return &ReshardError{From: r.plan.From, To: total, Err: err}
+	}
+	before, err := m.beginReshard(r)
+	if err != nil {
+		return &ReshardError{From: r.plan.From, To: total, Err: err}
+	}
+	if before != nil {
+		before.recall()
+		<-before.home
+		r.known = before.guilds
+	}
+	m.running.Go(func() { r.run(ctx) })
+	<-r.over
+	return r.err
+}
+
+// beginReshard makes it the one that is under way, and returns the one before.
+func (m *Manager) beginReshard(r *resharding) (before *resharding, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase == phaseClosing {
+		return nil, m.ending.cause
+	}
+	if before = m.reshard; before != nil {
+		select {
+		case <-before.over:
+		default:
+			return nil, ErrResharding
+		}
+	}
+	r.over, r.home, r.recall = make(chan struct{}), make(chan struct{}), func() {}
+	r.note = make(chan ReshardProgress, 1)
+	r.progress = ReshardProgress{From: r.plan.From, To: r.plan.To, Began: time.Now()}
+	m.reshard = r
+	return before, nil
+}
+
+// Resharding is how far the latest Reshard has come; false: there was none.
+func (m *Manager) Resharding() (ReshardProgress, bool) {
+	m.mu.Lock()
+	r := m.reshard
+	m.mu.Unlock()
+	if r == nil {
+		return ReshardProgress{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.progress, true
+}
+
+// run does it all.
+func (r *resharding) run(ctx context.Context) {
+	r.m.running.Go(r.tellAll)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(r.m.life, func() { cancel(context.Cause(r.m.life)) })()
+	err := r.reshard(ctx)
+	if err == nil && ctx.Err() != nil && r.m.life.Err() == nil && !r.back {
+		r.show(func(p *ReshardProgress) { p.Phase = ReshardCutting })
+		r.m.log.Warn("reshard: its context has ended: back to the old shards", zap.Int("shards", r.from.Total))
+		if err = r.turn(); err == nil {
+			err = &ReshardError{r.plan.From, r.plan.To, ReshardCutting, false, context.Cause(ctx)}
+		}
+	}
+	defer close(r.home)
+	defer close(r.note)
+	if r.err = err; err != nil {
+		close(r.over)
+		return
+	}
+	retire, recall := context.WithCancel(r.m.life)
+	defer recall()
+	r.recall = recall
+	close(r.over)
+	r.retire(retire)
+}
+
+// reshard goes as far as the new shards serve alone, or nothing has changed.
+func (r *resharding) reshard(ctx context.Context) error {
+	cut, err := r.m.shards.BeginCutover(r.m.System(), actors.CutoverConfig{From: r.from, To: r.to, Known: r.known})
+	if err != nil {
+		return &ReshardError{r.plan.From, r.plan.To, ReshardWarming, false, err}
+	}
+	defer func() {
+		cut.End()
+		r.guilds, r.cut = cut.Guilds(), nil
+	}()
+	r.cut = cut
+	r.m.log.Info("reshard begins", zap.String("plan", r.plan.String()))
+	err = r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
+		for i := range r.to.Total {
+			want := plan.Wants[r.to.Key(i)]
+			want.Role = actors.Warming
+			change[r.to.Key(i)] = want
+		}
+	})
+	if err == nil {
+		err = r.warm(ctx)
+	}
+	if err == nil {
+		err = r.compare(ctx)
+	}
+	if err != nil {
+		phase := r.progress.Phase
+		r.undo()
+		return &ReshardError{r.plan.From, r.plan.To, phase, false, err}
+	}
+	if err := r.cutAll(); err != nil {
+		return &ReshardError{r.plan.From, r.plan.To, r.progress.Phase, true, err}
+	}
+	return nil
+}
+
+// change changes the plan, from what it is now.
+func (r *resharding) change(ctx context.Context, f func(plan *actors.Plan, change map[actors.Key]actors.Want)) error {
+	for {
+		answer, err := r.m.ask(ctx, actors.GetPlan{}, supervisorTimeout)
+		if err != nil {
+			return err
+		}
+		plan, change := answer.(*actors.Plan), make(map[actors.Key]actors.Want)
+		f(plan, change)
+		_, err = r.m.ask(ctx, actors.SetPlan{From: plan.Version, Change: change}, supervisorTimeout)
+		var stale *actors.StalePlanError
+		if !errors.As(err, &stale) { // or somebody else has changed it meanwhile
+			return err
+		}
+	}
+}
+
+// each looks at the shards of a fleet.
+func (r *resharding) each(of actors.Fleet, f func(ShardStatus)) {
+	for _, s := range r.m.Status().Shards {
+		if of.Has(s.Key()) {
+			f(s)
+		}
+	}
+}
+
+// warm waits until all new shards are Ready.
+func (r *resharding) warm(ctx context.Context) error {
+	for {
+		ready, extra := 0, 0
+		var ended error
+		r.each(r.to, func(s ShardStatus) {
+			switch {
+			case s.State == session.Ready:
+				ready++
+			case s.Ended():
+				ended = whyEnded(s.Key(), s.Cause)
+			case s.State == session.Backoff && refusal(s.Cause):
+				ended = s.Cause
+			}
+			if s.Session > 0 {
+				extra++
+			}
+		})
+		stats := r.cut.Step(time.Now(), 0)
+		r.show(func(p *ReshardProgress) {
+			p.Warm, p.Left = ready, time.Duration(float64(r.plan.Warm)*(1-float64(ready)/float64(r.to.Total)))+r.plan.Cut
+			if p.Extra = max(p.Extra, extra); r.back {
+				p.Extra = 0
+			}
+			p.take(stats)
+		})
+		switch {
+		case ended != nil:
+			return ended
+		case stats.Overflown:
+			return ErrKeptTooMuch
+		case ready == r.to.Total:
+			return nil
+		}
+		if err := r.sleep(ctx, reshardTick); err != nil {
+			return err
+		}
+	}
+}
+
+// compare waits until all guilds may be cut, or for as long as patience lasts.
+func (r *resharding) compare(ctx context.Context) error {
+	began := time.Now()
+	for {
+		stats := r.cut.Step(time.Now(), 0)
+		took := time.Since(began)
+		r.show(func(p *ReshardProgress) {
+			p.Phase, p.Left = ReshardComparing, max(r.plan.Cut-took, 0)
+			p.take(stats)
+		})
+		over := stats.Ready == stats.Guilds || took >= r.patience
+		switch {
+		case stats.Overflown:
+			return ErrKeptTooMuch
+		case over && stats.Differed > 10 && stats.Differed > stats.Agreed:
+			return fmt.Errorf("%w: %d events of one were not told by the other", ErrDisagreed, stats.Differed)
+		case over && stats.Ready == 0:
+			return fmt.Errorf("%w: no guild could be compared in %v", ErrDisagreed, r.patience)
+		case over:
+			return nil
+		}
+		if err := r.sleep(ctx, reshardTick); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *resharding) sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// show changes the progress, and tells of it.
+func (r *resharding) show(f func(*ReshardProgress)) {
+	r.mu.Lock()
+	f(&r.progress)
+	p := r.progress
+	r.mu.Unlock()
+	if r.told == nil {
+		return
+	}
+	select { // the newest is what counts
+	case <-r.note:
+	default:
+	}
+	r.note <- p
+}
+
+func (p *ReshardProgress) take(stats actors.CutoverStats) {
+	p.Guilds, p.Compared, p.Cut, p.Flagged, p.Disordered, p.Kept = stats.Guilds, stats.Ready, stats.Flowing, stats.Flagged, stats.Disordered, stats.Bytes
+}
+
+// tellAll tells of the progress, one call at a time.
+func (r *resharding) tellAll() {
+	for p := range r.note {
+		_, err := heeding(r.m.life, "WithReshardProgress", func() (none struct{}, err error) {
+			r.told(p)
+			return none, nil
+		})
+		if err != nil { // that costs its call
+			r.m.log.Error("reshard: its progress was not told", zap.Error(err))
+		}
+	}
+}
+
+// undo ends the new shards: the old ones have served all the time.
+func (r *resharding) undo() {
+	r.cut.End()
+	mode, role := actors.Stop, actors.Warming
+	if r.back {
+		mode, role = actors.Run, actors.Retiring
+	}
+	r.end(r.to, func(want *actors.Want) { want.Mode, want.Role = mode, role })
+	if r.back {
+		return
+	}
+	r.forget(r.to)
+}
+
+// end changes what is wanted of the shards of a fleet that the plan names, unless the Manager ends, which does more.
+func (r *resharding) end(of actors.Fleet, f func(*actors.Want)) {
+	err := r.change(r.m.life, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
+		for key, want := range plan.Wants {
+			if of.Has(key) {
+				if f(&want); want.Mode == actors.Stop {
+					want.Code = events.CloseNormal // the session is not needed any more
+				}
+				change[key] = want
+			}
+		}
+	})
+	if err != nil && r.m.life.Err() == nil {
+		r.m.log.Error("reshard: shards were not stopped", zap.Error(err))
+	}
+}
+
+// forget removes the shards of a fleet when they have closed.
+func (r *resharding) forget(of actors.Fleet) {
+	closing, cancel := context.WithTimeout(r.m.life, stopTimeout)
+	defer cancel()
+	_ = r.m.board.Wait(closing, func(actors.Tally) bool { // those that do not say goodbye are forgotten as well
+		open := false
+		r.each(of, func(s ShardStatus) { open = open || s.State != session.Closed && s.State != session.Idle })
+		return !open
+	})
+	for r.m.life.Err() == nil {
+		answer, err := r.m.ask(r.m.life, actors.GetPlan{}, supervisorTimeout)
+		if err != nil {
+			return
+		}
+		plan := answer.(*actors.Plan)
+		remove := make([]actors.Key, 0, of.Total)
+		for key := range maps.Keys(plan.Wants) {
+			if of.Has(key) {
+				remove = append(remove, key)
+			}
+		}
+		if _, err = r.m.ask(r.m.life, actors.SetPlan{From: plan.Version, Remove: remove}, supervisorTimeout); err == nil {
+			return
+		}
+		if r.sleep(r.m.life, reshardTick) != nil {
+			return
+		}
+	}
+}
