@@ -30,7 +30,7 @@ type Supervisor struct {
 	serial    atomic.Uint64 // of requests
 	landings  landings
 	cutover   atomic.Pointer[Cutover] // nil: there is none
-	distrust  atomic.Bool // a call of the user's code has ended its goroutine
+	distrust  atomic.Bool             // a call of the user's code has ended its goroutine
 
 	books books // touched by the supervisor's actor alone
 }

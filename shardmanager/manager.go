@@ -49,7 +49,7 @@ type Manager struct {
 	claims            claims
 	succession        *succession // nil: no process follows another
 	refresher         *refresher
-	reshard           *resharding // the latest; nil: there was none
+	reshard           *resharding    // the latest; nil: there was none
 	nextAsk           time.Time      // GET /gateway/bot is not asked before
 	unready           error          // why Start has not come further
 	leftOut           events.Intents // optional ones that sessions begin without

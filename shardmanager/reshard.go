@@ -151,7 +151,9 @@ func (m *Manager) newReshard(ctx context.Context, total int) (*resharding, error
 	status := m.Status()
 	r := &resharding{m: m, patience: defaultPatience, retirement: defaultRetirement}
 	r.plan = ReshardPlan{From: status.Total, To: total}
-	fail := func(err error) (*resharding, error) { return nil, &ReshardError{From: status.Total, To: total, Err: err} }
+	fail := func(err error) (*resharding, error) {
+		return nil, &ReshardError{From: status.Total, To: total, Err: err}
+	}
 	if total < 1 || total > maxShards {
 		return fail(fmt.Errorf("shardmanager: %d shards: use from 1 to %d", total, maxShards))
 	}

@@ -31,7 +31,11 @@ func hear(m *shardmanager.Manager) *audience {
 		all.totals[at.Shard.Total]++
 	})
 	shardmanager.On(m, func(_ context.Context, _ *events.Ready, _ events.Meta) { all.mu.Lock(); all.ready++; all.mu.Unlock() })
-	shardmanager.On(m, func(_ context.Context, _ *events.GuildCreate, _ events.Meta) { all.mu.Lock(); all.guilds++; all.mu.Unlock() })
+	shardmanager.On(m, func(_ context.Context, _ *events.GuildCreate, _ events.Meta) {
+		all.mu.Lock()
+		all.guilds++
+		all.mu.Unlock()
+	})
 	return all
 }
 

@@ -27,9 +27,9 @@ type resharding struct {
 	retirement time.Duration
 
 	cut    *actors.Cutover
-	known  []events.Snowflake // back: of which the new shards have told before
-	guilds []events.Snowflake // of which they have told in the end
-	note chan ReshardProgress // for told; of capacity 1
+	known  []events.Snowflake   // back: of which the new shards have told before
+	guilds []events.Snowflake   // of which they have told in the end
+	note   chan ReshardProgress // for told; of capacity 1
 
 	over   chan struct{}      // closed when nothing is done any more but to retire
 	err    error              // then
