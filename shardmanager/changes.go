@@ -16,7 +16,7 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 		m.refresh()
 	}
 	m.giveWay(key, c)
-	if refusal(c.Cause) && (c.To == session.Backoff || c.To == session.Closed) {
+	if refusal(c.Cause) && (c.To == session.Backoff || c.To == session.Closed) && m.serves(key) {
 		m.refusedIntents(key, c)
 	} else {
 		m.endWith(key, c)
@@ -37,11 +37,16 @@ func (m *Manager) endWith(key actors.Key, c session.Change) {
 		return
 	}
 	var closed *session.CloseError
-	status, _ := m.board.Shard(key)
-	invalid := errors.As(c.Cause, &closed) && (slices.Contains(badShardCodes, closed.Code) || status.Role != actors.Serving && closed.Code != events.CloseAuthenticationFailed)
+	invalid := errors.As(c.Cause, &closed) && (slices.Contains(badShardCodes, closed.Code) || closed.Code != events.CloseAuthenticationFailed && !m.serves(key))
 	if errors.As(c.Cause, &closed) && closed.Fatal() && !invalid || m.allClosed() { //seam:fatal-code-ends-manager
 		m.end(whyEnded(key, c.Cause), ending{})
 	}
+}
+
+// serves reports whether a shard serves: one that warms or retires is the reshard's to deal with.
+func (m *Manager) serves(key actors.Key) bool {
+	status, _ := m.board.Shard(key)
+	return status.Role == actors.Serving
 }
 
 // badShardCodes end the shard alone: the others may go on, but with another total or other intents.

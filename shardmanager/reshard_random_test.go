@@ -94,7 +94,9 @@ func reshardRandomly(t *testing.T, seed uint64) {
 		shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages|events.IntentMessageContent|events.IntentGuildMessageTyping|events.IntentDirectMessages))
 	h := &happenings{happened: make(map[string]int), heard: make(map[string]int), last: make(map[string]int)}
 	shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, _ events.Meta) { h.says(e.GuildID, e.Content) })
-	shardmanager.On(m, func(_ context.Context, e *events.TypingStart, _ events.Meta) { h.hears(fmt.Sprint("typing in ", e.GuildID)) })
+	shardmanager.On(m, func(_ context.Context, e *events.TypingStart, _ events.Meta) {
+		h.hears(fmt.Sprint("typing in ", e.GuildID))
+	})
 	slow := random.IntN(4) == 0
 	shardmanager.On(m, func(_ context.Context, e *events.GuildCreate, _ events.Meta) {
 		if slow {
@@ -109,6 +111,8 @@ func reshardRandomly(t *testing.T, seed uint64) {
 	start(t, m)
 	w := g.World()
 	stop := make(chan struct{})
+	end := sync.OnceFunc(func() { close(stop) })
+	t.Cleanup(end)
 	var all sync.WaitGroup
 	all.Go(func() { // the world
 		said, joined := make(map[events.Snowflake]int), 0
@@ -198,7 +202,7 @@ func reshardRandomly(t *testing.T, seed uint64) {
 			t.Errorf("back to %d shards: %d identifies", from, n-before)
 		}
 	}
-	close(stop)
+	end()
 	all.Wait()
 	time.Sleep(30 * time.Second)
 	h.check(t, p.Flagged > 0)

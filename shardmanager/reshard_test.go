@@ -20,6 +20,7 @@ type audience struct {
 	totals map[int]int // messages, by the total of the shard that brought them
 	ready  int
 	guilds int // GUILD_CREATE
+	slow   []string
 }
 
 func hear(m *shardmanager.Manager) *audience {
