@@ -152,3 +152,12 @@ func (s *memoryStore) Delete(ctx context.Context, shard events.ShardID) error {
 	delete(s.snapshots, shard)
 	return nil
 }
+
+// Notebook is a Store that keeps a note beside the sessions: what one process has begun, and the next one must know, such as a reshard. It holds secrets, as
+// snapshots do, and may be some megabytes long.
+type Notebook interface {
+	// LoadNote returns what was saved last; empty: there is none.
+	LoadNote(context.Context) ([]byte, error)
+	// SaveNote keeps a note in place of the one before, and returns when it is safe; an empty one is none.
+	SaveNote(ctx context.Context, note []byte) error
+}
