@@ -26,6 +26,8 @@ type CutoverConfig struct {
 	Window   time.Duration // for which events around a flagged cut are compared; 0: 30 s
 	// Known are guilds, and 0, of which the sessions of To have told before: they run already. nil: they begin.
 	Known []events.Snowflake
+	// Cuts are guilds that were cut before, by a process that has ended since: behind NewSeq of the session that goes on, their events are those of To.
+	Cuts []GuildCut
 }
 
 // Cutover has the guilds of one fleet cut over to another, while both run. From Supervisor.BeginCutover until End, the shards of both ask it which of their
@@ -65,7 +67,8 @@ type cut struct {
 	held     []*kept // by the old session, behind the anchor
 	due      []*kept // of the old session, to be delivered by its actor
 	mayFlow  bool
-	reported bool // as cut
+	reported bool  // as cut
+	behind   int64 // what the new session that goes on tells up to here was delivered before, of the old one
 }
 
 // kept is an event of one of the sessions.
@@ -81,6 +84,7 @@ type event = cutover.Event[*kept]
 type side struct {
 	key     Key
 	old     bool
+	goesOn  bool   // its session has begun before
 	session uint64 // whose READY has come
 	ready   bool   // new: it has said which guilds there are
 	serves  bool   // new: it has its role
@@ -126,8 +130,13 @@ func (s *Supervisor) BeginCutover(system *actor.ActorSystem, cfg CutoverConfig) 
 	for _, guild := range cfg.Known {
 		c.begin(c.stripe(guild), guild, now, false).greeted[newSide] = true
 	}
+	for _, of := range cfg.Cuts {
+		g := c.begin(c.stripe(of.Guild), of.Guild, now, false)
+		g.Guild, g.greeted, g.reported, g.behind = cutover.Flowed[*kept](c.limits), [2]bool{true, true}, true, of.NewSeq
+	}
 	for _, of := range c.sides {
-		of.ready = !of.old && cfg.Known != nil
+		of.ready = !of.old && len(cfg.Known)+len(cfg.Cuts) > 0
+		of.goesOn = of.ready || of.old
 	}
 	if !s.cutover.CompareAndSwap(nil, c) {
 		return nil, ErrCutover
@@ -187,8 +196,8 @@ func (c *Cutover) owner(guild events.Snowflake) (Key, bool) {
 // began takes the READY of a session: of the new one it says which guilds there are.
 func (c *Cutover) began(of *side, raw *events.Raw, meta events.Meta) {
 	c.mu.Lock()
-	again := of.session != 0 && of.session != meta.Session
-	of.session = meta.Session
+	again := of.goesOn || of.session != 0 && of.session != meta.Session
+	of.session, of.goesOn = meta.Session, false
 	guilds := slices.Clone(of.guilds)
 	c.mu.Unlock()
 	if again {

@@ -83,6 +83,9 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 			return nil, true // it says how the guild is, and nothing has happened
 		}
 	}
+	if which == newSide && of.goesOn && g.Phase() == cutover.Flowing && now.meta.Seq <= g.behind {
+		return nil, true
+	}
 	if which == newSide && g.mayFlow {
 		publish = g.payloads(g.Flow())
 	}

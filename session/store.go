@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,6 +66,7 @@ type Claimer interface {
 type memoryStore struct {
 	mu        sync.Mutex
 	snapshots map[events.ShardID]Snapshot
+	note      []byte
 }
 
 // NewMemoryStore returns a Store that lives as long as the process: sessions outlive a
@@ -127,6 +129,25 @@ func (s *memoryStore) save(snapshots []Snapshot) error {
 	if fenced != nil {
 		return &FencedError{fenced}
 	}
+	return nil
+}
+
+func (s *memoryStore) LoadNote(ctx context.Context) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.note), nil
+}
+
+func (s *memoryStore) SaveNote(ctx context.Context, note []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.note = bytes.Clone(note)
 	return nil
 }
 

@@ -175,6 +175,7 @@ func (m *Manager) shutdown() {
 	if saver != nil {
 		cut.Unsaved = saver.close(cut.Handlers == nil)
 	}
+	m.endNote(cut.Handlers == nil)
 	if succession != nil {
 		succession.close()
 	}

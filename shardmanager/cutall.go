@@ -26,6 +26,9 @@ func (r *resharding) cutAll() error {
 		if now := time.Now(); now.Sub(looked) >= reshardTick {
 			looked = now
 			stats := r.cut.Step(now, r.patience)
+			if stats.Flowing > 0 {
+				r.keep(r.noteNow(false))
+			}
 			r.show(func(p *ReshardProgress) {
 				p.Phase, p.Left = ReshardCutting, 0
 				if p.take(stats); stats.Flowing > 0 {
@@ -59,6 +62,10 @@ func (r *resharding) flow(cuts []GuildCut) {
 			r.m.log.Error("reshard: WithBeforeCut failed: the guilds are cut over all the same", zap.Int("guilds", len(cuts)), zap.Error(err))
 		}
 	}
+	r.mu.Lock()
+	r.cuts = append(r.cuts, cuts...)
+	r.mu.Unlock()
+	r.keep(r.noteNow(false)) //seam:cut-noted-before-it-flows
 	guilds := make([]events.Snowflake, len(cuts))
 	for i, of := range cuts {
 		guilds[i] = of.Guild
@@ -96,6 +103,7 @@ func (r *resharding) flip(ctx context.Context) error {
 				p.Phase, p.Left = ReshardRetiring, 0
 				p.take(stats)
 			})
+			r.finish()
 			r.m.log.Info("reshard: the new shards serve", zap.Int("shards", r.to.Total), zap.Int("guilds", stats.Guilds), zap.Int("flagged", stats.Flagged))
 			return nil
 		}
@@ -156,7 +164,25 @@ func (r *resharding) retire(ctx context.Context) {
 	}
 	r.end(r.from, func(want *actors.Want) { want.Mode = actors.Stop })
 	r.forget(r.from)
+	r.forgetStored()
 	r.show(func(p *ReshardProgress) { p.Phase = ReshardDone })
+}
+
+// forgetStored has the store forget the sessions of the old shards, which have ended.
+func (r *resharding) forgetStored() {
+	store := r.m.cfg.store
+	if store == nil || r.from.Total == r.to.Total { // then those of the new ones have taken their place
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.m.life, noteTime)
+	defer cancel()
+	for i := range r.from.Total {
+		id := r.from.Key(i).Shard
+		if err := callStore(ctx, "Delete", func() error { return store.Delete(ctx, id) }); err != nil {
+			r.m.log.Warn("reshard: a session of the old shards stays stored: it is of no use any more", zap.Stringer("shard", id), zap.Error(err))
+			return
+		}
+	}
 }
 
 // turn goes back to the old shards, which retire.

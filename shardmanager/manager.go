@@ -159,6 +159,10 @@ func (m *Manager) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	begun, err := m.begunReshard(ctx)
+	if err != nil {
+		return err
+	}
 	limiter := m.cfg.limiter
 	if limiter == nil {
 		var opts []ratelimit.Option
@@ -175,6 +179,11 @@ func (m *Manager) start(ctx context.Context) error {
 		limiter = ratelimit.Local(found.sessionStart(), opts...)
 	}
 	total := m.cfg.total
+	if begun != nil {
+		if total, err = begun.totalNow(m.cfg.total); err != nil {
+			return err
+		}
+	}
 	if total == 0 {
 		total = found.Shards.int()
 	}
@@ -239,8 +248,16 @@ func (m *Manager) start(ctx context.Context) error {
 	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining.int())
 	m.mu.Unlock()
 	go m.guard()
-	start := actors.StartShards{Total: total, IDs: ids, Standby: standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
+	goesOn := begun != nil && !begun.Done && before == nil && !standby && m.cfg.ids == nil
+	generation := uint64(0)
+	if goesOn {
+		generation = begun.From.Generation
+	}
+	start := actors.StartShards{Generation: generation, Total: total, IDs: ids, Standby: standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	_, err = m.ask(ctx, start, supervisorTimeout) // props that hang do so in the supervisor
+	if err == nil && goesOn {
+		err = m.goOn(begun)
+	}
 	if err == nil && m.succession != nil {
 		err = m.succession.begin()
 	}

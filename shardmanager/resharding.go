@@ -26,18 +26,22 @@ type resharding struct {
 	patience   time.Duration
 	retirement time.Duration
 
-	cut    *actors.Cutover
-	known  []events.Snowflake   // back: of which the new shards have told before
-	guilds []events.Snowflake   // of which they have told in the end
-	note   chan ReshardProgress // for told; of capacity 1
+	cut     *actors.Cutover
+	known   []events.Snowflake              // back, or it goes on: of which the new shards have told before
+	guilds  []events.Snowflake              // of which they have told in the end
+	goesOn  bool                            // another process has begun it
+	restore map[actors.Key]session.Snapshot // sessions of the new shards, which that process had
+	note    chan ReshardProgress            // for told; of capacity 1
 
 	over   chan struct{}      // closed when nothing is done any more but to retire
 	err    error              // then
 	recall context.CancelFunc // the old shards do not retire
 	home   chan struct{}      // closed when none retires
 
-	mu       sync.Mutex
-	progress ReshardProgress
+	mu         sync.Mutex
+	progress   ReshardProgress
+	cuts       []GuildCut // that flow, or are about to
+	unfinished bool       // guilds were cut, and the Manager has ended before all were
 }
 
 // Reshard changes the number of shards while the bot runs. The new shards identify beside the old ones, which serve meanwhile; then guild by guild their events,
@@ -140,15 +144,17 @@ func (r *resharding) run(ctx context.Context) {
 
 // reshard goes as far as the new shards serve alone, or nothing has changed.
 func (r *resharding) reshard(ctx context.Context) error {
-	cut, err := r.m.shards.BeginCutover(r.m.System(), actors.CutoverConfig{From: r.from, To: r.to, Known: r.known})
+	cut, err := r.m.shards.BeginCutover(r.m.System(), actors.CutoverConfig{From: r.from, To: r.to, Known: r.known, Cuts: r.cuts})
 	if err != nil {
 		return &ReshardError{r.plan.From, r.plan.To, ReshardWarming, false, err}
 	}
-	defer func() {
-		cut.End()
-		r.guilds, r.cut = cut.Guilds(), nil
-	}()
 	r.cut = cut
+	defer func() {
+		if r.m.life.Err() == nil { // or its end decides still what is delivered
+			cut.End()
+			r.guilds, r.cut, r.cuts = cut.Guilds(), nil, nil
+		}
+	}()
 	r.m.log.Info("reshard begins", zap.String("plan", r.plan.String()))
 	err = r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
 		for i := range r.to.Total {
@@ -165,10 +171,15 @@ func (r *resharding) reshard(ctx context.Context) error {
 	}
 	if err != nil {
 		phase := r.progress.Phase
-		r.undo()
+		if r.unfinished = r.goesOn && r.m.life.Err() != nil; !r.unfinished {
+			r.undo()
+		}
 		return &ReshardError{r.plan.From, r.plan.To, phase, false, err}
 	}
 	if err := r.cutAll(); err != nil {
+		r.mu.Lock()
+		r.unfinished = len(r.cuts) > 0
+		r.mu.Unlock()
 		return &ReshardError{r.plan.From, r.plan.To, r.progress.Phase, true, err}
 	}
 	return nil
@@ -183,12 +194,19 @@ func (r *resharding) change(ctx context.Context, f func(plan *actors.Plan, chang
 		}
 		plan, change := answer.(*actors.Plan), make(map[actors.Key]actors.Want)
 		f(plan, change)
-		_, err = r.m.ask(ctx, actors.SetPlan{From: plan.Version, Change: change}, supervisorTimeout)
+		_, err = r.m.ask(ctx, actors.SetPlan{From: plan.Version, Change: change, Restore: r.restorable(plan)}, supervisorTimeout)
 		var stale *actors.StalePlanError
 		if !errors.As(err, &stale) { // or somebody else has changed it meanwhile
 			return err
 		}
 	}
+}
+
+// restorable are the sessions with which new shards begin that the plan does not name yet.
+func (r *resharding) restorable(plan *actors.Plan) map[actors.Key]session.Snapshot {
+	all := maps.Clone(r.restore)
+	maps.DeleteFunc(all, func(key actors.Key, _ session.Snapshot) bool { _, named := plan.Wants[key]; return named })
+	return all
 }
 
 // each looks at the shards of a fleet.
@@ -218,7 +236,7 @@ func (r *resharding) warm(ctx context.Context) error {
 				extra++
 			}
 		})
-		stats := r.cut.Step(time.Now(), 0)
+		stats := r.step()
 		r.show(func(p *ReshardProgress) {
 			p.Warm, p.Left = ready, time.Duration(float64(r.plan.Warm)*(1-float64(ready)/float64(r.to.Total)))+r.plan.Cut
 			if p.Extra = max(p.Extra, extra); r.back {
@@ -229,7 +247,7 @@ func (r *resharding) warm(ctx context.Context) error {
 		switch {
 		case ended != nil:
 			return ended
-		case stats.Overflown:
+		case stats.Overflown && !r.goesOn:
 			return ErrKeptTooMuch
 		case ready == r.to.Total:
 			return nil
@@ -244,7 +262,7 @@ func (r *resharding) warm(ctx context.Context) error {
 func (r *resharding) compare(ctx context.Context) error {
 	began := time.Now()
 	for {
-		stats := r.cut.Step(time.Now(), 0)
+		stats := r.step()
 		took := time.Since(began)
 		r.show(func(p *ReshardProgress) {
 			p.Phase, p.Left = ReshardComparing, max(r.plan.Cut-took, 0)
@@ -252,7 +270,9 @@ func (r *resharding) compare(ctx context.Context) error {
 		})
 		over := stats.Ready == stats.Guilds || took >= r.patience
 		switch {
-		case stats.Overflown:
+		case over && r.goesOn: // the first guilds are cut already: there is no way back
+			return nil
+		case stats.Overflown && !r.goesOn:
 			return ErrKeptTooMuch
 		case over && stats.Differed > 10 && stats.Differed > stats.Agreed:
 			return fmt.Errorf("%w: %d events of one were not told by the other", ErrDisagreed, stats.Differed)
@@ -265,6 +285,14 @@ func (r *resharding) compare(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// step has the comparison go on. What another process has cut flows meanwhile.
+func (r *resharding) step() actors.CutoverStats {
+	if r.goesOn {
+		r.keep(r.noteNow(false))
+	}
+	return r.cut.Step(time.Now(), 0)
 }
 
 func (r *resharding) sleep(ctx context.Context, d time.Duration) error {

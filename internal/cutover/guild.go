@@ -87,6 +87,9 @@ func Joined[E any](limits Limits, at time.Time) *Guild[E] {
 	return &Guild[E]{limits: limits, since: at, latest: at, phase: Matching, lives: 2}
 }
 
+// Flowed is a guild that was cut before.
+func Flowed[E any](limits Limits) *Guild[E] { return &Guild[E]{limits: limits, phase: Flowing} }
+
 // Phase is where it stands.
 func (g *Guild[E]) Phase() Phase { return g.phase }
 
