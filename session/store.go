@@ -45,7 +45,7 @@ type Store interface {
 	// Save keeps the snapshots; of several for one shard, the last one wins. Those whose Fence is lower than the stored one's
 	// are refused with a *FencedError, and the others are kept all the same.
 	Save(context.Context, ...Snapshot) error
-	// Delete forgets the shard's snapshot, whatever its fence. It is no error if there is none.
+	// Delete forgets the shard's snapshot, whatever its fence, and the fence with it. It is no error if there is none.
 	Delete(context.Context, events.ShardID) error
 }
 

@@ -52,7 +52,9 @@ func (m *Manager) Release(ctx context.Context, shard int) (session.Snapshot, err
 // told before the shard runs. After an error nothing has changed: an *actors.AdoptError, an error of the store, ErrNotStarted, ErrClosed, or that
 // of ctx.
 //
-// A shard of a process that has died is taken over by what the store holds of it, with a Fence that is higher by one.
+// A shard of a process that has died is taken over by what the store holds of it, with a Fence that is higher by one. Where it holds nothing, as when the
+// session has ended, the fence is forgotten as well: then a Snapshot of the Shard alone does, with the time as its Fence, as a start has
+// (time.Time.UnixMicro). With a lower one, a process that was taken for dead and comes back would have the shard's snapshot, and not this one.
 func (m *Manager) Adopt(ctx context.Context, snapshot session.Snapshot) error {
 	if ctx == nil {
 		return errNilContext

@@ -121,3 +121,38 @@ func TestShardOfADeadProcessIsTakenOver(t *testing.T) {
 		}
 	})
 }
+
+// TestShardOfADeadProcessWhoseSessionHasEndedIsTakenOver: the store has forgotten the fence as well. A later one is the time; with it who was
+// taken for dead is fenced when it comes back.
+func TestShardOfADeadProcessWhoseSessionHasEndedIsTakenOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithParallelSessions())
+		store, id := session.NewMemoryStore(), events.ShardID{Total: 1}
+		old := newManager(t, g, shardmanager.WithSessionStore(store))
+		start(t, old)
+		pass(3 * time.Second)
+		next := standby(t, g, shardmanager.WithSessionStore(store))
+		g.Shard(0).InvalidSession(false)
+		pass(100 * time.Millisecond)
+		g.Outage(true) // of the old one, which hangs and does not know
+		pass(5 * time.Second)
+		if snapshot, err := store.Load(t.Context(), id); !errors.Is(err, session.ErrNoSnapshot) {
+			t.Fatalf("%v, %v", snapshot, err)
+		}
+		snapshot := session.Snapshot{Shard: id, Fence: uint64(time.Now().UnixMicro())}
+		if err := next.Adopt(t.Context(), snapshot); err != nil {
+			t.Fatal(err)
+		}
+		g.Outage(false)
+		pass(time.Minute)
+		if stored, err := store.Load(t.Context(), id); err != nil || stored.Fence != snapshot.Fence || stored.SessionID == "" {
+			t.Errorf("%v under fence %d in place of %d: %v", stored, stored.Fence, snapshot.Fence, err)
+		}
+		if p := next.Persistence(); p.Fenced != 0 {
+			t.Errorf("the next: %+v", p)
+		}
+		if p := old.Persistence(); p.Fenced != 1 {
+			t.Errorf("the old one: %+v", p)
+		}
+	})
+}

@@ -93,11 +93,11 @@ func (sim *simulation) take(old, next *process, shard int) bool {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			stored, err := sim.disk.Load(ctx, sim.plan.idOf(shard))
 			cancel()
-			if err != nil {
-				stored = session.Snapshot{Shard: sim.plan.idOf(shard)}
+			if snapshot = stored; err == nil {
+				snapshot.Fence++
+			} else { // its session has ended, or was not saved yet: nothing tells of the fence
+				snapshot = session.Snapshot{Shard: sim.plan.idOf(shard), Fence: uint64(time.Now().UnixMicro())}
 			}
-			snapshot = stored
-			snapshot.Fence++
 		}
 		if sim.adopt(next, shard, snapshot) {
 			if released {

@@ -35,9 +35,7 @@ func (sim *simulation) plot(kind string, shard, times int) {
 
 // greet is called for every connection, before Hello.
 func (sim *simulation) greet(conn int) (silent bool) {
-	sim.mu.Lock()
-	shard := sim.names[conn][1]
-	sim.mu.Unlock()
+	shard := sim.nameOf(conn)[1]
 	send := func(text string) { sim.server.SendTo(conn, []byte(text)) }
 	switch {
 	case sim.mood("no-hello", shard):
@@ -63,9 +61,7 @@ func (sim *simulation) greet(conn int) (silent bool) {
 func (sim *simulation) intercept(f gatewaytest.Frame) (handled bool) {
 	shard := sim.plan.numberOf(f.Shard)
 	if f.Op == events.OpIdentify || f.Op == events.OpResume {
-		sim.mu.Lock()
-		shard = sim.names[f.Conn][1]
-		sim.mu.Unlock()
+		shard = sim.nameOf(f.Conn)[1]
 	}
 	switch {
 	case f.Op == events.OpIdentify && sim.mood("reject", shard):
@@ -79,10 +75,8 @@ func (sim *simulation) intercept(f gatewaytest.Frame) (handled bool) {
 		sim.server.SendTo(f.Conn, []byte(`{"op":9,"d":true}`))
 		return true
 	case f.Op == events.OpResume && sim.mood("close-resume", shard):
+		name := sim.nameOf(f.Conn)
 		sim.net.each(func(p *pair) {
-			sim.mu.Lock()
-			name := sim.names[f.Conn]
-			sim.mu.Unlock()
 			if [3]int{p.process, p.shard, p.nth} == name {
 				p.reset()
 			}

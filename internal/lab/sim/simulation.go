@@ -109,7 +109,8 @@ func run(t *testing.T, plan Plan) Trace {
 	time.Sleep(time.Minute)
 	sim.rest()
 	for _, v := range server.Violations() {
-		sim.record(Record{Witness: Gateway, What: "violation", Shard: plan.numberOf(v.Shard), Text: v.String()})
+		name := sim.nameOf(v.Conn) // whose it is is told by the connection: the gateway knows no shard before Identify and Resume
+		sim.record(Record{Witness: Gateway, What: "violation", Process: name[0], Shard: name[1], Link: name[2], Text: v.String()})
 	}
 	sim.mu.Lock()
 	defer sim.mu.Unlock()
@@ -176,6 +177,13 @@ func (sim *simulation) end() {
 	p := sim.process
 	sim.mu.Unlock()
 	p.close(false)
+}
+
+// nameOf is the process, the shard and the dial of one of the gateway's connections.
+func (sim *simulation) nameOf(conn int) [3]int {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	return sim.names[conn]
 }
 
 // record adds to the trace.
