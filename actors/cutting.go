@@ -105,7 +105,7 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 	if !slices.Contains(publish, now) && g.Phase() != cutover.Flowing { // or it is not kept, but for a flagged cut
 		now.raw.Data = bytes.Clone(now.raw.Data) // not the room of all that came with it
 	}
-	if g.Phase() == cutover.Cutting && which == oldSide && !slices.Contains(publish, now) {
+	if phase := g.Phase(); which == oldSide && (phase == cutover.Cutting || phase == cutover.Cut && !g.mayFlow) && !slices.Contains(publish, now) {
 		now.held = c.supervisor.cfg.Bus.Shard(of.key).Hold(now.meta)
 		g.held = append(g.held, now)
 	}
@@ -148,10 +148,11 @@ func (c *Cutover) moved(guild events.Snowflake, g *cut) {
 	if g.Phase() < cutover.Cut {
 		return
 	}
-	for _, k := range g.held { // the new session shows them
-		k.held.Drop()
+	for _, k := range g.held { // the new session shows them; Flow drops them
+		if !g.Place().Flagged {
+			k.raw.Data = nil
+		}
 	}
-	g.held = nil
 	waiting := g.Waiting()
 	for i := len(waiting) - 1; i >= 0 && waiting[i].Of.held == nil; i-- {
 		waiting[i].Of.held = c.supervisor.cfg.Bus.Shard(c.cfg.To.Of(guild)).Hold(waiting[i].Of.meta)

@@ -163,8 +163,14 @@ func (r *resharding) noteNow(exact bool) reshardNote {
 		key := r.to.Key(i)
 		snapshot, number, ok := r.m.shards.Session(key)
 		settled, seq := r.m.bus.Shard(key).Settled()
-		if restored, is := r.restore[key]; is && settled == 0 && seq == 0 && restored.SessionID == snapshot.SessionID { // nothing has come yet
+		restored, is := r.restore[key]
+		if is && settled == 0 && seq == 0 && restored.SessionID == snapshot.SessionID { // nothing has come yet
 			settled, seq = number, restored.Seq
+		}
+		if !ok && is { // it has not begun yet
+			restored.Exact = exact && restored.Exact
+			note.Sessions = append(note.Sessions, restored)
+			continue
 		}
 		if !ok || settled != number {
 			continue
