@@ -25,8 +25,11 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout) //seam:handshake-deadline
-	defer cancel()
+	if by, is := ctx.Deadline(); !is || time.Until(by) > dialTimeout {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, dialTimeout) //seam:handshake-deadline
+		defer cancel()
+	}
 	w, proxy, err := reach(ctx, u, &cfg)
 	if err != nil {
 		return nil, dialError(late(ctx, err), nil)

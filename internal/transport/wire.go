@@ -44,6 +44,14 @@ func (w *wire) WriteByte(c byte) error {
 	return err
 }
 
+// WriteString implements io.StringWriter, for net/http as well.
+func (w *wire) WriteString(s string) (int, error) {
+	if w.asks != nil {
+		return w.asks.WriteString(s)
+	}
+	return w.Write([]byte(s))
+}
+
 // Read implements net.Conn.
 func (w *wire) Read(p []byte) (int, error) {
 	if w.asks != nil && w.asks.Len() > 0 {
