@@ -2,7 +2,6 @@ package shardmanager
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -76,6 +75,7 @@ func (r *resharding) flow(cuts []GuildCut) {
 // flip has the new shards serve, and the old ones retire, in one change of the plan.
 func (r *resharding) flip(ctx context.Context) error {
 	r.takeOverPresences()
+	r.takeOverVoices()
 	err := r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
 		for key, want := range plan.Wants {
 			switch {
@@ -121,41 +121,6 @@ func (r *resharding) flip(ctx context.Context) error {
 }
 
 const flipTime = time.Minute // for a shard's actor to take its role
-
-// takeOverPresences has the new shards show what the old ones do, if it is not what sessions begin with.
-func (r *resharding) takeOverPresences() {
-	client, err := r.m.client()
-	if err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.m.life, beforeCutTime)
-	defer cancel()
-	done := make(chan error, r.to.Total)
-	asked := 0
-	for i := range r.to.Total {
-		shown, _, _ := r.m.shards.Session(r.from.Key(i % r.from.Total))
-		shows, _, _ := r.m.shards.Session(r.to.Key(i))
-		if shown.Presence == "" || shown.Presence == shows.Presence {
-			continue
-		}
-		request, err := events.ParseRequest(events.OpPresenceUpdate, []byte(shown.Presence))
-		if err != nil {
-			continue // nobody could have sent it
-		}
-		asked++
-		go func() {
-			_, err := client.For(r.to.Key(i)).Do(ctx, request)
-			done <- err
-		}()
-	}
-	var failed error
-	for range asked {
-		failed = errors.Join(failed, <-done)
-	}
-	if failed != nil {
-		r.m.log.Warn("reshard: not all new shards show the presence of the old ones", zap.Error(failed))
-	}
-}
 
 // retire keeps the old shards connected for a while, and ends them then, unless a reshard back needs them.
 func (r *resharding) retire(ctx context.Context) {
