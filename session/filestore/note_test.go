@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/boltstore"
 	"github.com/signalbox-go/signalbox/session/filestore"
@@ -258,37 +257,42 @@ func TestNotesOfAReplacedFileAreJoined(t *testing.T) {
 	}
 }
 
-// TestNoteOfAnOlderCopyIsNotBelieved, also if a process has opened the copy, and written it anew.
+// TestNoteOfAnOlderCopyIsNotBelieved, also if a process has opened the copy and written it anew, and if the clock went back before the later note was saved.
 func TestNoteOfAnOlderCopyIsNotBelieved(t *testing.T) {
 	t.Parallel()
-	path := file(t)
-	s := open(t, path, filestore.WithoutSync())
-	note(t, s, "before")
-	content, err := os.ReadFile(path)
-	must(t, err)
-	note(t, s, "after")
-	must(t, os.WriteFile(path+".copy", content, 0o600), os.Rename(path+".copy", path))
-	next := open(t, path, filestore.WithoutSync())
-	has(t, "the next process", next, "before")
-	has(t, "who saved it", s, "after")
-	has(t, "the next process again", next, "after")
+	for name, later := range map[string]func(*testing.T, *filestore.Store){
+		"the clock goes on": func(t *testing.T, s *filestore.Store) { note(t, s, "after") },
+		"the clock went back": func(t *testing.T, s *filestore.Store) {
+			synctest.Test(t, func(t *testing.T) {
+				if note(t, s, "after"); time.Now().Year() > 2001 {
+					t.Fatal("it did not")
+				}
+			})
+		},
+	} {
+		path := file(t)
+		s := open(t, path, filestore.WithoutSync())
+		note(t, s, "before")
+		content, err := os.ReadFile(path)
+		must(t, err)
+		later(t, s)
+		must(t, os.WriteFile(path+".copy", content, 0o600), os.Rename(path+".copy", path))
+		next := open(t, path, filestore.WithoutSync())
+		has(t, name+": the next process", next, "before")
+		has(t, name+": who saved it", s, "after")
+		has(t, name+": the next process again", next, "after")
+	}
 }
 
-// TestClockThatGoesBackCostsNoNote: what was saved last counts, whatever the clock of the process that saved it, and a file that it has written anew follows from ours.
-func TestClockThatGoesBackCostsNoNote(t *testing.T) {
+// TestForgettingNoNoteWritesNothing.
+func TestForgettingNoNoteWritesNothing(t *testing.T) {
 	t.Parallel()
-	path := noted(t, "before")
-	s, logs := watched(t, path, filestore.WithoutSync())
-	synctest.Test(t, func(t *testing.T) {
-		if time.Now().Year() > 2001 {
-			t.Fatal("the clock is not behind")
-		}
-		other := open(t, path, filestore.WithoutSync())
-		note(t, other, strings.Repeat("x", 2<<20)) // it is written anew
-		note(t, other, "after")
-		must(t, other.Save(t.Context(), sample), other.SaveLedger(t.Context(), ratelimit.LedgerState{Remaining: 1}))
-	})
-	if has(t, "who was there before", s, "after"); logs.Len() != 0 {
-		t.Errorf("warnings: %v", logs.All())
+	path := saved(t)
+	s := open(t, path)
+	before, err := os.ReadFile(path)
+	must(t, err)
+	note(t, s, "")
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file had %d bytes and has %d: %v", len(before), len(after), err)
 	}
 }
