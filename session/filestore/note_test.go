@@ -12,7 +12,6 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
-	"github.com/signalbox-go/signalbox/session/boltstore"
 	"github.com/signalbox-go/signalbox/session/filestore"
 )
 
@@ -60,9 +59,7 @@ func TestNoteOutlivesTheProcess(t *testing.T) {
 			t.Errorf("%s: encrypted is %v", name, sealed)
 		}
 	}
-	s, err := boltstore.Open(noted(t, "a note"))
-	must(t, err)
-	has(t, "boltstore", s, "a note")
+	s := open(t, file(t))
 	must(t, s.Close())
 	_, load := s.LoadNote(t.Context())
 	for _, err := range []error{load, s.SaveNote(t.Context(), []byte("x")), s.SaveNote(t.Context(), nil)} {
