@@ -1,4 +1,4 @@
-// Package storetest is the suite that a session.Store must pass: see Run.
+// Package storetest is the suite that a session.Store must pass: see Run. What a store may be besides, such as a session.Notebook, is judged if it is that.
 package storetest
 
 import (
@@ -27,6 +27,8 @@ func Run(t *testing.T, open func(t *testing.T) session.Store) {
 		{"many at once", concurrent}, {"secrets do not print", secrets},
 		{"a lower fence is refused", lowerFence}, {"of a batch only the fenced are refused", fencedBatch}, {"two owners", owners},
 		{"a claim needs a higher fence", claims}, {"of many claims one wins", oneClaim}, {"totals", countTotals},
+		{"no note at first", noNote}, {"the last note wins", lastNote}, {"an empty note is none", emptyNote}, {"a note changes no session", noteAlone},
+		{"a large note", largeNote}, {"a note and a context that has ended", endedNote}, {"notes and sessions at once", concurrentNotes}, {"a note does not print", secretNote},
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
