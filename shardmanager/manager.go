@@ -235,7 +235,7 @@ func (m *Manager) start(ctx context.Context) error {
 	if m.cfg.store != nil {
 		m.saver = newSaver(m, begin)
 	}
-	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining.int())
+	m.refresher = newRefresher(m, shards, found)
 	m.mu.Unlock()
 	go m.guard()
 	start := actors.StartShards{Total: total, IDs: ids, Standby: standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
