@@ -159,6 +159,7 @@ func TestGuildsAreCounted(t *testing.T) {
 		"an outage as READY comes":          {"ready 5 6; in 6; out 5; in 7; in 5", 3},
 		"told of by GUILD_CREATE":           {"ready 5 6; in 6; in-unavailable 5; in 5; in 7", 3},
 		"removed in an outage":              {"ready 5 6; in 5; in 6; out 5; gone 5; in 7", 2},
+		"removed in one that lasts":         {"ready 5 6; in 5; in 6; out 5; ack; ack; gone 5; in 7", 2},
 		"joins in an outage":                {"ready 5; in 5; in-unavailable 7; in 7", 2},
 		"nothing is said of which":          {"ready 5 6; in 5; in 6; odd {}; odd []; odd {\"id\":\"0\"}", 2},
 		"not all come":                      {"ready 5 6 7; in 5; ack; ack; in 8; in 6; in 7", 4},
@@ -203,6 +204,28 @@ func TestGuildsWithoutTheIntent(t *testing.T) {
 	c.do("ready 5 6 7")
 	if got := c.cursor.Snapshot(events.ShardID{}); got.Guilds != 3 || got.GuildsAway != 0 {
 		t.Errorf("%d guilds, of which %d are to come", got.Guilds, got.GuildsAway)
+	}
+}
+
+// TestGuildsAreNotKept: when they have come there is nothing left of them.
+func TestGuildsAreNotKept(t *testing.T) {
+	t.Parallel()
+	c, ready := newCounting(t, events.IntentGuilds), "ready"
+	for id := range 1000 {
+		ready += fmt.Sprint(" ", 1+id)
+	}
+	c.do(ready)
+	for id := range 995 {
+		c.do(fmt.Sprint("in ", 1+id))
+	}
+	if g := c.cursor.guilds; len(g.away) != 5 || cap(g.away) > 4*5 {
+		t.Errorf("%d are away, and there is room for %d", len(g.away), cap(g.away))
+	}
+	if c.do("ack"); cap(c.cursor.guilds.away) == 0 {
+		t.Error("they are forgotten while others come")
+	}
+	if c.do("ack"); cap(c.cursor.guilds.away) > 0 || c.guilds() != 1000 {
+		t.Errorf("%d guilds, and room for %d", c.guilds(), cap(c.cursor.guilds.away))
 	}
 }
 
