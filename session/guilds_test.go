@@ -110,6 +110,8 @@ func (c *counting) do(step string) {
 		c.log = nil
 	case "in":
 		c.event("GUILD_CREATE", `{"members":[{"user":{"id":"9"}}],"id":"`+rest+`","unavailable":false,"name":"`+strings.Repeat("x", 200)+`"}`)
+	case "in-short":
+		c.event("GUILD_CREATE", `{"id":"`+rest+`"}`)
 	case "in-unavailable":
 		c.event("GUILD_CREATE", `{"unavailable":true,"id":"`+rest+`"}`)
 	case "out":
@@ -145,6 +147,7 @@ func TestGuildsAreCounted(t *testing.T) {
 		"READY's":                           {"ready 5 6 7", 3},
 		"one that is named twice":           {"ready 5 6 5", 2},
 		"they come":                         {"ready 5 6; in 5; in 6", 2},
+		"they come, and say little":         {"ready 5 6; in-short 5; in-short 6; in-short 7; gone 7; in-short 7", 3},
 		"the first one of a bot":            {"ready; in 5", 1},
 		"one joins":                         {"ready 5 6; in 6; in 5; in 7", 3},
 		"one joins before they have come":   {"ready 5 6; in 7", 3},
@@ -226,6 +229,11 @@ func TestGuildsAreNotKept(t *testing.T) {
 	}
 	if c.do("ack"); cap(c.cursor.guilds.away) > 0 || c.guilds() != 1000 {
 		t.Errorf("%d guilds, and room for %d", c.guilds(), cap(c.cursor.guilds.away))
+	}
+	c = newCounting(t, events.IntentGuilds)
+	c.do("ready 5")
+	if c.do("in-short 5"); cap(c.cursor.guilds.away) > 0 {
+		t.Error("one that says little is away still")
 	}
 }
 

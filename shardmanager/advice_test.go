@@ -144,7 +144,7 @@ func TestMoreShardsAreAdvisedByDiscord(t *testing.T) {
 	})
 }
 
-// TestAdviceIsOfShardsThatServe: of one that warms up beside them, or that is paused, it is not.
+// TestAdviceIsOfShardsThatServe: of one that warms up beside them, or that is paused, it is not. Another total is another advice.
 func TestAdviceIsOfShardsThatServe(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2), gatewaytest.WithGuilds(2<<22, 4<<22, 6<<22), gatewaytest.WithParallelSessions())
@@ -154,17 +154,22 @@ func TestAdviceIsOfShardsThatServe(t *testing.T) {
 		if err := m.Pause(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
-		plan, err := m.System().Root.RequestFuture(m.Supervisor(), actors.GetPlan{}, time.Minute).Result()
-		if err != nil {
-			t.Fatal(err)
+		set := func(change map[actors.Key]actors.Want) {
+			t.Helper()
+			ask := func(message any) any {
+				answer, err := m.System().Root.RequestFuture(m.Supervisor(), message, time.Minute).Result()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return answer
+			}
+			plan := ask(actors.GetPlan{}).(*actors.Plan)
+			if set, ok := ask(actors.SetPlan{From: plan.Version, Change: change}).(*actors.PlanSet); !ok {
+				t.Fatalf("%+v", set)
+			}
 		}
-		warm := actors.Key{Generation: 1, Shard: events.ShardID{Index: 0, Total: 1}}
-		set, err := m.System().Root.RequestFuture(m.Supervisor(), actors.SetPlan{
-			From: plan.(*actors.Plan).Version, Change: map[actors.Key]actors.Want{warm: {Role: actors.Warming}},
-		}, time.Minute).Result()
-		if _, ok := set.(*actors.PlanSet); err != nil || !ok {
-			t.Fatalf("%+v, %v", set, err)
-		}
+		other := actors.Key{Generation: 1, Shard: events.ShardID{Index: 0, Total: 1}}
+		set(map[actors.Key]actors.Want{other: {Role: actors.Warming}})
 		pass(time.Hour)
 		for _, shard := range m.Status().Shards {
 			if want := 3 * (1 - shard.Shard.Index); shard.Guilds != want {
@@ -177,6 +182,9 @@ func TestAdviceIsOfShardsThatServe(t *testing.T) {
 		}
 		pass(time.Hour)
 		hook.require(t, "one serves", shardmanager.ReshardAdvised{Shard: shardOf(0, 2), Guilds: 3, Threshold: 3, Full: 1, Recommended: 2, Double: 4})
+		set(map[actors.Key]actors.Want{other: {}, shardOf(0, 2): {Role: actors.Retiring}, shardOf(1, 2): {Role: actors.Retiring}})
+		pass(time.Hour)
+		hook.require(t, "the other serves", shardmanager.ReshardAdvised{Shard: other, Guilds: 3, Threshold: 3, Full: 1, Recommended: 2, Double: 2})
 	})
 }
 
