@@ -45,7 +45,7 @@ func sample(index, total int, seq int64) session.Snapshot {
 		Seq: seq, Exact: true, Bot: math.MaxUint64, SavedAt: time.Date(2026, 11, 24, 1, 2, 3, 456789, time.UTC),
 		Terms:    session.Terms{Known: true, Intents: events.IntentsAll, Capabilities: math.MinInt64, LargeThreshold: 250},
 		Presence: `{"since":null,"activities":[{"name":"a \"é\" <b>","type":0}],"status":"idle","afk":false}`, PresenceUpdated: true,
-		Guilds: 2500, EventRate: 12.625, Fence: math.MaxUint64 - 7,
+		Guilds: 2500, GuildsAway: 12, GuildsSeq: seq, EventRate: 12.625, Fence: math.MaxUint64 - 7,
 	}
 }
 
