@@ -1,0 +1,25 @@
+package shardmanager_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+)
+
+// TestReshardDoesNotWaitForAGuildCreateOfNoGuild: what is of no guild has none, and may be cut as soon as both sessions have proved to live.
+func TestReshardDoesNotWaitForAGuildCreateOfNoGuild(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithHeartbeatInterval(time.Second))
+		for _, total := range []int{3, 2} {
+			began := time.Now()
+			if err := b.m.Reshard(t.Context(), total); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 25*time.Second {
+				t.Errorf("to %d shards, with heartbeats each second: it took %v", total, took)
+			}
+		}
+		b.finish()
+	})
+}
