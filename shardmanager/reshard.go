@@ -97,6 +97,9 @@ func (p ReshardPlan) Pays() bool { return p.Identifies == 0 || p.Remaining-p.Res
 
 // String is the plan in a line.
 func (p ReshardPlan) String() string {
+	if p.Identifies == 0 {
+		return fmt.Sprintf("%d to %d shards, which are connected still: no identify, about %v until all guilds are cut over", p.From, p.To, p.Cut.Round(time.Second))
+	}
 	return fmt.Sprintf("%d to %d shards: %d identifies of %d that are left (%d in reserve), %d sessions more for a while, about %v until they are ready and %v until all guilds are cut over",
 		p.From, p.To, p.Identifies, p.Remaining, p.Reserve, p.Extra, p.Warm.Round(time.Second), p.Cut.Round(time.Second))
 }

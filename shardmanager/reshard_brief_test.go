@@ -1,6 +1,7 @@
 package shardmanager_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,21 @@ func TestReshardDoesNotWaitForAGuildCreateOfNoGuild(t *testing.T) {
 			if took := time.Since(began); took > 25*time.Second {
 				t.Errorf("to %d shards, with heartbeats each second: it took %v", total, took)
 			}
+		}
+		b.finish()
+	})
+}
+
+// TestPlanOfAReshardBackSaysThatItCostsNoIdentify, and nothing of a budget that Discord was not asked for.
+func TestPlanOfAReshardBackSaysThatItCostsNoIdentify(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithHeartbeatInterval(time.Second))
+		if err := b.m.Reshard(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := b.m.PlanReshard(t.Context(), 2)
+		if text := plan.String(); err != nil || strings.Contains(text, " left ") || !strings.Contains(text, "no identify") {
+			t.Errorf("%s, %v", text, err)
 		}
 		b.finish()
 	})
