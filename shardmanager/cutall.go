@@ -157,15 +157,20 @@ func (r *resharding) takeOverPresences() {
 	}
 }
 
-// retire keeps the old shards connected for a while, and ends them then, unless a reshard back needs them.
+// retire keeps the old shards connected for a while, and ends them then, unless another reshard begins: one back needs them, and any other ends them itself.
 func (r *resharding) retire(ctx context.Context) {
 	if r.sleep(ctx, r.retirement) != nil {
 		return
 	}
+	r.endOld()
+	r.show(func(p *ReshardProgress) { p.Phase = ReshardDone })
+}
+
+// endOld ends the old shards, which retire.
+func (r *resharding) endOld() {
 	r.end(r.from, func(want *actors.Want) { want.Mode = actors.Stop })
 	r.forget(r.from)
 	r.forgetStored()
-	r.show(func(p *ReshardProgress) { p.Phase = ReshardDone })
 }
 
 // forgetStored has the store forget the sessions of the old shards, which have ended.

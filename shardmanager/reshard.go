@@ -37,7 +37,7 @@ func WithNewIntents(intents events.Intents) ReshardOption {
 }
 
 // WithRetirement sets for how long the old shards stay connected when all guilds were cut: until then, a Reshard back to their total costs no Identify.
-// The default is 10 min; 0: they end at once.
+// The default is 10 min; 0: they end at once. A Reshard to any other total ends them before it begins.
 func WithRetirement(d time.Duration) ReshardOption { return func(r *resharding) { r.retirement = d } }
 
 const (

@@ -39,3 +39,21 @@ func TestPlanOfAReshardBackSaysThatItCostsNoIdentify(t *testing.T) {
 		b.finish()
 	})
 }
+
+// TestReshardOnwardsEndsTheShardsThatRetired: a reshard to a third total, while the shards of the one before retire, ends them: nothing else would.
+func TestReshardOnwardsEndsTheShardsThatRetired(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2)
+		for _, total := range []int{3, 4} {
+			if err := b.m.Reshard(t.Context(), total); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(11 * time.Minute)
+		b.serve(t, 4)
+		b.finish()
+		if live := b.Stats().Live; live != 4 {
+			t.Errorf("%d sessions are connected", live)
+		}
+	})
+}

@@ -37,7 +37,7 @@ type resharding struct {
 
 	over   chan struct{}      // closed when nothing is done any more but to retire
 	err    error              // then
-	recall context.CancelFunc // the old shards do not retire
+	recall context.CancelFunc // no time ends the old shards any more
 	home   chan struct{}      // closed when none retires
 
 	mu         sync.Mutex
@@ -73,7 +73,11 @@ func (m *Manager) Reshard(ctx context.Context, total int, opts ...ReshardOption)
 	if before != nil {
 		before.recall()
 		<-before.home
-		r.known = before.guilds
+		if r.back {
+			r.known = before.guilds
+		} else if before.err == nil {
+			before.endOld()
+		}
 	}
 	m.running.Go(func() { r.run(ctx) })
 	<-r.over
