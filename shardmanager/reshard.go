@@ -159,8 +159,9 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 	if _, err := m.client(); err != nil {
 		return nil, err
 	}
+	latest, latestErr := m.latestReshard() // before the status, or that may be out of date
 	status := m.Status()
-	r := &resharding{m: m, patience: defaultPatience, retirement: defaultRetirement}
+	r := &resharding{m: m, follows: latest, patience: defaultPatience, retirement: defaultRetirement}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -173,6 +174,9 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 	}
 	if unknown := r.intents.Unknown(); unknown != 0 {
 		return fail(fmt.Errorf("shardmanager: the intents have bits that no intent has: %v", unknown))
+	}
+	if latestErr != nil {
+		return fail(latestErr)
 	}
 	serving, before := 0, events.Intents(0)
 	generation := uint64(0)

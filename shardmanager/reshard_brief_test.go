@@ -1,11 +1,14 @@
 package shardmanager_test
 
 import (
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
 // TestReshardDoesNotWaitForAGuildCreateOfNoGuild: what is of no guild has none, and may be cut as soon as both sessions have proved to live.
@@ -55,5 +58,29 @@ func TestReshardOnwardsEndsTheShardsThatRetired(t *testing.T) {
 		if live := b.Stats().Live; live != 4 {
 			t.Errorf("%d sessions are connected", live)
 		}
+	})
+}
+
+// TestReshardThatIsAskedForWhileOneEndsIsRefused: what it was planned for is not so any more.
+func TestReshardThatIsAskedForWhileOneEndsIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithHeartbeatInterval(time.Second))
+		b.OnDiscovery(func(http.ResponseWriter) bool {
+			time.Sleep(3 * time.Second)
+			return false
+		})
+		done := make(chan error, 1)
+		go func() { done <- b.m.Reshard(t.Context(), 3) }()
+		time.Sleep(4 * time.Second)
+		for len(done) == 0 {
+			if err := b.m.Reshard(t.Context(), 3); !errors.Is(err, shardmanager.ErrResharding) && !errors.Is(err, shardmanager.ErrSameShards) {
+				t.Errorf("the second: %v", err)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		b.finish()
 	})
 }

@@ -21,6 +21,7 @@ type resharding struct {
 	from, to   actors.Fleet
 	back       bool // the new shards run already: they are the old ones of a reshard before
 	plan       ReshardPlan
+	follows    *resharding // the one before
 	told       func(ReshardProgress)
 	before     func(context.Context, []GuildCut) error
 	intents    events.Intents // of the new shards; 0: today's
@@ -84,6 +85,21 @@ func (m *Manager) Reshard(ctx context.Context, total int, opts ...ReshardOption)
 	return r.err
 }
 
+// latestReshard is the one before the next. The error is that it is under way.
+func (m *Manager) latestReshard() (*resharding, error) {
+	m.mu.Lock()
+	r := m.reshard
+	m.mu.Unlock()
+	if r != nil {
+		select {
+		case <-r.over:
+		default:
+			return nil, ErrResharding
+		}
+	}
+	return r, nil
+}
+
 // beginReshard makes it the one that is under way, and returns the one before.
 func (m *Manager) beginReshard(r *resharding) (before *resharding, err error) {
 	m.mu.Lock()
@@ -91,12 +107,8 @@ func (m *Manager) beginReshard(r *resharding) (before *resharding, err error) {
 	if m.phase == phaseClosing {
 		return nil, m.ending.cause
 	}
-	if before = m.reshard; before != nil {
-		select {
-		case <-before.over:
-		default:
-			return nil, ErrResharding
-		}
+	if before = m.reshard; before != r.follows { // what was planned is not so any more
+		return nil, ErrResharding
 	}
 	r.over, r.home, r.recall = make(chan struct{}), make(chan struct{}), func() {}
 	r.note = make(chan ReshardProgress, 1)
