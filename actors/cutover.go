@@ -64,7 +64,7 @@ type cut struct {
 	*cutover.Guild[*kept]
 	began    time.Time
 	joined   bool    // the bot has joined while both told of it
-	greeted  [2]bool // its first GUILD_CREATE has come, of the old and the new session
+	greeted  [2]bool // its first GUILD_CREATE has come, of the old and the new session; what is of no guild has none
 	lived    time.Time
 	held     []*kept // by the old session, behind the anchor
 	due      []*kept // of the old session, to be delivered by its actor
@@ -244,7 +244,7 @@ func (c *Cutover) again(of *side, guild events.Snowflake, now time.Time) {
 	if g.Phase() < cutover.Cut {
 		g.owes(g.Abandon())
 		g.Guild, g.began, g.lived, g.joined = cutover.Begin[*kept](c.limits, now), now, time.Time{}, false
-		if g.greeted[newSide] = of.old && g.greeted[newSide]; c.wanted.Load() {
+		if g.greeted[newSide] = of.old && g.greeted[newSide] || guild == 0; c.wanted.Load() {
 			g.Want()
 		}
 	}
@@ -259,7 +259,7 @@ func (c *Cutover) begin(st *stripe, guild events.Snowflake, now time.Time, joine
 	if joined {
 		g.Guild = cutover.Joined[*kept](c.limits, now)
 	}
-	if c.wanted.Load() {
+	if g.greeted[newSide] = guild == 0; c.wanted.Load() {
 		g.Want()
 	}
 	st.guilds[guild] = g

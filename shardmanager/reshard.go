@@ -37,7 +37,7 @@ func WithNewIntents(intents events.Intents) ReshardOption {
 }
 
 // WithRetirement sets for how long the old shards stay connected when all guilds were cut: until then, a Reshard back to their total costs no Identify.
-// The default is 10 min; 0: they end at once.
+// The default is 10 min; 0: they end at once. A Reshard to any other total ends them before it begins.
 func WithRetirement(d time.Duration) ReshardOption { return func(r *resharding) { r.retirement = d } }
 
 const (
@@ -105,6 +105,9 @@ func (p ReshardPlan) Pays() bool { return p.Identifies == 0 || p.Remaining-p.Res
 
 // String is the plan in a line.
 func (p ReshardPlan) String() string {
+	if p.Identifies == 0 {
+		return fmt.Sprintf("%d to %d shards, which are connected still: no identify, about %v until all guilds are cut over", p.From, p.To, p.Cut.Round(time.Second))
+	}
 	return fmt.Sprintf("%d to %d shards: %d identifies of %d that are left (%d in reserve), %d sessions more for a while, about %v until they are ready and %v until all guilds are cut over",
 		p.From, p.To, p.Identifies, p.Remaining, p.Reserve, p.Extra, p.Warm.Round(time.Second), p.Cut.Round(time.Second))
 }
@@ -156,8 +159,9 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 	if _, err := m.client(); err != nil {
 		return nil, err
 	}
+	latest, latestErr := m.latestReshard() // before the status, or that may be out of date
 	status := m.Status()
-	r := &resharding{m: m, patience: defaultPatience, retirement: defaultRetirement}
+	r := &resharding{m: m, follows: latest, patience: defaultPatience, retirement: defaultRetirement}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -170,6 +174,9 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 	}
 	if unknown := r.intents.Unknown(); unknown != 0 {
 		return fail(fmt.Errorf("shardmanager: the intents have bits that no intent has: %v", unknown))
+	}
+	if latestErr != nil {
+		return fail(latestErr)
 	}
 	serving, before := 0, events.Intents(0)
 	generation := uint64(0)

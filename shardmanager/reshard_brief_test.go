@@ -1,0 +1,86 @@
+package shardmanager_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestReshardDoesNotWaitForAGuildCreateOfNoGuild: what is of no guild has none, and may be cut as soon as both sessions have proved to live.
+func TestReshardDoesNotWaitForAGuildCreateOfNoGuild(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithHeartbeatInterval(time.Second))
+		for _, total := range []int{3, 2} {
+			began := time.Now()
+			if err := b.m.Reshard(t.Context(), total); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 25*time.Second {
+				t.Errorf("to %d shards, with heartbeats each second: it took %v", total, took)
+			}
+		}
+		b.finish()
+	})
+}
+
+// TestPlanOfAReshardBackSaysThatItCostsNoIdentify, and nothing of a budget that Discord was not asked for.
+func TestPlanOfAReshardBackSaysThatItCostsNoIdentify(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithHeartbeatInterval(time.Second))
+		if err := b.m.Reshard(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := b.m.PlanReshard(t.Context(), 2)
+		if text := plan.String(); err != nil || strings.Contains(text, " left ") || !strings.Contains(text, "no identify") {
+			t.Errorf("%s, %v", text, err)
+		}
+		b.finish()
+	})
+}
+
+// TestReshardOnwardsEndsTheShardsThatRetired: a reshard to a third total, while the shards of the one before retire, ends them: nothing else would.
+func TestReshardOnwardsEndsTheShardsThatRetired(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2)
+		for _, total := range []int{3, 4} {
+			if err := b.m.Reshard(t.Context(), total); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(11 * time.Minute)
+		b.serve(t, 4)
+		b.finish()
+		if live := b.Stats().Live; live != 4 {
+			t.Errorf("%d sessions are connected", live)
+		}
+	})
+}
+
+// TestReshardThatIsAskedForWhileOneEndsIsRefused: what it was planned for is not so any more.
+func TestReshardThatIsAskedForWhileOneEndsIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithHeartbeatInterval(time.Second))
+		b.OnDiscovery(func(http.ResponseWriter) bool {
+			time.Sleep(3 * time.Second)
+			return false
+		})
+		done := make(chan error, 1)
+		go func() { done <- b.m.Reshard(t.Context(), 3) }()
+		time.Sleep(4 * time.Second)
+		for len(done) == 0 {
+			if err := b.m.Reshard(t.Context(), 3); !errors.Is(err, shardmanager.ErrResharding) && !errors.Is(err, shardmanager.ErrSameShards) {
+				t.Errorf("the second: %v", err)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		b.finish()
+	})
+}
