@@ -214,6 +214,10 @@ func (sim *simulation) inject(f Injection) {
 		sim.move(f)
 	case "handover":
 		sim.handover(f)
+	case "reshard":
+		sim.reshard(f)
+	case "note-kill":
+		sim.dieWriting(f)
 	case "warm":
 		sim.warm(f)
 	case "mend":
@@ -263,7 +267,7 @@ func (sim *simulation) heal() {
 	sim.mu.Lock()
 	clear(sim.moods)
 	sim.mu.Unlock()
-	for shard := range sim.plan.Shards {
+	for _, shard := range sim.plan.numbers() {
 		sim.script(shard).Freeze(false)
 		sim.script(shard).MuteAcks(false)
 		sim.script(shard).Lag(0)
