@@ -76,7 +76,11 @@ func (sim *simulation) inject(f Injection) {
 	case "resume-host":
 		lasting(func() { sim.net.set(&sim.net.resumes, true) }, func() { sim.net.set(&sim.net.resumes, false) })
 	case "lag":
-		lasting(func() { script.Lag(f.For / 4) }, func() { script.Lag(0) })
+		lag := f.For / 4
+		if sim.plan.Reshards { // no more than what two sessions may be apart
+			lag = min(lag, 1900*time.Millisecond)
+		}
+		lasting(func() { script.Lag(lag) }, func() { script.Lag(0) })
 	case "guild-outage":
 		guild := sim.plan.guildOf(f.Shard, f.N)
 		lasting(func() { sim.outage(guild, true) }, func() { sim.outage(guild, false) })

@@ -253,7 +253,7 @@ func (c *check) reshardEnds() {
 		switch of.outcome {
 		case reshardDone:
 			serves = of.to
-		case reshardFailed, reshardPoor:
+		case reshardFailed:
 			serves = of.from
 		}
 		if want := fmt.Sprintf("%d of %d serve", serves, serves); serves > 0 && !strings.HasPrefix(r.Text, want) {

@@ -134,7 +134,7 @@ func (sim *simulation) reshardTo(p *process, f Injection, to int) error {
 	if progress, ok := p.m.Resharding(); ok {
 		flagged = progress.Flagged
 	}
-	sim.resharded(p, r, flagged, err)
+	sim.resharded(p, r, flagged, phase >= 0, err)
 	return err
 }
 
@@ -156,7 +156,7 @@ const (
 )
 
 // resharded notes what came of a reshard, and which shards serve then.
-func (sim *simulation) resharded(p *process, r Record, flagged int, err error) {
+func (sim *simulation) resharded(p *process, r Record, flagged int, began bool, err error) {
 	if p.dead.Load() {
 		return
 	}
@@ -167,10 +167,10 @@ func (sim *simulation) resharded(p *process, r Record, flagged int, err error) {
 		r.Who = reshardDone
 	case !p.up() || !errors.As(err, &failed):
 		r.Who = reshardEnded
-	case errors.Is(err, shardmanager.ErrResharding) || errors.Is(err, shardmanager.ErrNotAllHere) || errors.Is(err, shardmanager.ErrSameShards):
-		r.Who = reshardRefused
-	case failed.Phase == shardmanager.ReshardWarming && errors.As(err, &poor):
+	case !began && errors.As(err, &poor):
 		r.Who = reshardPoor
+	case !began:
+		r.Who = reshardRefused
 	case failed.Cut:
 		r.Who = reshardEnded
 	default:
@@ -204,7 +204,7 @@ func (p *process) goOn() {
 	defer p.resharding.Add(-1)
 	for p.up() {
 		if progress, _ = p.m.Resharding(); progress.Phase >= shardmanager.ReshardRetiring {
-			sim.resharded(p, r, progress.Flagged, nil)
+			sim.resharded(p, r, progress.Flagged, true, nil)
 			return
 		}
 		time.Sleep(500 * time.Millisecond)
