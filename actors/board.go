@@ -20,14 +20,15 @@ type Board struct {
 	ignored atomic.Int64  // messages that nobody could be told were of no use
 	without atomic.Uint64 // optional intents that are left out
 
-	mu       sync.RWMutex
-	records  map[Key]*record
-	sorted   []*record // by key; nil: shards have come or gone since it was
-	tally    Tally
-	waiters  []*waiter
-	changing ShardStatus   // the room of update's
-	cause    error         // why the supervisor has ended
-	done     chan struct{} // closed when it has
+	mu      sync.RWMutex // taken before a record's lock
+	records map[Key]*record
+	sorted  []*record     // by key; nil: shards have come or gone since it was
+	cause   error         // why the supervisor has ended
+	done    chan struct{} // closed when it has
+
+	counts  sync.Mutex // taken after a record's lock, for a moment: thousands of shards may change at once
+	tally   Tally
+	waiters []*waiter
 }
 
 // Tally counts the shards of a board that are to run and to serve.
@@ -39,7 +40,7 @@ type Tally struct {
 	Open    int // whether to run or not: their sessions have not ended
 }
 
-// waiter is somebody who waits. The board's lock guards tallies.
+// waiter is somebody who waits. The lock of the counts guards tallies.
 type waiter struct {
 	tallies []Tally       // that it has not looked at
 	spare   []Tally       // the room of those before
@@ -80,8 +81,8 @@ func (b *Board) LeftOut() events.Intents { return events.Intents(b.without.Load(
 
 // Tally is how many shards stand how.
 func (b *Board) Tally() Tally {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+	b.counts.Lock()
+	defer b.counts.Unlock()
 	return b.tally
 }
 
@@ -89,10 +90,10 @@ func (b *Board) Tally() Tally {
 // far behind. The error is that of ctx, or why the supervisor has ended.
 func (b *Board) Wait(ctx context.Context, enough func(Tally) bool) error {
 	w := &waiter{wake: make(chan struct{}, 1)}
-	b.mu.Lock()
+	b.counts.Lock()
 	w.tallies = append(w.tallies, b.tally)
 	b.waiters = append(b.waiters, w)
-	b.mu.Unlock()
+	b.counts.Unlock()
 	defer b.leave(w)
 	for {
 		if slices.ContainsFunc(b.look(w), enough) {
@@ -113,8 +114,8 @@ func (b *Board) Wait(ctx context.Context, enough func(Tally) bool) error {
 
 // look takes what a waiter has not looked at.
 func (b *Board) look(w *waiter) []Tally {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.counts.Lock()
+	defer b.counts.Unlock()
 	tallies := w.tallies
 	w.tallies, w.spare = w.spare[:0], tallies
 	return tallies
@@ -133,8 +134,8 @@ func (w *waiter) hear(t Tally) {
 }
 
 func (b *Board) leave(w *waiter) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.counts.Lock()
+	defer b.counts.Unlock()
 	b.waiters = slices.DeleteFunc(b.waiters, func(each *waiter) bool { return each == w })
 }
 
@@ -204,7 +205,7 @@ func (b *Board) place(keys ...Key) {
 		if b.records[key] == nil {
 			r := newRecord(key)
 			b.records[key] = r
-			b.tally.count(r.still(), +1)
+			b.count(Tally{}, tallyOf(&r.status))
 		}
 	}
 	b.sorted = nil
@@ -215,7 +216,8 @@ func (b *Board) remove(key Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r := b.records[key]; r != nil {
-		b.tally.count(r.still(), -1)
+		status := r.still()
+		b.count(tallyOf(&status), Tally{})
 	}
 	delete(b.records, key)
 	b.sorted = nil
@@ -223,42 +225,51 @@ func (b *Board) remove(key Key) {
 
 // update changes the status of a shard, and with it what is counted.
 func (b *Board) update(key Key, change func(*ShardStatus)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.mu.RLock()
+	defer b.mu.RUnlock()
 	r := b.records[key]
 	if r == nil {
 		return
 	}
-	before, after := r.status, &b.changing // nobody else writes it
-	*after = before
-	change(after)
 	r.mu.Lock()
-	r.status = *after //seam:status-kept-current
-	r.mu.Unlock()
-	b.tally.count(before, -1)
-	b.tally.count(*after, +1)
-	after.Cause = nil // it may be large
-	for _, w := range b.waiters {
-		w.hear(b.tally)
-	}
+	defer r.mu.Unlock()
+	before := tallyOf(&r.status)
+	defer func() { b.count(before, tallyOf(&r.status)) }() // also where change does not return
+	change(&r.status)                                      //seam:status-kept-current
 }
 
-// count adds one shard, or takes it away.
-func (t *Tally) count(s ShardStatus, n int) {
+// tallyOf is what one shard counts for.
+func tallyOf(s *ShardStatus) (t Tally) {
 	if s.State != session.Closed && s.State != session.Idle {
-		t.Open += n
+		t.Open = 1
 	}
 	if s.Mode != Run || s.Role != Serving {
-		return
+		return t
 	}
-	t.Wanted += n
+	t.Wanted = 1
 	switch {
 	case s.State == session.Ready:
-		t.Ready += n
+		t.Ready = 1
 	case s.Ended():
-		t.Ended += n
+		t.Ended = 1
 	case s.State == session.Backoff && s.refused:
-		t.Refused += n
+		t.Refused = 1
+	}
+	return t
+}
+
+// count counts a shard anew, and lets those know who wait.
+func (b *Board) count(before, after Tally) {
+	b.counts.Lock()
+	defer b.counts.Unlock()
+	t := &b.tally
+	t.Wanted += after.Wanted - before.Wanted
+	t.Ready += after.Ready - before.Ready
+	t.Ended += after.Ended - before.Ended
+	t.Refused += after.Refused - before.Refused
+	t.Open += after.Open - before.Open
+	for _, w := range b.waiters {
+		w.hear(*t)
 	}
 }
 

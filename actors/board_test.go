@@ -75,6 +75,26 @@ func TestTallyIsWhatStatusShows(t *testing.T) {
 	})
 }
 
+// TestChangeThatDoesNotReturnIsCounted: the text of its cause may be the user's code. The board goes on, and counts what it shows.
+func TestChangeThatDoesNotReturnIsCounted(t *testing.T) {
+	t.Parallel()
+	b, keys := boardOf(2)
+	func() {
+		defer func() { _ = recover() }()
+		b.update(keys[0], func(s *ShardStatus) {
+			s.State = session.Backoff
+			panic("a bug")
+		})
+	}()
+	b.update(keys[0], func(s *ShardStatus) { s.Conn++ })
+	if tally, want := b.Tally(), (Tally{Wanted: 2, Ready: 1, Open: 2}); tally != want {
+		t.Errorf("counted %+v, not %+v", tally, want)
+	}
+	if s, _ := b.Shard(keys[0]); s.State != session.Backoff || s.Conn != 1 {
+		t.Errorf("shown as %v, conn %d", s.State, s.Conn)
+	}
+}
+
 // TestAChangeCostsTheSameOnAnyBoard: who waits is asked once a change, and it makes no more garbage with more shards; BenchmarkChange shows the
 // time. It is not parallel, since it counts allocations.
 func TestAChangeCostsTheSameOnAnyBoard(t *testing.T) {
@@ -111,8 +131,8 @@ func TestAChangeCostsTheSameOnAnyBoard(t *testing.T) {
 }
 
 func (b *Board) waiting() int {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+	b.counts.Lock()
+	defer b.counts.Unlock()
 	return len(b.waiters)
 }
 

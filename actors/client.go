@@ -125,7 +125,7 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 	if s.board.record(r.key) == nil {
 		return fmt.Errorf("%w: %v", ErrUnknownShard, r.key)
 	}
-	if missing := event.Needs &^ s.intents(); missing != 0 {
+	if missing := event.Needs &^ s.intentsOf(r.key); missing != 0 {
 		return fmt.Errorf("%w: %v needs %v: identify with it, or ask for what needs none", ErrMissingIntent, event.Op, missing)
 	}
 	total := r.key.Shard.Total

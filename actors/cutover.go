@@ -24,6 +24,8 @@ type CutoverConfig struct {
 	Anchor   time.Duration // for the new session to show the event of a cut; 0: 5 s
 	Slack    time.Duration // by which one session may tell later than the other of what was before a heartbeat that is acknowledged; 0: 2 s
 	Window   time.Duration // for which events around a flagged cut are compared; 0: 30 s
+	// OldIntents and NewIntents are those of either fleet, if they differ: what only one of them is told of is not compared. 0: they do not.
+	OldIntents, NewIntents events.Intents
 	// Known are guilds, and 0, of which the sessions of To have told before: they run already. nil: they begin.
 	Known []events.Snowflake
 	// Cuts are guilds that were cut before, by a process that has ended since: behind NewSeq of the session that goes on, their events are those of To.

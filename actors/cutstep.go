@@ -160,6 +160,11 @@ func (c *Cutover) Flow(guilds ...events.Snowflake) {
 		st.mu.Lock()
 		if g := st.guilds[guild]; g != nil && g.Phase() == cutover.Cut {
 			g.mayFlow = true
+			for _, k := range g.held { // from here on nobody asks the old session for them
+				k.held.Drop()
+				k.held = nil
+			}
+			g.held = nil
 			c.remind(c.cfg.To.Of(guild), guild)
 		}
 		st.mu.Unlock()

@@ -89,6 +89,9 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 	if which == newSide && g.mayFlow {
 		publish = g.payloads(g.Flow())
 	}
+	if !c.both(now.raw.Type, guild) {
+		return c.alone(g, which, guild, now), true
+	}
 	e := event{Of: now, Seq: now.meta.Seq, At: now.meta.Received}
 	e.Anchor, e.Print = c.identity(&now.raw, first && g.joined)
 	if which == oldSide {
@@ -105,11 +108,40 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 	if !slices.Contains(publish, now) && g.Phase() != cutover.Flowing { // or it is not kept, but for a flagged cut
 		now.raw.Data = bytes.Clone(now.raw.Data) // not the room of all that came with it
 	}
-	if g.Phase() == cutover.Cutting && which == oldSide && !slices.Contains(publish, now) {
+	if phase := g.Phase(); which == oldSide && (phase == cutover.Cutting || phase == cutover.Cut && !g.mayFlow) && !slices.Contains(publish, now) {
 		now.held = c.supervisor.cfg.Bus.Shard(of.key).Hold(now.meta)
 		g.held = append(g.held, now)
 	}
 	return publish, true
+}
+
+// both reports whether both fleets are told of events of a type.
+func (c *Cutover) both(of events.Type, guild events.Snowflake) bool {
+	gates, known := of.Gates()
+	if c.cfg.OldIntents == c.cfg.NewIntents || !known || gates == 0 {
+		return true
+	}
+	const direct = events.IntentDirectMessages | events.IntentDirectMessageReactions | events.IntentDirectMessageTyping | events.IntentDirectMessagePolls
+	if gates &= direct; guild != 0 {
+		gates, _ = of.Gates()
+		gates &^= direct
+	}
+	return (gates&c.cfg.OldIntents != 0) == (gates&c.cfg.NewIntents != 0)
+}
+
+// alone takes an event of which one fleet alone is told: it is delivered until the cut, or from then on.
+func (c *Cutover) alone(g *cut, which int, guild events.Snowflake, now *kept) (publish []*kept) {
+	switch phase := g.Phase(); {
+	case which == oldSide && phase < cutover.Cut:
+		publish, g.due = append(g.due, now), nil
+	case which == newSide && phase == cutover.Flowing:
+		publish = []*kept{now}
+	case which == newSide && phase == cutover.Cut:
+		publish = g.payloads(g.New(event{Of: now, Seq: now.meta.Seq, At: now.meta.Received}))
+		now.raw.Data = bytes.Clone(now.raw.Data)
+		c.moved(guild, g)
+	}
+	return publish
 }
 
 // meet begins the cut of a guild that nothing is known of; nil: it is not cut over, since the new session does not tell of it yet.
@@ -131,7 +163,7 @@ func (c *Cutover) identity(raw *events.Raw, joins bool) (anchor string, print ui
 		anchor = string(raw.Type) + " " + strconv.FormatUint(uint64(id), 10)
 	case joins:
 		anchor = "joined"
-	case raw.Type == events.TypeGuildCreate: // it tells of a moment
+	case raw.Type == events.TypeGuildCreate || c.cfg.OldIntents != c.cfg.NewIntents: // it tells of a moment, or what both are told of it differs
 		return "", maphash.String(c.seed, string(raw.Type))
 	default:
 		var h maphash.Hash
@@ -148,10 +180,11 @@ func (c *Cutover) moved(guild events.Snowflake, g *cut) {
 	if g.Phase() < cutover.Cut {
 		return
 	}
-	for _, k := range g.held { // the new session shows them
-		k.held.Drop()
+	for _, k := range g.held { // the new session shows them; Flow drops them
+		if !g.Place().Flagged {
+			k.raw.Data = nil
+		}
 	}
-	g.held = nil
 	waiting := g.Waiting()
 	for i := len(waiting) - 1; i >= 0 && waiting[i].Of.held == nil; i-- {
 		waiting[i].Of.held = c.supervisor.cfg.Bus.Shard(c.cfg.To.Of(guild)).Hold(waiting[i].Of.meta)

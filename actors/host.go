@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -215,10 +216,28 @@ func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Chang
 // tellOwner calls SupervisorConfig.Changed, on a goroutine of its own, for this runs on actors' goroutines: a shard's crash for it would be one
 // more change to tell of.
 func (s *Supervisor) tellOwner(change StateChanged) {
-	if err := foreign.Call("SupervisorConfig.Changed", func() error { s.cfg.Changed(change.Key, change.Change); return nil }); err != nil {
+	t := tellings.Get().(*telling)
+	t.changed, t.change = s.cfg.Changed, change
+	err := foreign.Call("SupervisorConfig.Changed", t.tell)
+	t.changed, t.change = nil, StateChanged{}
+	tellings.Put(t)
+	if err != nil {
 		s.log.Error("a change of state was not told", zap.Stringer("shard", change.Key), zap.Error(err))
 	}
 }
+
+// telling is a change of which the owner is told: thousands of shards have several at a start.
+type telling struct {
+	changed func(Key, session.Change)
+	change  StateChanged
+	tell    func() error
+}
+
+var tellings = sync.Pool{New: func() any {
+	t := new(telling)
+	t.tell = func() error { t.changed(t.change.Key, t.change.Change); return nil }
+	return t
+}}
 
 // overBudget reports whether the day's budget of Identifies refuses to go on.
 func overBudget(cause error) bool {

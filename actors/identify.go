@@ -211,7 +211,7 @@ func (s *incarnation) decided(d ratelimit.Decision) {
 		q.granted, q.queued = true, true
 	}
 	s.board.record(q.key).forecast.Store(nil)
-	s.tell(q.key, granted{q.conn, d.Err, d.Expires, s.intents()})
+	s.tell(q.key, granted{q.conn, d.Err, d.Expires, s.intentsOf(q.key)})
 }
 
 // identifyDue does what the time has come for.

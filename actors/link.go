@@ -31,8 +31,9 @@ type batch struct {
 	frames [][]byte
 }
 
-// batchPool keeps the memory of batches; what is in it holds no frames.
-var batchPool = sync.Pool{New: func() any { return &batch{frames: make([][]byte, 0, batchLimit)} }}
+// batchPool keeps the memory of batches; what is in it holds no frames. A new one has room for few: thousands of shards that begin
+// at one moment have one each, of a single frame.
+var batchPool = sync.Pool{New: func() any { return &batch{frames: make([][]byte, 0, 2)} }}
 
 // done gives the batch's memory back.
 func (b *batch) done() {
@@ -42,7 +43,7 @@ func (b *batch) done() {
 }
 
 // link is one connection of a shard, from the dial to the end, with the one goroutine that
-// reads. It tells the shard's actor what happens, in order.
+// dials, and then the one that reads. It tells the shard's actor what happens, in order.
 type link struct {
 	conn      uint64
 	system    *actor.ActorSystem
@@ -93,50 +94,47 @@ func DialOf(ctx context.Context) (Dial, bool) {
 	return d, ok
 }
 
-// run dials when its turn has come, and reads until the connection ends. What is on the stack while it waits for a frame is small: each
-// shard has such a stack for as long as it lives.
+// run dials when its turn has come, and has another goroutine read: the stack that a dial takes would stay with it for as long as the
+// connection lives.
 func (l *link) run(turn time.Time, url events.Secret, cfg *transport.Config) {
 	returned := false
-	defer func() { // the connection may be the user's code: what it does to this goroutine ends itself alone
-		if reason := recover(); !returned {
-			l.tell(lost{l, foreign.Panicked("the reader of NetDial's connection", reason)})
-			l.close(events.CloseNone)
+	defer l.survive("NetDial's connection", &returned)
+	if l.await(turn) {
+		l.dialled = time.Now()
+		socket, err := l.dial(url, cfg)
+		switch {
+		case err != nil:
+			l.tell(lost{l, err})
+		case !l.attach(socket):
+			socket.Close(events.CloseNone, "")
+		default:
+			l.tell(connected{l})
+			l.all.Go(func() { l.readAll(socket) })
 		}
-	}()
-	if socket := l.connect(turn, url, cfg); socket != nil {
-		l.readAll(socket)
 	}
 	returned = true
 }
 
-// connect has the link dial; nil: it has no connection, and whoever should know has been told.
-func (l *link) connect(turn time.Time, url events.Secret, cfg *transport.Config) *transport.Conn {
-	if !l.await(turn) {
-		return nil
+// survive, deferred, ends the connection alone: that is NetDial's, and may be the user's code, whatever it does to this goroutine.
+func (l *link) survive(what string, returned *bool) {
+	if reason := recover(); !*returned {
+		l.tell(lost{l, foreign.Panicked(what, reason)})
+		l.close(events.CloseNone)
 	}
-	l.dialled = time.Now()
-	socket, err := l.dial(url, cfg)
-	if err != nil {
-		l.tell(lost{l, err})
-		return nil
-	}
-	if !l.attach(socket) {
-		socket.Close(events.CloseNone, "")
-		return nil
-	}
-	l.tell(connected{l})
-	return socket
 }
 
-// readAll reads until the connection ends, or is not wanted any more.
+// readAll reads until the connection ends, or is not wanted any more. What is on the stack while it waits for a frame is small: each shard
+// has such a stack for as long as it lives.
 func (l *link) readAll(socket *transport.Conn) {
+	returned := false
+	defer l.survive("the reader of NetDial's connection", &returned)
 	for !l.isOver() {
 		data, err := socket.Read()
 		if err != nil {
 			l.hand()
 			l.tell(lost{l, err})
 			socket.Close(events.CloseNone, "")
-			return
+			break
 		}
 		if l.read == nil {
 			l.read = batchPool.Get().(*batch)
@@ -146,23 +144,19 @@ func (l *link) readAll(socket *transport.Conn) {
 			l.hand()
 		}
 	}
+	returned = true
 }
 
-// dial has another goroutine dial: the stack that it takes would stay with this one for as long as the
-// connection lives.
-func (l *link) dial(url events.Secret, cfg *transport.Config) (socket *transport.Conn, err error) {
-	err = foreign.Call("NetDial's connection", func() (err error) {
-		ctx := context.WithValue(context.Background(), dialKey{}, Dial{l.key, l.conn})
-		ctx, cancel := context.WithTimeout(ctx, session.DialTimeout) //seam:link-dial-deadline
-		defer cancel()
-		l.dials(cancel)
-		defer l.dials(nil)
-		with := *cfg
-		with.Idle = l.hand
-		socket, err = transport.Dial(ctx, url.Reveal(), with)
-		return err
-	})
-	return socket, err
+// dial connects, unless the link is closed before.
+func (l *link) dial(url events.Secret, cfg *transport.Config) (*transport.Conn, error) {
+	ctx := context.WithValue(context.Background(), dialKey{}, Dial{l.key, l.conn})
+	ctx, cancel := context.WithTimeout(ctx, session.DialTimeout) //seam:link-dial-deadline
+	defer cancel()
+	l.dials(cancel)
+	defer l.dials(nil)
+	with := *cfg
+	with.Idle = l.hand
+	return transport.Dial(ctx, url.Reveal(), with)
 }
 
 // dials notes what ends the dial that is under way; nil: there is none.

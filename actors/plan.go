@@ -68,6 +68,7 @@ type Want struct {
 	Reidentifies uint64
 	Fence        uint64           // of a lease or a store, which never goes back; 0: that of SupervisorConfig
 	Code         events.CloseCode // Stop: what the gateway is told; zero: what keeps the session
+	Intents      events.Intents   // that its sessions begin with, from the next one on; 0: those of SupervisorConfig
 }
 
 // serves reports whether its guilds are the shard's.
@@ -224,6 +225,8 @@ func (p *plan) check(key Key, want Want) error {
 		return &PlanError{key, fmt.Sprintf("there is no mode %d", want.Mode)}
 	case want.Role < Serving || want.Role > Retiring:
 		return &PlanError{key, fmt.Sprintf("there is no role %d", want.Role)}
+	case want.Intents.Unknown() != 0:
+		return &PlanError{key, fmt.Sprintf("its intents have bits that no intent has: %v", want.Intents.Unknown())}
 	case want.Code != events.CloseNone && want.Mode != Stop:
 		return &PlanError{key, fmt.Sprintf("the code %d is of no use: only Stop has one", want.Code)}
 	case want.Fence < floor && before.Mode == Release:

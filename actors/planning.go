@@ -46,6 +46,7 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 	}
 	for _, key := range keys {
 		if want, named := s.books.plan.wants[key]; named {
+			s.board.record(key).wanted.Store(uint64(want.Intents))
 			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role, status.Fence = want.Mode, want.Role, want.Fence }) //seam:status-shows-the-plan
 		} else {
 			s.board.update(key, func(status *ShardStatus) { status.Mode = Stop })

@@ -28,10 +28,20 @@ type probe struct {
 // intents are what sessions begin with now.
 func (s *Supervisor) intents() events.Intents { return s.cfg.Identify.Intents &^ s.board.LeftOut() }
 
-// identification is what new actors of shards identify with.
-func (s *Supervisor) identification() events.Identify {
+// intentsOf are what the sessions of a shard begin with now.
+func (s *Supervisor) intentsOf(key Key) events.Intents {
+	if r := s.board.record(key); r != nil {
+		if of := events.Intents(r.wanted.Load()); of != 0 {
+			return of &^ s.board.LeftOut()
+		}
+	}
+	return s.intents()
+}
+
+// identification is what a new actor of a shard identifies with.
+func (s *Supervisor) identification(key Key) events.Identify {
 	identify := s.cfg.Identify
-	identify.Intents = s.intents()
+	identify.Intents = s.intentsOf(key)
 	return identify
 }
 

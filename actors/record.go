@@ -118,6 +118,7 @@ type record struct {
 	shares atomic.Int64 // send events that wait for an answer which they share
 
 	intents    atomic.Uint64                      // see ShardStatus
+	wanted     atomic.Uint64                      // intents that the plan wants its sessions to begin with; 0: those of SupervisorConfig
 	identified atomic.Uint64                      // the connection on which an Identify was, or is about to be, written
 	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
 

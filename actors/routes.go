@@ -154,8 +154,11 @@ func (s *Supervisor) RouteIndex(index int) (Key, error) {
 	return Key{}, fmt.Errorf("%w: shard %d of %d", ErrUnknownShard, index, now.total())
 }
 
-// RouteShard is the key of a shard of the plan, of those with the ShardID that of the newest generation. The error is ErrUnknownShard.
+// RouteShard is the key of a shard of the plan, of those with the ShardID the one that serves, or else that of the newest generation. The error is ErrUnknownShard.
 func (s *Supervisor) RouteShard(shard events.ShardID) (Key, error) {
+	if key := s.routes.now.Load().at(shard); key != (Key{}) {
+		return key, nil
+	}
 	for _, f := range s.routes.now.Load().fleets {
 		if key := (Key{Generation: f.Generation, Shard: shard}); f.Total == shard.Total && s.board.record(key) != nil {
 			return key, nil

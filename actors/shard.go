@@ -144,7 +144,7 @@ func (s *shard) start(ctx actor.Context) {
 	var status ShardStatus
 	s.record.copyTo(&status)
 	machine, err := session.NewMachine(session.Config{ //seam:crash-keeps-session
-		Shard: s.key.Shard, Identify: s.identification(), OptionalIntents: s.cfg.OptionalIntents, Cursor: &s.record.cursor,
+		Shard: s.key.Shard, Identify: s.identification(s.key), OptionalIntents: s.cfg.OptionalIntents, Cursor: &s.record.cursor,
 		Conn: status.Conn, Rand: random(s.cfg.Seed, s.key, status.Conn),
 	}, host{s})
 	if err != nil {

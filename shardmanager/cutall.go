@@ -191,6 +191,9 @@ func (r *resharding) turn() error {
 		m: r.m, from: r.to, to: r.from, back: true, patience: r.patience, before: r.before, known: r.guilds,
 		plan: ReshardPlan{From: r.plan.To, To: r.plan.From, Cut: r.plan.Cut},
 	}
+	if r.intents != 0 {
+		back.intents, back.today = r.today, r.intents
+	}
 	if err := back.reshard(r.m.life); err != nil {
 		return err
 	}

@@ -248,7 +248,7 @@ func (m *Manager) start(ctx context.Context) error {
 	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining.int())
 	m.mu.Unlock()
 	go m.guard()
-	goesOn := begun != nil && !begun.Done && before == nil && !standby && m.cfg.ids == nil
+	goesOn := begun != nil && !begun.Done && !begun.doneBy(begin.sessions) && before == nil && !standby && m.cfg.ids == nil
 	generation := uint64(0)
 	if goesOn {
 		generation = begun.From.Generation

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
@@ -27,6 +28,13 @@ func WithBeforeCut(f func(ctx context.Context, guilds []GuildCut) error) Reshard
 // WithPatience sets for how long a guild is compared that cannot be cut in order, since its two sessions disagree or it is never quiet and has no event
 // that both can be recognised by. Then it is cut by fingerprints, and counted as Flagged. The default is 10 min.
 func WithPatience(d time.Duration) ReshardOption { return func(r *resharding) { r.patience = d } }
+
+// WithNewIntents has the sessions of the new shards begin with other intents; the total may be today's then. Events that only one of the two is told of are delivered until
+// a guild's cut, or from then on, and not compared; messages and the like that have an identity are. A process that starts later begins with the intents of its own options: change
+// those too, or its sessions begin anew. The default is the intents of today.
+func WithNewIntents(intents events.Intents) ReshardOption {
+	return func(r *resharding) { r.intents = intents }
+}
 
 // WithRetirement sets for how long the old shards stay connected when all guilds were cut: until then, a Reshard back to their total costs no Identify.
 // The default is 10 min; 0: they end at once.
@@ -132,8 +140,8 @@ var (
 
 // PlanReshard asks Discord for the budget, and says what a Reshard to a total would take and cost. It begins nothing. The error is that of a Reshard which
 // would be refused; a budget that does not pay is no error here: see ReshardPlan.Pays.
-func (m *Manager) PlanReshard(ctx context.Context, total int) (ReshardPlan, error) {
-	r, err := m.newReshard(ctx, total)
+func (m *Manager) PlanReshard(ctx context.Context, total int, opts ...ReshardOption) (ReshardPlan, error) {
+	r, err := m.newReshard(ctx, total, opts)
 	if err != nil {
 		return ReshardPlan{}, err
 	}
@@ -141,7 +149,7 @@ func (m *Manager) PlanReshard(ctx context.Context, total int) (ReshardPlan, erro
 }
 
 // newReshard checks what is asked for.
-func (m *Manager) newReshard(ctx context.Context, total int) (*resharding, error) {
+func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOption) (*resharding, error) {
 	if ctx == nil {
 		return nil, errNilContext
 	}
@@ -150,6 +158,9 @@ func (m *Manager) newReshard(ctx context.Context, total int) (*resharding, error
 	}
 	status := m.Status()
 	r := &resharding{m: m, patience: defaultPatience, retirement: defaultRetirement}
+	for _, opt := range opts {
+		opt(r)
+	}
 	r.plan = ReshardPlan{From: status.Total, To: total}
 	fail := func(err error) (*resharding, error) {
 		return nil, &ReshardError{From: status.Total, To: total, Err: err}
@@ -157,23 +168,30 @@ func (m *Manager) newReshard(ctx context.Context, total int) (*resharding, error
 	if total < 1 || total > maxShards {
 		return fail(fmt.Errorf("shardmanager: %d shards: use from 1 to %d", total, maxShards))
 	}
-	if total == status.Total {
-		return fail(ErrSameShards)
+	if unknown := r.intents.Unknown(); unknown != 0 {
+		return fail(fmt.Errorf("shardmanager: the intents have bits that no intent has: %v", unknown))
 	}
-	serving := 0
+	serving, before := 0, events.Intents(0)
 	generation := uint64(0)
 	for _, s := range status.Shards {
 		generation = max(generation, s.Generation)
 		if s.Role == actors.Serving && s.Shard.Total == status.Total && s.Mode == actors.Run {
 			r.from = actors.Fleet{Generation: s.Generation, Total: s.Shard.Total}
+			r.today |= s.Intents
 			serving++
 		}
-		if s.Role == actors.Retiring && s.Shard.Total == total && s.Mode == actors.Run {
-			r.to, r.back = actors.Fleet{Generation: s.Generation, Total: total}, true
+		if s.Role == actors.Retiring && (r.intents == 0 || s.Intents == r.intents) && s.Shard.Total == total && s.Mode == actors.Run {
+			r.to, r.back, before = actors.Fleet{Generation: s.Generation, Total: total}, true, s.Intents
 		}
 	}
 	if serving != status.Total || serving == 0 {
 		return fail(ErrNotAllHere)
+	}
+	if total == status.Total && (r.intents == 0 || r.intents == r.today) {
+		return fail(ErrSameShards)
+	}
+	if r.back && before != r.today {
+		r.intents = before
 	}
 	if !r.back {
 		r.to = actors.Fleet{Generation: generation + 1, Total: total}

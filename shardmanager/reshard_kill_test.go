@@ -55,6 +55,7 @@ func (p *process) SaveNote(ctx context.Context, note []byte) error {
 type arrivals struct {
 	mu         sync.Mutex
 	all, fresh map[string]int
+	how        map[string][]string
 }
 
 // runProcess begins a process of the bot. After its death nothing that its handlers are told counts.
@@ -73,6 +74,7 @@ func runProcess(t *testing.T, g *gatewaytest.Server, store session.Store, came *
 			return
 		}
 		name := fmt.Sprint(e.GuildID, " ", e.Content)
+		came.how[name] = append(came.how[name], fmt.Sprintf("%p %v %+v", p, time.Now().Format("05.000"), at))
 		if came.all[name]++; !at.Redelivered {
 			came.fresh[name]++
 		}
@@ -98,7 +100,7 @@ func killInReshard(t *testing.T, seed uint64) {
 	guilds := guildIDs(10)
 	g := newGateway(t, gatewaytest.WithShards(from), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
 	store := session.NewMemoryStore()
-	came := &arrivals{all: make(map[string]int), fresh: make(map[string]int)}
+	came := &arrivals{all: make(map[string]int), fresh: make(map[string]int), how: make(map[string][]string)}
 	m, p := runProcess(t, g, store, came, from)
 	start(t, m)
 	stop := make(chan struct{})
@@ -123,6 +125,7 @@ func killInReshard(t *testing.T, seed uint64) {
 			t.Error(err)
 		}
 		p.dead.Store(true)
+		t.Logf("%p ended at %v, killed %v, %+v", p, time.Now().Format("05.000"), killed, phase)
 		time.Sleep(time.Duration(random.Int64N(int64(3 * time.Second))))
 		m, p = runProcess(t, g, store, came, from)
 		start(t, m)
@@ -152,7 +155,7 @@ func killInReshard(t *testing.T, seed uint64) {
 		for i := range n {
 			name := fmt.Sprint(guild, " ", strconv.Itoa(i))
 			if came.all[name] == 0 || came.fresh[name] > 1 {
-				t.Errorf("message %s of %d: came %d times, %d of them unflagged", name, n, came.all[name], came.fresh[name])
+				t.Errorf("message %s of %d: came %d times, %d of them unflagged: %v", name, n, came.all[name], came.fresh[name], came.how[name])
 			}
 		}
 	}

@@ -30,6 +30,7 @@ type reshardNote struct {
 	Known    []events.Snowflake `json:",omitempty"`
 	Cuts     []noteCut          `json:",omitempty"`
 	Sessions []session.Snapshot `json:",omitempty"` // of the new shards
+	Old, New events.Intents     `json:",omitzero"`  // of either, if they differ
 }
 
 type noteCut struct {
@@ -86,10 +87,19 @@ func (note *reshardNote) totalNow(asked int) (int, error) {
 	return 0, &OptionError{"WithShards", fmt.Sprintf("%d: a reshard from %d to %d is half done: name one of these until it is", asked, note.From.Total, note.To.Total)}
 }
 
+// doneBy reports whether sessions that the store has given for the old shards are those of the new ones: of as many, which have taken their place.
+func (note *reshardNote) doneBy(sessions map[events.ShardID]session.Snapshot) bool {
+	return note.From.Total == note.To.Total && slices.ContainsFunc(note.Sessions, func(of session.Snapshot) bool {
+		stored, ok := sessions[of.Shard]
+		return ok && stored.SessionID == of.SessionID
+	})
+}
+
 // goOn goes on with a reshard that the process before has begun. The shards of From were started.
 func (m *Manager) goOn(note *reshardNote) error {
 	r := &resharding{
 		m: m, from: note.From, to: note.To, known: note.Known, goesOn: true, patience: defaultPatience, retirement: defaultRetirement,
+		today: note.Old, intents: note.New,
 		plan: ReshardPlan{From: note.From.Total, To: note.To.Total, Cut: 3 * usualBeat, Extra: note.To.Total}, restore: make(map[actors.Key]session.Snapshot),
 	}
 	for _, of := range note.Cuts {
@@ -148,7 +158,10 @@ func (r *resharding) noteNow(exact bool) reshardNote {
 	r.mu.Lock()
 	cuts := slices.Clone(r.cuts)
 	r.mu.Unlock()
-	note := reshardNote{Version: reshardVersion, From: r.from, To: r.to}
+	note := reshardNote{Version: reshardVersion, From: r.from, To: r.to, New: r.intents}
+	if r.intents != 0 {
+		note.Old = r.today
+	}
 	cut := make(map[events.Snowflake]bool, len(cuts))
 	for _, of := range cuts {
 		cut[of.Guild] = true
@@ -163,8 +176,14 @@ func (r *resharding) noteNow(exact bool) reshardNote {
 		key := r.to.Key(i)
 		snapshot, number, ok := r.m.shards.Session(key)
 		settled, seq := r.m.bus.Shard(key).Settled()
-		if restored, is := r.restore[key]; is && settled == 0 && seq == 0 && restored.SessionID == snapshot.SessionID { // nothing has come yet
+		restored, is := r.restore[key]
+		if is && settled == 0 && seq == 0 && restored.SessionID == snapshot.SessionID { // nothing has come yet
 			settled, seq = number, restored.Seq
+		}
+		if !ok && is { // it has not begun yet
+			restored.Exact = exact && restored.Exact
+			note.Sessions = append(note.Sessions, restored)
+			continue
 		}
 		if !ok || settled != number {
 			continue

@@ -23,6 +23,8 @@ type resharding struct {
 	plan       ReshardPlan
 	told       func(ReshardProgress)
 	before     func(context.Context, []GuildCut) error
+	intents    events.Intents // of the new shards; 0: today's
+	today      events.Intents // of the old shards
 	patience   time.Duration
 	retirement time.Duration
 
@@ -57,12 +59,9 @@ type resharding struct {
 //
 // Source: events/gateway#sharding, which says that sessions with different totals may run beside each other.
 func (m *Manager) Reshard(ctx context.Context, total int, opts ...ReshardOption) error {
-	r, err := m.newReshard(ctx, total)
+	r, err := m.newReshard(ctx, total, opts)
 	if err != nil {
 		return err
-	}
-	for _, opt := range opts {
-		opt(r)
 	}
 	if err := r.refuse(); err != nil {
 		return &ReshardError{From: r.plan.From, To: total, Err: err}
@@ -144,7 +143,11 @@ func (r *resharding) run(ctx context.Context) {
 
 // reshard goes as far as the new shards serve alone, or nothing has changed.
 func (r *resharding) reshard(ctx context.Context) error {
-	cut, err := r.m.shards.BeginCutover(r.m.System(), actors.CutoverConfig{From: r.from, To: r.to, Known: r.known, Cuts: r.cuts})
+	cfg := actors.CutoverConfig{From: r.from, To: r.to, Known: r.known, Cuts: r.cuts}
+	if r.intents != 0 {
+		cfg.OldIntents, cfg.NewIntents = r.today, r.intents
+	}
+	cut, err := r.m.shards.BeginCutover(r.m.System(), cfg)
 	if err != nil {
 		return &ReshardError{r.plan.From, r.plan.To, ReshardWarming, false, err}
 	}
@@ -159,7 +162,9 @@ func (r *resharding) reshard(ctx context.Context) error {
 	err = r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
 		for i := range r.to.Total {
 			want := plan.Wants[r.to.Key(i)]
-			want.Role = actors.Warming
+			if want.Role = actors.Warming; !r.back {
+				want.Intents = r.intents
+			}
 			change[r.to.Key(i)] = want
 		}
 	})
@@ -229,6 +234,8 @@ func (r *resharding) warm(ctx context.Context) error {
 				ready++
 			case s.Ended():
 				ended = whyEnded(s.Key(), s.Cause)
+			case s.Mode != actors.Run:
+				ended = fmt.Errorf("shardmanager: the new shard %v is to %v", s.Key(), s.Mode)
 			case s.State == session.Backoff && refusal(s.Cause):
 				ended = s.Cause
 			}

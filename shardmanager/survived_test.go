@@ -64,6 +64,38 @@ func TestDiallerThatMakesNoConnection(t *testing.T) {
 	}
 }
 
+// badDeadline is a connection of the user's, which does not come to an upgrade.
+type badDeadline struct {
+	net.Conn
+	deadline *misbehave
+}
+
+func (c badDeadline) SetDeadline(t time.Time) error {
+	c.deadline.maybe()
+	return c.Conn.SetDeadline(t)
+}
+
+// TestConnectionThatDoesNotReturnWhileItIsDialledCostsThatDial: the shard dials again, and says why.
+func TestConnectionThatDoesNotReturnWhileItIsDialledCostsThatDial(t *testing.T) {
+	eachWay(t, func(t *testing.T, bad *misbehave) {
+		g := newGateway(t)
+		m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			raw, err := g.DialContext(ctx, network, addr)
+			return badDeadline{raw, bad}, err
+		}))
+		start(t, m)
+		bad.armed.Store(true)
+		g.Shard(0).Drop()
+		pass(10 * time.Second)
+		requirePanicError(t, m.Status().Shards[0].Cause, "NetDial's connection")
+		bad.armed.Store(false)
+		pass(time.Minute)
+		if m.Status().Ready() != 1 {
+			t.Errorf("%+v", m.Status())
+		}
+	})
+}
+
 // TestSystemThatIsShutDownBeforeCloseIsSurvived: by whoever has it from System, or had it before.
 func TestSystemThatIsShutDownBeforeCloseIsSurvived(t *testing.T) {
 	for _, own := range []bool{false, true} {

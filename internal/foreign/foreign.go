@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 )
 
 // PanicError says that code which is not this library's has panicked, or has ended its goroutine (runtime.Goexit). It cost
@@ -25,21 +26,32 @@ var ErrGoexit = errors.New("runtime.Goexit was called")
 
 // Call calls f on a goroutine of its own, which is all that runtime.Goexit can end then, and waits for it. The error is
 // that of f, or a *PanicError.
-func Call(what string, f func() error) (err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		returned := false
-		defer func() {
-			if reason := recover(); !returned {
-				err = Panicked(what, reason)
-			}
-		}()
-		err = f()
-		returned = true
+func Call(what string, f func() error) error {
+	c := &call{what: what, f: f}
+	c.over.Add(1)
+	go c.run()
+	c.over.Wait()
+	return c.err
+}
+
+// call is one allocation for all that Call needs: it is made for each change of a shard's state.
+type call struct {
+	what string
+	f    func() error
+	err  error
+	over sync.WaitGroup
+}
+
+func (c *call) run() {
+	defer c.over.Done()
+	returned := false
+	defer func() {
+		if reason := recover(); !returned {
+			c.err = Panicked(c.what, reason)
+		}
 	}()
-	<-done
-	return err
+	c.err = c.f()
+	returned = true
 }
 
 // Catch, deferred, makes a panic an error. It is for where a goroutine for each call would cost too much: whoever owns the

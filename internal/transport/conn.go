@@ -11,14 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -36,6 +34,13 @@ type Config struct {
 	// Idle is called by Read, on its goroutine, whenever all that came is used up, before it
 	// waits for more. nil: it is not.
 	Idle func()
+}
+
+func (cfg *Config) compression() events.Compression {
+	if cfg.Compression == "" {
+		return events.CompressionZstd
+	}
+	return cfg.Compression
 }
 
 const (
@@ -64,73 +69,7 @@ type Conn struct {
 	closeOnce    sync.Once
 }
 
-// Dial connects, under ctx and for at most 10 s. The URL is checked as by CheckURL.
-func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error) {
-	u, err := CheckURL(rawURL, cfg)
-	if err != nil {
-		return nil, err
-	}
-	compression := cfg.Compression
-	if compression == "" {
-		compression = events.CompressionZstd
-	}
-	query := u.Query()
-	query.Set("v", strconv.Itoa(events.Version))
-	query.Set("encoding", "json")
-	query.Del("compress")
-	if compression == events.CompressionZlib || compression == events.CompressionZstd {
-		query.Set("compress", string(compression))
-	}
-	u.RawQuery = query.Encode()
-	if u.Path == "" {
-		u.Path = "/"
-	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout) //seam:handshake-deadline
-	defer cancel()
-	// The library panics on some answers of an HTTP proxy.
-	defer func() {
-		if r := recover(); r != nil {
-			conn, err = nil, &DialError{reason: "the server's answer is not HTTP", err: foreign.Panicked("the WebSocket library", r)}
-		}
-	}()
-	dialer := websocket.Dialer{WriteBufferPool: &writeBuffers, ReadBufferSize: readBuffer}
-	if u.Scheme == "wss" {
-		dialer.TLSClientConfig = tlsConfig(cfg.TLS, u.Hostname())
-	}
-	netDial := cfg.NetDial
-	if netDial == nil {
-		if netDial, err = useProxy(&dialer, u, cfg); err != nil {
-			return nil, dialError(err, nil)
-		}
-	}
-	// The library heeds ctx's deadline during the upgrade, but not that ctx is cancelled.
-	stop := func() bool { return true }
-	var w *wire
-	dialer.NetDialContext = func(dialCtx context.Context, network, addr string) (net.Conn, error) {
-		var raw net.Conn
-		err := foreign.Call("NetDial", func() (err error) { raw, err = netDial(dialCtx, network, addr); return err })
-		if err != nil {
-			return nil, err
-		}
-		if raw == nil {
-			return nil, errNoConn
-		}
-		w = &wire{Conn: raw}
-		stop = context.AfterFunc(ctx, func() { _ = w.Close() })
-		return w, nil
-	}
-	ws, response, err := dialer.DialContext(ctx, u.String(), http.Header{"User-Agent": {UserAgent}})
-	if !stop() { // ctx has ended, and the connection with it
-		if err == nil {
-			_ = ws.Close()
-		}
-		err = ctx.Err()
-	} else if by, is := ctx.Deadline(); is && err != nil && response == nil && !time.Now().Before(by) {
-		err = context.DeadlineExceeded // the socket has its deadline from ctx as well, and may have noticed before
-	}
-	if err != nil {
-		return nil, dialError(err, response)
-	}
+func newConn(ws *websocket.Conn, w *wire, cfg *Config) *Conn {
 	c := &Conn{
 		ws: ws, wire: w, writeTimeout: orDefault(cfg.WriteTimeout, writeTimeout),
 		maxMessage: orDefault(cfg.MaxMessage, maxMessage),
@@ -139,7 +78,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 	if decoders == nil {
 		decoders = new(Decoders)
 	}
-	c.inflate = newInflater(compression, c.maxMessage, decoders)
+	c.inflate = newInflater(cfg.compression(), c.maxMessage, decoders)
 	idle := cfg.Idle // nothing else of cfg is kept
 	w.idle = func() {
 		c.room.wait()
@@ -150,7 +89,7 @@ func Dial(ctx context.Context, rawURL string, cfg Config) (conn *Conn, err error
 	ws.SetReadLimit(orDefault(cfg.MaxFrame, maxFrame))
 	// The library would echo the peer's code, and 1000 or 1001 from us ends the session.
 	ws.SetCloseHandler(func(int, string) error { return nil })
-	return c, nil
+	return c
 }
 
 // writeBuffers are shared by all connections: each needs one only while it writes.
@@ -164,7 +103,7 @@ func orDefault[T int64 | time.Duration](value, or T) T {
 }
 
 // Read returns the next payload, inflated. The slice is the caller's, but its room may be shared:
-// whoever keeps one payload keeps up to 32 KiB of those that came with it. A close frame gives a
+// whoever keeps one payload keeps up to 32 KiB of others. A close frame gives a
 // *session.CloseError. After the first error every call returns it.
 func (c *Conn) Read() ([]byte, error) {
 	if c.failed != nil {

@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 // ProxyError says that an HTTP proxy has refused to connect.
@@ -48,9 +46,33 @@ func (e *throughProxyError) Unwrap() error { return e.err }
 // direct dials through no proxy.
 var direct = new(net.Dialer).DialContext
 
-// useProxy has dialer go through the proxy for the URL, if there is one. HTTP proxies are spoken to here, since the
-// WebSocket library hides the status of a refusal and knows no https to the proxy; the others by the library.
-func useProxy(dialer *websocket.Dialer, u *url.URL, cfg Config) (netDial dialFunc, err error) {
+// throughProxy connects to addr, through the proxy for the URL, if there is one. HTTP proxies are spoken to here, since the WebSocket
+// library hides the status of a refusal and knows no https to the proxy; to others it is connected, and they are the library's to speak to.
+func throughProxy(ctx context.Context, u *url.URL, addr string, cfg *Config) (conn net.Conn, theirs *url.URL, err error) {
+	proxy, err := proxyFor(u, cfg)
+	switch {
+	case err != nil: // which may quote its password
+		return nil, nil, &throughProxyError{errors.New("the environment's setting cannot be used")}
+	case proxy == nil:
+		conn, err = direct(ctx, "tcp", addr)
+		return conn, nil, err
+	case proxy.Scheme == "http" || proxy.Scheme == "https":
+		conn, err = tunnel(ctx, direct, proxy, addr, cfg.TLS)
+	case proxy.Scheme == "socks5" || proxy.Scheme == "socks5h":
+		same := *proxy
+		theirs, same.Scheme = &same, "socks5" // the library resolves no names: they are the proxy's to resolve either way
+		conn, err = direct(ctx, "tcp", proxy.Host)
+	default:
+		return nil, nil, errors.New("proxy: unknown scheme: " + proxy.Scheme)
+	}
+	if err != nil {
+		return nil, nil, &throughProxyError{err}
+	}
+	return conn, theirs, nil
+}
+
+// proxyFor is the proxy for the URL; nil: there is none.
+func proxyFor(u *url.URL, cfg *Config) (*url.URL, error) {
 	asked := *u
 	asked.Scheme = "https"
 	if u.Scheme == "ws" {
@@ -60,33 +82,7 @@ func useProxy(dialer *websocket.Dialer, u *url.URL, cfg Config) (netDial dialFun
 	if choose == nil {
 		choose = http.ProxyFromEnvironment
 	}
-	proxy, err := choose(&http.Request{URL: &asked})
-	switch {
-	case err != nil:
-		return nil, &throughProxyError{errors.New("the environment's setting cannot be used")} // err may quote its password
-	case proxy == nil:
-		return direct, nil
-	case proxy.Scheme == "http" || proxy.Scheme == "https":
-		return func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := tunnel(ctx, direct, proxy, addr, cfg.TLS)
-			if err != nil {
-				return nil, &throughProxyError{err}
-			}
-			return conn, nil
-		}, nil
-	case proxy.Scheme == "socks5h": // the library resolves no names: they are the proxy's to resolve either way
-		same := *proxy
-		same.Scheme = "socks5"
-		proxy = &same
-	}
-	dialer.Proxy = http.ProxyURL(proxy)
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { // to the proxy
-		conn, err := direct(ctx, network, addr)
-		if err != nil {
-			return nil, &throughProxyError{err}
-		}
-		return conn, nil
-	}, nil
+	return choose(&http.Request{URL: &asked})
 }
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)

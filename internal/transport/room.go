@@ -9,12 +9,17 @@ import (
 
 const (
 	leastRead  = 512
+	leastLeft  = 256     // of room is worth reading into: most payloads are smaller
 	likelyRoom = 4 << 10 // a payload that is larger mostly comes alone
 	mostRoom   = 32 << 10
 	idleRoom   = 1 << 10 // whoever uses less between two waits keeps no more than this
 	largeRoom  = 512 << 10
 	heapPage   = 8 << 10 // of Go's heap: the least that it gives back to the system
 )
+
+// shelves have what is left of room that large payloads share, of whatever connections: thousands have one READY each, and nothing like it
+// after that.
+var shelves = sync.Pool{New: func() any { return new([]byte) }}
 
 // scratch has the buffers in which payloads grow that need more than was offered, to be given away in as much as
 // they need, and in which frames of several pages are put together. No buffer is kept while the network is waited for.
@@ -32,8 +37,8 @@ type room struct {
 
 // take offers an empty slice, with the room for a payload like the last.
 func (r *room) take() []byte {
-	if need := min(max(r.size+1, leastRead), likelyRoom); cap(r.free) < need {
-		r.free = make([]byte, 0, max(need, min(2*max(r.used, r.last), mostRoom)))
+	if need := min(max(r.size+1, leastLeft), likelyRoom); cap(r.free) < need {
+		r.free = make([]byte, 0, max(need, leastRead, min(2*max(r.used, r.last), mostRoom)))
 	}
 	return r.free
 }
@@ -70,9 +75,7 @@ func (r *room) keep(payload []byte) []byte {
 	}
 	switch {
 	case r.grown != nil && cap(payload) == r.grown.Cap():
-		// Whole pages, for it is mostly gone soon: what stays, a decoder's buffer, is not put beside it.
-		whole := make([]byte, 0, (len(payload)+heapPage-1)/heapPage*heapPage)
-		payload = slices.Clip(append(whole, payload...))
+		payload = shelve(payload)
 	case cap(r.free) > 0 && cap(payload) > 0 && &r.free[:1][0] == &payload[:1][0]:
 		r.used += len(payload)
 		r.free = payload[len(payload):]
@@ -85,6 +88,23 @@ func (r *room) keep(payload []byte) []byte {
 		r.grown = nil
 	}
 	return payload
+}
+
+// shelve copies a large payload to where it takes what it needs. It lies in whole pages, alone or with its like, for it is mostly gone soon:
+// what stays, a decoder's buffer, is not put beside it.
+func shelve(payload []byte) []byte {
+	if len(payload) > heapPage {
+		whole := make([]byte, 0, (len(payload)+heapPage-1)/heapPage*heapPage)
+		return slices.Clip(append(whole, payload...))
+	}
+	shelf := shelves.Get().(*[]byte)
+	if cap(*shelf) < len(payload) {
+		*shelf = make([]byte, 0, mostRoom)
+	}
+	payload = append(*shelf, payload...)
+	*shelf = payload[len(payload):]
+	shelves.Put(shelf)
+	return slices.Clip(payload)
 }
 
 // fill reads a payload.

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -127,6 +129,45 @@ func TestSmallPayloadBehindALargeOneTakesLittleMemory(t *testing.T) {
 	}
 	if took/rounds > 2048 {
 		t.Errorf("%d bytes for a payload of 60", took/rounds)
+	}
+}
+
+// TestLargePayloadsOfManyConnectionsTakeWhatTheyNeed: thousands of connections read a READY each at one moment. None has that of another. It reads
+// what the whole process has allocated, so nothing runs beside it.
+func TestLargePayloadsOfManyConnectionsTakeWhatTheyNeed(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it empties pools
+	encode, random := encoders()[events.CompressionPayload], rand.New(rand.NewPCG(4, 4))
+	const connections, size = 100, 5300
+	var want, got []string
+	var kept [][]byte
+	var took uint64
+	for i := range connections {
+		inflate := transport.NewInflater(events.CompressionPayload, 1<<20)
+		ready := object(size, random)
+		hello, frame := encode(object(100, random)), encode(ready)
+		if _, err := inflate(hello); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		payload, err := inflate(frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if want, kept = append(want, ready), append(kept, payload); i > 0 { // the first has made what the others share
+			took += after.TotalAlloc - before.TotalAlloc
+		}
+	}
+	for _, payload := range kept {
+		got = append(got, string(payload))
+		_ = append(payload, "overwritten"...) // it must not reach the next
+	}
+	if !slices.Equal(got, want) {
+		t.Error("a payload is not what it was")
+	}
+	if took /= connections - 1; took > size+size/5 && !raced {
+		t.Errorf("%d bytes for a payload of %d", took, size)
 	}
 }
 

@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"bytes"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/signalbox-go/signalbox/internal/foreign"
@@ -19,10 +21,46 @@ type wire struct {
 	page *page     // read, and not used up
 	rest []byte    // of the page
 	err  error     // that came with it
+	// asks, until the dial is over, keeps what is written until the next read; nil: nothing is kept.
+	asks *bytes.Buffer
+}
+
+// requests are the buffers of dials.
+var requests = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// asked ends the dial.
+func (w *wire) asked() {
+	if w.asks != nil {
+		w.asks.Reset()
+		requests.Put(w.asks)
+		w.asks = nil
+	}
+}
+
+// WriteByte implements io.ByteWriter. By that net/http knows that it need not make a buffer for the request, of 4 KiB, which would be
+// garbage at once: where thousands of shards begin together, memory that is never given back.
+func (w *wire) WriteByte(c byte) error {
+	_, err := w.Write([]byte{c})
+	return err
+}
+
+// WriteString implements io.StringWriter, for net/http as well.
+func (w *wire) WriteString(s string) (int, error) {
+	if w.asks != nil {
+		return w.asks.WriteString(s)
+	}
+	return w.Write([]byte(s))
 }
 
 // Read implements net.Conn.
 func (w *wire) Read(p []byte) (int, error) {
+	if w.asks != nil && w.asks.Len() > 0 {
+		_, err := w.write(w.asks.Bytes())
+		w.asks.Reset()
+		if err != nil {
+			return 0, err
+		}
+	}
 	if w.page == nil {
 		if w.err != nil {
 			return 0, w.err
@@ -60,10 +98,17 @@ func (w *wire) read(p []byte) (n int, err error) {
 	return w.Conn.Read(p)
 }
 
-// Write implements net.Conn.
-func (w *wire) Write(p []byte) (n int, err error) {
+func (w *wire) write(p []byte) (n int, err error) {
 	defer foreign.Catch("Write of NetDial's connection", &err)
 	return w.Conn.Write(p)
+}
+
+// Write implements net.Conn.
+func (w *wire) Write(p []byte) (int, error) {
+	if w.asks != nil {
+		return w.asks.Write(p)
+	}
+	return w.write(p)
 }
 
 // Close implements net.Conn.

@@ -112,7 +112,7 @@ var mutants = []mutant{
 	{name: "a stale plan is taken", law: "D-6", breaks: []breach{{"stale-plan-refused", never()}}},
 	{name: "a pause is refused", law: "D-7", breaks: []breach{{"order-taken", or("m.Mode == Pause")}}},
 	{name: "Status shows another plan", law: "D-1", breaks: []breach{{"status-shows-the-plan", when("want.Mode == Run")}}},
-	{name: "Status does not see that a connection is lost", law: "D-2", breaks: []breach{{"status-kept-current", when("after.State != session.Backoff && after.State != session.Connecting")}}},
+	{name: "Status does not see that a connection is lost", law: "D-2", breaks: []breach{{"status-kept-current", arg(0, `func() *ShardStatus { after := r.status; change(&after); if after.State == session.Backoff || after.State == session.Connecting { return &after }; return &r.status }()`)}}},
 	{name: "what rests is not closed", law: "D-1", breaks: []breach{{"not-to-run-is-closed", never()}}},
 	{name: "a crash ends a shard for good", law: "L-1|D-", breaks: []breach{{"how-it-ended-noted", value("stopping", "true")}}},
 	{name: "the end of an actor is not noted", law: "L-1|D-", breaks: []breach{{"end-of-actor-noted", value("stopping", "false", "of.resting || unasked")}}},

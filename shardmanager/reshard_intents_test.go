@@ -1,0 +1,86 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// TestReshardToOtherIntents: with the same total or another. What both fleets are told of comes once and in order; what one alone is told of comes until the
+// cut, or from then on.
+func TestReshardToOtherIntents(t *testing.T) {
+	const before = events.IntentGuilds | events.IntentGuildMessages | events.IntentGuildMessageTyping
+	const after = events.IntentGuilds | events.IntentGuildMessages | events.IntentMessageContent | events.IntentGuildMessageReactions
+	for _, total := range []int{2, 3} {
+		t.Run(fmt.Sprint(total), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				guild := guildIDs(1)[0]
+				g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithParallelSessions())
+				m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithIntents(before))
+				var ids []events.Snowflake
+				typing, texts := 0, 0
+				shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, _ events.Meta) {
+					if ids = append(ids, e.ID); e.Content != "" {
+						texts++
+					}
+				})
+				shardmanager.On(m, func(_ context.Context, _ *events.TypingStart, _ events.Meta) { typing++ })
+				start(t, m)
+				stop := make(chan struct{})
+				said := make(chan []events.Snowflake, 1)
+				go func() {
+					var all []events.Snowflake
+					for n := 0; ; n++ {
+						select {
+						case <-stop:
+							said <- all
+							return
+						case <-time.After(700 * time.Millisecond):
+						}
+						g.World().Typing(guild, g.BotID())
+						all = append(all, g.World().Message(guild, gatewaytest.Message{Content: strconv.Itoa(n)}))
+					}
+				}()
+				if err := m.Reshard(t.Context(), total, shardmanager.WithNewIntents(after)); err != nil {
+					t.Fatal(err)
+				}
+				typed := typing
+				time.Sleep(10 * time.Second)
+				close(stop)
+				all := <-said
+				time.Sleep(5 * time.Second)
+				if fmt.Sprint(all) != fmt.Sprint(ids) {
+					t.Errorf("%d messages came of %d, or in another order", len(ids), len(all))
+				}
+				if typed == 0 || typing > typed || texts == 0 {
+					t.Errorf("typing came %d times before and %d times after; %d messages had a text", typed, typing-typed, texts)
+				}
+				if status := m.Status(); status.Total != total {
+					t.Errorf("%d shards serve", status.Total)
+				}
+			})
+		})
+	}
+}
+
+func TestReshardToTheIntentsOfTodayIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2)
+		for _, intents := range []events.Intents{0, events.IntentGuilds | events.IntentGuildMessages | events.IntentMessageContent} {
+			if err := b.m.Reshard(t.Context(), 2, shardmanager.WithNewIntents(intents)); !errors.Is(err, shardmanager.ErrSameShards) {
+				t.Errorf("%v: %v", intents, err)
+			}
+		}
+		if err := b.m.Reshard(t.Context(), 3, shardmanager.WithNewIntents(1<<60)); err == nil {
+			t.Error("intents that there are not")
+		}
+		b.finish()
+	})
+}
