@@ -117,7 +117,7 @@ type GuildCut struct {
 	Guild          events.Snowflake // 0: what is of no guild
 	From, To       Key
 	OldSeq, NewSeq int64
-	Flagged        bool
+	Flagged        bool // by fingerprints: of events around the cut that are equal in all, one may be lost or come twice
 }
 
 // Cuts are the guilds that were cut since the last call, and that handlers have done with the events of From of. The others come later.

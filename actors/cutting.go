@@ -274,6 +274,13 @@ func guildsOf(raw *events.Raw) (ids []events.Snowflake) {
 	return ids
 }
 
+// cutDue publishes what is due of a guild that is cut over.
+func (s *shard) cutDue(guild events.Snowflake) {
+	if c := s.cutover.Load(); c != nil {
+		c.due(s, guild)
+	}
+}
+
 // tookRole notes that the shard has a role from now on.
 func (s *shard) tookRole() {
 	if c := s.cutover.Load(); c != nil && s.role == Serving {

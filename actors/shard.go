@@ -119,9 +119,7 @@ func (s *shard) take(message any) {
 	case stopShard:
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
 	case cutDue:
-		if c := s.cutover.Load(); c != nil {
-			c.due(s, m.guild)
-		}
+		s.cutDue(m.guild)
 	case sayVoices:
 		m.to <- s.machine.Voices()
 	case crash:

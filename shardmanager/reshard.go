@@ -47,7 +47,16 @@ const (
 	reshardTick       = time.Second
 )
 
-// GuildCut is a guild that is cut over: the events of From were delivered, and those of To follow. Guild is 0 for what is of no guild, such as direct messages.
+// GuildCut is a guild that is cut over.
+//
+//	type GuildCut struct {
+//		Guild          events.Snowflake // 0: what is of no guild, such as direct messages
+//		From, To       actors.Key       // the shards
+//		OldSeq, NewSeq int64            // up to OldSeq the events of From were delivered, and those of To behind NewSeq follow
+//		Flagged        bool             // by fingerprints: of events around the cut that are equal in all, one may be lost or come twice
+//	}
+//
+// It is an [actors.GuildCut].
 type GuildCut = actors.GuildCut
 
 // ReshardPhase is how far a Reshard is.

@@ -3,7 +3,6 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
 	"testing"
@@ -208,94 +207,6 @@ func TestWithRetirementOfNoneEndsTheOldShardsAtOnce(t *testing.T) {
 	})
 }
 
-func TestSendsGoToTheGuildsPresentOwner(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		b := talkingBot(t, 2)
-		guild := guildIDs(1)[0]
-		owner := 2
-		err := b.m.Reshard(t.Context(), 3, shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
-			for _, cut := range cuts {
-				if cut.Guild == guild {
-					if answer, err := (events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{b.BotID()}}).SendEvent(t.Context(), b.m); err != nil || answer.Shard.Total != 2 {
-						t.Errorf("before the cut: %+v, %v", answer.Receipt, err)
-					}
-					go func() {
-						time.Sleep(5 * time.Second)
-						answer, err := (events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{b.BotID()}}).SendEvent(t.Context(), b.m)
-						if owner = answer.Shard.Total; err != nil {
-							t.Error(err)
-						}
-					}()
-				}
-			}
-			return nil
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(6 * time.Second)
-		if owner != 3 {
-			t.Errorf("after the cut the %d shards sent", owner)
-		}
-		b.finish()
-	})
-}
-
-func TestNewShardsShowThePresenceOfTheOldOnes(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		b := talkingBot(t, 2)
-		presence := events.UpdatePresence{Status: events.StatusDoNotDisturb, Activities: []events.Activity{{Name: "trains"}}}
-		if _, err := b.m.SetPresence(t.Context(), presence); err != nil {
-			t.Fatal(err)
-		}
-		shown := make(map[events.ShardID]string)
-		b.OnFrame(func(f gatewaytest.Frame) bool {
-			if f.Op == events.OpPresenceUpdate {
-				shown[f.Shard] = string(f.Data)
-			}
-			return false
-		})
-		if err := b.m.Reshard(t.Context(), 3); err != nil {
-			t.Fatal(err)
-		}
-		for i := range 3 {
-			if !jsonHas(t, []byte(shown[events.ShardID{Index: i, Total: 3}]), "status", `"dnd"`) {
-				t.Errorf("shard %d shows %s", i, shown[events.ShardID{Index: i, Total: 3}])
-			}
-		}
-		b.finish()
-	})
-}
-
-// TestSlowHandlersAreWaitedForBeforeAGuildIsCut: or what the new session tells would be handled before what the old one has.
-func TestSlowHandlersAreWaitedForBeforeAGuildIsCut(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		b := talkingBot(t, 2)
-		shardmanager.On(b.m, func(_ context.Context, e *events.MessageCreate, _ events.Meta) {
-			time.Sleep(200 * time.Millisecond)
-			b.all.mu.Lock()
-			defer b.all.mu.Unlock()
-			b.all.slow = append(b.all.slow, e.GuildID.String()+" "+e.Content)
-		})
-		if err := b.m.Reshard(t.Context(), 3); err != nil {
-			t.Fatal(err)
-		}
-		b.finish()
-		last := make(map[string]int)
-		for _, each := range b.all.slow {
-			var guild string
-			var n int
-			if _, err := fmt.Sscan(each, &guild, &n); err != nil {
-				t.Fatal(err)
-			}
-			if n != last[guild] {
-				t.Errorf("guild %s: message %d was handled in place of %d", guild, n, last[guild])
-			}
-			last[guild] = n + 1
-		}
-	})
-}
-
 func TestManagerThatClosesInTheMidstOfAReshardCloses(t *testing.T) {
 	for _, after := range []time.Duration{2 * time.Second, 40 * time.Second, 126 * time.Second, 135 * time.Second, 4 * time.Minute} {
 		t.Run(after.String(), func(t *testing.T) {
@@ -314,35 +225,4 @@ func TestManagerThatClosesInTheMidstOfAReshardCloses(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestBotStaysInItsVoiceChannel(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		guild := guildIDs(1)[0]
-		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16))
-		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildVoiceStates))
-		start(t, m)
-		channel := g.World().AddChannel(guild, "stage", gatewaytest.Fields{"type": 2})
-		if _, err := (events.UpdateVoiceState{GuildID: guild, ChannelID: &channel, SelfDeaf: true}).SendEvent(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-		asked := ""
-		g.OnFrame(func(f gatewaytest.Frame) bool {
-			if f.Op == events.OpVoiceStateUpdate && f.Shard.Total == 3 {
-				asked = string(f.Data)
-			}
-			return false
-		})
-		if err := m.Reshard(t.Context(), 3); err != nil {
-			t.Fatal(err)
-		}
-		for key, want := range map[string]string{"channel_id": fmt.Sprintf("%q", channel), "self_deaf": "true", "self_mute": "false"} {
-			if !jsonHas(t, []byte(asked), key, want) {
-				t.Errorf("the new shard asked for %s", asked)
-			}
-		}
-		if _, err := (events.UpdateVoiceState{GuildID: guild}).SendEvent(t.Context(), m); err != nil {
-			t.Errorf("leaving: %v", err)
-		}
-	})
 }
