@@ -76,7 +76,7 @@ func (r *routing) of(total int) served {
 
 // at is who serves the guilds of a shard; the zero Key: nobody does.
 func (r *routing) at(shard events.ShardID) Key {
-	if f := r.of(shard.Total); f.keys != nil {
+	if f := r.of(shard.Total); f.keys != nil && shard.Valid() {
 		return f.keys[shard.Index]
 	}
 	return Key{}
