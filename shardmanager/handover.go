@@ -25,10 +25,13 @@ func WithStandby() Option { return func(c *config) { c.standby = true } }
 // SessionID there was no session to keep. It holds secrets: see session.Snapshot.
 //
 // A released shard does not run here again but by Adopt. Asked again, Release returns the same. When ctx ends before the end, or the supervisor
-// crashes, the release goes on: ask again. In a handler, that handler's event counts as not finished. Other errors are ErrNotStarted, ErrClosed,
+// crashes, the release goes on: ask again. In a handler, that handler's event counts as not finished. Other errors are ErrNotStarted, ErrClosed, ErrResharding,
 // actors.ErrUnknownShard and actors.ErrNotReleased.
 func (m *Manager) Release(ctx context.Context, shard int) (session.Snapshot, error) {
 	key, err := m.key(ctx, shard)
+	if err == nil && m.isResharding() {
+		err = ErrResharding
+	}
 	if err != nil {
 		return session.Snapshot{}, err
 	}

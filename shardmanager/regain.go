@@ -65,7 +65,7 @@ type giver struct{ m *Manager }
 
 func (g giver) Offer() handover.Offer {
 	status := g.m.Status()
-	offer := handover.Offer{Total: status.Total, Bot: session.BotOf(g.m.cfg.identify.Token)}
+	offer := handover.Offer{Total: status.Total, Bot: session.BotOf(g.m.cfg.identify.Token), Resharding: g.m.isResharding()}
 	for _, shard := range status.Shards {
 		if shard.Role == actors.Serving {
 			offer.Shards = append(offer.Shards, shard.Shard.Index)

@@ -115,6 +115,9 @@ func TestSecondReshardIsRefusedWhileOneIsUnderWay(t *testing.T) {
 		if err := b.m.Reshard(t.Context(), 3); !errors.Is(err, shardmanager.ErrResharding) {
 			t.Errorf("%v", err)
 		}
+		if _, err := b.m.Release(t.Context(), 0); !errors.Is(err, shardmanager.ErrResharding) {
+			t.Errorf("Release: %v", err)
+		}
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

@@ -114,6 +114,22 @@ func (m *Manager) beginReshard(r *resharding) (before *resharding, err error) {
 	return before, nil
 }
 
+// isResharding reports whether one is under way; that old shards retire does not count.
+func (m *Manager) isResharding() bool {
+	m.mu.Lock()
+	r := m.reshard
+	m.mu.Unlock()
+	if r == nil {
+		return false
+	}
+	select {
+	case <-r.over:
+		return false
+	default:
+		return true
+	}
+}
+
 // Resharding is how far the latest Reshard has come; false: there was none.
 func (m *Manager) Resharding() (ReshardProgress, bool) {
 	m.mu.Lock()

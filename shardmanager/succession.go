@@ -87,6 +87,8 @@ func (m *Manager) meet(ctx context.Context) (*handover.Offer, error) {
 func (m *Manager) fits(offer handover.Offer) error {
 	own := session.BotOf(m.cfg.identify.Token)
 	switch {
+	case offer.Resharding:
+		return fmt.Errorf("shardmanager: WithHandover: the process before: %w", ErrResharding)
 	case offer.Bot != 0 && own != 0 && offer.Bot != own:
 		return fmt.Errorf("shardmanager: WithHandover: the process that listens there is another bot's: %w: %v's", actors.ErrOtherBot, offer.Bot)
 	case m.cfg.total != 0 && m.cfg.total != offer.Total:

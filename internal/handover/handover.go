@@ -36,6 +36,8 @@ type Offer struct {
 	Total  int
 	Shards []int
 	Bot    events.Snowflake // 0: not known
+	// Resharding: their number changes, and nothing is given until it has.
+	Resharding bool `json:",omitzero"`
 }
 
 // kind is what a message says.
