@@ -28,7 +28,7 @@ func (c *Cutover) deliver(s *shard, of *side, raw events.Raw, meta events.Meta) 
 		return s.publishIfServing(raw, meta)
 	}
 	now := &kept{raw: raw, meta: meta}
-	all, taken := c.take(of, guild, now)
+	all, held, taken := c.take(of, guild, now)
 	if !taken {
 		return s.publishIfServing(raw, meta)
 	}
@@ -39,7 +39,7 @@ func (c *Cutover) deliver(s *shard, of *side, raw events.Raw, meta events.Meta) 
 			full = s.publishLate(k)
 		}
 	}
-	if now.held == nil && !slices.Contains(all, now) {
+	if !held && !slices.Contains(all, now) {
 		s.out.Skip(meta)
 	}
 	return full
@@ -61,15 +61,15 @@ func (s *shard) publishLate(k *kept) (full bool) {
 	return k.held.Publish(k.raw)
 }
 
-// take tells a guild's cut of an event, and returns what is to be published. false: the guild is not cut over.
-func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*kept, taken bool) {
+// take tells a guild's cut of an event, and returns what is to be published, and whether the event is held. taken is false if the guild is not cut over.
+func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*kept, held, taken bool) {
 	st := c.stripe(guild)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	g := st.guilds[guild]
 	if g == nil {
 		if g = c.meet(st, of, guild, now); g == nil {
-			return nil, false
+			return nil, false, false
 		}
 	}
 	which := newSide
@@ -80,17 +80,18 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 	if first {
 		g.greeted[which] = true
 		if which == newSide && !g.joined && g.Phase() < cutover.Cut {
-			return nil, true // it says how the guild is, and nothing has happened
+			return nil, false, true // it says how the guild is, and nothing has happened
 		}
 	}
 	if which == newSide && of.goesOn && g.Phase() == cutover.Flowing && now.meta.Seq <= g.behind {
-		return nil, true
+		return nil, false, true
 	}
 	if which == newSide && g.mayFlow {
 		publish = g.payloads(g.Flow())
 	}
 	if !c.both(now.raw.Type, guild) {
-		return c.alone(g, which, guild, now), true
+		publish = c.alone(g, which, guild, now)
+		return publish, now.held != nil, true
 	}
 	e := event{Of: now, Seq: now.meta.Seq, At: now.meta.Received}
 	e.Anchor, e.Print = c.identity(&now.raw, first && g.joined)
@@ -112,7 +113,7 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 		now.held = c.supervisor.cfg.Bus.Shard(of.key).Hold(now.meta)
 		g.held = append(g.held, now)
 	}
-	return publish, true
+	return publish, now.held != nil, true
 }
 
 // both reports whether both fleets are told of events of a type.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,14 +25,17 @@ func TestReshardToOtherIntents(t *testing.T) {
 				guild := guildIDs(1)[0]
 				g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithParallelSessions())
 				m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithIntents(before))
+				var mu sync.Mutex
 				var ids []events.Snowflake
 				typing, texts := 0, 0
 				shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, _ events.Meta) {
+					mu.Lock()
+					defer mu.Unlock()
 					if ids = append(ids, e.ID); e.Content != "" {
 						texts++
 					}
 				})
-				shardmanager.On(m, func(_ context.Context, _ *events.TypingStart, _ events.Meta) { typing++ })
+				shardmanager.On(m, func(_ context.Context, _ *events.TypingStart, _ events.Meta) { mu.Lock(); typing++; mu.Unlock() })
 				start(t, m)
 				stop := make(chan struct{})
 				said := make(chan []events.Snowflake, 1)
@@ -51,11 +55,15 @@ func TestReshardToOtherIntents(t *testing.T) {
 				if err := m.Reshard(t.Context(), total, shardmanager.WithNewIntents(after)); err != nil {
 					t.Fatal(err)
 				}
+				mu.Lock()
 				typed := typing
+				mu.Unlock()
 				time.Sleep(10 * time.Second)
 				close(stop)
 				all := <-said
 				time.Sleep(5 * time.Second)
+				mu.Lock()
+				defer mu.Unlock()
 				if fmt.Sprint(all) != fmt.Sprint(ids) {
 					t.Errorf("%d messages came of %d, or in another order", len(ids), len(all))
 				}

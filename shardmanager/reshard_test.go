@@ -3,6 +3,7 @@ package shardmanager_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -108,8 +109,11 @@ func TestReshardDeliversEachEventOnceAndInOrder(t *testing.T) {
 				said := chat(g.World(), guilds, stop)
 				time.Sleep(10 * time.Second)
 				began := time.Now()
+				var mu sync.Mutex
 				var phases []shardmanager.ReshardPhase
 				err := m.Reshard(t.Context(), c.to, shardmanager.WithReshardProgress(func(p shardmanager.ReshardProgress) {
+					mu.Lock()
+					defer mu.Unlock()
 					if len(phases) == 0 || phases[len(phases)-1] != p.Phase {
 						phases = append(phases, p.Phase)
 					}
@@ -117,7 +121,12 @@ func TestReshardDeliversEachEventOnceAndInOrder(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				mu.Lock()
 				t.Logf("it took %v, %v", time.Since(began), phases)
+				if want := []shardmanager.ReshardPhase{shardmanager.ReshardWarming, shardmanager.ReshardComparing, shardmanager.ReshardCutting}; len(phases) < 3 || !slices.Equal(phases[:3], want) {
+					t.Errorf("phases: %v", phases)
+				}
+				mu.Unlock()
 				time.Sleep(30 * time.Second)
 				close(stop)
 				counts := said()
