@@ -114,9 +114,9 @@ func reshardRandomly(t *testing.T, seed uint64) {
 	end := sync.OnceFunc(func() { close(stop) })
 	t.Cleanup(end)
 	var all sync.WaitGroup
+	pace, calm := time.Duration(1+random.IntN(2000))*time.Millisecond, random.IntN(3) == 0
 	all.Go(func() { // the world
 		said, joined := make(map[events.Snowflake]int), 0
-		pace := time.Duration(1+random.IntN(2000)) * time.Millisecond
 		r := rand.New(rand.NewPCG(seed, 8))
 		for {
 			select {
@@ -154,7 +154,6 @@ func reshardRandomly(t *testing.T, seed uint64) {
 	})
 	all.Go(func() { // the network
 		r := rand.New(rand.NewPCG(seed, 9))
-		calm := random.IntN(3) == 0
 		for {
 			select {
 			case <-stop:
