@@ -212,6 +212,13 @@ func read(queue ratelimit.IdentifyQueue) {
 	}); ok {
 		s.Stats(time.Now())
 	}
+	if c, ok := queue.(ratelimit.Cloner); ok {
+		copied := c.Clone(time.Now())
+		for index := range 8 {
+			copied.Ask(time.Now(), shard(index))
+		}
+		copied.Decide(time.Now().Add(time.Minute))
+	}
 }
 
 func again(t *testing.T, fresh func(ratelimit.SessionStart) ratelimit.RateLimiter) {
