@@ -49,6 +49,13 @@ func (d *dialer) turn(now time.Time) time.Time {
 	return at
 }
 
+// Dials is how far apart the dials of all shards begin, and when the next may.
+func (s *Supervisor) Dials() (apart time.Duration, next time.Time) {
+	s.dialer.mu.Lock()
+	defer s.dialer.mu.Unlock()
+	return s.dialer.interval, s.dialer.next
+}
+
 // dial begins a connection of a shard in its turn, which is told what comes of it. url is empty for the gateway's own.
 func (d *dialer) dial(now, turn time.Time, key Key, conn uint64, url events.Secret, system *actor.ActorSystem, shard *actor.PID, o *Observers) *link {
 	if url == "" {
