@@ -112,6 +112,26 @@ func (g gateway) sessionStart() ratelimit.SessionStart {
 	}
 }
 
+// shards are how many there are, and which of them run here.
+func (c *config) shards(found gateway) (total int, ids []int) {
+	if total = c.total; total == 0 {
+		total = found.Shards.int()
+	}
+	if c.ids != nil {
+		return total, c.ids
+	}
+	return total, upTo(total)
+}
+
+// upTo are the indexes of so many shards.
+func upTo(total int) []int {
+	all := make([]int, total)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // discover asks until it has an answer, ctx ends, or asking again would be useless.
 func (m *Manager) discover(ctx context.Context) (gateway, error) {
 	jitter := rand.Int64N

@@ -29,6 +29,21 @@ type Rolling struct {
 	Progress func(RollingProgress)
 }
 
+func (r Rolling) check() error {
+	if r.AtOnce < 0 {
+		return fmt.Errorf("shardmanager: rolling restart: %d shards at once: use 1 or more, or 0 for the default", r.AtOnce)
+	}
+	return nil
+}
+
+// pause is Pause, or the default.
+func (r Rolling) pause() time.Duration {
+	if r.Pause == 0 {
+		return rollingPause
+	}
+	return max(r.Pause, 0)
+}
+
 // RollingProgress is how far a rolling restart has come.
 type RollingProgress struct {
 	Shard    int           // that is back
@@ -71,11 +86,8 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if _, err := m.client(); err != nil {
 		return err
 	}
-	if how.AtOnce < 0 {
-		return fmt.Errorf("shardmanager: rolling restart: %d shards at once: use 1 or more, or 0 for the default", how.AtOnce)
-	}
-	if how.Pause == 0 {
-		how.Pause = rollingPause
+	if err := how.check(); err != nil {
+		return err
 	}
 	if len(shards) == 0 {
 		for _, s := range m.Status().Shards {
@@ -176,7 +188,7 @@ func (r *rolling) tell(key actors.Key, away time.Duration, canary bool) {
 	}
 	atOnce := max(r.how.AtOnce, 1)
 	turns := (r.of - r.done + atOnce - 1) / atOnce
-	progress := RollingProgress{key.Shard.Index, away, r.done, r.of, time.Duration(turns) * (max(each, 0) + max(r.how.Pause, 0))}
+	progress := RollingProgress{key.Shard.Index, away, r.done, r.of, time.Duration(turns) * (max(each, 0) + r.how.pause())}
 	r.mu.Unlock()
 	r.m.log.Info("rolling restart: a shard is back", zap.Stringer("shard", key), zap.Int("done", progress.Done), zap.Int("of", progress.Of), zap.Duration("left", progress.Left))
 	if r.how.Progress == nil {
@@ -199,7 +211,7 @@ func (r *rolling) pause() bool {
 	if !more {
 		return false
 	}
-	timer := time.NewTimer(r.how.Pause)
+	timer := time.NewTimer(r.how.pause())
 	defer timer.Stop()
 	select {
 	case <-timer.C:
