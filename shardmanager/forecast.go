@@ -172,7 +172,7 @@ func (s *foresight) ask() error {
 		return err
 	}
 	s.total, s.ids = m.cfg.shards(found)
-	s.steps = steps{dial: took, ready: took, resumed: took}
+	s.steps = steps{dial: took, ready: took}
 	s.apart = actors.DialsApart(m.cfg.dialRate)
 	s.lead = took
 	if m.intents()&events.IntentsPrivileged != 0 {

@@ -10,7 +10,8 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// foretold has some work done, and holds it against its forecast: the time within a tenth, and what it costs to the last Identify.
+// foretold has some work done, and holds it against its forecast: the time, and what it costs to the last Identify. The time may be off by a hundredth, and by
+// a tenth where chance has a part in it.
 func foretold(t *testing.T, g *gatewaytest.Server, m *shardmanager.Manager, of shardmanager.Work, do func()) shardmanager.Forecast {
 	t.Helper()
 	f, err := m.Forecast(t.Context(), of)
@@ -20,8 +21,12 @@ func foretold(t *testing.T, g *gatewaytest.Server, m *shardmanager.Manager, of s
 	before, began := g.Stats(), time.Now()
 	do()
 	took, after := time.Since(began), g.Stats()
-	if apart := (took - f.Duration).Abs(); apart > took/10 {
-		t.Errorf("%v\nit took %v", f, took)
+	within := took / 100
+	if lost, ok := of.(shardmanager.Recovery); ok && lost.SessionsLost {
+		within = took / 10
+	}
+	if (took - f.Duration).Abs() > within {
+		t.Errorf("%v\nit took %v, and not %v", f, took, f.Duration)
 	}
 	if n := after.Identifies - before.Identifies; n != f.Identifies || !f.Enough {
 		t.Errorf("%v\n%d Identifies", f, n)
@@ -61,7 +66,7 @@ func TestForecastsComeTrue(t *testing.T) {
 			t.Run(fmt.Sprintf("%d shards, %d at once", shards, keys), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(keys), gatewaytest.WithSessionStarts(5000, 5000, 23*time.Hour), gatewaytest.WithHeartbeatInterval(10*time.Minute))
-					m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone))
+					m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone), shardmanager.WithSeed(1))
 					f := foretold(t, g, m, shardmanager.ColdStart{}, func() {
 						if err := m.Start(t.Context()); err != nil {
 							t.Fatal(err)
@@ -79,6 +84,7 @@ func TestForecastsComeTrue(t *testing.T) {
 							t.Error(err)
 						}
 					})
+					pass(time.Minute)
 					foretold(t, g, m, shardmanager.Recovery{SessionsLost: true}, func() { g.ForgetSessions(); dropped(t, g, m) })
 				})
 			})

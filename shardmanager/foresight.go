@@ -150,7 +150,7 @@ func (how Rolling) foresee(s *foresight, r *rehearsal, f *Forecast) error {
 	restart := func(then func()) {
 		shard := shards[0]
 		shards = shards[1:]
-		r.after(max(s.apartFrom(shard, r.now), closePause), func() {
+		r.after(s.apartFrom(shard, r.now), func() {
 			if s.resumable(shard) {
 				r.resume(then)
 			} else {

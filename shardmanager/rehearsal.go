@@ -10,7 +10,6 @@ import (
 
 // What sessions and the supervisor keep to, as they have it.
 const (
-	closePause   = 25 * time.Millisecond   // from our close frame to the next dial of the shard
 	dialDistance = 1100 * time.Millisecond // between two dials of a shard
 	invalidWait  = time.Second             // after op 9 at the least
 	invalidMore  = 4 * time.Second         // and so much more at the most, at random
@@ -101,7 +100,7 @@ func (r *rehearsal) resume(then func()) {
 // renew has a shard become Ready whose session the gateway does not know any more: its Resume is refused. spread, 0 to 1, stands for chance.
 func (r *rehearsal) renew(shard ratelimit.Shard, spread float64, then func()) {
 	r.connect(func() {
-		r.after(r.steps.resumed+invalidWait+time.Duration(spread*float64(invalidMore)), func() { r.fresh(shard, then) })
+		r.after(r.steps.answer+invalidWait+time.Duration(spread*float64(invalidMore)), func() { r.fresh(shard, then) })
 	})
 }
 

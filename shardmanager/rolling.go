@@ -100,7 +100,7 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if err != nil {
 		return err
 	}
-	r := rolling{m: m, how: how}
+	r := rolling{m: m, how: how, taken: make(chan struct{})}
 	for _, key := range keys {
 		if status, _ := m.board.Shard(key); status.Mode == actors.Run {
 			r.waiting = append(r.waiting, key)
@@ -142,6 +142,7 @@ type rolling struct {
 	of      int
 	away    time.Duration // all shards that are back, but for the canary
 	failure *RollingError // the first
+	taken   chan struct{} // closed when none waits
 
 	telling sync.Mutex
 }
@@ -154,7 +155,9 @@ func (r *rolling) next(stay time.Duration) bool {
 		return false
 	}
 	key := r.waiting[0]
-	r.waiting = r.waiting[1:]
+	if r.waiting = r.waiting[1:]; len(r.waiting) == 0 {
+		close(r.taken)
+	}
 	r.mu.Unlock()
 	began := time.Now()
 	err := r.restart(key, stay)
@@ -215,6 +218,7 @@ func (r *rolling) pause() bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-r.taken: // by others
 	case <-r.ctx.Done(): // the next one says so
 	}
 	return true

@@ -13,6 +13,7 @@ type steps struct {
 	hello   time.Duration // and from there to Hello
 	ready   time.Duration // from Identify to READY
 	resumed time.Duration // from Resume to RESUMED
+	answer  time.Duration // from what needs no thought to its answer
 }
 
 // mean is that of durations.
@@ -31,12 +32,15 @@ func (m *mean) or(other time.Duration) time.Duration {
 	return m.sum / time.Duration(m.n)
 }
 
-// stepsSeen looks through the latest moves of all shards. What nobody has seen yet takes as long as a dial, and a Resume
-// as long as an Identify. latest is the latest READY.
+// stepsSeen looks through the latest moves of all shards. READY, if nobody has seen one yet, takes as long as a dial, and
+// RESUMED as long as a heartbeat's ACK. latest is the latest READY.
 func (m *Manager) stepsSeen(status actors.Status) (s steps, latest time.Time) {
-	var dial, hello, ready, resumed mean
+	var dial, hello, ready, resumed, answer mean
 	for i := range status.Shards {
 		shard := &status.Shards[i]
+		if !shard.LatencyAt.IsZero() {
+			answer.add(shard.Latency)
+		}
 		moves := m.board.Moves(shard.Key())
 		for j, move := range moves {
 			if move.To == session.AwaitingHello && move.Conn == shard.Conn && !shard.Dialled.IsZero() {
@@ -61,6 +65,7 @@ func (m *Manager) stepsSeen(status actors.Status) (s steps, latest time.Time) {
 	}
 	s = steps{dial: dial.or(0), hello: hello.or(0)}
 	s.ready = ready.or(s.dial)
-	s.resumed = resumed.or(s.ready)
+	s.answer = answer.or(s.dial)
+	s.resumed = resumed.or(s.answer)
 	return s, latest
 }
