@@ -207,9 +207,7 @@ func read(queue ratelimit.IdentifyQueue) {
 	if b, ok := queue.(ratelimit.Budgeter); ok {
 		b.Spare(time.Now())
 	}
-	if s, ok := queue.(interface {
-		Stats(time.Time) ratelimit.QueueStats
-	}); ok {
+	if s, ok := queue.(interface{ Stats(time.Time) ratelimit.QueueStats }); ok {
 		s.Stats(time.Now())
 	}
 	if c, ok := queue.(ratelimit.Cloner); ok {
