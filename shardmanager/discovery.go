@@ -50,7 +50,7 @@ func (e *DiscoveryError) Error() string {
 // Unwrap is the cause.
 func (e *DiscoveryError) Unwrap() error { return e.Err }
 
-// HookDiscovery is told of each question of GET /gateway/bot: by Start, and later when shards are in trouble.
+// HookDiscovery is told of each question of GET /gateway/bot: by Start, by Forecast before that, and later when shards are in trouble.
 type HookDiscovery interface{ OnDiscovery(Discovery) }
 
 // Discovery is one question of GET /gateway/bot.

@@ -65,7 +65,7 @@ func (m *Manager) stepsSeen(status actors.Status) (s steps, latest time.Time) {
 	}
 	s = steps{dial: dial.or(0), hello: hello.or(0)}
 	s.ready = ready.or(s.dial)
-	s.answer = answer.or(s.dial)
+	s.answer = min(answer.or(s.dial), s.dial) // a dial is more than one way there and back, while an ACK may come behind much else
 	s.resumed = resumed.or(s.answer)
 	return s, latest
 }
