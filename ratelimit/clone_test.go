@@ -23,7 +23,7 @@ func TestCopyGoesByWhatTheLedgerSaid(t *testing.T) {
 		a := newAsker(q)
 		a.ask(1, 2)
 		same(t, "granted while it is written down", a.answered(time.Second))
-		loads, saves := l.loads, l.saves
+		loads, saves := l.accesses()
 		copied := newAsker(q.Clone(time.Now()).(*ratelimit.Queue))
 		if was, is := q.Stats(time.Now()), copied.stats(); was != is || !is.Known || is.Outstanding != 1 || is.Waiting != 1 || is.Spent != 60 {
 			t.Errorf("%+v, and the copy %+v", was, is)
@@ -33,7 +33,7 @@ func TestCopyGoesByWhatTheLedgerSaid(t *testing.T) {
 		if copied.at[1] != 0 || copied.at[2] < 4*time.Second || copied.at[2] > 4500*time.Millisecond || copied.at[3] != 5250*time.Millisecond {
 			t.Errorf("after %v", copied.at)
 		}
-		if l.loads != loads || l.saves != saves+1 { // the one that was under way
+		if n, m := l.accesses(); n != loads || m != saves+1 { // the one that was under way
 			t.Error("the copy has asked the ledger")
 		}
 	})
