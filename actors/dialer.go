@@ -27,14 +27,18 @@ type dialer struct {
 }
 
 func newDialer(cfg *SupervisorConfig) *dialer {
-	rate := cfg.DialRate
-	if rate <= 0 {
-		rate = defaultDialRate
-	}
-	d := &dialer{interval: max(time.Second/time.Duration(rate), 1)}
+	d := &dialer{interval: DialsApart(cfg.DialRate)}
 	d.transport = transport.Config{Compression: cfg.Compression, Decoders: &d.decoders, NetDial: cfg.NetDial, TLS: cfg.TLS.Clone(), Hosts: cfg.GatewayHosts}
 	d.url.Store(&cfg.URL)
 	return d
+}
+
+// DialsApart is how far apart dials begin at a SupervisorConfig.DialRate.
+func DialsApart(rate int) time.Duration {
+	if rate <= 0 {
+		rate = defaultDialRate
+	}
+	return max(time.Second/time.Duration(rate), 1)
 }
 
 // turn is when a dial that is wanted now may begin: now, if the latest was long enough ago. A turn that is not taken is lost.
@@ -47,6 +51,13 @@ func (d *dialer) turn(now time.Time) time.Time {
 	}
 	d.next = at.Add(d.interval)
 	return at
+}
+
+// Dials is how far apart the dials of all shards begin, and when the next may.
+func (s *Supervisor) Dials() (apart time.Duration, next time.Time) {
+	s.dialer.mu.Lock()
+	defer s.dialer.mu.Unlock()
+	return s.dialer.interval, s.dialer.next
 }
 
 // dial begins a connection of a shard in its turn, which is told what comes of it. url is empty for the gateway's own.

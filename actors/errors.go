@@ -33,6 +33,9 @@ var (
 	ErrOtherBot    = errors.New("actors: the session is another bot's")
 	ErrNotReleased = errors.New("actors: the shard was not released")
 
+	// ErrOpaqueLimiter: the limiter tells nothing of its identify queue, so there is no forecast.
+	ErrOpaqueLimiter = errors.New("actors: the limiter tells nothing of its identify queue: have that implement ratelimit.Cloner")
+
 	// ErrNilContext: a context is nil, and nothing was done.
 	ErrNilContext = errors.New("actors: the context is nil: pass context.Background() if there is none")
 

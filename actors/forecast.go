@@ -28,3 +28,21 @@ func (s *incarnation) foresee(now time.Time) {
 		}
 	})
 }
+
+// copyQueue is how the queue stands, and a copy of it.
+func (s *incarnation) copyQueue(now time.Time) any {
+	f := &s.books.identifies
+	s.decide() // the queue is told what it does not know yet
+	if f.queue == nil {
+		s.limit("Identify", func(ratelimit.IdentifyQueue) {})
+	}
+	cloner, ok := f.queue.(ratelimit.Cloner)
+	var copied IdentifyQueue
+	if ok {
+		ok = s.guard("Clone", func() { copied = IdentifyQueue{cloner.Stats(now), cloner.Clone(now)} })
+	}
+	if !ok || copied.Copy == nil {
+		return &Refusal{ErrOpaqueLimiter}
+	}
+	return &copied
+}

@@ -19,7 +19,7 @@ import (
 func TestNoMessageEndsAnActor(t *testing.T) {
 	asked := []any{
 		(*actors.SendEvent)(nil), (*actors.SetPlan)(nil), (*actors.StartShards)(nil), (*actors.StopShards)(nil), (*actors.RestartShard)(nil),
-		(*actors.CrashShard)(nil), (*actors.ReidentifyShard)(nil), (*actors.GetStatus)(nil), (*actors.GetPlan)(nil), (*actors.Subscribe)(nil), (*actors.UpdateSessionStart)(nil),
+		(*actors.CrashShard)(nil), (*actors.ReidentifyShard)(nil), (*actors.GetStatus)(nil), (*actors.GetPlan)(nil), (*actors.GetIdentifyQueue)(nil), (*actors.Subscribe)(nil), (*actors.UpdateSessionStart)(nil),
 		"text", 7, struct{}{}, []byte("x"), new(events.Raw), (*events.Raw)(nil), actors.Refused, errors.New("an error"),
 		actors.Handled{}, &actors.Handled{}, (*actors.Handled)(nil), &actors.EventSent{}, &actors.SendFailed{}, (*actors.SendFailed)(nil),
 		actors.RestartShard{}, actors.ReidentifyShard{}, actors.SetPlan{From: 99}, actors.SetPlan{From: 1, Change: map[actors.Key]actors.Want{{}: {}}},

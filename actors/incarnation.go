@@ -138,6 +138,8 @@ func (s *incarnation) answer(ctx actor.Context, message any) (answer any, known 
 	case GetStatus:
 		status := s.board.Status()
 		return &status, true
+	case GetIdentifyQueue:
+		return s.copyQueue(time.Now()), true
 	case Subscribe:
 		return s.subscribe(ctx, m), true
 	case UpdateSessionStart:
@@ -176,6 +178,8 @@ func byValue(message any) any {
 	case *CrashShard:
 		return deref(m)
 	case *GetStatus:
+		return deref(m)
+	case *GetIdentifyQueue:
 		return deref(m)
 	case *Subscribe:
 		return deref(m)

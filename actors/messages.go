@@ -160,6 +160,16 @@ type LeaveOut struct{ Intents events.Intents }
 // Sent by anybody. Handled by the supervisor. Answered with Status.
 type GetStatus struct{}
 
+// GetIdentifyQueue asks how the identify queue stands, and for a copy on which to try out what it would decide. It changes nothing.
+// Sent by anybody. Handled by the supervisor. Answered with IdentifyQueue or Refusal, whose Err is ErrOpaqueLimiter.
+type GetIdentifyQueue struct{}
+
+// IdentifyQueue answers GetIdentifyQueue.
+type IdentifyQueue struct {
+	Stats ratelimit.QueueStats
+	Copy  ratelimit.IdentifyQueue // what it decides grants nothing
+}
+
 // Subscribe has events and changes of state sent to an actor, as Dispatch and StateChanged,
 // until it stops or asks with Off. A second one replaces the first.
 // Sent by anybody. Handled by the supervisor. Answered with Subscribed or Refusal.

@@ -52,6 +52,7 @@ type ShardStatus struct {
 	// wait for the same rate limit key, 1 is the next; 0: not known. Expected is when it may identify; zero: not known.
 	Place     int
 	Expected  time.Time
+	Dialled   time.Time // when the dial of its latest connection began; zero: it has had none
 	Latency   time.Duration
 	LatencyAt time.Time // when Latency was measured; zero: never
 	Seq       int64     // of the latest event
@@ -108,15 +109,16 @@ func likeness(cause error) string {
 
 // record is what is known of one shard, and outlives the crashes of its actor.
 type record struct {
-	key    Key
-	cursor session.Cursor // written by the shard's machine alone
-	link   atomic.Pointer[link]
-	seq    atomic.Int64
-	heard  atomic.Int64 // when the latest event came, in Unix nanoseconds; 0: none has
-	odd    atomic.Int64
-	pid    atomic.Pointer[actor.PID]
-	waits  atomic.Int64 // send events that wait for a permit
-	shares atomic.Int64 // send events that wait for an answer which they share
+	key     Key
+	cursor  session.Cursor // written by the shard's machine alone
+	link    atomic.Pointer[link]
+	dialled atomic.Int64 // when the dial of its latest connection began, in Unix nanoseconds; 0: none has succeeded
+	seq     atomic.Int64
+	heard   atomic.Int64 // when the latest event came, in Unix nanoseconds; 0: none has
+	odd     atomic.Int64
+	pid     atomic.Pointer[actor.PID]
+	waits   atomic.Int64 // send events that wait for a permit
+	shares  atomic.Int64 // send events that wait for an answer which they share
 
 	intents    atomic.Uint64                      // see ShardStatus
 	wanted     atomic.Uint64                      // intents that the plan wants its sessions to begin with; 0: those of SupervisorConfig
@@ -159,6 +161,9 @@ func (r *record) copyTo(s *ShardStatus) {
 	}
 	if s.State == session.Ready && s.Cause != nil && time.Since(s.Since) >= sound {
 		s.Cause, s.CauseSince = nil, time.Time{}
+	}
+	if at := r.dialled.Load(); at != 0 {
+		s.Dialled = time.Unix(0, at)
 	}
 	if at := r.heard.Load(); at != 0 {
 		s.LastEvent = time.Unix(0, at)

@@ -37,7 +37,7 @@ func TestRefusedMessagesOfNobodyAreCounted(t *testing.T) {
 		}
 		before := f.Board().Ignored()
 		for _, done := range []any{
-			actors.GetPlan{}, actors.GetStatus{}, actors.StartShards{Total: 1}, actors.RestartShard{Key: f.key(0)}, actors.StopShards{},
+			actors.GetPlan{}, actors.GetStatus{}, actors.GetIdentifyQueue{}, actors.StartShards{Total: 1}, actors.RestartShard{Key: f.key(0)}, actors.StopShards{},
 			actors.SendEvent{Op: events.OpHeartbeat}, actors.CrashShard{Key: f.key(0)}, actors.LeaveOut{}, actors.UpdateSessionStart{},
 		} {
 			f.system.Root.Send(f.supervisor, done)

@@ -85,6 +85,7 @@ func (s *shard) take(message any) {
 		s.frames(m)
 	case connected:
 		took := s.now.Sub(m.dialled)
+		s.record.dialled.Store(m.dialled.UnixNano())
 		tell(s.observers.connected, ObserverConnected.OnConnected, Connected{s.key, m.conn, took})
 		s.step(session.Input{Kind: session.Connected, Conn: m.conn})
 	case turnCame:

@@ -7,6 +7,7 @@ import (
 
 // QueueStats is how the queue stands.
 type QueueStats struct {
+	Known          bool // Discord has said what there is, and the ledger was read, if there is one: until then nothing is granted
 	Waiting        int
 	Outstanding    int // permits that are out
 	Total          int
@@ -42,7 +43,7 @@ func (q *Queue) Stats(now time.Time) QueueStats {
 	}
 	remaining, resetAt := b.period(now)
 	return QueueStats{
-		Waiting: len(q.waiters), Outstanding: out, Total: b.total, Remaining: remaining, Spent: b.recent(now),
+		Known: b.known && q.ledger.ready(), Waiting: len(q.waiters), Outstanding: out, Total: b.total, Remaining: remaining, Spent: b.recent(now),
 		Reserve: b.reserve(), MaxConcurrency: concurrency, ResetAt: resetAt,
 	}
 }

@@ -155,3 +155,10 @@ func (l *ledger) saved() ratelimit.LedgerState {
 	defer l.mu.Unlock()
 	return l.state
 }
+
+// accesses is how often it was read and written.
+func (l *ledger) accesses() (loads, saves int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.loads, l.saves
+}

@@ -9,7 +9,7 @@ import (
 // Queue is the identify queue of one process. Each key, shard % max_concurrency, has a lane: the
 // shard that had the fewest Identifies goes first, and of those the lowest; one permit is out at a
 // time, and the next follows an interval after the last Identify was written. A waiter that
-// withdraws costs nothing. Local makes one. It is an IdentifyQueue, a Worker and a Forecaster.
+// withdraws costs nothing. Local makes one. It is an IdentifyQueue, a Worker, a Forecaster and a Cloner.
 type Queue struct {
 	spacing time.Duration
 	hold    time.Duration

@@ -26,7 +26,7 @@ func TestQueueAgainstTwin(t *testing.T) {
 		shards := rapid.IntRange(1, 8).Draw(t, "shards")
 		steady := rapid.Bool().Draw(t, "steady") // no updates, and no hours at once
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			step := rapid.IntRange(0, 13).Draw(t, "step")
+			step := rapid.IntRange(0, 14).Draw(t, "step")
 			if steady && (step == 8 || step == 10) {
 				step = 13
 			}
@@ -51,6 +51,15 @@ func TestQueueAgainstTwin(t *testing.T) {
 				now = now.Add(time.Duration(rapid.IntRange(0, 12_000).Draw(t, "milliseconds")) * time.Millisecond)
 			case 10:
 				now = now.Add(time.Duration(rapid.IntRange(0, 30*60).Draw(t, "minutes")) * time.Minute)
+			case 11: // a copy lives on, and what becomes of the other does not concern it
+				before := q
+				q = q.Clone(now).(*ratelimit.Queue)
+				before.Update(now, ratelimit.SessionStart{Total: 1})
+				for index := range shards {
+					before.Withdraw(now, ratelimit.Shard{Index: index})
+					before.Ask(now, ratelimit.Shard{Generation: 1, Index: index})
+				}
+				before.Decide(now.Add(24 * time.Hour))
 			default:
 				if !next.IsZero() {
 					if next.Before(now) {
@@ -71,7 +80,7 @@ func TestQueueAgainstTwin(t *testing.T) {
 			}
 			stats := q.Stats(now)
 			told := ratelimit.QueueStats{
-				Waiting: len(w.waiting), Outstanding: len(w.out), Total: w.total, Remaining: w.remaining, Spent: w.spent(now),
+				Known: w.total > 0, Waiting: len(w.waiting), Outstanding: len(w.out), Total: w.total, Remaining: w.remaining, Spent: w.spent(now),
 				Reserve: reserve, MaxConcurrency: w.keys, ResetAt: w.resetAt,
 			}
 			if stats != told {

@@ -21,7 +21,7 @@ func TestStatsSayHowTheQueueStands(t *testing.T) {
 		a.keep = true
 		a.ask(0, 1, 2, 3, 4)
 		same(t, "granted", a.answered(time.Second), 0, 1)
-		want := ratelimit.QueueStats{Waiting: 3, Outstanding: 2, Total: 101, Remaining: 50, Reserve: 11, MaxConcurrency: 2, ResetAt: begin.Add(time.Hour)}
+		want := ratelimit.QueueStats{Known: true, Waiting: 3, Outstanding: 2, Total: 101, Remaining: 50, Reserve: 11, MaxConcurrency: 2, ResetAt: begin.Add(time.Hour)}
 		if got := a.stats(); got != want {
 			t.Errorf("two are out: %+v\nwant %+v", got, want)
 		}

@@ -51,7 +51,7 @@ type Bucket interface {
 
 // IdentifyQueue decides when sessions may be started. It answers and never waits. It is owned by one goroutine, which tells a
 // time that does not go back. After each call but Decide the owner calls Decide, and it calls it when the time has come that
-// Decide has named. A queue may also be a Notifier, a Worker, a Forecaster or a Budgeter.
+// Decide has named. A queue may also be a Notifier, a Worker, a Forecaster, a Budgeter or a Cloner.
 type IdentifyQueue interface {
 	// Ask has the shard wait for a permit. A shard that waits already, or has a permit that was not used, begins anew.
 	Ask(now time.Time, shard Shard)
@@ -104,6 +104,15 @@ type Budgeter interface {
 	// Spare is how many Identifies more could be granted without touching the reserve, if each of those that wait were granted first;
 	// 0 as well if it is not known yet.
 	Spare(now time.Time) int
+}
+
+// Cloner is an IdentifyQueue that can be looked at, and tried out on a copy. Asking changes nothing.
+type Cloner interface {
+	// Stats is how the queue stands; it may be asked about a time to come, of what is known now.
+	Stats(now time.Time) QueueStats
+	// Clone is a copy that decides as this one would, by what is known now. It is told times to come, and shares nothing with this one, nor with anything
+	// outside: its decisions grant nothing.
+	Clone(now time.Time) IdentifyQueue
 }
 
 // Forecast is how a shard stands in the queue.

@@ -50,7 +50,7 @@ func (e *DiscoveryError) Error() string {
 // Unwrap is the cause.
 func (e *DiscoveryError) Unwrap() error { return e.Err }
 
-// HookDiscovery is told of each question of GET /gateway/bot: by Start, and later when shards are in trouble, or before more shards are advised.
+// HookDiscovery is told of each question of GET /gateway/bot: by Start, by Forecast before that, and later when shards are in trouble, or before more shards are advised.
 type HookDiscovery interface{ OnDiscovery(Discovery) }
 
 // Discovery is one question of GET /gateway/bot.
@@ -110,6 +110,26 @@ func (g gateway) sessionStart() ratelimit.SessionStart {
 		Total: g.Limit.Total.int(), Remaining: g.Limit.Remaining.int(), MaxConcurrency: g.Limit.MaxConcurrency.int(),
 		ResetAfter: time.Duration(min(max(g.Limit.ResetAfter, 0), day)) * time.Millisecond,
 	}
+}
+
+// shards are how many there are, and which of them run here.
+func (c *config) shards(found gateway) (total int, ids []int) {
+	if total = c.total; total == 0 {
+		total = found.Shards.int()
+	}
+	if c.ids != nil {
+		return total, c.ids
+	}
+	return total, upTo(total)
+}
+
+// upTo are the indexes of so many shards.
+func upTo(total int) []int {
+	all := make([]int, total)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 // discover asks until it has an answer, ctx ends, or asking again would be useless.

@@ -144,7 +144,7 @@ func (m *Manager) ask(ctx context.Context, message any, timeout time.Duration) (
 			err = a.Err
 		case *actors.ShardsStarted:
 			err = a.Err
-		case *actors.PlanSet, *actors.ShardReleased, *actors.Plan:
+		case *actors.PlanSet, *actors.ShardReleased, *actors.Plan, *actors.IdentifyQueue:
 			err = nil
 		default:
 			return nil, fmt.Errorf("shardmanager: the supervisor answers with a %T", r.answer)

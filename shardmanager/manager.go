@@ -165,34 +165,18 @@ func (m *Manager) start(ctx context.Context) error {
 	}
 	limiter := m.cfg.limiter
 	if limiter == nil {
-		var opts []ratelimit.Option
-		if m.cfg.reserve != nil {
-			opts = append(opts, ratelimit.WithReserve(*m.cfg.reserve))
-		}
-		if kept, ok := m.cfg.store.(ratelimit.Ledger); ok {
-			of := &ledger{Ledger: kept}
-			m.mu.Lock()
-			m.ledger = of
-			m.mu.Unlock()
-			opts = append(opts, ratelimit.WithLedger(of))
-		}
-		limiter = ratelimit.Local(found.sessionStart(), opts...)
+		local, of := m.localLimiter(found)
+		m.mu.Lock()
+		m.ledger = of
+		m.mu.Unlock()
+		limiter = local
 	}
-	total := m.cfg.total
-	if begun != nil {
+	total, ids := m.cfg.shards(found)
+	if begun != nil && m.cfg.ids == nil {
 		if total, err = begun.totalNow(m.cfg.total); err != nil {
 			return err
 		}
-	}
-	if total == 0 {
-		total = found.Shards.int()
-	}
-	ids := m.cfg.ids
-	if ids == nil {
-		ids = make([]int, total)
-		for i := range ids {
-			ids[i] = i
-		}
+		ids = upTo(total)
 	}
 	standby := m.cfg.standby
 	if before != nil {
@@ -262,6 +246,20 @@ func (m *Manager) start(ctx context.Context) error {
 		err = m.succession.begin()
 	}
 	return err
+}
+
+// localLimiter is the limiter that there is without WithRateLimiter, and its ledger; nil: it has none.
+func (m *Manager) localLimiter(found gateway) (ratelimit.RateLimiter, *ledger) {
+	var opts []ratelimit.Option
+	if m.cfg.reserve != nil {
+		opts = append(opts, ratelimit.WithReserve(*m.cfg.reserve))
+	}
+	kept, ok := m.cfg.store.(ratelimit.Ledger)
+	if !ok {
+		return ratelimit.Local(found.sessionStart(), opts...), nil
+	}
+	of := &ledger{Ledger: kept}
+	return ratelimit.Local(found.sessionStart(), append(opts, ratelimit.WithLedger(of))...), of
 }
 
 const deadLetterPause = 5 * time.Millisecond

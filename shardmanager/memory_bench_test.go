@@ -65,7 +65,7 @@ func resting(b *testing.B, total int) *shardmanager.Manager {
 }
 
 // warm has one generation more run beside that which serves.
-func warm(b *testing.B, m *shardmanager.Manager, generation uint64, total int) {
+func warm(b testing.TB, m *shardmanager.Manager, generation uint64, total int) {
 	b.Helper()
 	ask := func(message any) any {
 		answer, err := m.System().Root.RequestFuture(m.Supervisor(), message, time.Minute).Result()

@@ -29,6 +29,21 @@ type Rolling struct {
 	Progress func(RollingProgress)
 }
 
+func (r Rolling) check() error {
+	if r.AtOnce < 0 {
+		return fmt.Errorf("shardmanager: rolling restart: %d shards at once: use 1 or more, or 0 for the default", r.AtOnce)
+	}
+	return nil
+}
+
+// pause is Pause, or the default.
+func (r Rolling) pause() time.Duration {
+	if r.Pause == 0 {
+		return rollingPause
+	}
+	return max(r.Pause, 0)
+}
+
 // RollingProgress is how far a rolling restart has come.
 type RollingProgress struct {
 	Shard    int           // that is back
@@ -71,11 +86,8 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if _, err := m.client(); err != nil {
 		return err
 	}
-	if how.AtOnce < 0 {
-		return fmt.Errorf("shardmanager: rolling restart: %d shards at once: use 1 or more, or 0 for the default", how.AtOnce)
-	}
-	if how.Pause == 0 {
-		how.Pause = rollingPause
+	if err := how.check(); err != nil {
+		return err
 	}
 	if len(shards) == 0 {
 		for _, s := range m.Status().Shards {
@@ -88,7 +100,7 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if err != nil {
 		return err
 	}
-	r := rolling{m: m, how: how}
+	r := rolling{m: m, how: how, taken: make(chan struct{})}
 	for _, key := range keys {
 		if status, _ := m.board.Shard(key); status.Mode == actors.Run {
 			r.waiting = append(r.waiting, key)
@@ -130,6 +142,7 @@ type rolling struct {
 	of      int
 	away    time.Duration // all shards that are back, but for the canary
 	failure *RollingError // the first
+	taken   chan struct{} // closed when none waits
 
 	telling sync.Mutex
 }
@@ -142,7 +155,9 @@ func (r *rolling) next(stay time.Duration) bool {
 		return false
 	}
 	key := r.waiting[0]
-	r.waiting = r.waiting[1:]
+	if r.waiting = r.waiting[1:]; len(r.waiting) == 0 {
+		close(r.taken)
+	}
 	r.mu.Unlock()
 	began := time.Now()
 	err := r.restart(key, stay)
@@ -176,7 +191,7 @@ func (r *rolling) tell(key actors.Key, away time.Duration, canary bool) {
 	}
 	atOnce := max(r.how.AtOnce, 1)
 	turns := (r.of - r.done + atOnce - 1) / atOnce
-	progress := RollingProgress{key.Shard.Index, away, r.done, r.of, time.Duration(turns) * (max(each, 0) + max(r.how.Pause, 0))}
+	progress := RollingProgress{key.Shard.Index, away, r.done, r.of, time.Duration(turns) * (max(each, 0) + r.how.pause())}
 	r.mu.Unlock()
 	r.m.log.Info("rolling restart: a shard is back", zap.Stringer("shard", key), zap.Int("done", progress.Done), zap.Int("of", progress.Of), zap.Duration("left", progress.Left))
 	if r.how.Progress == nil {
@@ -199,10 +214,11 @@ func (r *rolling) pause() bool {
 	if !more {
 		return false
 	}
-	timer := time.NewTimer(r.how.Pause)
+	timer := time.NewTimer(r.how.pause())
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-r.taken: // by others
 	case <-r.ctx.Done(): // the next one says so
 	}
 	return true

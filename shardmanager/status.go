@@ -106,6 +106,7 @@ type Status = actors.Status
 //		Seq        int64  // of the latest event
 //		LastEvent  time.Time
 //		Guilds     int           // that it has, outages included
+//		Dialled    time.Time     // when the dial of its latest connection began
 //		Latency    time.Duration // of the latest heartbeat
 //		LatencyAt  time.Time     // when it was measured
 //		Odd        int           // what the gateway should not have sent

@@ -1,0 +1,93 @@
+package shardmanager_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// foretold has some work done, and holds it against its forecast: the time, and what it costs to the last Identify. The time may be off by a hundredth, and by
+// a tenth where chance has a part in it.
+func foretold(t *testing.T, g *gatewaytest.Server, m *shardmanager.Manager, of shardmanager.Work, do func()) shardmanager.Forecast {
+	t.Helper()
+	f, err := m.Forecast(t.Context(), of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, began := g.Stats(), time.Now()
+	do()
+	took, after := time.Since(began), g.Stats()
+	within := took / 100
+	if lost, ok := of.(shardmanager.Recovery); ok && lost.SessionsLost {
+		within = took / 10
+	}
+	if (took - f.Duration).Abs() > within {
+		t.Errorf("%v\nit took %v, and not %v", f, took, f.Duration)
+	}
+	if n := after.Identifies - before.Identifies; n != f.Identifies || !f.Enough {
+		t.Errorf("%v\n%d Identifies", f, n)
+	}
+	if n := after.Resumes - before.Resumes; n != f.Resumes {
+		t.Errorf("%v\n%d Resumes", f, n)
+	}
+	if len(g.Violations()) > 0 {
+		t.Errorf("%v", g.Violations())
+	}
+	return f
+}
+
+// dropped is that all connections are cut, and come back.
+func dropped(t *testing.T, g *gatewaytest.Server, m *shardmanager.Manager) {
+	t.Helper()
+	g.DropAll()
+	pass(time.Millisecond)
+	if m.Status().Ready() == len(m.Status().Shards) {
+		t.Error("all shards are Ready, without a connection")
+	}
+	ready(t, m)
+}
+
+// ready waits until all shards are Ready, for as long as that takes.
+func ready(t *testing.T, m *shardmanager.Manager) {
+	t.Helper()
+	if err := m.WaitReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestForecastsComeTrue: of a cold start, foreseen before it, a recovery, a recovery whose sessions are lost, and a rolling restart.
+func TestForecastsComeTrue(t *testing.T) {
+	for _, shards := range []int{16, 100, 1000 / sizes} {
+		for _, keys := range []int{1, 16} {
+			t.Run(fmt.Sprintf("%d shards, %d at once", shards, keys), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(keys), gatewaytest.WithSessionStarts(5000, 5000, 23*time.Hour), gatewaytest.WithHeartbeatInterval(10*time.Minute))
+					m := newManager(t, g, shardmanager.WithCompression(events.CompressionNone), shardmanager.WithSeed(1))
+					f := foretold(t, g, m, shardmanager.ColdStart{}, func() {
+						if err := m.Start(t.Context()); err != nil {
+							t.Fatal(err)
+						}
+						ready(t, m)
+					})
+					if rounds := (shards + keys - 1) / keys; f.Shards != shards || f.Identifies != shards || rounds > 1 && (f.Duration < time.Duration(rounds-1)*5*time.Second || f.Duration > time.Duration(rounds)*6*time.Second) {
+						t.Errorf("%v", f)
+					}
+					foretold(t, g, m, shardmanager.Recovery{}, func() { dropped(t, g, m) })
+					pass(time.Minute)
+					foretold(t, g, m, shardmanager.Recovery{}, func() { dropped(t, g, m) })
+					foretold(t, g, m, shardmanager.Rolling{AtOnce: 3, Pause: 2 * time.Second}, func() {
+						if err := m.RollingRestartWith(t.Context(), shardmanager.Rolling{AtOnce: 3, Pause: 2 * time.Second}); err != nil {
+							t.Error(err)
+						}
+					})
+					pass(time.Minute)
+					foretold(t, g, m, shardmanager.Recovery{SessionsLost: true}, func() { g.ForgetSessions(); dropped(t, g, m) })
+				})
+			})
+		}
+	}
+}
