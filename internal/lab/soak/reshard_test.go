@@ -212,7 +212,7 @@ func reshards(t *testing.T, kill bool) {
 			p.end()
 			p.sends.Wait()
 			kills, number = kills+1, number+1
-			time.Sleep(time.Duration(random.Int64N(int64(3 * time.Second))))
+			time.Sleep(5*time.Second + time.Duration(random.Int64N(int64(3*time.Second)))) // this store keeps no ledger of Identifies
 			p = live(t, l, store, number)
 		}
 		if err := reach(t.Context(), p.Manager, total); err != nil {
