@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -184,4 +185,27 @@ func (b *Board) lived(key Key) time.Time {
 		return time.Time{}
 	}
 	return sent
+}
+
+// Voices are the voice channels that the old fleet has the bot in, by the shards that say so before ctx ends.
+func (c *Cutover) Voices(ctx context.Context) (all []events.UpdateVoiceState) {
+	to := make(chan []events.UpdateVoiceState, c.cfg.From.Total)
+	asked := 0
+	for i := range c.cfg.From.Total {
+		if r := c.supervisor.board.record(c.cfg.From.Key(i)); r != nil {
+			if pid := r.pid.Load(); pid != nil {
+				asked++
+				c.system.Root.Send(pid, sayVoices{to})
+			}
+		}
+	}
+	for range asked {
+		select {
+		case some := <-to:
+			all = append(all, some...)
+		case <-ctx.Done():
+			return all
+		}
+	}
+	return all
 }

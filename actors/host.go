@@ -72,6 +72,9 @@ func (h host) Wake(at time.Time) { h.wake = at }
 func (h host) Deliver(raw events.Raw, meta events.Meta) (full bool) {
 	s := h.shard
 	meta.Generation = s.key.Generation
+	if raw.Type == events.TypeGuildCreate || raw.Type == events.TypeGuildDelete {
+		s.record.keep() // before it is handled: what is stored has counted at least what it says was handled
+	}
 	var of *side
 	c := s.cutover.Load()
 	if c != nil {

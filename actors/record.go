@@ -56,6 +56,7 @@ type ShardStatus struct {
 	LatencyAt time.Time // when Latency was measured; zero: never
 	Seq       int64     // of the latest event
 	LastEvent time.Time // when the latest event came; zero: none has
+	Guilds    int       // of its session, or of the latest that it had: by READY, and what came and went since, outages included; 0: none, or not known
 	Odd       int       // what the gateway should not have sent, such as a sequence twice, or one too high; each is logged
 	Waiting   int       // send events that wait for a permit
 	Sharing   int       // send events that wait for an answer which they share
@@ -146,7 +147,7 @@ func (r *record) still() ShardStatus {
 func (r *record) copyTo(s *ShardStatus) {
 	*s = r.still()
 	s.Intents = events.Intents(r.intents.Load())
-	s.Seq, s.Odd = r.seq.Load(), int(r.odd.Load())
+	s.Seq, s.Odd, s.Guilds = r.seq.Load(), int(r.odd.Load()), r.guilds()
 	s.Waiting, s.Sharing = int(r.waits.Load()), int(r.shares.Load())
 	if l := r.link.Load(); l != nil {
 		s.Frames = int(l.underWay.Load())
@@ -169,6 +170,13 @@ func (r *record) keep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kept, r.number = r.cursor.Snapshot(r.key.Shard), r.cursor.Session
+}
+
+// guilds is how many guilds the shard has.
+func (r *record) guilds() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.kept.Guilds
 }
 
 // session is what the shard's session is known by, for a store, and its number; false if there is none.

@@ -122,6 +122,8 @@ func (s *shard) take(message any) {
 		if c := s.cutover.Load(); c != nil {
 			c.due(s, m.guild)
 		}
+	case sayVoices:
+		m.to <- s.machine.Voices()
 	case crash:
 		panic("actors: crash rehearsed by CrashShard")
 	}

@@ -92,6 +92,10 @@ type (
 	}
 	// cutDue: something of a guild that is cut over is to be delivered. Cutover → shard.
 	cutDue struct{ guild events.Snowflake }
+	// sayVoices: say which voice channels the session has the bot in. to has room for it. Cutover → shard.
+	sayVoices struct {
+		to chan<- []events.UpdateVoiceState
+	}
 	// crash panics. Supervisor → shard.
 	crash struct{}
 	// caughtUp: the subscribers have caught up. Bus → shard.

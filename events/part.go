@@ -16,7 +16,7 @@ import "github.com/signalbox-go/signalbox/events/internal/wire"
 //		SessionID Secret
 //		ResumeURL Secret    // resume_gateway_url
 //		User      Snowflake // the bot
-//		Guilds    int       // how many guilds are named
+//		Guilds    []Snowflake // the guilds that are named
 //	}
 type Part = wire.Part
 

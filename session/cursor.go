@@ -18,7 +18,6 @@ type Cursor struct {
 	User      events.Snowflake // the bot itself
 	Terms     Terms            // what the session began with
 	Presence  string           // the d field of the latest Update Presence, which new sessions begin with; empty: there is none
-	Guilds    int              // about how many the session tells of
 	EventRate float64          // a slow average of events in a second
 	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
 
@@ -29,6 +28,7 @@ type Cursor struct {
 	spans   []span    // what was delivered; none: all up to Seq, and nothing else
 	latest  int64     // sequence, of those delivered
 	meter   meter
+	guilds  guilds
 }
 
 // Resumable reports whether there is a session to resume.
@@ -36,7 +36,7 @@ func (c *Cursor) Resumable() bool { return c.SessionID != "" }
 
 // clear forgets the session, but not how many there were, nor what is the shard's.
 func (c *Cursor) clear() {
-	*c = Cursor{Session: c.Session, User: c.User, Presence: c.Presence, Guilds: c.Guilds, EventRate: c.EventRate, meter: c.meter}
+	*c = Cursor{Session: c.Session, User: c.User, Presence: c.Presence, EventRate: c.EventRate, meter: c.meter, guilds: c.guilds}
 }
 
 // Snapshot is the session at rest, as the shard's; nothing is Exact that may come twice.
@@ -44,7 +44,7 @@ func (c *Cursor) Snapshot(shard events.ShardID) Snapshot {
 	return Snapshot{
 		Shard: shard, SessionID: c.SessionID.Reveal(), ResumeURL: c.ResumeURL.Reveal(), Seq: c.Seq, Exact: !c.Restored, Bot: c.User,
 		Terms: c.Terms, Presence: c.Presence, PresenceUpdated: c.Presence != "" && (c.updated || c.shown != c.Presence),
-		Guilds: c.Guilds, EventRate: c.EventRate,
+		Guilds: c.guilds.count, GuildsAway: len(c.guilds.away) + c.guilds.unnamed, GuildsSeq: c.guilds.seq, EventRate: c.EventRate,
 	}
 }
 

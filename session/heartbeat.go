@@ -163,5 +163,6 @@ func (m *Machine) acknowledged() {
 	}
 	m.cursor.measure(m.now)
 	m.ended(m.replies.Acknowledged(m.now))
+	m.cursor.guilds.look()
 	m.host.Latency(took, m.beat.late)
 }

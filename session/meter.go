@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -12,32 +11,26 @@ const rateSpan = 10 * time.Minute
 
 // meter counts what is known of a shard's size.
 type meter struct {
-	absent int           // guilds that are to come, by READY, or after an outage
 	events int           // since
 	since  time.Time     // zero: before the first session
 	seen   time.Duration // for how long events were counted, rateSpan at the most
 }
 
-// count takes an event. GUILD_CREATE is not among those that make the rate: thousands of them follow READY.
-func (c *Cursor) count(raw events.Raw) {
+// count takes an event; READY was counted as its session began. GUILD_CREATE is not among those that make the rate: thousands of them
+// follow READY. seq is 0 where the event's own leads nowhere.
+func (c *Cursor) count(raw *events.Raw, seq int64) {
 	switch raw.Type {
-	case events.TypeReady:
-		ready, _ := events.PartOf(raw.Data)
-		c.Guilds, c.meter.absent = ready.Guilds, ready.Guilds
 	case events.TypeGuildCreate:
-		if c.meter.absent > 0 {
-			c.meter.absent--
-		} else {
-			c.Guilds++
+		if c.guilds.took(seq) {
+			c.guilds.came(raw)
 		}
+		return
 	case events.TypeGuildDelete:
-		if unavailable(raw.Data) {
-			c.meter.absent++
-		} else if c.Guilds > 0 {
-			c.Guilds--
+		if c.guilds.took(seq) {
+			c.guilds.went(raw)
 		}
-		fallthrough
-	default:
+	}
+	if raw.Type != events.TypeReady {
 		c.meter.events++
 	}
 }
@@ -51,14 +44,4 @@ func (c *Cursor) measure(now time.Time) {
 		c.EventRate += (float64(m.events)/took.Seconds() - c.EventRate) * weight
 	}
 	m.since, m.events = now, 0
-}
-
-// unavailable reports whether GUILD_DELETE tells of an outage, and not of a removal.
-//
-// Source: events/gateway-events#guild-delete
-func unavailable(data []byte) bool {
-	var guild struct {
-		Unavailable bool `json:"unavailable"`
-	}
-	return json.Unmarshal(data, &guild) == nil && guild.Unavailable
 }

@@ -30,7 +30,9 @@ type Snapshot struct {
 	Presence string `json:",omitzero"` // the latest, as the d field of Update Presence; empty: there is none, or it is not known
 	// PresenceUpdated: the session did not begin with Presence. Nothing acknowledges a presence, so the next process sends it again.
 	PresenceUpdated bool    `json:",omitzero"`
-	Guilds          int     `json:",omitzero"` // about how many the session tells of
+	Guilds          int     `json:",omitzero"` // that the session tells of, those in an outage included; 0: none, or not known
+	GuildsAway      int     `json:",omitzero"` // of Guilds: that have not come since READY, or are in an outage
+	GuildsSeq       int64   `json:",omitzero"` // the latest event that is counted in Guilds: those up to it are not counted again
 	EventRate       float64 `json:",omitzero"` // a slow average of events in a second
 	// Fence is of whoever saves it: the higher one owns the shard's snapshot. See Store.
 	Fence uint64 `json:",omitzero"`
@@ -40,8 +42,10 @@ type Snapshot struct {
 func (s Snapshot) Cursor() Cursor {
 	c := Cursor{ //seam:restored-session-whole
 		SessionID: events.Secret(s.SessionID), ResumeURL: events.Secret(s.ResumeURL), Seq: s.Seq, User: s.Bot, Restored: !s.Exact,
-		Terms: s.Terms, Guilds: max(s.Guilds, 0), saved: s.SavedAt,
+		Terms: s.Terms, saved: s.SavedAt,
 	}
+	c.guilds = guilds{count: max(s.Guilds, 0), seq: max(s.GuildsSeq, 0)}
+	c.guilds.unnamed = min(max(s.GuildsAway, 0), c.guilds.count)
 	if sendable(s.Presence) {
 		c.Presence, c.shown, c.updated, c.again = s.Presence, s.Presence, s.PresenceUpdated, s.PresenceUpdated
 	}

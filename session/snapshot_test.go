@@ -16,7 +16,7 @@ var wholeSnapshot = session.Snapshot{
 	Shard: events.ShardID{Index: 3, Total: 8}, SessionID: "abc", ResumeURL: "wss://x.discord.gg", Seq: 42, Exact: true, Bot: math.MaxUint64,
 	SavedAt: time.Date(2026, 11, 24, 1, 2, 3, 456789, time.UTC),
 	Terms:   session.Terms{Known: true, Intents: 513, Capabilities: -5, LargeThreshold: 250}, Presence: `{"since":null,"activities":[],"status":"idle","afk":false}`,
-	PresenceUpdated: true, Guilds: 7, EventRate: 2.5, Fence: math.MaxUint64,
+	PresenceUpdated: true, Guilds: 7, GuildsAway: 2, GuildsSeq: 40, EventRate: 2.5, Fence: math.MaxUint64,
 }
 
 // TestSnapshotsAreStored: what is written is read, with what a later version adds, and today's form is what it is.
@@ -24,7 +24,7 @@ func TestSnapshotsAreStored(t *testing.T) {
 	t.Parallel()
 	const stored = `{"Version":1,"Shard":[3,8],"SessionID":"abc","ResumeURL":"wss://x.discord.gg","Seq":42,"Exact":true,"Bot":"18446744073709551615",` +
 		`"SavedAt":"2026-11-24T01:02:03.000456789Z","Terms":{"Known":true,"Intents":513,"Capabilities":-5,"LargeThreshold":250},` +
-		`"Presence":"{\"since\":null,\"activities\":[],\"status\":\"idle\",\"afk\":false}","PresenceUpdated":true,"Guilds":7,"EventRate":2.5,"Fence":18446744073709551615}`
+		`"Presence":"{\"since\":null,\"activities\":[],\"status\":\"idle\",\"afk\":false}","PresenceUpdated":true,"Guilds":7,"GuildsAway":2,"GuildsSeq":40,"EventRate":2.5,"Fence":18446744073709551615}`
 	data, err := json.Marshal(wholeSnapshot)
 	if err != nil || string(data) != stored {
 		t.Errorf("%s, %v", data, err)
@@ -47,6 +47,13 @@ func TestSnapshotsOfOtherVersions(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("the first form: %v, %v", got, err)
 	}
+	const before = `{"Version":1,"Shard":[3,8],"SessionID":"abc","ResumeURL":"","Seq":42,"Exact":false,"Bot":"5","SavedAt":"2026-11-24T01:02:03Z","Guilds":7}`
+	counted := want
+	counted.Guilds = 7
+	if err := json.Unmarshal([]byte(before), &got); err != nil || got != counted {
+		t.Errorf("before it was known which guilds are counted: %v, %v", got, err)
+	}
+	got = want
 	if err := json.Unmarshal([]byte(`{"Version":2,"SessionID":"canary"}`), &got); !errors.Is(err, session.ErrSnapshotVersion) || got != want {
 		t.Errorf("a later version: %v, %v", got, err)
 	}
@@ -105,9 +112,9 @@ func TestSnapshotsThatAreChecked(t *testing.T) {
 func TestSnapshotWithOddFields(t *testing.T) {
 	t.Parallel()
 	s := wholeSnapshot
-	s.Guilds, s.EventRate, s.Presence = -4, math.NaN(), `{"status":"asleep"}`
+	s.Guilds, s.GuildsAway, s.GuildsSeq, s.EventRate, s.Presence = -4, -1, -40, math.NaN(), `{"status":"asleep"}`
 	c := s.Cursor()
-	if got := c.Snapshot(s.Shard); !c.Resumable() || got.Guilds != 0 || got.EventRate != 0 || got.Presence != "" || got.PresenceUpdated {
+	if got := c.Snapshot(s.Shard); !c.Resumable() || got.Guilds != 0 || got.GuildsAway != 0 || got.GuildsSeq != 0 || got.EventRate != 0 || got.Presence != "" || got.PresenceUpdated {
 		t.Errorf("%+v", c)
 	}
 	c = wholeSnapshot.Cursor()

@@ -208,6 +208,7 @@ func (m *Machine) newSession(ready events.Part, cause error) {
 		presence = m.last
 	}
 	m.cursor.clear()
+	m.cursor.guilds.begin(ready.Guilds, m.Terms().Intents)
 	m.cursor.Terms, m.cursor.shown = m.Terms(), presence
 	m.present = presence != m.cursor.Presence
 	m.cursor.SessionID, m.cursor.ResumeURL = ready.SessionID, ready.ResumeURL
@@ -252,7 +253,7 @@ func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
 		m.oddly("sequence %d follows %d", raw.Seq, m.cursor.Seq)
 		seq = 0
 	}
-	m.cursor.count(raw)
+	m.cursor.count(&raw, seq)
 	m.ended(m.replies.Observe(m.now, raw, m.cursor.User))
 	//seam:event-delivered
 	if m.host.Deliver(raw, events.Meta{

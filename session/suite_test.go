@@ -92,6 +92,54 @@ type miscounting struct{ session.Store }
 
 func (miscounting) Totals(context.Context) (map[int]int, error) { return nil, nil }
 
+// notedStore keeps a note, with one mistake, or none.
+type notedStore struct {
+	session.Store
+	mu     sync.Mutex
+	note   []byte
+	take   func(s *notedStore, note []byte) []byte // what it keeps of a note
+	give   func(note []byte) []byte                // what it returns
+	always bool                                    // it does not look at contexts
+	shows  bool
+}
+
+func (s *notedStore) LoadNote(ctx context.Context) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.give != nil {
+		return s.give(s.note), nil
+	}
+	return slices.Clone(s.note), nil
+}
+
+func (s *notedStore) SaveNote(ctx context.Context, note []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil && !s.always {
+		return err
+	}
+	if s.take != nil {
+		s.note = s.take(s, note)
+		return nil
+	}
+	s.note = slices.Clone(note)
+	return nil
+}
+
+func (s *notedStore) Format(f fmt.State, _ rune) {
+	if s.shows {
+		fmt.Fprintf(f, "%s", s.note)
+	}
+}
+
+func noted(s *notedStore) session.Store {
+	s.Store = session.NewMemoryStore()
+	return s
+}
+
 // mistakes are named by the part of the suite that has to notice them.
 var mistakes = map[string]func() session.Store{
 	"nothing-is-stored": func() session.Store {
@@ -140,6 +188,40 @@ var mistakes = map[string]func() session.Store{
 	"two-owners":                             func() session.Store { return faultyStore{Store: session.NewMemoryStore(), save: unfenced} },
 	"totals":                                 func() session.Store { return miscounting{session.NewMemoryStore()} },
 	"secrets-do-not-print":                   func() session.Store { return faultyStore{Store: session.NewMemoryStore(), shows: new(strings.Builder)} },
+	"no-note-at-first":                       func() session.Store { return noted(&notedStore{note: []byte("of another")}) },
+	"the-last-note-wins": func() session.Store { // what it keeps is the caller's
+		return noted(&notedStore{take: func(_ *notedStore, note []byte) []byte { return note }})
+	},
+	"an-empty-note-is-none": func() session.Store {
+		return noted(&notedStore{take: func(s *notedStore, note []byte) []byte {
+			if len(note) == 0 {
+				return s.note
+			}
+			return slices.Clone(note)
+		}})
+	},
+	"a-note-changes-no-session": func() session.Store {
+		return noted(&notedStore{take: func(s *notedStore, note []byte) []byte {
+			_ = s.Delete(context.Background(), events.ShardID{Index: 1, Total: 2}) // it never fails
+			return slices.Clone(note)
+		}})
+	},
+	"a-large-note": func() session.Store {
+		return noted(&notedStore{give: func(note []byte) []byte { return slices.Clone(note[:min(len(note), 1<<20)]) }})
+	},
+	"a-note-and-a-context-that-has-ended": func() session.Store { return noted(&notedStore{always: true}) },
+	"notes-and-sessions-at-once": func() session.Store {
+		return noted(&notedStore{take: func(s *notedStore, note []byte) []byte {
+			return append(s.note[:min(len(s.note), 10)], note[min(len(note), 10):]...)
+		}})
+	},
+	"a-note-does-not-print": func() session.Store { return noted(&notedStore{shows: true}) },
+}
+
+// TestSuitePassesANotebook: what the suite asks of notes can be met.
+func TestSuitePassesANotebook(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(*testing.T) session.Store { return noted(&notedStore{}) })
 }
 
 // TestSuiteNoticesMistakes: each part of the suite for stores fails for a store with a mistake of its kind. The stores are tested by processes of

@@ -35,6 +35,8 @@ type whereabouts struct {
 	session string           // of the voice state; empty: not named
 	known   bool             // the channel is, and that it is this session which has the bot there
 	moved   bool             // by somebody else, and the voice server of that has not come
+	mute    bool
+	deaf    bool
 }
 
 func (v *voices) in(guild events.Snowflake) whereabouts {
@@ -54,6 +56,17 @@ func (v *voices) set(guild events.Snowflake, at whereabouts) {
 		v.guilds = make(map[events.Snowflake]whereabouts)
 	}
 	v.guilds[guild] = at
+}
+
+// Voices are the voice channels that the session has the bot in, as far as the gateway has said: what another session asks for to have it there instead. What is known
+// of a session that was resumed in another process is what came since.
+func (m *Machine) Voices() (all []events.UpdateVoiceState) {
+	for guild, at := range m.replies.voice.guilds {
+		if at.known && at.channel != 0 {
+			all = append(all, events.UpdateVoiceState{GuildID: guild, ChannelID: &at.channel, SelfMute: at.mute, SelfDeaf: at.deaf})
+		}
+	}
+	return all
 }
 
 // voiceIn reports whether an Update Voice State for the guild waits.
@@ -108,6 +121,9 @@ func (r *replies) voiceState(now time.Time, raw events.Raw, user events.Snowflak
 		return true, p.server || state.ChannelID == 0 || before.known && before.channel == state.ChannelID
 	})
 	at := whereabouts{channel: state.ChannelID, session: state.SessionID}
+	if at.channel != 0 {
+		at.mute, at.deaf = state.Mute != nil && *state.Mute, state.Deaf != nil && *state.Deaf
+	}
 	if asked && at.channel != 0 {
 		r.voice.own = at.session
 	}
@@ -173,7 +189,10 @@ func (r *replies) guild(now time.Time, raw events.Raw, user events.Snowflake) []
 		v.set(said.GuildID, whereabouts{known: true})
 		return r.sweep(now, func(p *pending) (bool, error) { return p.voiceIn(said.GuildID), errGuildGone })
 	case said.Listed:
-		at = whereabouts{said.ChannelID, said.SessionID, said.ChannelID == 0 || v.ours(at, said), false}
+		at = whereabouts{channel: said.ChannelID, session: said.SessionID, known: said.ChannelID == 0 || v.ours(at, said), mute: at.mute, deaf: at.deaf}
+		if at.channel == 0 {
+			at.mute, at.deaf = false, false
+		}
 	}
 	v.set(said.GuildID, at)
 	return nil

@@ -2,7 +2,6 @@ package shardmanager
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -76,6 +75,7 @@ func (r *resharding) flow(cuts []GuildCut) {
 // flip has the new shards serve, and the old ones retire, in one change of the plan.
 func (r *resharding) flip(ctx context.Context) error {
 	r.takeOverPresences()
+	r.takeOverVoices()
 	err := r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
 		for key, want := range plan.Wants {
 			switch {
@@ -121,88 +121,3 @@ func (r *resharding) flip(ctx context.Context) error {
 }
 
 const flipTime = time.Minute // for a shard's actor to take its role
-
-// takeOverPresences has the new shards show what the old ones do, if it is not what sessions begin with.
-func (r *resharding) takeOverPresences() {
-	client, err := r.m.client()
-	if err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.m.life, beforeCutTime)
-	defer cancel()
-	done := make(chan error, r.to.Total)
-	asked := 0
-	for i := range r.to.Total {
-		shown, _, _ := r.m.shards.Session(r.from.Key(i % r.from.Total))
-		shows, _, _ := r.m.shards.Session(r.to.Key(i))
-		if shown.Presence == "" || shown.Presence == shows.Presence {
-			continue
-		}
-		request, err := events.ParseRequest(events.OpPresenceUpdate, []byte(shown.Presence))
-		if err != nil {
-			continue // nobody could have sent it
-		}
-		asked++
-		go func() {
-			_, err := client.For(r.to.Key(i)).Do(ctx, request)
-			done <- err
-		}()
-	}
-	var failed error
-	for range asked {
-		failed = errors.Join(failed, <-done)
-	}
-	if failed != nil {
-		r.m.log.Warn("reshard: not all new shards show the presence of the old ones", zap.Error(failed))
-	}
-}
-
-// retire keeps the old shards connected for a while, and ends them then, unless another reshard begins: one back needs them, and any other ends them itself.
-func (r *resharding) retire(ctx context.Context) {
-	if r.sleep(ctx, r.retirement) != nil {
-		return
-	}
-	r.endOld()
-	r.show(func(p *ReshardProgress) { p.Phase = ReshardDone })
-}
-
-// endOld ends the old shards, which retire.
-func (r *resharding) endOld() {
-	r.end(r.from, func(want *actors.Want) { want.Mode = actors.Stop })
-	r.forget(r.from)
-	r.forgetStored()
-}
-
-// forgetStored has the store forget the sessions of the old shards, which have ended.
-func (r *resharding) forgetStored() {
-	store := r.m.cfg.store
-	if store == nil || r.from.Total == r.to.Total { // then those of the new ones have taken their place
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.m.life, noteTime)
-	defer cancel()
-	for i := range r.from.Total {
-		id := r.from.Key(i).Shard
-		if err := callStore(ctx, "Delete", func() error { return store.Delete(ctx, id) }); err != nil {
-			r.m.log.Warn("reshard: a session of the old shards stays stored: it is of no use any more", zap.Stringer("shard", id), zap.Error(err))
-			return
-		}
-	}
-}
-
-// turn goes back to the old shards, which retire.
-func (r *resharding) turn() error {
-	back := &resharding{
-		m: r.m, from: r.to, to: r.from, back: true, patience: r.patience, before: r.before, known: r.guilds,
-		plan: ReshardPlan{From: r.plan.To, To: r.plan.From, Cut: r.plan.Cut},
-	}
-	if r.intents != 0 {
-		back.intents, back.today = r.today, r.intents
-	}
-	if err := back.reshard(r.m.life); err != nil {
-		return err
-	}
-	r.end(r.to, func(want *actors.Want) { want.Mode = actors.Stop })
-	r.forget(r.to)
-	return nil
-}

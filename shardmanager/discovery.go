@@ -50,7 +50,7 @@ func (e *DiscoveryError) Error() string {
 // Unwrap is the cause.
 func (e *DiscoveryError) Unwrap() error { return e.Err }
 
-// HookDiscovery is told of each question of GET /gateway/bot: by Start, and later when shards are in trouble.
+// HookDiscovery is told of each question of GET /gateway/bot: by Start, and later when shards are in trouble, or before more shards are advised.
 type HookDiscovery interface{ OnDiscovery(Discovery) }
 
 // Discovery is one question of GET /gateway/bot.

@@ -11,7 +11,7 @@ import (
 )
 
 // Hook is told of occurrences. A hook implements any of the interfaces HookChange, HookHandlerPanic, HookDecodeError, HookShed,
-// HookForeignIdentifies, HookSaved, HookDiscovery, HookIntents, and those of the actors: HookDial, HookConnected, HookFrames, HookHeartbeat, HookIdentify,
+// HookReshardAdvised, HookForeignIdentifies, HookSaved, HookDiscovery, HookIntents, and those of the actors: HookDial, HookConnected, HookFrames, HookHeartbeat, HookIdentify,
 // HookSend, HookCrash and HookDeaf; more may come. A method that is missing costs nothing. Each hook is called on a goroutine of its own, one call at a time and in
 // order, after what it is told has happened: it may take its time and may call anything of the Manager. If it panics, ends its
 // goroutine or hangs, that costs its own calls; what it is too slow for, beyond 8,192 calls, is left out.
@@ -79,7 +79,7 @@ var hookTypes = []reflect.Type{
 	reflect.TypeFor[HookChange](), reflect.TypeFor[HookHandlerPanic](), reflect.TypeFor[HookDecodeError](), reflect.TypeFor[HookShed](),
 	reflect.TypeFor[HookForeignIdentifies](), reflect.TypeFor[HookDial](), reflect.TypeFor[HookConnected](), reflect.TypeFor[HookFrames](),
 	reflect.TypeFor[HookHeartbeat](), reflect.TypeFor[HookIdentify](), reflect.TypeFor[HookSend](), reflect.TypeFor[HookCrash](), reflect.TypeFor[HookDeaf](), reflect.TypeFor[HookSaved](),
-	reflect.TypeFor[actors.ObserverState](), reflect.TypeFor[HookDiscovery](), reflect.TypeFor[HookIntents](),
+	reflect.TypeFor[actors.ObserverState](), reflect.TypeFor[HookDiscovery](), reflect.TypeFor[HookIntents](), reflect.TypeFor[HookReshardAdvised](),
 }
 
 // checkHook says why a hook would never be called, or not as its author means it.

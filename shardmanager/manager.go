@@ -245,7 +245,7 @@ func (m *Manager) start(ctx context.Context) error {
 	if m.cfg.store != nil {
 		m.saver = newSaver(m, begin)
 	}
-	m.refresher = newRefresher(m, shards, total, found.Limit.Remaining.int())
+	m.refresher = newRefresher(m, shards, found)
 	m.mu.Unlock()
 	go m.guard()
 	goesOn := begun != nil && !begun.Done && !begun.doneBy(begin.sessions) && before == nil && !standby && m.cfg.ids == nil

@@ -58,6 +58,7 @@ type config struct {
 	log         *zap.Logger
 	queueLimit  int
 	dialRate    int
+	adviseFrom  int // guilds; 0: the default; below: nothing is advised
 	deaf        *DeafSession
 	drain       time.Duration
 	hooks       []any

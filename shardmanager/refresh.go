@@ -15,26 +15,28 @@ const refreshPause = time.Minute
 
 // refresher asks GET /gateway/bot again when sessions were lost or dials fail: the budget may
 // have been spent by others, the limits may have changed, and the URL may have moved. Shards do
-// not wait for it; while the answer is under way they back off and gather.
+// not wait for it; while the answer is under way they back off and gather. It asks as well before it advises more shards.
 //
 // Source: events/gateway#get-gateway-bot, which advises against caching the answer for long.
 type refresher struct {
 	m      *Manager
 	shards *actors.Supervisor
-	total  int
 	wake   chan struct{}
 	stop   context.CancelFunc
 	over   chan struct{}
 
 	left   int // of the budget, by the latest answer
 	counts int // Identifies of ours until then
+
+	adviser adviser
 }
 
-func newRefresher(m *Manager, shards *actors.Supervisor, total, left int) *refresher {
+func newRefresher(m *Manager, shards *actors.Supervisor, found gateway) *refresher {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &refresher{
-		m: m, shards: shards, total: total, left: left,
+		m: m, shards: shards, left: found.Limit.Remaining.int(),
 		wake: make(chan struct{}, 1), stop: cancel, over: make(chan struct{}),
+		adviser: newAdviser(m.cfg.adviseFrom, found.Shards.int()),
 	}
 	go r.run(ctx)
 	return r
@@ -56,15 +58,27 @@ func (m *Manager) refresh() {
 
 func (r *refresher) run(ctx context.Context) {
 	defer close(r.over)
-	for {
-		select {
-		case <-r.wake:
-		case <-ctx.Done():
-			return
+	look := time.NewTicker(adviseLook)
+	defer look.Stop()
+	var pause <-chan time.Time // nil: there is none
+	ask := func() {
+		if pause == nil {
+			until := r.ask(ctx)
+			pause = time.After(max(time.Until(until), refreshPause))
 		}
-		until := r.ask(ctx)
+	}
+	for {
+		wake := r.wake
+		if pause != nil {
+			wake = nil
+		}
 		select {
-		case <-time.After(max(time.Until(until), refreshPause)):
+		case <-wake:
+			ask()
+		case <-pause:
+			pause = nil
+		case <-look.C:
+			r.advise(ctx, ask)
 		case <-ctx.Done():
 			return
 		}
@@ -92,10 +106,7 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 		r.shards.SetURL(found.URL)
 		r.m.System().Root.Send(r.m.Supervisor(), actors.UpdateSessionStart{SessionStart: found.sessionStart()})
 		r.account(found.Limit.Remaining.int())
-		if found.Shards.int() > r.total {
-			r.m.log.Warn("Discord recommends more shards: past 2,500 guilds in one it refuses to identify",
-				zap.Int("shards", r.total), zap.Int("recommended", found.Shards.int()))
-		}
+		r.adviser.recommended = found.Shards.int()
 	}
 	return time.Time{}
 }

@@ -315,3 +315,34 @@ func TestManagerThatClosesInTheMidstOfAReshardCloses(t *testing.T) {
 		})
 	}
 }
+
+func TestBotStaysInItsVoiceChannel(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		guild := guildIDs(1)[0]
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16))
+		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildVoiceStates))
+		start(t, m)
+		channel := g.World().AddChannel(guild, "stage", gatewaytest.Fields{"type": 2})
+		if _, err := (events.UpdateVoiceState{GuildID: guild, ChannelID: &channel, SelfDeaf: true}).SendEvent(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		asked := ""
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op == events.OpVoiceStateUpdate && f.Shard.Total == 3 {
+				asked = string(f.Data)
+			}
+			return false
+		})
+		if err := m.Reshard(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		for key, want := range map[string]string{"channel_id": fmt.Sprintf("%q", channel), "self_deaf": "true", "self_mute": "false"} {
+			if !jsonHas(t, []byte(asked), key, want) {
+				t.Errorf("the new shard asked for %s", asked)
+			}
+		}
+		if _, err := (events.UpdateVoiceState{GuildID: guild}).SendEvent(t.Context(), m); err != nil {
+			t.Errorf("leaving: %v", err)
+		}
+	})
+}

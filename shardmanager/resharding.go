@@ -2,9 +2,6 @@ package shardmanager
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -206,129 +203,6 @@ func (r *resharding) reshard(ctx context.Context) error {
 	return nil
 }
 
-// change changes the plan, from what it is now.
-func (r *resharding) change(ctx context.Context, f func(plan *actors.Plan, change map[actors.Key]actors.Want)) error {
-	for {
-		answer, err := r.m.ask(ctx, actors.GetPlan{}, supervisorTimeout)
-		if err != nil {
-			return err
-		}
-		plan, change := answer.(*actors.Plan), make(map[actors.Key]actors.Want)
-		f(plan, change)
-		_, err = r.m.ask(ctx, actors.SetPlan{From: plan.Version, Change: change, Restore: r.restorable(plan)}, supervisorTimeout)
-		var stale *actors.StalePlanError
-		if !errors.As(err, &stale) { // or somebody else has changed it meanwhile
-			return err
-		}
-	}
-}
-
-// restorable are the sessions with which new shards begin that the plan does not name yet.
-func (r *resharding) restorable(plan *actors.Plan) map[actors.Key]session.Snapshot {
-	all := maps.Clone(r.restore)
-	maps.DeleteFunc(all, func(key actors.Key, _ session.Snapshot) bool { _, named := plan.Wants[key]; return named })
-	return all
-}
-
-// each looks at the shards of a fleet.
-func (r *resharding) each(of actors.Fleet, f func(ShardStatus)) {
-	for _, s := range r.m.Status().Shards {
-		if of.Has(s.Key()) {
-			f(s)
-		}
-	}
-}
-
-// warm waits until all new shards are Ready.
-func (r *resharding) warm(ctx context.Context) error {
-	for {
-		ready, extra := 0, 0
-		var ended error
-		r.each(r.to, func(s ShardStatus) {
-			switch {
-			case s.State == session.Ready:
-				ready++
-			case s.Ended():
-				ended = whyEnded(s.Key(), s.Cause)
-			case s.Mode != actors.Run:
-				ended = fmt.Errorf("shardmanager: the new shard %v is to %v", s.Key(), s.Mode)
-			case s.State == session.Backoff && refusal(s.Cause):
-				ended = s.Cause
-			}
-			if s.Session > 0 {
-				extra++
-			}
-		})
-		stats := r.step()
-		r.show(func(p *ReshardProgress) {
-			p.Warm, p.Left = ready, time.Duration(float64(r.plan.Warm)*(1-float64(ready)/float64(r.to.Total)))+r.plan.Cut
-			if p.Extra = max(p.Extra, extra); r.back {
-				p.Extra = 0
-			}
-			p.take(stats)
-		})
-		switch {
-		case ended != nil:
-			return ended
-		case stats.Overflown && !r.goesOn:
-			return ErrKeptTooMuch
-		case ready == r.to.Total:
-			return nil
-		}
-		if err := r.sleep(ctx, reshardTick); err != nil {
-			return err
-		}
-	}
-}
-
-// compare waits until all guilds may be cut, or for as long as patience lasts.
-func (r *resharding) compare(ctx context.Context) error {
-	began := time.Now()
-	for {
-		stats := r.step()
-		took := time.Since(began)
-		r.show(func(p *ReshardProgress) {
-			p.Phase, p.Left = ReshardComparing, max(r.plan.Cut-took, 0)
-			p.take(stats)
-		})
-		over := stats.Ready == stats.Guilds || took >= r.patience
-		switch {
-		case over && r.goesOn: // the first guilds are cut already: there is no way back
-			return nil
-		case stats.Overflown && !r.goesOn:
-			return ErrKeptTooMuch
-		case over && stats.Differed > 10 && stats.Differed > stats.Agreed:
-			return fmt.Errorf("%w: %d events of one were not told by the other", ErrDisagreed, stats.Differed)
-		case over && stats.Ready == 0:
-			return fmt.Errorf("%w: no guild could be compared in %v", ErrDisagreed, r.patience)
-		case over:
-			return nil
-		}
-		if err := r.sleep(ctx, reshardTick); err != nil {
-			return err
-		}
-	}
-}
-
-// step has the comparison go on. What another process has cut flows meanwhile.
-func (r *resharding) step() actors.CutoverStats {
-	if r.goesOn {
-		r.keep(r.noteNow(false))
-	}
-	return r.cut.Step(time.Now(), 0)
-}
-
-func (r *resharding) sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // show changes the progress, and tells of it.
 func (r *resharding) show(f func(*ReshardProgress)) {
 	r.mu.Lock()
@@ -358,67 +232,6 @@ func (r *resharding) tellAll() {
 		})
 		if err != nil { // that costs its call
 			r.m.log.Error("reshard: its progress was not told", zap.Error(err))
-		}
-	}
-}
-
-// undo ends the new shards: the old ones have served all the time.
-func (r *resharding) undo() {
-	r.cut.End()
-	mode, role := actors.Stop, actors.Warming
-	if r.back {
-		mode, role = actors.Run, actors.Retiring
-	}
-	r.end(r.to, func(want *actors.Want) { want.Mode, want.Role = mode, role })
-	if r.back {
-		return
-	}
-	r.forget(r.to)
-}
-
-// end changes what is wanted of the shards of a fleet that the plan names, unless the Manager ends, which does more.
-func (r *resharding) end(of actors.Fleet, f func(*actors.Want)) {
-	err := r.change(r.m.life, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
-		for key, want := range plan.Wants {
-			if of.Has(key) {
-				if f(&want); want.Mode == actors.Stop {
-					want.Code = events.CloseNormal // the session is not needed any more
-				}
-				change[key] = want
-			}
-		}
-	})
-	if err != nil && r.m.life.Err() == nil {
-		r.m.log.Error("reshard: shards were not stopped", zap.Error(err))
-	}
-}
-
-// forget removes the shards of a fleet when they have closed.
-func (r *resharding) forget(of actors.Fleet) {
-	closing, cancel := context.WithTimeout(r.m.life, stopTimeout)
-	defer cancel()
-	_ = r.m.board.Wait(closing, func(actors.Tally) bool { // those that do not say goodbye are forgotten as well
-		open := false
-		r.each(of, func(s ShardStatus) { open = open || s.State != session.Closed && s.State != session.Idle })
-		return !open
-	})
-	for r.m.life.Err() == nil {
-		answer, err := r.m.ask(r.m.life, actors.GetPlan{}, supervisorTimeout)
-		if err != nil {
-			return
-		}
-		plan := answer.(*actors.Plan)
-		remove := make([]actors.Key, 0, of.Total)
-		for key := range maps.Keys(plan.Wants) {
-			if of.Has(key) {
-				remove = append(remove, key)
-			}
-		}
-		if _, err = r.m.ask(r.m.life, actors.SetPlan{From: plan.Version, Remove: remove}, supervisorTimeout); err == nil {
-			return
-		}
-		if r.sleep(r.m.life, reshardTick) != nil {
-			return
 		}
 	}
 }

@@ -87,8 +87,8 @@ func (s *saver) due(exact bool) (batch []session.Snapshot) {
 			continue
 		}
 		delete(s.handed, key.Shard)
+		settled, seq := s.m.bus.Shard(key).Settled() // before the session: it is to have counted the guilds of what is handled
 		snapshot, number, ok := s.m.shards.Session(key)
-		settled, seq := s.m.bus.Shard(key).Settled()
 		before := s.saved[key.Shard]
 		if settled == 0 && seq == 0 && before.SessionID == snapshot.SessionID { // it is from elsewhere, and nothing has come yet
 			settled, seq = number, before.Seq

@@ -105,6 +105,7 @@ type Status = actors.Status
 //		Session    uint64 // see events.Meta
 //		Seq        int64  // of the latest event
 //		LastEvent  time.Time
+//		Guilds     int           // that it has, outages included
 //		Latency    time.Duration // of the latest heartbeat
 //		LatencyAt  time.Time     // when it was measured
 //		Odd        int           // what the gateway should not have sent

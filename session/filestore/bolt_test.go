@@ -141,8 +141,11 @@ func TestBoltstoreOpensTheSame(t *testing.T) {
 	s, err := boltstore.Open(path, boltstore.WithKey(secret), boltstore.WithLogger(nil))
 	must(t, err)
 	holds(t, s)
+	note(t, s, "a note")
 	must(t, s.Close())
-	holds(t, open(t, path, filestore.WithKey(secret)))
+	again := open(t, path, filestore.WithKey(secret))
+	has(t, "filestore", again, "a note")
+	holds(t, again)
 }
 
 // TestLedgerOfAnOlderVersionIsRead: it was keyed by the index of a shard, and did not count a day.

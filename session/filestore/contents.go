@@ -18,10 +18,11 @@ type contents struct {
 	sessions map[events.ShardID]record
 	ledger   []byte // a ratelimit.LedgerState; empty: none was saved
 	turn     uint64 // how often the ledger was saved; 1 before the first
+	note     record // its fence is when it was saved; 0: never
 	size     int64  // of the entries that say all this
 }
 
-// record is a shard's snapshot.
+// record is a shard's snapshot, or the note.
 type record struct {
 	fence uint64
 	body  []byte
@@ -36,6 +37,10 @@ const (
 	entryLedger  = 3
 	entryHead    = 1 + 4 + 4 + 8 + 4
 )
+
+// noteShard is no shard. What stands as its session is the note: versions that know of no notes, and of no further kind of entry, keep it with the sessions, and the
+// later one of two. An empty one is kept as well, or a file that was replaced would bring back what is forgotten.
+var noteShard = events.ShardID{Index: -1, Total: -1}
 
 func appendEntry(b []byte, kind byte, id events.ShardID, fence uint64, body []byte) []byte {
 	b = append(b, kind)
@@ -64,13 +69,16 @@ func (c *contents) apply(payload []byte) error {
 		if known && kind != entryLedger {
 			c.size -= int64(entryHead + len(before.body))
 		}
-		switch kind {
-		case entrySession:
+		switch {
+		case kind == entrySession && id == noteShard:
+			c.size += size - int64(len(c.note.body))
+			c.note = record{fence, bytes.Clone(body)}
+		case kind == entrySession:
 			c.sessions[id] = record{fence, append(before.body[:0], body...)}
 			c.size += entryHead + size
-		case entryGone:
+		case kind == entryGone:
 			delete(c.sessions, id)
-		case entryLedger:
+		case kind == entryLedger:
 			c.size += size - int64(len(c.ledger))
 			c.ledger, c.turn = append(c.ledger[:0], body...), fence
 		default:
@@ -83,13 +91,20 @@ func (c *contents) apply(payload []byte) error {
 // entries calls yield with payloads that say all that there is, each no larger than a frame should be.
 func (c *contents) entries(yield func(payload []byte) error) error {
 	var b []byte
+	add := func(id events.ShardID, r record) (err error) {
+		if b = appendEntry(b, entrySession, id, r.fence, r.body); len(b) > enough {
+			err, b = yield(b), b[:0]
+		}
+		return err
+	}
+	if c.note.fence != 0 {
+		if err := add(noteShard, c.note); err != nil {
+			return err
+		}
+	}
 	for id, r := range c.sessions {
-		b = appendEntry(b, entrySession, id, r.fence, r.body)
-		if len(b) > enough {
-			if err := yield(b); err != nil {
-				return err
-			}
-			b = b[:0]
+		if err := add(id, r); err != nil {
+			return err
 		}
 	}
 	return yield(appendEntry(b, entryLedger, events.ShardID{}, c.turn, c.ledger))
@@ -139,7 +154,7 @@ func (c *contents) buryPermits(now time.Time) error {
 }
 
 // join takes in what another file says, and reports whether there is more than that. Of two records for one shard that with the higher fence counts, and
-// then the later one; of two ledgers what allows less.
+// then the later one; of two notes the later one; of two ledgers what allows less.
 func (c *contents) join(other contents, now time.Time) (more bool, err error) {
 	for id, ours := range c.sessions {
 		theirs, ok := other.sessions[id]
@@ -155,6 +170,11 @@ func (c *contents) join(other contents, now time.Time) (more bool, err error) {
 			return false, err
 		}
 	}
+	if c.note.fence > other.note.fence {
+		more = true
+	} else if err := c.apply(appendEntry(nil, entrySession, noteShard, other.note.fence, other.note.body)); err != nil {
+		return false, err
+	}
 	more = more || !bytes.Equal(c.ledger, other.ledger)
 	c.turn = max(c.turn, other.turn)
 	return more, c.setLedger(strictest(c.ledgerState(now), other.ledgerState(now)))
@@ -167,7 +187,7 @@ func (c *contents) later(other contents) bool {
 			return true
 		}
 	}
-	return c.turn > other.turn
+	return c.turn > other.turn || c.note.fence > other.note.fence
 }
 
 // newer reports whether a is to be kept rather than b.

@@ -33,6 +33,7 @@ type history struct {
 	earlier []byte // the same file, some saves before
 	other   []byte // of another bot
 	latest  int64  // sequence of all shards
+	noted   bool   // it has a note
 }
 
 func snapshots(seq int64) (all []session.Snapshot) {
@@ -45,15 +46,17 @@ func snapshots(seq int64) (all []session.Snapshot) {
 	return all
 }
 
+func noteAt(seq int64) []byte { return fmt.Appendf(nil, "canary-note-%d", seq) }
+
 func newHistory(t *testing.T, opts ...filestore.Option) history {
 	t.Helper()
-	h := history{opts: opts, latest: 9}
+	h := history{opts: opts, latest: 9, noted: true}
 	path := file(t)
 	s := open(t, path, opts...)
 	must(t, s.SaveLedger(t.Context(), spent))
 	for seq := range h.latest + 1 {
 		all := snapshots(seq)
-		must(t, s.Save(t.Context(), all[:damagedShards/2]...), s.Save(t.Context(), all[damagedShards/2:]...))
+		must(t, s.Save(t.Context(), all[:damagedShards/2]...), s.SaveNote(t.Context(), noteAt(seq)), s.Save(t.Context(), all[damagedShards/2:]...))
 		if seq == 5 {
 			var err error
 			h.earlier, err = os.ReadFile(path)
@@ -231,7 +234,7 @@ func (h *history) meanwhile(t *testing.T, random *rand.Rand, counts map[string]i
 	return how
 }
 
-// loaded is how many sessions are missing. Those that are not are as they were saved.
+// loaded is how many sessions are missing, and the note. What is not is as it was saved.
 func (h *history) loaded(t *testing.T, s *filestore.Store, how string, seq int64) (missing int) {
 	t.Helper()
 	for _, want := range snapshots(seq) {
@@ -242,6 +245,13 @@ func (h *history) loaded(t *testing.T, s *filestore.Store, how string, seq int64
 		case err != nil || got != want:
 			t.Errorf("%s: shard %v: %v, %v", how, want.Shard, got, err)
 		}
+	}
+	switch got, err := s.LoadNote(t.Context()); {
+	case !h.noted:
+	case err == nil && len(got) == 0:
+		missing++
+	case err != nil || !bytes.Equal(got, noteAt(seq)):
+		t.Errorf("%s: note %q, %v", how, got, err)
 	}
 	return missing
 }
@@ -265,7 +275,7 @@ func (h *history) killed(t *testing.T, how, path string) {
 // goesOn saves all anew, and reads it here and in the next process.
 func (h *history) goesOn(t *testing.T, s *filestore.Store, how, path string, logs *observer.ObservedLogs) {
 	t.Helper()
-	must(t, s.Save(t.Context(), snapshots(h.latest+1)...), s.SaveLedger(t.Context(), spent))
+	must(t, s.Save(t.Context(), snapshots(h.latest+1)...), s.SaveNote(t.Context(), noteAt(h.latest+1)), s.SaveLedger(t.Context(), spent))
 	if missing := h.loaded(t, s, how, h.latest+1); missing > 0 {
 		t.Errorf("%s: %d sessions are missing of those that were saved since", how, missing)
 	}

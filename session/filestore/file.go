@@ -172,7 +172,7 @@ func (s *Store) keepPrivate() error {
 // lose begins anew in place of a file that cannot be used.
 func (s *Store) lose(message, suffix string, cause error, readable int) error {
 	s.log.Warn(message, zap.String("file", s.path), zap.String("set_aside", s.path+suffix), zap.Error(cause),
-		zap.String("lost", "all sessions, so each shard identifies anew; and which Identifies were spent, so every key counts as just used, and of the day's budget Discord's word alone is known"),
+		zap.String("lost", "all sessions, so each shard identifies anew; the note; and which Identifies were spent, so every key counts as just used, and of the day's budget Discord's word alone is known"),
 		zap.Int("sessions_readable", readable))
 	if err := s.setAside(suffix); err != nil {
 		return err

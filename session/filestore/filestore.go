@@ -1,5 +1,5 @@
 // Package filestore keeps sessions, and the Identifies that were spent, in one file, so that a bot which starts again resumes
-// its sessions. It is a session.Store and a ratelimit.Ledger, made for shardmanager.WithSessionStore:
+// its sessions. It is a session.Store, a session.Notebook and a ratelimit.Ledger, made for shardmanager.WithSessionStore:
 //
 //	store, err := filestore.Open("bot.db")
 //	…
@@ -14,7 +14,7 @@
 // A process that is killed at any instant loses nothing that was saved. When the power fails, at most the last saves are lost,
 // see WithoutSync.
 //
-// A file that is damaged, before Open or while it is open, is moved to file.corrupt and another one is begun. At Open that loses all sessions, and
+// A file that is damaged, before Open or while it is open, is moved to file.corrupt and another one is begun. At Open that loses all sessions, the note, and
 // the ledger: then every key counts as just used, and of the budget Discord's word alone is known. While the file is open nothing is lost, since
 // the process knows what was in it. Either way a warning says so, see WithLogger. A file of boltstore is read, and replaced.
 //

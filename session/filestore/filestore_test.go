@@ -101,6 +101,10 @@ func TestSuite(t *testing.T) {
 	for name, opts := range kinds {
 		t.Run(name, func(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) session.Store { return open(t, file(t), opts...) })
+			storetest.RunShared(t, func(t *testing.T) (one, other session.Store) {
+				path := file(t)
+				return open(t, path, opts...), open(t, path, opts...)
+			})
 		})
 	}
 }

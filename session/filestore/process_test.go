@@ -38,7 +38,7 @@ const (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	roles := map[string]func(*filestore.Store) error{"save": saveOnAndOn, "identify": identifyAll, "own": own, "batch": func(s *filestore.Store) error { return s.Save(context.Background(), largeBatch(2)...) }}
+	roles := map[string]func(*filestore.Store) error{"save": saveOnAndOn, "identify": identifyAll, "own": own, "notes": noteOnAndOn, "note": noteOnce, "batch": func(s *filestore.Store) error { return s.Save(context.Background(), largeBatch(2)...) }}
 	role, ok := roles[os.Getenv(envRole)]
 	if !ok {
 		os.Exit(m.Run())

@@ -70,3 +70,32 @@ func TestLargeBatchThatEndsHalfway(t *testing.T) {
 		}
 	}
 }
+
+// TestNoteThatEndsHalfway is not there: the one before it is, and all else. Here the file may not become large enough.
+func TestNoteThatEndsHalfway(t *testing.T) {
+	t.Parallel()
+	path := noted(t, "a note")
+	s, logs := watched(t, path)
+	info, err := os.Stat(path)
+	must(t, err)
+	for _, more := range []int64{1024, 1 << 20} {
+		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -f %d; exec %s", (info.Size()+more)/512, os.Args[0]))
+		cmd.Env = append(os.Environ(), envRole+"=note", envPath+"="+path, envArg+"=unsynced")
+		if out, err := cmd.CombinedOutput(); err == nil {
+			t.Fatalf("it is saved: %s", out)
+		}
+		if now, err := os.Stat(path); err != nil || now.Size() < info.Size()+more-512 {
+			t.Fatalf("%d bytes, after %d, %v", now.Size(), info.Size(), err)
+		}
+		other, more := watched(t, path)
+		for who, each := range map[string]*filestore.Store{"whoever has it open": s, "another": other} {
+			has(t, who, each, "a note")
+			holds(t, each)
+		}
+		if must(t, other.Close()); logs.Len()+more.Len() != 0 {
+			t.Errorf("warnings: %v, %v", logs.All(), more.All())
+		}
+	}
+	note(t, s, "another")
+	has(t, "when there is room", s, "another")
+}

@@ -18,6 +18,7 @@ var (
 	_ session.Store    = (*Store)(nil)
 	_ session.Totaler  = (*Store)(nil)
 	_ session.Claimer  = (*Store)(nil)
+	_ session.Notebook = (*Store)(nil)
 	_ ratelimit.Ledger = (*Store)(nil)
 )
 
@@ -57,6 +58,9 @@ func (s *Store) save(ctx context.Context, snapshots []session.Snapshot, allowed 
 	}
 	bodies := make([][]byte, len(snapshots)) // outside of the lock
 	for i, snapshot := range snapshots {
+		if snapshot.Shard == noteShard {
+			return fmt.Errorf("filestore: shard %v cannot be: its total is 1 or more", snapshot.Shard)
+		}
 		var err error
 		if bodies[i], err = snapshot.MarshalJSON(); err != nil { // json.Marshal would read it all again
 			return fmt.Errorf("filestore: shard %v: %w", snapshot.Shard, err)

@@ -1,4 +1,4 @@
-// Package storetest is the suite that a session.Store must pass: see Run.
+// Package storetest is the suite that a session.Store must pass: see Run. What a store may be besides, such as a session.Notebook, is judged if it is that.
 package storetest
 
 import (
@@ -27,6 +27,8 @@ func Run(t *testing.T, open func(t *testing.T) session.Store) {
 		{"many at once", concurrent}, {"secrets do not print", secrets},
 		{"a lower fence is refused", lowerFence}, {"of a batch only the fenced are refused", fencedBatch}, {"two owners", owners},
 		{"a claim needs a higher fence", claims}, {"of many claims one wins", oneClaim}, {"totals", countTotals},
+		{"no note at first", noNote}, {"the last note wins", lastNote}, {"an empty note is none", emptyNote}, {"a note changes no session", noteAlone},
+		{"a large note", largeNote}, {"a note and a context that has ended", endedNote}, {"notes and sessions at once", concurrentNotes}, {"a note does not print", secretNote},
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +45,7 @@ func sample(index, total int, seq int64) session.Snapshot {
 		Seq: seq, Exact: true, Bot: math.MaxUint64, SavedAt: time.Date(2026, 11, 24, 1, 2, 3, 456789, time.UTC),
 		Terms:    session.Terms{Known: true, Intents: events.IntentsAll, Capabilities: math.MinInt64, LargeThreshold: 250},
 		Presence: `{"since":null,"activities":[{"name":"a \"é\" <b>","type":0}],"status":"idle","afk":false}`, PresenceUpdated: true,
-		Guilds: 2500, EventRate: 12.625, Fence: math.MaxUint64 - 7,
+		Guilds: 2500, GuildsAway: 12, GuildsSeq: seq, EventRate: 12.625, Fence: math.MaxUint64 - 7,
 	}
 }
 

@@ -19,9 +19,9 @@ type Part struct {
 
 	// Of READY.
 	SessionID discord.Secret
-	ResumeURL discord.Secret    // resume_gateway_url
-	User      discord.Snowflake // the bot
-	Guilds    int               // how many guilds are named
+	ResumeURL discord.Secret      // resume_gateway_url
+	User      discord.Snowflake   // the bot
+	Guilds    []discord.Snowflake // the guilds that are named
 }
 
 // PartOf reads it; the rest of the event, such as a thousand members, is stepped over, and whether it is valid
@@ -54,7 +54,7 @@ func PartOf(data []byte) (p Part, ok bool) {
 		case "user":
 			p.User = d.idOf()
 		case "guilds":
-			p.Guilds = d.length()
+			p.Guilds = d.ids()
 		default:
 			d.skip()
 		}
@@ -81,18 +81,20 @@ func (d *Decoder) idOf() (id discord.Snowflake) {
 	return id
 }
 
-// length steps over an array, and counts its elements.
-func (d *Decoder) length() (n int) {
+// ids steps over an array of objects, but for their ids. What has none is left out.
+func (d *Decoder) ids() (ids []discord.Snowflake) {
 	if !d.opens('[') {
-		return 0
+		return nil
 	}
 	d.Delim('[')
-	for ; !d.IsDelim(']'); n++ {
-		d.skip()
+	for !d.IsDelim(']') {
+		if id := d.idOf(); id != 0 {
+			ids = append(ids, id)
+		}
 		d.WantComma()
 	}
 	d.Delim(']')
-	return n
+	return ids
 }
 
 // fields has each value of an object read whose bracket was just read.

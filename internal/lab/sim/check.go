@@ -29,16 +29,28 @@ func Check(plan Plan, trace Trace) []Violation {
 	c.index()
 	c.dialOrder()
 	c.keep()
-	for _, law := range []func(){
-		c.told, c.spacing, c.sendLimits, c.budget, c.resumeFirst, c.resumeTruth, c.oneConnection, c.afterTheEnd, c.codes,
-		c.inOrder, c.guildOrder, c.nothingLost, c.facts, c.intents, c.noSilentGap, c.callers, c.beats, c.silence, c.phases, c.recovers,
-		c.legalOrder, c.oneSession, c.callerOrder, c.isolation, c.admission, c.fairness,
-		c.heldBack, c.planned, c.status, c.back, c.orphans, c.chain, c.quarantines, c.stale, c.taken, c.handovers,
-	} {
+	for _, law := range c.laws() {
 		law()
 	}
 	slices.SortStableFunc(c.found, func(a, b Violation) int { return int(a.At - b.At) })
 	return c.found
+}
+
+// laws are those that the plan is held against. Where the number of shards changes, those that speak of events, of sends and of who serves are others.
+func (c *check) laws() []func() {
+	if c.plan.Reshards {
+		return []func(){
+			c.told, c.spacing, c.sendLimits, c.budget, c.resumeFirst, c.resumeTruth, c.oneConnection, c.afterTheEnd, c.codes,
+			c.intents, c.callers, c.beats, c.silence, c.phases, c.recovers, c.legalOrder, c.oneSession, c.callerOrder, c.status, c.orphans, c.chain,
+			c.quarantines, c.reshardFacts, c.reshardOrder, c.reshardEnds, c.reshardSends,
+		}
+	}
+	return []func(){
+		c.told, c.spacing, c.sendLimits, c.budget, c.resumeFirst, c.resumeTruth, c.oneConnection, c.afterTheEnd, c.codes,
+		c.inOrder, c.guildOrder, c.nothingLost, c.facts, c.intents, c.noSilentGap, c.callers, c.beats, c.silence, c.phases, c.recovers,
+		c.legalOrder, c.oneSession, c.callerOrder, c.isolation, c.admission, c.fairness,
+		c.heldBack, c.planned, c.status, c.back, c.orphans, c.chain, c.quarantines, c.stale, c.taken, c.handovers,
+	}
 }
 
 type check struct {
@@ -50,6 +62,8 @@ type check struct {
 	faults   []Record
 	healed   time.Duration
 	settled  time.Duration
+	final    int // how many shards serve in the end
+	reshards []*change
 	ended    map[int]bool // see endedShards
 	total    int          // of Identifies; below zero: not counted yet, see exhausted
 	found    []Violation
@@ -126,7 +140,7 @@ func (c *check) index() {
 				c.healed = r.At
 			}
 		case r.Witness == Process && r.What == "settled":
-			c.settled = r.At
+			c.settled, c.final = r.At, r.Total
 		}
 	}
 }

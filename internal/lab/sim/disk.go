@@ -85,6 +85,26 @@ func (d *disk) Claim(ctx context.Context, s session.Snapshot) error {
 	return d.p.sim.disk.(session.Claimer).Claim(ctx, s)
 }
 
+// LoadNote implements session.Notebook.
+func (d *disk) LoadNote(ctx context.Context) ([]byte, error) {
+	return d.p.sim.disk.(session.Notebook).LoadNote(ctx)
+}
+
+// SaveNote implements session.Notebook. A process may be killed in the midst of it: then it is kept, or not.
+func (d *disk) SaveNote(ctx context.Context, note []byte) error {
+	if err := d.p.sim.sick.ail(ctx); err != nil {
+		return err
+	}
+	if d.p.dead.Load() {
+		return errDisk
+	}
+	d.p.sim.writeNote()
+	if d.p.dead.Load() && d.p.sim.plan.Seed%2 == 0 {
+		return errDisk
+	}
+	return d.p.sim.disk.(session.Notebook).SaveNote(ctx, note)
+}
+
 // LoadLedger implements ratelimit.Ledger.
 func (d *disk) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
 	d.p.sim.mu.Lock()

@@ -76,7 +76,11 @@ func (sim *simulation) inject(f Injection) {
 	case "resume-host":
 		lasting(func() { sim.net.set(&sim.net.resumes, true) }, func() { sim.net.set(&sim.net.resumes, false) })
 	case "lag":
-		lasting(func() { script.Lag(f.For / 4) }, func() { script.Lag(0) })
+		lag := f.For / 4
+		if sim.plan.Reshards { // no more than what two sessions may be apart
+			lag = min(lag, 1900*time.Millisecond)
+		}
+		lasting(func() { script.Lag(lag) }, func() { script.Lag(0) })
 	case "guild-outage":
 		guild := sim.plan.guildOf(f.Shard, f.N)
 		lasting(func() { sim.outage(guild, true) }, func() { sim.outage(guild, false) })
@@ -214,6 +218,10 @@ func (sim *simulation) inject(f Injection) {
 		sim.move(f)
 	case "handover":
 		sim.handover(f)
+	case "reshard":
+		sim.reshard(f)
+	case "note-kill":
+		sim.dieWriting(f)
 	case "warm":
 		sim.warm(f)
 	case "mend":
@@ -263,7 +271,7 @@ func (sim *simulation) heal() {
 	sim.mu.Lock()
 	clear(sim.moods)
 	sim.mu.Unlock()
-	for shard := range sim.plan.Shards {
+	for _, shard := range sim.plan.numbers() {
 		sim.script(shard).Freeze(false)
 		sim.script(shard).MuteAcks(false)
 		sim.script(shard).Lag(0)

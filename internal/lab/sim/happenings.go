@@ -92,7 +92,7 @@ func (sim *simulation) makeEvent(shard int, random *rand.Rand) {
 	case kind < 14:
 		world.Happen(guild, "TYPING_START", map[string]any{"guild_id": guild, "channel_id": "1", "user_id": "2", "timestamp": number >> 12})
 	case kind < 17:
-		world.Happen(guild, "A_NEW_EVENT", map[string]any{"x": name, "content": content, "deep": map[string]any{"a": []any{1, nil, "}]"}}})
+		world.Happen(guild, "A_NEW_EVENT", sim.newEvent(guild, name, content))
 	default:
 		world.Message(guild, gatewaytest.Message{ID: id, Content: content})
 		sim.nature.written[guild] = append(written[max(0, len(written)-8):], id)
@@ -202,4 +202,13 @@ var wanted = map[string][]events.Type{
 
 func wants(handler string, t events.Type) bool {
 	return wanted[handler] == nil || slices.Contains(wanted[handler], t)
+}
+
+// newEvent is an event that nobody has heard of. It names its guild where the number of shards changes: what names none is told by whoever serves.
+func (sim *simulation) newEvent(guild events.Snowflake, name, content string) map[string]any {
+	d := map[string]any{"x": name, "content": content, "deep": map[string]any{"a": []any{1, nil, "}]"}}}
+	if sim.plan.Reshards {
+		d["guild_id"] = guild
+	}
+	return d
 }

@@ -19,33 +19,7 @@ type telling struct {
 // sessions, totals and processes there are: not twice, unless it says that it may be, and not never, if a
 // session was told of it that the bot has kept.
 func (c *check) facts() {
-	told := make(map[string][]telling)
-	seen := make(map[string]map[string]int) // by handler and fact; what says that it may be a second time counts as 0
-	for who := range wanted {
-		seen[who] = make(map[string]int)
-	}
-	var order []string
-	for _, r := range c.trace {
-		switch {
-		case r.Fact == "":
-		case r.Witness == Gateway && r.What == "dispatched":
-			if told[r.Fact] == nil {
-				order = append(order, r.Fact)
-			}
-			told[r.Fact] = append(told[r.Fact], telling{r.Session, r.Seq, r.At})
-		case r.Witness == Handler && (r.What == "enter" || r.What == "saw"):
-			n := seen[r.Who][r.Fact]
-			if r.Text != "redelivered" {
-				n++
-			}
-			if seen[r.Who][r.Fact] = n; n == 2 {
-				c.fail("W-1 a fact comes once", r.At, "%q comes to the handler of %s again, on shard %d in process %d", r.Fact, r.Who, r.Shard, r.Process)
-			}
-			if told[r.Fact] == nil {
-				c.fail("W-1 a fact comes once", r.At, "%q comes to the handler of %s, and no session was told of it", r.Fact, r.Who)
-			}
-		}
-	}
+	told, seen, order := c.heard("W-1 a fact comes once")
 	ended := c.endedShards()
 	for _, fact := range order {
 		kind, _, _ := strings.Cut(fact, " ")
@@ -62,6 +36,37 @@ func (c *check) facts() {
 			}
 		}
 	}
+}
+
+// heard is what sessions were told, in order, and how often each handler has heard of it, which breaks a law if it is twice.
+func (c *check) heard(law string) (told map[string][]telling, seen map[string]map[string]int, order []string) {
+	told = make(map[string][]telling)
+	seen = make(map[string]map[string]int) // by handler and fact; what says that it may be a second time counts as 0
+	for who := range wanted {
+		seen[who] = make(map[string]int)
+	}
+	for _, r := range c.trace {
+		switch {
+		case r.Fact == "":
+		case r.Witness == Gateway && r.What == "dispatched":
+			if told[r.Fact] == nil {
+				order = append(order, r.Fact)
+			}
+			told[r.Fact] = append(told[r.Fact], telling{r.Session, r.Seq, r.At})
+		case r.Witness == Handler && (r.What == "enter" || r.What == "saw"):
+			n := seen[r.Who][r.Fact]
+			if r.Text != "redelivered" {
+				n++
+			}
+			if seen[r.Who][r.Fact] = n; n == 2 {
+				c.fail(law, r.At, "%q comes to the handler of %s again, on shard %d in process %d", r.Fact, r.Who, r.Shard, r.Process)
+			}
+			if told[r.Fact] == nil {
+				c.fail(law, r.At, "%q comes to the handler of %s, and no session was told of it", r.Fact, r.Who)
+			}
+		}
+	}
+	return told, seen, order
 }
 
 // keep finds how far each session was the bot's for good: one that lives to the end, to its end; any other,
@@ -110,7 +115,10 @@ func (c *check) keep() {
 			s.kept = max(s.kept, min(seq, s.last))
 		}
 	}
-	for _, id := range last {
+	for number, id := range last {
+		if c.plan.Reshards && c.plan.idOf(number).Total != c.final {
+			continue // nobody goes on with it
+		}
 		if s := c.sessions[id]; s != nil && !left[id] && c.settled != 0 && !c.exhausted() {
 			s.kept = s.last
 		}

@@ -29,10 +29,14 @@ var gone = []events.CloseCode{4005, 4006, 4007, 4009}
 // follow walks through the life of each shard in each process, and calls f at each Identify
 // and Resume that the gateway read, with what the process knew.
 func (c *check) follow(f func(r Record, k known, seen bool)) {
-	knows := make(map[[2]int]known)
+	knows, generations := make(map[[2]int]known), make(map[[2]int]int)
 	entered := make(map[[3]int]bool) // READY was handed to the handler, by process, shard and session
 	for _, r := range c.trace {
 		id := [2]int{r.Process, r.Shard}
+		if generation := r.Link / connsOfGeneration; r.Witness == Gateway && generation > generations[id] {
+			delete(knows, id) // it has nothing to do with what was there before
+			generations[id] = generation
+		}
 		k := knows[id]
 		switch {
 		case r.Witness == Handler && r.What == "enter" && r.Type == events.TypeReady:
@@ -46,7 +50,7 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.became(session.Ready):
 			k.tries = 0
 			knows[id] = k
-			if r.Shard >= warming { // no handler hears of it
+			if r.Shard >= warming || c.plan.Reshards { // no handler hears of it
 				entered[[3]int{r.Process, r.Shard, k.session}] = true
 			}
 		case r.Witness != Gateway || r.Link == 0:
@@ -90,7 +94,9 @@ func (c *check) resumeFirst() {
 		}
 		c.fail("I-5 resume first", r.At, "shard %d identifies, though session %d is alive after %d connections", r.Shard, k.session, k.tries-1)
 	})
-	c.restarts()
+	if !c.plan.Reshards {
+		c.restarts()
+	}
 }
 
 // restarts is the part of I-5 that is about processes: one that was closed in order leaves its

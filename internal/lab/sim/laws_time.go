@@ -147,7 +147,11 @@ func (c *check) recovers() {
 		return
 	}
 	ended := c.endedShards()
-	for shard := range c.plan.Shards {
+	shards := c.plan.numbersOf(c.plan.Shards)
+	if c.plan.Reshards {
+		shards = c.plan.numbersOf(c.final)
+	}
+	for _, shard := range shards {
 		if ended[shard] {
 			continue
 		}
@@ -167,7 +171,7 @@ func (c *check) recovers() {
 		switch {
 		case live == nil:
 			c.fail("L-1 recovery", c.settled, "shard %d is not live", shard)
-		case live.live > c.healed+c.patience(shard):
+		case !c.plan.Reshards && live.live > c.healed+c.patience(shard):
 			c.fail("L-1 recovery", live.live, "shard %d came back %v after the faults had ended", shard, live.live-c.healed)
 		}
 		c.storm(shard)

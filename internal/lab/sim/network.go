@@ -75,7 +75,7 @@ func (n *network) dialer(process int) func(ctx context.Context, kind, address st
 		n.mu.Lock()
 		shard, nth := -1, 0
 		if of, ok := actors.DialOf(ctx); ok {
-			shard, nth = n.plan.numberOf(of.Shard), int(of.Conn)
+			shard, nth = n.plan.numberOf(of.Shard), n.plan.linkOf(of.Key, of.Conn)
 		} else {
 			n.requests[process]++
 			nth = n.requests[process]

@@ -221,7 +221,7 @@ func (sim *simulation) lookOn() {
 		process, shard int
 		state          session.State
 		mode           actors.Mode
-		conn           uint64
+		conn           int
 	}
 	last := make(map[int]look)
 	for {
@@ -238,7 +238,7 @@ func (sim *simulation) lookOn() {
 		seen := make(map[int]look)
 		for _, s := range p.m.Status().Shards {
 			number := sim.plan.numberOf(s.Shard)
-			seen[number] = look{p.number, number, s.State, s.Mode, s.Conn}
+			seen[number] = look{p.number, number, s.State, s.Mode, sim.plan.linkOf(s.Key(), s.Conn)}
 		}
 		for _, number := range sim.plan.numbers() {
 			now, listed := seen[number]
@@ -249,7 +249,7 @@ func (sim *simulation) lookOn() {
 				continue
 			}
 			last[number] = now
-			sim.record(Record{Witness: Operator, What: "status", Process: p.number, Shard: number, Link: int(now.conn), Text: now.state.String() + " " + now.mode.String()})
+			sim.record(Record{Witness: Operator, What: "status", Process: p.number, Shard: number, Link: now.conn, Text: now.state.String() + " " + now.mode.String()})
 		}
 	}
 }

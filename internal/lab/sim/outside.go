@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -126,7 +127,7 @@ func (p *process) misbehave(shard int) {
 // OnChange is told of every move of a shard.
 func (p *process) OnChange(c shardmanager.Change) {
 	shard := p.sim.plan.numberOf(c.Shard)
-	p.moved("state", "", shard, c.Change)
+	p.moved("state", "", events.ShardKey{Generation: c.Generation, Shard: c.Shard}, c.Change)
 	if !p.dead.Load() && c.To == session.Closed && c.Cause != nil && !errors.Is(c.Cause, actors.ErrClosed) && p.sim.mood("mend", shard) {
 		p.sim.operate(p, shard, "restart") // from a hook
 	}

@@ -32,6 +32,7 @@ type Plan struct {
 	Callers     int           // for each shard
 	Slow        time.Duration // the longest that a handler takes
 	Panics      int           // a handler panics at one event in so many; 0: never
+	Reshards    bool          // the number of shards changes: see reshard
 	Faults      []Injection
 }
 
@@ -120,6 +121,7 @@ func NewPlan(seed uint64) Plan {
 		events.IntentGuildVoiceStates | events.IntentGuildMessages, events.IntentGuilds | events.IntentGuildVoiceStates | events.IntentDirectMessages,
 	}[random.IntN(6)]
 	p.inject(chosen, random, time.Duration(5+random.IntN(25))*time.Second)
+	p.reshard()
 	return p
 }
 
@@ -130,7 +132,7 @@ func Lasting(seed uint64, length time.Duration) Plan {
 	p.Length, p.Events, p.Calls = length, 10*time.Minute, 10*time.Minute
 	p.Interval = []time.Duration{41250 * time.Millisecond, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}[random.IntN(4)]
 	p.Shards, p.Budget, p.Period, p.Reserve = max(p.Shards, 4), 1000, 24*time.Hour, 100
-	p.Faults = nil
+	p.Faults, p.Reshards = nil, false
 	p.inject(profiles[1+random.IntN(len(profiles)-2)], random, time.Duration(120+random.IntN(600))*time.Second)
 	return p
 }

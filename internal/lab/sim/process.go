@@ -23,16 +23,17 @@ const token = "c2ltdWxhdGVk.canary.3f1e9c7ab2d84056"
 
 // process is one life of the bot: a Manager with its own actors, until it is closed or killed.
 type process struct {
-	sim      *simulation
-	number   int
-	m        *shardmanager.Manager
-	dispatch *dispatcher
-	dead     atomic.Bool
-	cancel   context.CancelFunc // of Start
-	started  chan struct{}      // Start has returned
-	moving   atomic.Bool        // a shard is on its way: see move
-	warm     atomic.Int32       // a second generation: see warm
-	pids     map[int]*actor.PID // the latest actor of each shard; -1: the supervisor. Guarded by the simulation's lock.
+	sim        *simulation
+	number     int
+	m          *shardmanager.Manager
+	dispatch   *dispatcher
+	dead       atomic.Bool
+	cancel     context.CancelFunc // of Start
+	started    chan struct{}      // Start has returned
+	moving     atomic.Bool        // a shard is on its way: see move
+	resharding atomic.Int32       // calls to change the number of shards
+	warm       atomic.Int32       // a second generation: see warm
+	pids       map[int]*actor.PID // the latest actor of each shard; -1: the supervisor. Guarded by the simulation's lock.
 
 	// The gateway's number of each session, by shard and by the Manager's own number. Guarded by the simulation's lock.
 	sessions map[[2]uint64]int
@@ -60,7 +61,7 @@ func (sim *simulation) launch(standby bool) *process {
 		shardmanager.WithIntents(sim.plan.Intents), shardmanager.WithAPIURL("http://" + gatewayHost + "/api/v10"),
 		shardmanager.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}),
 		shardmanager.WithNetDial(dial), shardmanager.WithCompression(sim.plan.Compression), shardmanager.WithSeed(sim.plan.Seed + uint64(number)),
-		shardmanager.WithShards(sim.plan.Shards), shardmanager.WithHooks(p), shardmanager.WithLogger(sim.logger(p)),
+		shardmanager.WithHooks(p), shardmanager.WithLogger(sim.logger(p)),
 		shardmanager.WithDrain(2 * time.Second),
 		shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
 			index := sim.plan.numberOf(key.Shard)
@@ -71,6 +72,9 @@ func (sim *simulation) launch(standby bool) *process {
 				actor.WithDispatcher(p.dispatch.of(index)), actor.WithReceiverMiddleware(p.inTurn, p.saboteur(index)),
 			}
 		}),
+	}
+	if !sim.plan.Reshards { // or as many as the gateway recommends, or the process before had
+		opts = append(opts, shardmanager.WithShards(sim.plan.Shards))
 	}
 	begun := Record{Witness: Process, What: "start", Process: number, Shard: -1}
 	if standby {
@@ -118,6 +122,9 @@ func (sim *simulation) launch(standby bool) *process {
 			sim.record(Record{Witness: Process, What: "failed", Process: number, Shard: -1, Text: err.Error()})
 		}
 		p.subscribe()
+		if err == nil && sim.plan.Reshards {
+			p.goOn()
+		}
 	}()
 	go func() {
 		<-m.Done()
@@ -198,7 +205,7 @@ func (p *process) handle(_ context.Context, raw events.Raw, at events.Meta) {
 		return
 	}
 	sim.mu.Lock()
-	key := [2]uint64{uint64(shard), at.Session}
+	key := [2]uint64{at.Generation<<32 | uint64(shard), at.Session}
 	if raw.Type == events.TypeReady {
 		var ready struct {
 			SessionID string `json:"session_id"`

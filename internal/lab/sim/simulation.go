@@ -28,6 +28,7 @@ type simulation struct {
 	server *gatewaytest.Server
 	disk   session.Store // outlives processes
 	sick   sickness      // of the disk
+	death  chan struct{} // a process is to die while it writes a note
 	cure   chan struct{} // closed when faults have ended
 	over   chan struct{} // closed when the run is about to end
 	random *rand.Rand    // of the workload, for the one goroutine that makes events
@@ -45,6 +46,7 @@ type simulation struct {
 	unpaced  map[[3]int]bool // connections that were told no interval of heartbeats, by name
 	process  *process
 	spent    int // of the budget
+	reshards int
 	ledger   ratelimit.LedgerState
 	turn     uint64 // of the ledger
 	secrets  []string
@@ -65,7 +67,7 @@ func Run(t *testing.T, plan Plan) Trace {
 
 func run(t *testing.T, plan Plan) Trace {
 	sim := &simulation{
-		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), turn: 1, cure: make(chan struct{}), over: make(chan struct{}),
+		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), turn: 1, death: make(chan struct{}), cure: make(chan struct{}), over: make(chan struct{}),
 		asleep: make(chan struct{}, 1), operator: make(chan struct{}, 1),
 		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int), joins: joins{ended: make(map[join]int)},
 		moods: make(map[string]map[int]int), unpaced: make(map[[3]int]bool),
@@ -133,7 +135,7 @@ func (sim *simulation) settle() {
 		time.Sleep(time.Second)
 		sim.rest()
 	}
-	sim.record(Record{Witness: Process, What: "settled", Shard: -1, Text: fmt.Sprint(sim.alive())})
+	sim.record(Record{Witness: Process, What: "settled", Shard: -1, Total: sim.current().m.Status().Total, Text: fmt.Sprint(sim.alive())})
 	time.Sleep(3*sim.plan.Interval + 90*time.Second) // so that silence and beats can be judged
 	sim.rest()
 	close(sim.over)
@@ -160,6 +162,9 @@ func (sim *simulation) alive() bool {
 	case <-p.m.Done():
 		return true // for good, and the checker knows whether it had to
 	default:
+	}
+	if sim.plan.Reshards {
+		return p.whole()
 	}
 	for shard := range sim.plan.Shards {
 		status, started := p.m.Shard(shard).Status()

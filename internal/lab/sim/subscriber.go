@@ -35,16 +35,16 @@ func (s subscriber) Receive(ctx actor.Context) {
 		}
 		ctx.Respond(m.Done())
 	case *actors.StateChanged:
-		s.p.moved("told", "subscriber", s.p.sim.plan.numberOf(m.Key.Shard), m.Change)
+		s.p.moved("told", "subscriber", m.Key, m.Change)
 	}
 }
 
 // moved writes down that somebody was told of a move of a shard's session.
-func (p *process) moved(what, who string, shard int, c session.Change) {
+func (p *process) moved(what, who string, of actors.Key, c session.Change) {
 	if p.dead.Load() {
 		return
 	}
-	r := Record{Witness: Process, What: what, Who: who, Process: p.number, Shard: shard, Link: int(c.Conn), Text: c.From.String() + " " + c.To.String()}
+	r := Record{Witness: Process, What: what, Who: who, Process: p.number, Shard: p.sim.plan.numberOf(of.Shard), Link: p.sim.plan.linkOf(of, c.Conn), Text: c.From.String() + " " + c.To.String()}
 	if c.Lost {
 		r.Text += " lost"
 	}

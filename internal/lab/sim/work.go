@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
-	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
 // call sends events, one after another, until the run is over.
@@ -77,12 +76,15 @@ func (sim *simulation) send(shard, kind, call int, timeout time.Duration) {
 	sim.mu.Unlock()
 	id := events.Snowflake(call)
 	guild := sim.plan.guildOf(shard, call)
+	if sim.plan.Reshards && (kind == 1 || kind == 3) {
+		kind = 4 // it is of no guild
+	}
 	var op events.Opcode
-	var do func(context.Context, *shardmanager.Shard) (wrong string, err error)
+	var do func(context.Context, events.Sender) (wrong string, err error)
 	switch kind {
 	case 0:
 		op = events.OpVoiceStateUpdate
-		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+		do = func(ctx context.Context, s events.Sender) (string, error) {
 			before := sim.joins.begin(join{guild, id})
 			defer sim.joins.end(join{guild, id})
 			got, err := events.UpdateVoiceState{GuildID: guild, ChannelID: events.Ptr(id)}.SendEvent(ctx, s)
@@ -93,25 +95,25 @@ func (sim *simulation) send(shard, kind, call int, timeout time.Duration) {
 		}
 	case 1:
 		op = events.OpPresenceUpdate
-		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+		do = func(ctx context.Context, s events.Sender) (string, error) {
 			_, err := events.UpdatePresence{Status: "online", Activities: []events.Activity{{Name: id.String()}}}.SendEvent(ctx, s)
 			return "", err
 		}
 	case 2:
 		op = events.OpRequestSoundboardSounds
-		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+		do = func(ctx context.Context, s events.Sender) (string, error) {
 			_, err := events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{guild}}.SendEvent(ctx, s)
 			return "", err
 		}
 	case 3:
 		op = events.OpHeartbeat
-		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+		do = func(ctx context.Context, s events.Sender) (string, error) {
 			_, err := events.Heartbeat{}.SendEvent(ctx, s)
 			return "", err
 		}
 	default:
 		op = events.OpRequestGuildMembers
-		do = func(ctx context.Context, s *shardmanager.Shard) (string, error) {
+		do = func(ctx context.Context, s events.Sender) (string, error) {
 			got, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{id}}.SendEvent(ctx, s)
 			if err == nil && !slices.Equal(got.NotFound, []events.Snowflake{id}) {
 				return fmt.Sprintf("another's members: %d, not found %v", len(got.Members), got.NotFound), nil
@@ -132,7 +134,11 @@ func (sim *simulation) send(shard, kind, call int, timeout time.Duration) {
 	}
 	defer cancel()
 	begin := time.Now()
-	wrong, err := do(ctx, p.m.Shard(shard))
+	to := events.Sender(p.m.Shard(shard))
+	if sim.plan.Reshards {
+		to = p.m
+	}
+	wrong, err := do(ctx, to)
 	if p.dead.Load() {
 		sim.record(Record{Witness: Caller, What: "died", Process: p.number, Shard: shard, Op: op, Call: call})
 		return

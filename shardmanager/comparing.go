@@ -1,0 +1,100 @@
+package shardmanager
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/session"
+)
+
+// warm waits until all new shards are Ready.
+func (r *resharding) warm(ctx context.Context) error {
+	for {
+		ready, extra := 0, 0
+		var ended error
+		r.each(r.to, func(s ShardStatus) {
+			switch {
+			case s.State == session.Ready:
+				ready++
+			case s.Ended():
+				ended = whyEnded(s.Key(), s.Cause)
+			case s.Mode != actors.Run:
+				ended = fmt.Errorf("shardmanager: the new shard %v is to %v", s.Key(), s.Mode)
+			case s.State == session.Backoff && refusal(s.Cause):
+				ended = s.Cause
+			}
+			if s.Session > 0 {
+				extra++
+			}
+		})
+		stats := r.step()
+		r.show(func(p *ReshardProgress) {
+			p.Warm, p.Left = ready, time.Duration(float64(r.plan.Warm)*(1-float64(ready)/float64(r.to.Total)))+r.plan.Cut
+			if p.Extra = max(p.Extra, extra); r.back {
+				p.Extra = 0
+			}
+			p.take(stats)
+		})
+		switch {
+		case ended != nil:
+			return ended
+		case stats.Overflown && !r.goesOn:
+			return ErrKeptTooMuch
+		case ready == r.to.Total:
+			return nil
+		}
+		if err := r.sleep(ctx, reshardTick); err != nil {
+			return err
+		}
+	}
+}
+
+// compare waits until all guilds may be cut, or for as long as patience lasts.
+func (r *resharding) compare(ctx context.Context) error {
+	began := time.Now()
+	for {
+		stats := r.step()
+		took := time.Since(began)
+		r.show(func(p *ReshardProgress) {
+			p.Phase, p.Left = ReshardComparing, max(r.plan.Cut-took, 0)
+			p.take(stats)
+		})
+		over := stats.Ready == stats.Guilds || took >= r.patience
+		switch {
+		case over && r.goesOn: // the first guilds are cut already: there is no way back
+			return nil
+		case stats.Overflown && !r.goesOn:
+			return ErrKeptTooMuch
+		case over && stats.Differed > 10 && stats.Differed > stats.Agreed:
+			return fmt.Errorf("%w: %d events of one were not told by the other", ErrDisagreed, stats.Differed)
+		case over && stats.Ready == 0:
+			return fmt.Errorf("%w: no guild could be compared in %v", ErrDisagreed, r.patience)
+		case over:
+			return nil
+		}
+		if err := r.sleep(ctx, reshardTick); err != nil {
+			return err
+		}
+	}
+}
+
+// step has the comparison go on. What another process has cut flows meanwhile.
+func (r *resharding) step() actors.CutoverStats {
+	if r.goesOn {
+		r.keep(r.noteNow(false))
+	}
+	return r.cut.Step(time.Now(), 0)
+}
+
+func (r *resharding) sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,59 @@
+package shardmanager
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
+)
+
+// retire keeps the old shards connected for a while, and ends them then, unless another reshard begins: one back needs them, and any other ends them itself.
+func (r *resharding) retire(ctx context.Context) {
+	if r.sleep(ctx, r.retirement) != nil {
+		return
+	}
+	r.endOld()
+	r.show(func(p *ReshardProgress) { p.Phase = ReshardDone })
+}
+
+// endOld ends the old shards, which retire.
+func (r *resharding) endOld() {
+	r.end(r.from, func(want *actors.Want) { want.Mode = actors.Stop })
+	r.forget(r.from)
+	r.forgetStored()
+}
+
+// forgetStored has the store forget the sessions of the old shards, which have ended.
+func (r *resharding) forgetStored() {
+	store := r.m.cfg.store
+	if store == nil || r.from.Total == r.to.Total { // then those of the new ones have taken their place
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.m.life, noteTime)
+	defer cancel()
+	for i := range r.from.Total {
+		id := r.from.Key(i).Shard
+		if err := callStore(ctx, "Delete", func() error { return store.Delete(ctx, id) }); err != nil {
+			r.m.log.Warn("reshard: a session of the old shards stays stored: it is of no use any more", zap.Stringer("shard", id), zap.Error(err))
+			return
+		}
+	}
+}
+
+// turn goes back to the old shards, which retire.
+func (r *resharding) turn() error {
+	back := &resharding{
+		m: r.m, from: r.to, to: r.from, back: true, patience: r.patience, before: r.before, known: r.guilds,
+		plan: ReshardPlan{From: r.plan.To, To: r.plan.From, Cut: r.plan.Cut},
+	}
+	if r.intents != 0 {
+		back.intents, back.today = r.today, r.intents
+	}
+	if err := back.reshard(r.m.life); err != nil {
+		return err
+	}
+	r.end(r.to, func(want *actors.Want) { want.Mode = actors.Stop })
+	r.forget(r.to)
+	return nil
+}
