@@ -32,7 +32,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(envAPI) == "" {
 		os.Exit(m.Run())
 	}
-	if err := bot(); err != nil {
+	run := bot
+	if os.Getenv(envGuilds) != "" {
+		run = reshardBot
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -41,6 +41,14 @@ func totals(t *testing.T) (all []int) {
 	return all
 }
 
+// identifies are what a step to all[i+1] costs: none, if the shards of that total retire still.
+func identifies(all []int, i int) int {
+	if i > 0 && all[i-1] == all[i+1] {
+		return 0
+	}
+	return all[i+1]
+}
+
 const reshardIntents = events.IntentGuilds | events.IntentGuildMessages | events.IntentMessageContent
 
 // gatewayOf is that of a bot that begins with so many shards.
@@ -151,9 +159,9 @@ func ask(ctx context.Context, m *shardmanager.Manager, life, asker int, guild fu
 }
 
 // reach has so many shards serve: one that a process before has begun goes on first.
-func reach(ctx context.Context, m *shardmanager.Manager, total int) error {
+func reach(ctx context.Context, m *shardmanager.Manager, total int, opts ...shardmanager.ReshardOption) error {
 	for {
-		err := m.Reshard(ctx, total)
+		err := m.Reshard(ctx, total, opts...)
 		switch {
 		case err == nil, errors.Is(err, shardmanager.ErrSameShards):
 			return nil
@@ -165,13 +173,17 @@ func reach(ctx context.Context, m *shardmanager.Manager, total int) error {
 }
 
 // TestReshards changes the number of shards again and again, in virtual time, while messages are written and the bot sends: no event is lost, none comes twice, and each send
-// has one outcome.
+// has one outcome. The most sessions that there were are printed.
+//
+// Failures: F132.
 func TestReshards(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { reshards(t, false) })
 }
 
 // TestReshardsWithKills kills the process in each of them, at any instant, and another goes on: what comes again says so.
+//
+// Failures: F132.
 func TestReshardsWithKills(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { reshards(t, true) })
@@ -212,14 +224,14 @@ func reshards(t *testing.T, kill bool) {
 			p.end()
 			p.sends.Wait()
 			kills, number = kills+1, number+1
-			time.Sleep(time.Duration(random.Int64N(int64(3 * time.Second))))
+			time.Sleep(5*time.Second + time.Duration(random.Int64N(int64(3*time.Second)))) // this store keeps no ledger of Identifies
 			p = live(t, l, store, number)
 		}
 		if err := reach(t.Context(), p.Manager, total); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%d to %d shards in %v: %d sessions at its beginning, %d at the most, %d identifies%s", before, total, time.Since(began).Round(time.Second), there, l.most(), gateway.Stats().Identifies-spent, killed)
-		if n := gateway.Stats().Identifies - spent; !kill && n != total {
+		if n := gateway.Stats().Identifies - spent; !kill && n != identifies(all, i) {
 			t.Errorf("%d identifies", n)
 		}
 		if status := p.Status(); status.Total != total || l.most() > max(before+total, there) { // there: some retire still
