@@ -32,7 +32,14 @@ type CutoverStats struct {
 // Want has all guilds cut as soon as they can be. From here on it goes on to the end.
 func (c *Cutover) Want() {
 	c.wanted.Store(true)
-	c.each(func(_ events.Snowflake, g *cut) { g.Want() })
+	now := time.Now()
+	c.each(func(guild events.Snowflake, g *cut) {
+		g.Want()
+		if !g.lived.IsZero() { // a quiet one need not wait for the next heartbeats
+			g.Live(g.lived, now)
+			c.moved(guild, g)
+		}
+	})
 	c.Step(time.Now(), 0)
 }
 
@@ -150,7 +157,7 @@ func (c *Cutover) Cuts() (ready []GuildCut) {
 
 // handled reports whether handlers have done with what the old session has shown of a guild.
 func (c *Cutover) handled(of GuildCut) bool {
-	_, seq := c.supervisor.cfg.Bus.Shard(of.From).Settled()
+	_, seq := c.supervisor.cfg.Bus.Shard(of.From).Handled()
 	return seq >= of.OldSeq
 }
 

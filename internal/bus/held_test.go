@@ -37,20 +37,29 @@ func TestWhatIsHeldIsNotSettled(t *testing.T) {
 		pub(4)
 		let <- struct{}{}
 		want("two and three are held", 1)
+		if _, seq := sh.Handled(); seq != 4 {
+			t.Errorf("what was published is handled up to %d", seq)
+		}
 		three.Drop()
 		want("two is held", 1)
 		two.Publish(events.Raw{Type: "X"})
 		want("two waits for its handler", 1)
+		if _, seq := sh.Handled(); seq != 1 {
+			t.Errorf("with two published, and not handled: handled up to %d", seq)
+		}
+		five := sh.Hold(at(0, 5))
 		let <- struct{}{}
 		want("two was handled", 4)
-		sh.Skip(at(0, 5))
-		want("nobody is to get five", 5)
-		sh.Hold(at(0, 6)).Drop()
-		pub(7)
-		want("seven is handled", 5)
+		sh.Skip(at(0, 6))
+		want("five is held", 4)
+		five.Drop()
+		want("nobody is to get five and six", 6)
+		sh.Hold(at(0, 7)).Drop()
+		pub(8)
+		want("eight is handled", 6)
 		let <- struct{}{}
-		want("seven was handled", 7)
-		if !slices.Equal(got, []int64{1, 4, 2, 7}) {
+		want("eight was handled", 8)
+		if !slices.Equal(got, []int64{1, 4, 2, 8}) {
 			t.Errorf("handlers got %v", got)
 		}
 		b.Close(t.Context())

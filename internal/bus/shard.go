@@ -38,14 +38,13 @@ type Shard struct {
 	lanes []*lane        // nil: not needed yet
 
 	mu          sync.Mutex
-	first, last *item  // not settled
-	latest      mark   // that was published
-	unsettled   int    // not settled by those that block
-	flooded     bool   // that were too many, and are not few yet
-	fullLanes   int    // lanes that are full by themselves
-	held        int    // events that are to be published later, or were and are not settled
-	floor       mark   // before the first of them
-	atRest      func() // called once when all is settled; nil: nobody waits for that
+	first, last *item              // not settled
+	latest      mark               // that was published
+	unsettled   int                // not settled by those that block
+	flooded     bool               // that were too many, and are not few yet
+	fullLanes   int                // lanes that are full by themselves
+	held        map[*Held]struct{} // events that are to be published later, or were and are not settled
+	atRest      func()             // called once when all is settled; nil: nobody waits for that
 }
 
 // OnCaughtUp sets what is called when the shard was full and is not any more: on a goroutine of the bus, which it must not hold up.
@@ -97,8 +96,10 @@ func (s *Shard) routes(subs *[]*subscriber) ([]*subscriber, []*lane) {
 func (s *Shard) add(it *item, highWater int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if it.before = s.latest; !it.late {
+	if it.before = s.latest; it.late == nil {
 		s.latest = s.latest.reach(it.meta)
+	} else {
+		it.late.published = true
 	}
 	if it.prev = s.last; s.last == nil {
 		s.first = it
@@ -126,11 +127,7 @@ func (s *Shard) Skip(meta events.Meta) {
 func (s *Shard) Settled() (session uint64, seq int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := s.latest
-	if s.first != nil {
-		at = s.first.before
-	}
-	at = s.limited(at)
+	at := s.before(func(*Held) bool { return true })
 	return at.session, at.seq
 }
 
@@ -195,8 +192,8 @@ func (s *Shard) remove(it *item) {
 		it.next.prev = it.prev
 	}
 	it.prev, it.next = nil, nil
-	if it.late {
-		s.held--
+	if it.late != nil {
+		delete(s.held, it.late)
 	}
 }
 
