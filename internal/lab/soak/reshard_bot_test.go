@@ -76,6 +76,7 @@ func reshardBot() error {
 			}))
 			fmt.Println("reached", m.Status().Total, err)
 		}
+		stop() // whoever has started it is gone
 	}()
 	<-ctx.Done()
 	sends.Wait()

@@ -36,7 +36,7 @@ type resharder struct {
 	tells io.Writer
 	lines chan string // "ready" and "reached …"
 	mu    sync.Mutex
-	far   string
+	far   string // the latest of the others
 }
 
 func beginResharder(t *testing.T, l *load, log string, life int) *resharder {
@@ -67,12 +67,19 @@ func beginResharder(t *testing.T, l *load, log string, life int) *resharder {
 			}
 		}
 	}()
-	p.says(t, "ready")
+	p.answers(t, "ready")
 	return p
 }
 
-// says waits for a line.
-func (p *resharder) says(t *testing.T, want string) {
+// says is how far it is, by its own words.
+func (p *resharder) says() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.far
+}
+
+// answers waits for a line.
+func (p *resharder) answers(t *testing.T, want string) {
 	t.Helper()
 	select {
 	case line := <-p.lines:
@@ -86,6 +93,9 @@ func (p *resharder) says(t *testing.T, want string) {
 
 func (p *resharder) order(t *testing.T, total int) {
 	t.Helper()
+	p.mu.Lock()
+	p.far = ""
+	p.mu.Unlock()
 	if _, err := fmt.Fprintln(p.tells, total); err != nil {
 		t.Fatal(err)
 	}
@@ -119,19 +129,22 @@ func reshardProcesses(t *testing.T, kill bool) {
 		p.order(t, total)
 		killed := ""
 		if kill {
-			time.Sleep(time.Duration(random.Int64N(int64(16*time.Second + time.Duration(total/16)*5*time.Second)))) // about as long as it takes
+			if i%2 == 1 { // in the midst of the cuts
+				await(t, "guilds are cut over", func() bool { return strings.HasPrefix(p.says(), "cutting") || strings.HasPrefix(p.says(), "retiring") })
+				time.Sleep(time.Duration(random.Int64N(int64(1500 * time.Millisecond))))
+			} else {
+				time.Sleep(time.Duration(random.Int64N(int64(16*time.Second + time.Duration(total/16)*5*time.Second)))) // about as long as it takes
+			}
 			if err := p.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			_ = p.cmd.Wait()
-			p.mu.Lock()
-			killed = fmt.Sprintf(", killed after %v while %s", time.Since(began).Round(time.Second), p.far)
-			p.mu.Unlock()
+			killed = fmt.Sprintf(", killed after %v while %s", time.Since(began).Round(time.Second), p.says())
 			kills, life = kills+1, life+1
 			p = beginResharder(t, l, log, life)
 			p.order(t, total)
 		}
-		p.says(t, fmt.Sprint("reached ", total, " ", error(nil)))
+		p.answers(t, fmt.Sprint("reached ", total, " ", error(nil)))
 		t.Logf("%d to %d shards in %v: %d sessions at its beginning, %d at the most, %d identifies%s", before, total, time.Since(began).Round(time.Second), there, l.most(), gateway.Stats().Identifies-spent, killed)
 		if n := gateway.Stats().Identifies - spent; !kill && n != identifies(all, i) {
 			t.Errorf("%d identifies", n)
