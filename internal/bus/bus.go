@@ -133,11 +133,11 @@ func (b *Bus) edit(f func([]*subscriber) []*subscriber) {
 // Publish hands an event of the shard to all who want it. One goroutine calls it. It reports whether the shard is full: then the
 // publisher should stop until it has caught up: see OnCaughtUp.
 func (sh *Shard) Publish(raw events.Raw, meta events.Meta) (full bool) {
-	return sh.publish(raw, meta, false)
+	return sh.publish(raw, meta, nil)
 }
 
-// publish is Publish. late: of an event that was held.
-func (sh *Shard) publish(raw events.Raw, meta events.Meta, late bool) (full bool) {
+// publish is Publish. late: the event was held; nil: it was not.
+func (sh *Shard) publish(raw events.Raw, meta events.Meta, late *Held) (full bool) {
 	b := sh.bus
 	if b.closed.Load() {
 		return false // what is held stays so: nobody has handled it
@@ -154,8 +154,8 @@ func (sh *Shard) publish(raw events.Raw, meta events.Meta, late bool) (full bool
 		}
 	}
 	if left == 0 {
-		if late {
-			sh.unhold()
+		if late != nil {
+			late.Drop()
 		} else {
 			sh.Skip(meta)
 		}

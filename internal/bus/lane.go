@@ -253,7 +253,7 @@ type item struct {
 	blocks     int   // lanes of those that block which have not settled it
 	prev, next *item // among those that are not settled
 	before     mark  // how far the shard was before it
-	late       bool  // it was held: the shard was further already
+	late       *Held // it was held: the shard was further already
 
 	mu      sync.Mutex
 	decoded map[any]decoded
@@ -275,7 +275,7 @@ func newItem(raw events.Raw, meta events.Meta, left int32, blocks int) *item {
 
 // free gives the memory back of an item that nothing refers to.
 func (it *item) free() {
-	it.raw, it.decoded, it.late = events.Raw{}, nil, false
+	it.raw, it.decoded, it.late = events.Raw{}, nil, nil
 	items.Put(it)
 }
 

@@ -38,14 +38,13 @@ type Shard struct {
 	lanes []*lane        // nil: not needed yet
 
 	mu          sync.Mutex
-	first, last *item  // not settled
-	latest      mark   // that was published
-	unsettled   int    // not settled by those that block
-	flooded     bool   // that were too many, and are not few yet
-	fullLanes   int    // lanes that are full by themselves
-	held        int    // events that are to be published later, or were and are not settled
-	floor       mark   // before the first of them
-	atRest      func() // called once when all is settled; nil: nobody waits for that
+	first, last *item   // not settled
+	latest      mark    // that was published
+	unsettled   int     // not settled by those that block
+	flooded     bool    // that were too many, and are not few yet
+	fullLanes   int     // lanes that are full by themselves
+	held        []*Held // events that are to be published later, or were and are not settled, in order
+	atRest      func()  // called once when all is settled; nil: nobody waits for that
 }
 
 // OnCaughtUp sets what is called when the shard was full and is not any more: on a goroutine of the bus, which it must not hold up.
@@ -97,7 +96,7 @@ func (s *Shard) routes(subs *[]*subscriber) ([]*subscriber, []*lane) {
 func (s *Shard) add(it *item, highWater int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if it.before = s.latest; !it.late {
+	if it.before = s.latest; it.late == nil {
 		s.latest = s.latest.reach(it.meta)
 	}
 	if it.prev = s.last; s.last == nil {
@@ -195,8 +194,8 @@ func (s *Shard) remove(it *item) {
 		it.next.prev = it.prev
 	}
 	it.prev, it.next = nil, nil
-	if it.late {
-		s.held--
+	if it.late != nil {
+		s.unhold(it.late)
 	}
 }
 
