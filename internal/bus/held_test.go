@@ -82,3 +82,25 @@ func TestWhatIsHeldAndNobodyWantsIsSettled(t *testing.T) {
 	}
 	b.Close(t.Context())
 }
+
+// TestWhatIsHeldHoldsUpOnlyWhatComesAfterIt: also when others are held all the time.
+func TestWhatIsHeldHoldsUpOnlyWhatComesAfterIt(t *testing.T) {
+	t.Parallel()
+	b := bus.New(silent())
+	sh := b.Shard(key(0))
+	held := make(map[int64]*bus.Held)
+	for _, c := range []struct{ hold, drop, settled int64 }{
+		{hold: 2, settled: 1}, {hold: 5, settled: 1}, {drop: 2, settled: 4}, {hold: 7, settled: 4}, {hold: 3, settled: 2}, {drop: 5, settled: 2}, {drop: 3, settled: 6}, {drop: 7, settled: 9},
+	} {
+		if c.hold > 0 {
+			held[c.hold] = sh.Hold(at(0, c.hold))
+		} else {
+			held[c.drop].Drop()
+		}
+		sh.Skip(at(0, 9))
+		if _, now := sh.Settled(); now != c.settled {
+			t.Errorf("%+v: settled up to %d", c, now)
+		}
+	}
+	b.Close(t.Context())
+}

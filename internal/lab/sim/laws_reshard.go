@@ -247,6 +247,11 @@ func (c *check) flaggedAt(process int, at time.Duration) bool {
 // reshardEnds. A reshard that has returned nil leaves the new shards serving, and one that has failed the old ones; one that the budget does not
 // pay is refused; when the old ones have retired, or the new ones were given up, they are not connected.
 func (c *check) reshardEnds() {
+	for _, r := range c.trace {
+		if r.Witness == Operator && r.What == "stuck" {
+			c.fail("R-9 a reshard ends", r.At, "%s", r.Text)
+		}
+	}
 	for _, of := range c.changes() {
 		r := of.returned
 		serves := 0

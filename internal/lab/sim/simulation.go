@@ -135,6 +135,12 @@ func (sim *simulation) settle() {
 		time.Sleep(time.Second)
 		sim.rest()
 	}
+	if p := sim.current(); p.resharding.Load() > 0 && !p.ended() { // and nothing would end
+		progress, _ := p.m.Resharding()
+		sim.record(Record{Witness: Operator, What: "stuck", Process: p.number, Shard: -1, Text: fmt.Sprintf("%+v", progress)})
+		p.close(false)
+		sim.start()
+	}
 	sim.record(Record{Witness: Process, What: "settled", Shard: -1, Total: sim.current().m.Status().Total, Text: fmt.Sprint(sim.alive())})
 	time.Sleep(3*sim.plan.Interval + 90*time.Second) // so that silence and beats can be judged
 	sim.rest()
