@@ -77,7 +77,7 @@ func (m *Manager) total() int {
 }
 
 type part struct {
-	shard int
+	key   actors.Key
 	event events.Outgoing
 }
 
@@ -93,7 +93,7 @@ func (s PrioritySender) sendAll(ctx context.Context, e events.UpdatePresence) (e
 func (m *Manager) toAll(e events.Outgoing) (parts []part) {
 	for _, shard := range m.Status().Shards {
 		if shard.Role == actors.Serving {
-			parts = append(parts, part{shard.Shard.Index, e})
+			parts = append(parts, part{shard.Key(), e})
 		}
 	}
 	return parts
@@ -108,15 +108,18 @@ func (s PrioritySender) sendSplit(ctx context.Context, e events.RequestSoundboar
 		return events.Answer{}, refused(e, ErrNotStarted)
 	}
 	guilds := slices.Sorted(slices.Values(e.GuildIDs))
-	byShard := make(map[int][]events.Snowflake)
+	byShard := make(map[actors.Key][]events.Snowflake)
 	for _, guild := range slices.Compact(guilds) { // or one that is named twice could be asked for twice
-		shard := events.ShardFor(guild, total)
-		byShard[shard] = append(byShard[shard], guild)
+		key, err := s.manager.shards.Route(guild)
+		if err != nil { // the shard that it would go to says so
+			key = actors.Fleet{Total: total}.Of(guild)
+		}
+		byShard[key] = append(byShard[key], guild)
 	}
 	var parts []part
-	for _, shard := range slices.Sorted(maps.Keys(byShard)) {
-		for some := range slices.Chunk(byShard[shard], soundboardGuilds) {
-			parts = append(parts, part{shard, events.RequestSoundboardSounds{GuildIDs: some}})
+	for _, key := range slices.SortedFunc(maps.Keys(byShard), actors.Key.Compare) {
+		for some := range slices.Chunk(byShard[key], soundboardGuilds) {
+			parts = append(parts, part{key, events.RequestSoundboardSounds{GuildIDs: some}})
 		}
 	}
 	return s.sendParts(ctx, parts)
@@ -127,12 +130,12 @@ func (s PrioritySender) sendEach(ctx context.Context, parts []part) (answers []e
 	answers, failures = make([]events.Answer, len(parts)), make([]error, len(parts))
 	var all sync.WaitGroup
 	for i, p := range parts {
-		client, _, err := s.manager.clientOf(p.shard)
+		client, err := s.manager.client()
 		if err != nil {
 			failures[i] = refused(p.event, err)
 			continue
 		}
-		all.Go(func() { answers[i], failures[i] = client.Priority(s.priority).Send(ctx, p.event) })
+		all.Go(func() { answers[i], failures[i] = client.For(p.key).Priority(s.priority).Send(ctx, p.event) })
 	}
 	all.Wait()
 	return answers, failures

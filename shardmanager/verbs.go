@@ -112,9 +112,8 @@ func (m *Manager) SetPresence(ctx context.Context, presence events.UpdatePresenc
 	parts := m.toAll(presence)
 	answers, failures := m.Priority(Normal).sendEach(ctx, parts)
 	set := make([]PresenceSet, len(parts))
-	total := m.total()
 	for i, p := range parts {
-		set[i] = PresenceSet{events.ShardID{Index: p.shard, Total: total}, answers[i].Receipt, failures[i]}
+		set[i] = PresenceSet{p.key.Shard, answers[i].Receipt, failures[i]}
 	}
 	return set, nil
 }

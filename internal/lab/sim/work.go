@@ -76,8 +76,11 @@ func (sim *simulation) send(shard, kind, call int, timeout time.Duration) {
 	sim.mu.Unlock()
 	id := events.Snowflake(call)
 	guild := sim.plan.guildOf(shard, call)
-	if sim.plan.Reshards && (kind == 1 || kind == 3) {
+	switch {
+	case sim.plan.Reshards && (kind == 1 || kind == 3):
 		kind = 4 // it is of no guild
+	case sim.plan.Reshards && kind == 0:
+		kind = 2 // a reshard asks for the bot's channels again, which the laws would take for calls
 	}
 	var op events.Opcode
 	var do func(context.Context, events.Sender) (wrong string, err error)
