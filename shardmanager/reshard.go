@@ -187,7 +187,7 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 	if latestErr != nil {
 		return fail(latestErr)
 	}
-	serving, before := 0, events.Intents(0)
+	serving, before, stay := 0, events.Intents(0), latest == nil || !latest.hasRetired()
 	generation := uint64(0)
 	for _, s := range status.Shards {
 		generation = max(generation, s.Generation)
@@ -196,7 +196,7 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 			r.today |= s.Intents
 			serving++
 		}
-		if s.Role == actors.Retiring && (r.intents == 0 || s.Intents == r.intents) && s.Shard.Total == total && s.Mode == actors.Run {
+		if stay && s.Role == actors.Retiring && (r.intents == 0 || s.Intents == r.intents) && s.Shard.Total == total && s.Mode == actors.Run {
 			r.to, r.back, before = actors.Fleet{Generation: s.Generation, Total: total}, true, s.Intents
 		}
 	}

@@ -84,3 +84,31 @@ func TestReshardThatIsAskedForWhileOneEndsIsRefused(t *testing.T) {
 		b.finish()
 	})
 }
+
+// TestReshardBackAsTheOldShardsEndBeginsAnew: or refuses, but takes no shards that are about to be gone.
+func TestReshardBackAsTheOldShardsEndBeginsAnew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2)
+		if err := b.m.Reshard(t.Context(), 3, shardmanager.WithRetirement(0)); err != nil {
+			t.Fatal(err)
+		}
+		before := b.Stats().Identifies
+		err := b.m.Reshard(t.Context(), 2)
+		for errors.Is(err, shardmanager.ErrResharding) {
+			time.Sleep(time.Second)
+			err = b.m.Reshard(t.Context(), 2)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := b.Stats().Identifies - before; n != 2 {
+			t.Errorf("%d identifies", n)
+		}
+		for _, s := range b.m.Status().Shards {
+			if s.Shard.Total == 2 && s.Generation != 2 {
+				t.Errorf("shard %v", s.Key())
+			}
+		}
+		b.finish()
+	})
+}

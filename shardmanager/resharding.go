@@ -41,6 +41,7 @@ type resharding struct {
 	mu         sync.Mutex
 	progress   ReshardProgress
 	cuts       []GuildCut // that flow, or are about to
+	retired    bool       // the old shards end, or have
 	unfinished bool       // guilds were cut, and the Manager has ended before all were
 }
 
@@ -71,15 +72,28 @@ func (m *Manager) Reshard(ctx context.Context, total int, opts ...ReshardOption)
 	if before != nil {
 		before.recall()
 		<-before.home
-		if r.back {
+		switch {
+		case r.back && before.hasRetired(): // just now
+			r.err = &ReshardError{From: r.plan.From, To: total, Err: ErrResharding}
+			close(r.home)
+			close(r.over)
+			return r.err
+		case r.back:
 			r.known = before.guilds
-		} else if before.err == nil {
+		case before.err == nil:
 			before.endOld()
 		}
 	}
 	m.running.Go(func() { r.run(ctx) })
 	<-r.over
 	return r.err
+}
+
+// hasRetired reports whether the old shards end, or have: there is no way back to them.
+func (r *resharding) hasRetired() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.retired
 }
 
 // latestReshard is the one before the next. The error is that it is under way.

@@ -13,6 +13,9 @@ func (r *resharding) retire(ctx context.Context) {
 	if r.sleep(ctx, r.retirement) != nil {
 		return
 	}
+	r.mu.Lock()
+	r.retired = true
+	r.mu.Unlock()
 	r.endOld()
 	r.show(func(p *ReshardProgress) { p.Phase = ReshardDone })
 }

@@ -51,8 +51,9 @@ func (c *check) servingBy(process int, guild events.Snowflake, from, to time.Dur
 		switch {
 		case of.goesOn:
 			cut = of.begin
-		case !known:
+		case !known: // it goes over with the shards, at some moment before the end
 			cut = of.end
+			add(of.to, of.begin, of.end)
 		}
 		add(serving, since, cut)
 		add(of.from, cut, of.end)
