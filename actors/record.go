@@ -72,6 +72,9 @@ type ShardStatus struct {
 	refused bool          // Backoff, because the day's budget of Identifies refuses to go on
 }
 
+// HeartbeatInterval is the time from one heartbeat to the next, as the gateway has asked for; 0: the shard is not Ready.
+func (s *ShardStatus) HeartbeatInterval() time.Duration { return s.beat }
+
 // Key is the shard's key in the plan.
 func (s *ShardStatus) Key() Key { return Key{Generation: s.Generation, Shard: s.Shard} }
 

@@ -24,8 +24,8 @@ type ColdStart struct {
 	Shards int // all of them here; 0: as Start does: those of WithShards, or as many as Discord recommends
 }
 
-// ReshardTo is a change of the number of shards without a gap: all new shards become Ready beside those that serve, and then each guild is cut over, for which 90 s
-// are reckoned: both sessions of each have to prove twice that they live, so it takes about two intervals of heartbeats.
+// ReshardTo is a change of the number of shards without a gap: all new shards become Ready beside those that serve, and then each guild is cut over, for which 2.8
+// intervals of heartbeats are reckoned: both sessions of each have to prove three times that they live.
 type ReshardTo struct{ Total int }
 
 // Recovery is what follows when shards that run here lose their connections at one instant: those with a session resume it, and others identify.

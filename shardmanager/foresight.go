@@ -11,9 +11,20 @@ import (
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
-// cutTime is how long it is reckoned to take to cut all guilds over when all new shards of a reshard are Ready: two intervals of heartbeats, in which both sessions
-// of each prove twice that they live.
-const cutTime = 90 * time.Second
+const usualBeat = 41250 * time.Millisecond // from one heartbeat to the next, where none has been yet
+
+// cutTime is how long it is reckoned to take to cut all guilds over when all new shards of a reshard are Ready: both sessions of each have to prove three times that
+// they live, the first time within an interval of heartbeats, and then an interval apart.
+func cutTime(shards []ShardStatus) time.Duration {
+	beat := time.Duration(0)
+	for i := range shards {
+		beat = max(beat, shards[i].HeartbeatInterval())
+	}
+	if beat == 0 {
+		beat = usualBeat
+	}
+	return beat * 28 / 10
+}
 
 // rehearse has the work done from a time on, on a fresh copy. The error is a *ratelimit.BudgetError if the budget cannot pay.
 func (s *foresight) rehearse(work Work, at time.Time, f *Forecast) error {
@@ -85,7 +96,7 @@ func (w ReshardTo) foresee(s *foresight, r *rehearsal, f *Forecast) error {
 	for index := range w.Total {
 		r.fresh(ratelimit.Shard{Generation: generation + 1, Index: index, Total: w.Total}, func() {
 			if left--; left == 0 {
-				r.after(cutTime, func() { r.done(nil) })
+				r.after(cutTime(s.status.Shards), func() { r.done(nil) })
 			}
 		})
 	}

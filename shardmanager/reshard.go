@@ -218,7 +218,7 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 // price says what it takes and costs.
 func (r *resharding) price(ctx context.Context) error {
 	p := &r.plan
-	p.Cut = 3 * usualBeat
+	p.Cut = cutTime(r.m.Status().Shards)
 	if r.back {
 		return nil
 	}
@@ -234,13 +234,15 @@ func (r *resharding) price(ctx context.Context) error {
 		p.Reserve = *r.m.cfg.reserve
 	}
 	p.Warm = time.Duration((p.To-1)/concurrency)*identifyEvery + warmTime
+	if f, err := r.m.Forecast(ctx, ReshardTo{Total: p.To}); err == nil && f.Enough { // or the limiter does not tell
+		p.Warm = f.Duration - p.Cut
+	}
 	return nil
 }
 
 const (
-	identifyEvery = 5 * time.Second  // of each rate limit key
-	warmTime      = 2 * time.Second  // from a permit to READY, about
-	usualBeat     = 42 * time.Second // of a heartbeat, about
+	identifyEvery = 5 * time.Second // of each rate limit key
+	warmTime      = 2 * time.Second // from a permit to READY, about
 )
 
 // refuse is why it cannot begin.

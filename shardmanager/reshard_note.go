@@ -100,7 +100,7 @@ func (m *Manager) goOn(note *reshardNote) error {
 	r := &resharding{
 		m: m, from: note.From, to: note.To, known: note.Known, goesOn: true, patience: defaultPatience, retirement: defaultRetirement,
 		today: note.Old, intents: note.New,
-		plan: ReshardPlan{From: note.From.Total, To: note.To.Total, Cut: 3 * usualBeat, Extra: note.To.Total}, restore: make(map[actors.Key]session.Snapshot),
+		plan: ReshardPlan{From: note.From.Total, To: note.To.Total, Cut: cutTime(nil), Extra: note.To.Total}, restore: make(map[actors.Key]session.Snapshot),
 	}
 	for _, of := range note.Cuts {
 		r.cuts = append(r.cuts, GuildCut{Guild: of.G, From: r.from.Of(of.G), To: r.to.Of(of.G), OldSeq: of.O, NewSeq: of.N, Flagged: of.F})
