@@ -114,14 +114,14 @@ func (g *giving) give(ctx context.Context, cancel context.CancelCauseFunc, shard
 	if err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if ctx.Err() != nil { // it is not given out any more
 		return context.Cause(ctx)
 	}
+	g.mu.Lock()
 	g.late[shard] = time.AfterFunc(adoptTime, func() {
 		cancel(fmt.Errorf("%w: it was given shard %d %v ago, and has not said that it runs", ErrGone, shard, adoptTime))
 	})
+	g.mu.Unlock() // the other process may say something meanwhile
 	return g.w.say(message{Kind: given, Shard: shard, Snapshot: &snapshot})
 }
 

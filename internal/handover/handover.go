@@ -67,9 +67,11 @@ type wire struct {
 	conn net.Conn
 	in   *json.Decoder
 
-	mu   sync.Mutex
-	out  *json.Encoder
-	deaf bool // nothing more is heard
+	saying sync.Mutex
+	out    *json.Encoder
+
+	hearing sync.Mutex // another one: who says something may wait for the other to be heard
+	deaf    bool       // nothing more is heard
 }
 
 func newWire(conn net.Conn) *wire {
@@ -77,8 +79,8 @@ func newWire(conn net.Conn) *wire {
 }
 
 func (w *wire) say(m message) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.saying.Lock()
+	defer w.saying.Unlock()
 	_ = w.conn.SetWriteDeadline(time.Now().Add(sayTime))
 	if err := w.out.Encode(m); err != nil {
 		return fmt.Errorf("%w: %w", ErrGone, err)
@@ -88,11 +90,11 @@ func (w *wire) say(m message) error {
 
 // hear waits for the next message. A refusal is an error.
 func (w *wire) hear(within time.Duration) (message, error) {
-	w.mu.Lock()
+	w.hearing.Lock()
 	if !w.deaf {
 		_ = w.conn.SetReadDeadline(time.Now().Add(within))
 	}
-	w.mu.Unlock()
+	w.hearing.Unlock()
 	var m message
 	if err := w.in.Decode(&m); err != nil {
 		return m, fmt.Errorf("%w: %w", ErrGone, err)
@@ -111,8 +113,8 @@ func Refuse(conn net.Conn, problem error) {
 
 // turnDeaf ends a wait for a message, and any later one.
 func (w *wire) turnDeaf() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.hearing.Lock()
+	defer w.hearing.Unlock()
 	w.deaf = true
 	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
 }
