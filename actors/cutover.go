@@ -43,7 +43,6 @@ type Cutover struct {
 	seed       maphash.Seed
 	wanted     atomic.Bool
 	overflown  atomic.Bool
-	bytes      atomic.Int64
 	news       chan struct{} // of capacity 1
 	stripes    [64]stripe    // of the guilds
 
