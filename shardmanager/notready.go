@@ -30,7 +30,7 @@ func (m *Manager) notReady() string {
 	by := make(map[string]*reason)
 	wanted := 0
 	for _, shard := range m.board.Status().Shards {
-		if shard.Mode != actors.Run {
+		if shard.Mode != actors.Run || shard.Role != actors.Serving {
 			continue
 		}
 		if wanted++; shard.State == session.Ready {

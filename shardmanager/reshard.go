@@ -8,6 +8,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/bus"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
@@ -147,6 +148,7 @@ var (
 	ErrSameShards  = errors.New("shardmanager: that many shards run already: name another total")
 	ErrNotAllHere  = errors.New("shardmanager: not all shards run here: a reshard needs them all in one process, and none paused or released")
 	ErrDisagreed   = errors.New("shardmanager: the old and the new sessions do not tell the same")
+	errInHandler   = errors.New("shardmanager: from a handler: a guild is cut over when its handlers are done, and this one would wait for itself: begin it on a goroutine of its own")
 	ErrKeptTooMuch = errors.New("shardmanager: too many events had to be kept: handlers are far behind, or a session is")
 )
 
@@ -167,6 +169,9 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 	}
 	if _, err := m.client(); err != nil {
 		return nil, err
+	}
+	if bus.InHandler() {
+		return nil, &ReshardError{From: m.total(), To: total, Err: errInHandler}
 	}
 	latest, latestErr := m.latestReshard() // before the status, or that may be out of date
 	status := m.Status()

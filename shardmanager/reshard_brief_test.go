@@ -1,12 +1,14 @@
 package shardmanager_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -108,6 +110,50 @@ func TestReshardBackAsTheOldShardsEndBeginsAnew(t *testing.T) {
 			if s.Shard.Total == 2 && s.Generation != 2 {
 				t.Errorf("shard %v", s.Key())
 			}
+		}
+		b.finish()
+	})
+}
+
+func TestReshardFromAHandlerIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2)
+		got := make(chan error, 1)
+		cancel := shardmanager.On(b.m, func(ctx context.Context, _ *events.MessageCreate, _ events.Meta) {
+			select {
+			case got <- b.m.Reshard(ctx, 3):
+			default:
+			}
+		})
+		err := <-got
+		cancel()
+		if failed := reshardError(t, err); failed.Cut || !strings.Contains(err.Error(), "goroutine of its own") {
+			t.Errorf("%v", err)
+		}
+		b.finish()
+		b.serve(t, 2)
+	})
+}
+
+// TestBotIsReadyWhateverBecomesOfNewShards: WaitReady is about those that serve.
+func TestBotIsReadyWhateverBecomesOfNewShards(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2)
+		b.OnEntry(func(e gatewaytest.Entry) {
+			if e.Kind == gatewaytest.Began && e.Shard.Total == 3 {
+				go b.ShardOf(e.Shard).Close(events.CloseInvalidShard)
+			}
+		})
+		done := make(chan error, 1)
+		go func() { done <- b.m.Reshard(t.Context(), 3) }()
+		for range 40 {
+			time.Sleep(50 * time.Millisecond)
+			if err := b.m.WaitReady(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := <-done; err == nil {
+			t.Error("Discord has refused the new shards")
 		}
 		b.finish()
 	})

@@ -54,7 +54,7 @@ type resharding struct {
 //
 // It takes some minutes even without waiting for Identifies: both sessions of a guild must have proved to live several times. Handlers get neither READY nor GUILD_CREATE
 // of the new sessions, for nothing has happened to the guilds; Meta.Shard and Meta.Generation of events change with the cut. Status shows both sets of shards by
-// their Role. One reshard at a time: ErrResharding.
+// their Role. One reshard at a time: ErrResharding. A handler begins it on a goroutine of its own: one that waited for it here would wait for itself.
 //
 // Source: events/gateway#sharding, which says that sessions with different totals may run beside each other.
 func (m *Manager) Reshard(ctx context.Context, total int, opts ...ReshardOption) error {

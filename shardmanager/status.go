@@ -61,7 +61,7 @@ func whyNotReady(status Status) error {
 	for _, shard := range status.Shards {
 		var budget *ratelimit.BudgetError
 		switch {
-		case shard.Mode != actors.Run:
+		case shard.Mode != actors.Run || shard.Role != actors.Serving:
 		case shard.Ended():
 			return &closedError{whyEnded(shard.Key(), shard.Cause)}
 		case shard.State == session.Backoff && errors.As(shard.Cause, &budget):
