@@ -158,7 +158,7 @@ func (c *Cutover) Cuts() (ready []GuildCut) {
 // handled reports whether handlers have done with what the old session has shown of a guild.
 func (c *Cutover) handled(of GuildCut) bool {
 	_, seq := c.supervisor.cfg.Bus.Shard(of.From).Handled()
-	return seq >= of.OldSeq
+	return seq >= of.OldSeq //seam:handled-before-it-flows
 }
 
 // Flow has the events of guilds delivered of the new fleet from now on, and sends that concern them go there.

@@ -97,9 +97,9 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 	e.Anchor, e.Print = c.identity(&now.raw, first && g.joined)
 	if which == oldSide {
 		publish, g.due = g.due, nil
-		publish = append(publish, g.payloads(g.Old(e))...)
+		publish = append(publish, g.payloads(g.Old(e))...) //seam:old-delivers-until-the-cut
 	} else {
-		publish = append(publish, g.payloads(g.New(e))...)
+		publish = append(publish, g.payloads(g.New(e))...) //seam:new-delivers-from-the-cut
 	}
 	c.moved(guild, g)
 	if g.Overflown() {

@@ -120,7 +120,7 @@ func (r *routing) total() int {
 // would if it was not stopped. The error is ErrUnknownShard.
 func (s *Supervisor) Route(guild events.Snowflake) (Key, error) {
 	if c := s.cutover.Load(); c != nil {
-		if key, ok := c.owner(guild); ok { //seam:sends-follow-the-cut
+		if key, ok := c.owner(guild); ok {
 			return key, nil
 		}
 	}

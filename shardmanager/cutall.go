@@ -26,7 +26,7 @@ func (r *resharding) cutAll() error {
 			looked = now
 			stats := r.cut.Step(now, r.patience)
 			if stats.Flowing > 0 {
-				r.keep(r.noteNow(false))
+				r.keep(r.noteNow(false)) //seam:new-sessions-noted
 			}
 			r.show(func(p *ReshardProgress) {
 				p.Phase, p.Left = ReshardCutting, 0

@@ -252,7 +252,7 @@ const (
 
 // refuse is why it cannot begin.
 func (r *resharding) refuse() error {
-	if p := r.plan; !p.Pays() {
+	if p := r.plan; !p.Pays() { //seam:reshard-pays
 		return &ratelimit.BudgetError{Remaining: p.Remaining, Reserve: p.Reserve, Until: p.Until}
 	}
 	return nil

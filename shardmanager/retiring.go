@@ -16,7 +16,7 @@ func (r *resharding) retire(ctx context.Context) {
 	r.mu.Lock()
 	r.retired = true
 	r.mu.Unlock()
-	r.endOld()
+	r.endOld() //seam:old-shards-end
 	r.show(func(p *ReshardProgress) { p.Phase = ReshardDone })
 }
 

@@ -173,7 +173,7 @@ func (g *Guild[E]) New(e Event[E]) (deliver []Event[E]) {
 	if g.buffer = g.keep(g.buffer, e); i < 0 || !g.same(g.shown[:i+1], g.buffer) {
 		return nil
 	}
-	g.buffer, g.shown = nil, slices.Clone(g.shown[i+1:])
+	g.buffer, g.shown = nil, slices.Clone(g.shown[i+1:]) //seam:what-both-have-shown-is-forgotten
 	if g.phase == Opening {
 		g.compare(e.At)
 	}

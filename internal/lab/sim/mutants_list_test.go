@@ -131,6 +131,16 @@ var mutants = []mutant{
 	{name: "a shard is given out under the fence that it had", law: "H-2|H-3", breaks: []breach{{"released-under-next-fence", value("s.books.plan.wants[key].Fence", "now")}}},
 	{name: "a snapshot is claimed twice", law: "H-1", breaks: []breach{{"claim-needs-higher-fence", never()}}},
 
+	// The number of shards changes.
+	{name: "reshard delivers both sessions", law: "R-1|R-4", breaks: []breach{{"new-delivers-from-the-cut", after("if g.Phase() < cutover.Cut { publish = append(publish, now) }")}}},
+	{name: "reshard delivers the old session behind the cut", law: "R-1|R-4", breaks: []breach{{"old-delivers-until-the-cut", after("if g.Phase() == cutover.Flowing { publish = append(publish, now) }")}}},
+	{name: "reshard delivers the old, then the new", law: "R-1|R-4", breaks: []breach{{"what-both-have-shown-is-forgotten", instead("g.shown = slices.Clone(g.shown[i+1:])")}}},
+	{name: "reshard loses what the old session shows behind the anchor of a cut", law: "R-2", breaks: []breach{{"old-delivers-until-the-cut", instead("publish = append(publish, g.payloads(g.Old(e))...); if g.Phase() == cutover.Cutting { publish = nil }")}}},
+	{name: "reshard does not wait for handlers", law: "R-3|R-4", breaks: []breach{{"handled-before-it-flows", value("true")}}},
+	{name: "reshard notes nothing", law: "R-1|R-2|W-", breaks: []breach{{"cut-noted-before-it-flows", drop()}, {"new-sessions-noted", drop()}}},
+	{name: "reshard that does not pay begins", law: "R-6|I-3", breaks: []breach{{"reshard-pays", never()}}},
+	{name: "reshard leaves the old shards there", law: "R-7", breaks: []breach{{"old-shards-end", drop()}}},
+
 	// Who is told.
 	{name: "what a subscriber has handled does not count", law: "W-2|I-6|T-|L-", breaks: []breach{{"handled-dispatch-settles", never()}}},
 	{name: "subscribers are not told of crashes", law: "D-4", breaks: []breach{{"subscribers-told", when("!crashed")}}},
