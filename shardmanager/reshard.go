@@ -176,12 +176,18 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 	latest, latestErr := m.latestReshard() // before the status, or that may be out of date
 	status := m.Status()
 	r := &resharding{m: m, follows: latest, patience: defaultPatience, retirement: defaultRetirement}
-	for _, opt := range opts {
-		opt(r)
-	}
 	r.plan = ReshardPlan{From: status.Total, To: total}
 	fail := func(err error) (*resharding, error) {
 		return nil, &ReshardError{From: status.Total, To: total, Err: err}
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			return fail(errors.New("shardmanager: an option of the reshard is nil: leave it out"))
+		}
+		opt(r)
+	}
+	if r.patience <= 0 || r.retirement < 0 {
+		return fail(errors.New("shardmanager: WithPatience needs more than 0, and WithRetirement no less"))
 	}
 	if total < 1 || total > maxShards {
 		return fail(fmt.Errorf("shardmanager: %d shards: use from 1 to %d", total, maxShards))
