@@ -26,7 +26,7 @@ func (r *resharding) cutAll() error {
 			looked = now
 			stats := r.cut.Step(now, r.patience)
 			if stats.Flowing > 0 {
-				r.keep(r.noteNow(false)) //seam:new-sessions-noted
+				r.keep(r.noteNow(false))
 			}
 			r.show(func(p *ReshardProgress) {
 				p.Phase, p.Left = ReshardCutting, 0
@@ -64,7 +64,7 @@ func (r *resharding) flow(cuts []GuildCut) {
 	r.mu.Lock()
 	r.cuts = append(r.cuts, cuts...)
 	r.mu.Unlock()
-	r.keep(r.noteNow(false)) //seam:cut-noted-before-it-flows
+	r.keep(r.noteNow(false))
 	guilds := make([]events.Snowflake, len(cuts))
 	for i, of := range cuts {
 		guilds[i] = of.Guild

@@ -258,7 +258,7 @@ const (
 
 // refuse is why it cannot begin.
 func (r *resharding) refuse() error {
-	if p := r.plan; !p.Pays() { //seam:reshard-pays
+	if p := r.plan; !p.Pays() {
 		return &ratelimit.BudgetError{Remaining: p.Remaining, Reserve: p.Reserve, Until: p.Until}
 	}
 	return nil

@@ -137,8 +137,6 @@ var mutants = []mutant{
 	{name: "reshard delivers the old, then the new", law: "R-1|R-4", breaks: []breach{{"what-both-have-shown-is-forgotten", instead("g.shown = slices.Clone(g.shown[i+1:])")}}},
 	{name: "reshard loses what the old session shows behind the anchor of a cut", law: "R-2", breaks: []breach{{"old-delivers-until-the-cut", instead("publish = append(publish, g.payloads(g.Old(e))...); if g.Phase() == cutover.Cutting { publish = nil }")}}},
 	{name: "reshard does not wait for handlers", law: "R-3|R-4", breaks: []breach{{"handled-before-it-flows", value("seq >= 0")}}},
-	{name: "reshard notes nothing", law: "R-1|R-2|W-", breaks: []breach{{"cut-noted-before-it-flows", drop()}, {"new-sessions-noted", drop()}}},
-	{name: "reshard that does not pay begins", law: "R-6|I-3", breaks: []breach{{"reshard-pays", never()}}},
 	{name: "reshard leaves the old shards there", law: "R-7", breaks: []breach{{"old-shards-end", drop()}}},
 
 	// Who is told.
