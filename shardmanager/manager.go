@@ -232,16 +232,16 @@ func (m *Manager) start(ctx context.Context) error {
 	m.refresher = newRefresher(m, shards, found)
 	m.mu.Unlock()
 	go m.guard()
-	goesOn := begun != nil && !begun.Done && !begun.doneBy(begin.sessions) && before == nil && !standby && m.cfg.ids == nil
-	generation := uint64(0)
-	if goesOn {
+	generation, started := uint64(0), func(error) {}
+	if begun != nil && !begun.Done && !begun.doneBy(begin.sessions) && before == nil && !standby && m.cfg.ids == nil {
+		if started, err = m.goOn(begun); err != nil {
+			return err
+		}
 		generation = begun.From.Generation
 	}
 	start := actors.StartShards{Generation: generation, Total: total, IDs: ids, Standby: standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	_, err = m.ask(ctx, start, supervisorTimeout) // props that hang do so in the supervisor
-	if err == nil && goesOn {
-		err = m.goOn(begun)
-	}
+	started(err)
 	if err == nil && m.succession != nil {
 		err = m.succession.begin()
 	}

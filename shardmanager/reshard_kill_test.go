@@ -110,11 +110,21 @@ func killInReshard(t *testing.T, seed uint64) {
 	time.Sleep(3 * time.Second) // its sessions are stored
 	done := make(chan error, 1)
 	go func() { done <- m.Reshard(t.Context(), to) }()
-	after := time.Duration(random.Int64N(int64(200 * time.Second)))
-	if random.IntN(2) == 0 { // in the midst of the cuts
-		after = 120*time.Second + time.Duration(random.Int64N(int64(40*time.Second)))
+	after := time.Duration(random.Int64N(int64(130 * time.Second)))
+	time.Sleep(after / 2)
+	for i := range to { // what the old ones have shown already would be lost if nobody knew that a guild is the new ones'
+		if of := g.ShardOf(events.ShardID{Index: i, Total: to}); of.Live() && random.IntN(2) == 0 {
+			of.Lag(time.Duration(random.Int64N(int64(1500 * time.Millisecond))))
+		}
 	}
-	time.Sleep(after)
+	if random.IntN(3) == 0 {
+		time.Sleep(after - after/2)
+	} else { // in the midst of the cuts
+		for p, _ := m.Resharding(); p.Cut == 0 && p.Phase < shardmanager.ReshardRetiring; p, _ = m.Resharding() {
+			time.Sleep(50 * time.Millisecond)
+		}
+		time.Sleep(time.Duration(random.Int64N(int64(4 * time.Second))))
+	}
 	var phase shardmanager.ReshardProgress
 	for range 1 + random.IntN(3) {
 		phase, _ = m.Resharding()

@@ -95,8 +95,8 @@ func (note *reshardNote) doneBy(sessions map[events.ShardID]session.Snapshot) bo
 	})
 }
 
-// goOn goes on with a reshard that the process before has begun. The shards of From were started.
-func (m *Manager) goOn(note *reshardNote) error {
+// goOn has a reshard go on that the process before has begun: from here on nothing is delivered twice, and when the shards of From were started, started is called.
+func (m *Manager) goOn(note *reshardNote) (started func(error), err error) {
 	r := &resharding{
 		m: m, from: note.From, to: note.To, known: note.Known, goesOn: true, patience: defaultPatience, retirement: defaultRetirement,
 		today: note.Old, intents: note.New,
@@ -111,15 +111,29 @@ func (m *Manager) goOn(note *reshardNote) error {
 		}
 	}
 	if _, err := m.beginReshard(r); err != nil {
-		return err
+		return nil, err
+	}
+	fail := func(err error) {
+		r.err = err
+		close(r.home)
+		close(r.over)
+	}
+	if err := r.begin(); err != nil {
+		fail(err)
+		return nil, err
 	}
 	for i := range note.Sessions {
 		note.Sessions[i].Exact = false // from here on what is noted may be behind
 	}
 	r.keep(*note)
 	m.log.Warn("a reshard that the process before has begun goes on", zap.Int("from", r.from.Total), zap.Int("to", r.to.Total), zap.Int("cut", len(r.cuts)))
-	m.running.Go(func() { r.run(m.life) })
-	return nil
+	return func(err error) {
+		if err != nil {
+			fail(err)
+			return
+		}
+		m.running.Go(func() { r.run(m.life) })
+	}, nil
 }
 
 // keep writes down how far it is. What fails is tried again for a while: until then no guild flows.

@@ -184,25 +184,33 @@ func (r *resharding) run(ctx context.Context) {
 	r.retire(retire)
 }
 
-// reshard goes as far as the new shards serve alone, or nothing has changed.
-func (r *resharding) reshard(ctx context.Context) error {
+// begin has each event decided about from now on.
+func (r *resharding) begin() (err error) {
 	cfg := actors.CutoverConfig{From: r.from, To: r.to, Known: r.known, Cuts: r.cuts}
 	if r.intents != 0 {
 		cfg.OldIntents, cfg.NewIntents = r.today, r.intents
 	}
-	cut, err := r.m.shards.BeginCutover(r.m.System(), cfg)
-	if err != nil {
+	if r.cut, err = r.m.shards.BeginCutover(r.m.System(), cfg); err != nil {
 		return &ReshardError{r.plan.From, r.plan.To, ReshardWarming, false, err}
 	}
-	r.cut = cut
+	return nil
+}
+
+// reshard goes as far as the new shards serve alone, or nothing has changed.
+func (r *resharding) reshard(ctx context.Context) error {
+	if !r.goesOn { // or it has begun
+		if err := r.begin(); err != nil {
+			return err
+		}
+	}
 	defer func() {
 		if r.m.life.Err() == nil { // or its end decides still what is delivered
-			cut.End()
-			r.guilds, r.cut, r.cuts = cut.Guilds(), nil, nil
+			r.cut.End()
+			r.guilds, r.cut, r.cuts = r.cut.Guilds(), nil, nil
 		}
 	}()
 	r.m.log.Info("reshard begins", zap.String("plan", r.plan.String()))
-	err = r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
+	err := r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
 		for i := range r.to.Total {
 			want := plan.Wants[r.to.Key(i)]
 			if want.Role = actors.Warming; !r.back {
