@@ -138,10 +138,10 @@ func (c *Cutover) Cuts() (ready []GuildCut) {
 		st := c.stripe(guild)
 		st.mu.Lock()
 		g := st.guilds[guild]
-		place, due := g.Place(), len(g.due) > 0
+		place, due, session := g.Place(), len(g.due) > 0, g.session
 		st.mu.Unlock()
 		of := GuildCut{Guild: guild, From: c.cfg.From.Of(guild), To: c.cfg.To.Of(guild), OldSeq: place.OldSeq, NewSeq: place.NewSeq, Flagged: place.Flagged}
-		if due || !c.handled(of) {
+		if due || !c.handled(of, session) {
 			later = append(later, guild)
 			continue
 		}
@@ -155,10 +155,10 @@ func (c *Cutover) Cuts() (ready []GuildCut) {
 	return ready
 }
 
-// handled reports whether handlers have done with what the old session has shown of a guild.
-func (c *Cutover) handled(of GuildCut) bool {
-	_, seq := c.supervisor.cfg.Bus.Shard(of.From).Handled()
-	return seq >= of.OldSeq //seam:handled-before-it-flows
+// handled reports whether handlers have done with what the old session, by its number, has shown of a guild, or have come to the next one.
+func (c *Cutover) handled(of GuildCut, session uint64) bool {
+	now, seq := c.supervisor.cfg.Bus.Shard(of.From).Handled()
+	return now > session || seq >= of.OldSeq //seam:handled-before-it-flows
 }
 
 // Flow has the events of guilds delivered of the new fleet from now on, and sends that concern them go there.

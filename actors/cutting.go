@@ -98,6 +98,9 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 	if which == oldSide {
 		publish, g.due = g.due, nil
 		publish = append(publish, g.payloads(g.Old(e))...) //seam:old-delivers-until-the-cut
+		if len(publish) > 0 {
+			g.session = publish[len(publish)-1].meta.Session
+		}
 	} else {
 		publish = append(publish, g.payloads(g.New(e))...) //seam:new-delivers-from-the-cut
 	}

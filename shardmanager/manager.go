@@ -50,6 +50,7 @@ type Manager struct {
 	succession        *succession // nil: no process follows another
 	refresher         *refresher
 	reshard           *resharding    // the latest; nil: there was none
+	generation        uint64         // the highest that a reshard has had
 	nextAsk           time.Time      // GET /gateway/bot is not asked before
 	unready           error          // why Start has not come further
 	leftOut           events.Intents // optional ones that sessions begin without

@@ -199,7 +199,9 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 		return fail(latestErr)
 	}
 	serving, before, stay := 0, events.Intents(0), latest == nil || !latest.hasRetired()
-	generation := uint64(0)
+	m.mu.Lock()
+	generation := m.generation // none comes again
+	m.mu.Unlock()
 	for _, s := range status.Shards {
 		generation = max(generation, s.Generation)
 		if s.Role == actors.Serving && s.Shard.Total == status.Total && s.Mode == actors.Run {

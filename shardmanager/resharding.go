@@ -124,7 +124,7 @@ func (m *Manager) beginReshard(r *resharding) (before *resharding, err error) {
 	r.over, r.home, r.recall = make(chan struct{}), make(chan struct{}), func() {}
 	r.note = make(chan ReshardProgress, 1)
 	r.progress = ReshardProgress{From: r.plan.From, To: r.plan.To, Began: time.Now()}
-	m.reshard = r
+	m.reshard, m.generation = r, max(m.generation, r.from.Generation, r.to.Generation)
 	return before, nil
 }
 
