@@ -65,6 +65,9 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 		}
 		g.owes(g.Tick(now))
 		if c.moved(guild, g); patience > 0 && g.Phase() < cutover.Cut && now.Sub(g.began) >= patience && c.wanted.Load() {
+			if now.Sub(g.began) >= 2*patience { // one of the sessions is gone
+				g.Suppose()
+			}
 			c.flag(guild, g, now)
 		}
 		if len(g.due) > 0 {

@@ -45,17 +45,10 @@ func (r *resharding) each(of actors.Fleet, f func(ShardStatus)) {
 	}
 }
 
-// undo ends the new shards: the old ones have served all the time.
+// undo ends the new shards, also those of before, which nothing else would end: the old ones have served all the time.
 func (r *resharding) undo() {
 	r.cut.End()
-	mode, role := actors.Stop, actors.Warming
-	if r.back {
-		mode, role = actors.Run, actors.Retiring
-	}
-	r.end(r.to, func(want *actors.Want) { want.Mode, want.Role = mode, role })
-	if r.back {
-		return
-	}
+	r.end(r.to, func(want *actors.Want) { want.Mode, want.Role = actors.Stop, actors.Warming })
 	r.forget(r.to)
 }
 

@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+// Suppose has the two count as compared, since one of them does not come to prove that it lives: then the guild can be cut by fingerprints.
+func (g *Guild[E]) Suppose() {
+	if g.phase == Opening {
+		g.phase = Matching
+	}
+	g.lives = max(g.lives, 2)
+}
+
 // CutFlagged cuts the guild now, by fingerprints: what the new session shows within a window is not delivered if it is equal to something that was delivered of the old
 // one and that the new one has not shown; and what the old one shows within its first half is delivered in the end if the new one does not show it. It does nothing until the two have been
 // compared for so long that both have proved to live, and when the guild was cut. What it returns is the old session's, and is to be delivered now.
