@@ -15,7 +15,7 @@ func TestSendsGoToTheGuildsPresentOwner(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := talkingBot(t, 2)
 		guild := guildIDs(1)[0]
-		owner := 2
+		owner := make(chan int, 1)
 		err := b.m.Reshard(t.Context(), 3, shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
 			for _, cut := range cuts {
 				if cut.Guild == guild {
@@ -25,9 +25,10 @@ func TestSendsGoToTheGuildsPresentOwner(t *testing.T) {
 					go func() {
 						time.Sleep(5 * time.Second)
 						answer, err := (events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{b.BotID()}}).SendEvent(t.Context(), b.m)
-						if owner = answer.Shard.Total; err != nil {
+						if err != nil {
 							t.Error(err)
 						}
+						owner <- answer.Shard.Total
 					}()
 				}
 			}
@@ -36,9 +37,8 @@ func TestSendsGoToTheGuildsPresentOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(6 * time.Second)
-		if owner != 3 {
-			t.Errorf("after the cut the %d shards sent", owner)
+		if total := <-owner; total != 3 {
+			t.Errorf("after the cut the %d shards sent", total)
 		}
 		b.finish()
 	})
