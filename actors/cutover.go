@@ -189,7 +189,7 @@ func (c *Cutover) owner(guild events.Snowflake) (Key, bool) {
 	st := c.stripe(guild)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if g := st.guilds[guild]; g != nil && g.Phase() == cutover.Flowing {
+	if g := st.guilds[guild]; g != nil && g.Phase() == cutover.Flowing { //seam:sends-follow-the-cut
 		return c.cfg.To.Of(guild), true
 	}
 	return Key{}, false

@@ -17,7 +17,7 @@ func (r *resharding) cutAll() error {
 	life := r.m.life
 	began, looked := time.Now(), time.Time{}
 	r.takeOverPresences()
-	r.cut.Want()
+	r.cut.Want() //seam:guilds-wanted
 	for {
 		if cuts := r.cut.Cuts(); len(cuts) > 0 {
 			r.flow(cuts)
@@ -82,7 +82,7 @@ func (r *resharding) flip(ctx context.Context) error {
 			case r.from.Has(key):
 				want.Role = actors.Retiring
 			case r.to.Has(key):
-				want.Role = actors.Serving
+				want.Role = actors.Serving //seam:new-shards-serve
 			default:
 				continue
 			}
@@ -98,17 +98,17 @@ func (r *resharding) flip(ctx context.Context) error {
 		if cuts := r.cut.Cuts(); len(cuts) > 0 { // guilds that the bot has joined since
 			r.flow(cuts)
 		}
-		if stats.Serving == r.to.Total && stats.Flowing == stats.Guilds {
+		late := time.Now().After(limit)
+		if stats.Flowing == stats.Guilds && (late || stats.Serving == r.to.Total) {
+			if stats.Serving < r.to.Total {
+				r.m.log.Warn("reshard: not all new shards have taken their place yet: they will", zap.Int("serving", stats.Serving), zap.Int("shards", r.to.Total))
+			}
 			r.show(func(p *ReshardProgress) {
 				p.Phase, p.Left = ReshardRetiring, 0
 				p.take(stats)
 			})
 			r.finish()
 			r.m.log.Info("reshard: the new shards serve", zap.Int("shards", r.to.Total), zap.Int("guilds", stats.Guilds), zap.Int("flagged", stats.Flagged))
-			return nil
-		}
-		if time.Now().After(limit) {
-			r.m.log.Warn("reshard: not all new shards have taken their place yet: they will", zap.Int("serving", stats.Serving), zap.Int("shards", r.to.Total))
 			return nil
 		}
 		select {

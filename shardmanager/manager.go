@@ -44,6 +44,7 @@ type Manager struct {
 	system            *actor.ActorSystem
 	shards            *actors.Supervisor
 	supervisor        *actor.PID
+	compression       events.Compression
 	saver             *saver
 	ledger            *ledger // of the store; nil: it has none
 	claims            claims
@@ -226,7 +227,7 @@ func (m *Manager) start(ctx context.Context) error {
 		return fmt.Errorf("shardmanager: %w", err)
 	}
 	m.mu.Lock()
-	m.system, m.own, m.shards, m.supervisor = system, own, shards, supervisor
+	m.system, m.own, m.shards, m.supervisor, m.compression = system, own, shards, supervisor, compression
 	if m.cfg.store != nil {
 		m.saver = newSaver(m, begin)
 	}

@@ -15,7 +15,8 @@ import (
 // ReshardOption changes how a Reshard goes.
 type ReshardOption func(*resharding)
 
-// WithReshardProgress has f told how far it has come, about once a second and at each step, one call at a time. It does not wait for f.
+// WithReshardProgress has f told how far it has come, about once a second and at each step, one call at a time. It does not wait for f, and
+// f is called after the end of Reshard, too: while the old shards retire.
 func WithReshardProgress(f func(ReshardProgress)) ReshardOption {
 	return func(r *resharding) { r.told = f }
 }
@@ -108,6 +109,7 @@ type ReshardPlan struct {
 	Warm       time.Duration // until all new shards are Ready, about
 	Cut        time.Duration // from then until all guilds are cut, about, if they agree
 	Extra      int           // sessions beside those of today
+	Memory     int           // that these take, in bytes, about; the events that are kept come on top, 256 MiB at the most
 }
 
 // Pays reports whether the budget less the reserve is enough.
@@ -118,8 +120,8 @@ func (p ReshardPlan) String() string {
 	if p.Identifies == 0 {
 		return fmt.Sprintf("%d to %d shards, which are connected still: no identify, about %v until all guilds are cut over", p.From, p.To, p.Cut.Round(time.Second))
 	}
-	return fmt.Sprintf("%d to %d shards: %d identifies of %d that are left (%d in reserve), %d sessions more for a while, about %v until they are ready and %v until all guilds are cut over",
-		p.From, p.To, p.Identifies, p.Remaining, p.Reserve, p.Extra, p.Warm.Round(time.Second), p.Cut.Round(time.Second))
+	return fmt.Sprintf("%d to %d shards: %d identifies of %d that are left (%d in reserve), %d sessions more for a while (about %d MiB), about %v until they are ready and %v until all guilds are cut over",
+		p.From, p.To, p.Identifies, p.Remaining, p.Reserve, p.Extra, (p.Memory+1<<20-1)>>20, p.Warm.Round(time.Second), p.Cut.Round(time.Second))
 }
 
 // ReshardError says why a Reshard was refused, or has ended. Unless it says that it was Cut, the old shards serve as before.
@@ -242,6 +244,7 @@ func (r *resharding) price(ctx context.Context) error {
 	start := found.sessionStart()
 	concurrency := max(start.MaxConcurrency, 1)
 	p.Identifies, p.Extra, p.Remaining, p.Until = p.To, p.To, start.Remaining, time.Now().Add(start.ResetAfter)
+	p.Memory = p.Extra * sessionMemory[r.m.compression]
 	p.Reserve = (start.Total + 9) / 10
 	if r.m.cfg.reserve != nil {
 		p.Reserve = *r.m.cfg.reserve
@@ -258,9 +261,12 @@ const (
 	warmTime      = 2 * time.Second // from a permit to READY, about
 )
 
+// sessionMemory is what a session takes, in bytes, once it was told of large guilds: see docs/benchmarks.md.
+var sessionMemory = map[events.Compression]int{events.CompressionZstd: 704 << 10, events.CompressionZlib: 160 << 10, events.CompressionNone: 64 << 10, events.CompressionPayload: 64 << 10}
+
 // refuse is why it cannot begin.
 func (r *resharding) refuse() error {
-	if p := r.plan; !p.Pays() {
+	if p := r.plan; !p.Pays() { //seam:reshard-needs-budget
 		return &ratelimit.BudgetError{Remaining: p.Remaining, Reserve: p.Reserve, Until: p.Until}
 	}
 	return nil

@@ -136,22 +136,25 @@ func (m *Manager) goOn(note *reshardNote) (started func(error), err error) {
 	}, nil
 }
 
-// keep writes down how far it is. What fails is tried again for a while: until then no guild flows.
+// keep writes down how far it is. What fails is tried again for a while: until then no guild flows. When that was in vain, each later one is tried
+// once, and one that hangs is asked for no more.
 func (r *resharding) keep(note reshardNote) {
 	kept := r.m.notebook()
-	if kept == nil {
+	if kept == nil || r.noteHangs {
 		return
 	}
 	began := time.Now()
 	for failures := 1; ; failures++ {
 		err := r.keepOnce(kept, note)
 		if err == nil {
+			r.noteFails = false
 			return
 		}
-		if seldom(failures) {
+		if seldom(failures) && !r.noteFails {
 			r.m.log.Error("reshard: how far it is was not written down", zap.Int("failures", failures), zap.Error(err))
 		}
-		if time.Since(began) >= noteTime || r.sleep(r.m.life, saveEvery) != nil {
+		r.noteHangs = errors.Is(err, ErrStoreHangs)
+		if r.noteFails = r.noteFails || time.Since(began) >= noteTime; r.noteFails || r.noteHangs || r.sleep(r.m.life, saveEvery) != nil {
 			return
 		}
 	}

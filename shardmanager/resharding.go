@@ -33,6 +33,9 @@ type resharding struct {
 	restore map[actors.Key]session.Snapshot // sessions of the new shards, which that process had
 	note    chan ReshardProgress            // for told; of capacity 1
 
+	noteFails bool // the notebook has, for so long that nothing waits for it any more
+	noteHangs bool // it is asked for nothing any more
+
 	over   chan struct{}      // closed when nothing is done any more but to retire
 	err    error              // then
 	recall context.CancelFunc // no time ends the old shards any more

@@ -138,6 +138,10 @@ var mutants = []mutant{
 	{name: "reshard loses what the old session shows behind the anchor of a cut", law: "R-2", breaks: []breach{{"old-delivers-until-the-cut", instead("publish = append(publish, g.payloads(g.Old(e))...); if g.Phase() == cutover.Cutting { publish = nil }")}}},
 	{name: "reshard does not wait for handlers", law: "R-3|R-4", breaks: []breach{{"handled-before-it-flows", value("now >= 0 && seq >= 0")}}},
 	{name: "reshard leaves the old shards there", law: "R-7", breaks: []breach{{"old-shards-end", drop()}}},
+	{name: "reshard leaves the new shards warming", law: "R-5", breaks: []breach{{"new-shards-serve", drop()}}},
+	{name: "reshard begins that the budget does not pay", law: "R-6|I-4", breaks: []breach{{"reshard-needs-budget", never()}}},
+	{name: "reshard sends to the new shards before the cut", law: "R-8", breaks: []breach{{"sends-follow-the-cut", only("g != nil")}}},
+	{name: "reshard has no guild cut", law: "R-9", breaks: []breach{{"guilds-wanted", drop()}}},
 
 	// Who is told.
 	{name: "what a subscriber has handled does not count", law: "W-2|I-6|T-|L-", breaks: []breach{{"handled-dispatch-settles", never()}}},

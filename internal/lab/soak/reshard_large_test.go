@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,7 +51,10 @@ func TestLargeReshardIsAsFastAsDiscordAllows(t *testing.T) {
 			t.Fatal(err)
 		}
 		began, most, warm := time.Now(), 0, time.Duration(0)
+		var mu sync.Mutex // it is told of what happens after the end, too
 		err = m.Reshard(t.Context(), to, shardmanager.WithReshardProgress(func(p shardmanager.ReshardProgress) {
+			mu.Lock()
+			defer mu.Unlock()
 			if most = max(most, p.Extra); p.Phase > shardmanager.ReshardWarming && warm == 0 {
 				warm = time.Since(began)
 			}
@@ -58,6 +62,8 @@ func TestLargeReshardIsAsFastAsDiscordAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		allowed := time.Duration((to+largeKeys-1)/largeKeys) * 5 * time.Second
 		t.Logf("%d to %d shards: all ready after %v, %.3f times the %v that %d Identifies in 5 s take (forecast %v); cut over %v later (forecast %v); %d more sessions for a while (forecast %d)", from, to,
 			warm.Round(time.Millisecond), warm.Seconds()/allowed.Seconds(), allowed, largeKeys, plan.Warm, (time.Since(began) - warm).Round(time.Millisecond), plan.Cut, most, plan.Extra)
