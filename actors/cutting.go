@@ -252,12 +252,8 @@ func (c *Cutover) due(s *shard, guild events.Snowflake) {
 		}
 	}
 	st.mu.Unlock()
-	full := false
 	for _, k := range publish {
-		full = s.publishLate(k)
-	}
-	if full {
-		s.stall()
+		s.publishLate(k) // if that is more than there is room for, the next event says so, and the session knows that it is not read
 	}
 	c.tell()
 }

@@ -2,11 +2,13 @@ package shardmanager_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -126,6 +128,52 @@ func TestBotStaysInItsVoiceChannel(t *testing.T) {
 		}
 		if _, err := (events.UpdateVoiceState{GuildID: guild}).SendEvent(t.Context(), m); err != nil {
 			t.Errorf("leaving: %v", err)
+		}
+	})
+}
+
+// TestNewShardKeepsItsConnectionWhenItsGuildBeginsToFlow: what has waited for the cut may be more than handlers have room for. Then the shard does not read, and that nothing comes
+// is its own doing.
+func TestNewShardKeepsItsConnectionWhenItsGuildBeginsToFlow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		guild := guildIDs(1)[0]
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(time.Second))
+		m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages))
+		handled := 0
+		shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) {
+			time.Sleep(100 * time.Millisecond)
+			handled++
+		}, shardmanager.WithQueue(16))
+		start(t, m)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		watched := m.Watch(ctx)
+		go func() {
+			for change := range watched {
+				if errors.Is(change.Cause, session.ErrZombie) {
+					t.Errorf("%v", change)
+				}
+			}
+		}()
+		said := 0
+		err := m.Reshard(t.Context(), 2, shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
+			for _, cut := range cuts {
+				for range 200 {
+					if cut.Guild == guild {
+						g.World().Message(guild, gatewaytest.Message{Content: "hello"})
+						said++
+					}
+				}
+			}
+			time.Sleep(time.Second)
+			return nil
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if said == 0 || handled != said {
+			t.Errorf("%d of %d messages were handled", handled, said)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"encoding/json"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -124,6 +125,20 @@ func (s Script) Drop() { s.withConn((*conn).drop) }
 func (s Script) Lag(d time.Duration) {
 	s.with(func(session *sess) {
 		if session.lag = d; d == 0 && len(session.late) > 0 {
+			time.AfterFunc(0, func() { s.server.catchUp(session) })
+		}
+	})
+}
+
+// Disorder has the session hear of each event of the world after a time of its own, at random and less than d: so in another order
+// than other sessions, and one that is the same in each run. That the bot joins or leaves a guild, and a guild's outage, keep their
+// place. 0 ends it, and what is late comes at once.
+func (s Script) Disorder(d time.Duration) {
+	s.with(func(session *sess) {
+		if session.disorder = d; session.dice == nil {
+			session.dice = rand.New(rand.NewPCG(uint64(session.number), 0x646963))
+		}
+		if d == 0 && len(session.late) > 0 {
 			time.AfterFunc(0, func() { s.server.catchUp(session) })
 		}
 	})

@@ -24,10 +24,8 @@ type sess struct {
 	lostAt  time.Time
 	revoked bool
 
-	threshold int           // Identify's large_threshold
-	lag       time.Duration // of what it is told of the world
-	late      []lateEvent   // what it will be told
-	losing    int           // how many events of the world it is not told
+	threshold int // Identify's large_threshold
+	hearing
 }
 
 type dispatch struct {

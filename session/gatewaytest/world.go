@@ -237,47 +237,6 @@ func (s *Server) audience(guild events.Snowflake) (all []*sess) {
 	return all
 }
 
-// hear has a session hear of an event: at once, or after its lag, or not at all.
-func (s *Server) hear(session *sess, t events.Type, d []byte) {
-	switch {
-	case session.losing > 0:
-		session.losing--
-		s.note(session.conn, Entry{Kind: Missed, Shard: session.shard, Session: session.number, Type: t, Data: d})
-	case session.lag == 0 && len(session.late) == 0:
-		s.dispatchEncoded(session, t, d)
-	default:
-		session.late = append(session.late, lateEvent{time.Now().Add(session.lag), t, d})
-		if len(session.late) == 1 {
-			time.AfterFunc(session.lag, func() { s.catchUp(session) })
-		}
-	}
-}
-
-// lateEvent is an event that a session has not heard of yet.
-type lateEvent struct {
-	at   time.Time
-	kind events.Type
-	data []byte
-}
-
-// catchUp tells a session of what it should have heard of by now. The order stays.
-func (s *Server) catchUp(session *sess) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return
-	}
-	now := time.Now()
-	for len(session.late) > 0 && (session.lag == 0 || !session.late[0].at.After(now)) {
-		next := session.late[0]
-		session.late = session.late[1:]
-		s.dispatchEncoded(session, next.kind, next.data)
-	}
-	if len(session.late) > 0 {
-		time.AfterFunc(session.late[0].at.Sub(now), func() { s.catchUp(session) })
-	}
-}
-
 // with is d with fields in addition, or in place of its own.
 func with[M ~map[string]any](d M, fields Fields) M {
 	maps.Copy(d, fields)

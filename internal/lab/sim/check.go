@@ -64,8 +64,9 @@ type check struct {
 	settled  time.Duration
 	final    int // how many shards serve in the end
 	reshards []*change
-	ended    map[int]bool // see endedShards
-	total    int          // of Identifies; below zero: not counted yet, see exhausted
+	times    map[string]int // how often each fact has happened
+	ended    map[int]bool   // see endedShards
+	total    int            // of Identifies; below zero: not counted yet, see exhausted
 	found    []Violation
 }
 

@@ -81,6 +81,9 @@ func (sim *simulation) inject(f Injection) {
 			lag = min(lag, 1900*time.Millisecond)
 		}
 		lasting(func() { script.Lag(lag) }, func() { script.Lag(0) })
+	case "disorder":
+		within := min(f.For/4, 1900*time.Millisecond)
+		lasting(func() { script.Disorder(within + 1) }, func() { script.Disorder(0) })
 	case "guild-outage":
 		guild := sim.plan.guildOf(f.Shard, f.N)
 		lasting(func() { sim.outage(guild, true) }, func() { sim.outage(guild, false) })

@@ -48,7 +48,7 @@ func (sim *simulation) makeEvents() {
 	}
 }
 
-// makeEvent has one thing happen in a guild of a shard, of which no two are alike.
+// makeEvent has one thing happen in a guild of a shard. No two are alike, but for those that happen several times at once.
 func (sim *simulation) makeEvent(shard int, random *rand.Rand) {
 	number := random.Uint64() >> 1
 	id, name := events.Snowflake(number), strconv.FormatUint(number, 36)
@@ -56,6 +56,13 @@ func (sim *simulation) makeEvent(shard int, random *rand.Rand) {
 	content := name
 	if random.IntN(20) == 0 {
 		content += string(make([]byte, random.IntN(6000)))
+	}
+	again := 1
+	if sim.plan.Reshards && number%3 == 0 { // things that are equal in all
+		again += int(number>>8) % 3
+	}
+	if sim.plan.Anchorless && uint64(guild)>>22%2 == 0 {
+		kind = []int{1, 2, 3, 4, 5, 6, 10, 10, 10}[number%9]
 	}
 	world := sim.server.World()
 	sim.events.Lock()
@@ -90,7 +97,9 @@ func (sim *simulation) makeEvent(shard int, random *rand.Rand) {
 	case kind == 9 && shard == 0:
 		world.DirectMessage(gatewaytest.Message{ID: id, Content: content})
 	case kind < 14:
-		world.Happen(guild, "TYPING_START", map[string]any{"guild_id": guild, "channel_id": "1", "user_id": "2", "timestamp": number >> 12})
+		for range again {
+			world.Happen(guild, "TYPING_START", map[string]any{"guild_id": guild, "channel_id": "1", "user_id": "2", "timestamp": number >> 12})
+		}
 	case kind < 17:
 		world.Happen(guild, "A_NEW_EVENT", sim.newEvent(guild, name, content))
 	default:

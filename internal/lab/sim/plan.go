@@ -33,6 +33,7 @@ type Plan struct {
 	Slow        time.Duration // the longest that a handler takes
 	Panics      int           // a handler panics at one event in so many; 0: never
 	Reshards    bool          // the number of shards changes: see reshard
+	Anchorless  bool          // in every other guild nothing happens that has an identity
 	Faults      []Injection
 }
 

@@ -27,6 +27,7 @@ var reshardings = []profile{
 	{"crashed", []string{"reshard", "crash", "crash", "crash-supervisor", "stop-actor", "restart-shard", "drop", "op7", "panic", "burst", "block"}},
 	{"killed", []string{"reshard", "reshard", "kill", "restart", "note-kill", "note-kill", "drop", "store-slow", "store-fails", "event-burst", "guild-gone"}},
 	{"killed", []string{"reshard", "note-kill", "kill", "restart", "lag"}},
+	{"disordered", []string{"reshard", "disorder", "disorder", "disorder", "lag", "drop", "event-burst"}},
 }
 
 // reshard makes a plan one whose number of shards changes, or leaves it as it is: a change takes minutes, so a share of the plans has some.
@@ -52,6 +53,10 @@ func (p *Plan) reshard() {
 		if f := &p.Faults[i]; f.Kind == "store-slow" || f.Kind == "store-fails" {
 			f.For = min(f.For, 10*time.Second) // or guilds are cut over without a note, which the product says
 		}
+	}
+	if p.Anchorless = random.IntN(3) == 0; random.IntN(5) == 0 {
+		p.Budget = 2*p.Shards + 4 + random.IntN(24) // not every reshard is paid
+		p.Reserve = (p.Budget + 9) / 10
 	}
 	slices.SortStableFunc(p.Faults, func(a, b Injection) int { return cmp.Compare(a.At, b.At) })
 }
