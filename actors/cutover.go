@@ -68,9 +68,10 @@ type cut struct {
 	held     []*kept // by the old session, behind the anchor
 	due      []*kept // of the old session, to be delivered by its actor
 	mayFlow  bool
-	reported bool   // as cut
-	session  uint64 // of the latest event that the old side has published
-	behind   int64  // what the new session that goes on tells up to here was delivered before, of the old one
+	reported bool      // as cut
+	flagged  time.Time // when it was cut by fingerprints
+	session  uint64    // of the latest event that the old side has published
+	behind   int64     // what the new session that goes on tells up to here was delivered before, of the old one
 }
 
 // kept is an event of one of the sessions.

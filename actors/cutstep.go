@@ -9,6 +9,9 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
+// longWindow is for how long a new session that is away is waited for, to tell what of a flagged cut it has to show.
+const longWindow = 5 * time.Minute
+
 // greeting is how long the first GUILD_CREATE of a guild is waited for: one that is not available has none.
 const greeting = 30 * time.Second
 
@@ -62,6 +65,9 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 				g.lived = both
 				g.Live(both, now)
 			}
+		}
+		if lived[to].IsZero() && now.Before(g.flagged.Add(longWindow)) { // it is away
+			g.Prolong(now.Add(c.cfg.Window / 2))
 		}
 		g.owes(g.Tick(now))
 		if c.moved(guild, g); patience > 0 && g.Phase() < cutover.Cut && now.Sub(g.began) >= patience && c.wanted.Load() {

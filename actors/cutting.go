@@ -205,6 +205,7 @@ func (c *Cutover) moved(guild events.Snowflake, g *cut) {
 // flag cuts a guild by fingerprints, if it can be. Its stripe is locked.
 func (c *Cutover) flag(guild events.Snowflake, g *cut, now time.Time) {
 	g.owes(g.CutFlagged(now, c.cfg.Window))
+	g.flagged = now
 	c.moved(guild, g)
 }
 

@@ -35,6 +35,13 @@ func (g *Guild[E]) CutFlagged(now time.Time, window time.Duration) (deliver []Ev
 	return deliver
 }
 
+// Prolong has the window of a flagged cut go on for a while, since the new session is away: what it has to show it shows when it is back.
+func (g *Guild[E]) Prolong(until time.Time) {
+	if g.place.Flagged && !g.until.IsZero() && until.After(g.until) {
+		g.until = until
+	}
+}
+
 // after takes what the old session shows behind the cut.
 func (g *Guild[E]) after(e Event[E]) {
 	if g.place.Flagged && !g.until.IsZero() && e.At.Before(g.heeded) && !take(g.seen, e.Print) {

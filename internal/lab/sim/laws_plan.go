@@ -59,8 +59,14 @@ func (c *check) spans(set func(Record) bool, begin func(process, shard int, at t
 // looks are what Status said of each shard, and until which look at least.
 func (c *check) looks() []span {
 	looks := c.spans(func(r Record) bool { return r.Witness == Operator && r.What == "status" }, func(int, int, time.Duration) (Record, bool) { return Record{}, false })
+	over := c.over()
+	for _, r := range c.trace {
+		if r.Witness == Operator && r.What == "status over" {
+			over = r.At
+		}
+	}
 	for i := range looks {
-		looks[i].to = max(looks[i].from, looks[i].to-statusEvery-time.Second)
+		looks[i].to = max(looks[i].from, min(looks[i].to, over)-statusEvery-time.Second)
 	}
 	return looks
 }

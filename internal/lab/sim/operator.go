@@ -227,6 +227,7 @@ func (sim *simulation) lookOn() {
 	for {
 		select {
 		case <-sim.over:
+			sim.record(Record{Witness: Operator, What: "status over", Shard: -1})
 			return
 		case <-time.After(statusEvery):
 		}
