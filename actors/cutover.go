@@ -61,17 +61,24 @@ type stripe struct {
 // cut is that of one guild. Its stripe's lock guards it.
 type cut struct {
 	*cutover.Guild[*kept]
-	began    time.Time
-	joined   bool    // the bot has joined while both told of it
-	greeted  [2]bool // its first GUILD_CREATE has come, of the old and the new session; what is of no guild has none
-	lived    time.Time
-	held     []*kept // by the old session, behind the anchor
-	due      []*kept // of the old session, to be delivered by its actor
-	mayFlow  bool
-	reported bool      // as cut
-	flagged  time.Time // when it was cut by fingerprints
-	session  uint64    // of the latest event that the old side has published
-	behind   int64     // what the new session that goes on tells up to here was delivered before, of the old one
+	began     time.Time
+	joined    bool    // the bot has joined while both told of it
+	greeted   [2]bool // its first GUILD_CREATE has come, of the old and the new session; what is of no guild has none
+	lived     time.Time
+	held      []*kept // by the old session, behind the anchor
+	due       []*kept // of the old session, to be delivered by its actor
+	mayFlow   bool
+	reported  bool      // as cut
+	flagged   time.Time // when it was cut by fingerprints
+	published shown     // the latest event that the old side has published of the guild
+	before    shown     // of any guild, when it was known that nothing of this one was missed
+	behind    int64     // what the new session that goes on tells up to here was delivered before, of the old one
+}
+
+// shown is how far a session, by its number, has come.
+type shown struct {
+	session uint64
+	seq     int64
 }
 
 // kept is an event of one of the sessions.
@@ -244,7 +251,7 @@ func (c *Cutover) again(of *side, guild events.Snowflake, now time.Time) {
 	}
 	if g.Phase() < cutover.Cut {
 		g.owes(g.Abandon())
-		g.Guild, g.began, g.lived, g.joined = cutover.Begin[*kept](c.limits, now), now, time.Time{}, false
+		g.Guild, g.began, g.lived, g.joined, g.before = cutover.Begin[*kept](c.limits, now), now, time.Time{}, false, shown{}
 		if g.greeted[newSide] = of.old && g.greeted[newSide] || guild == 0; c.wanted.Load() {
 			g.Want()
 		}

@@ -62,6 +62,9 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 		from, to := c.cfg.From.Of(guild), c.cfg.To.Of(guild)
 		if g.greeted[newSide] || now.Sub(g.began) >= greeting {
 			if both := earlier(lived[from], lived[to]); !lived[from].IsZero() && !lived[to].IsZero() && both.After(g.lived) {
+				if lived[from].After(g.began) {
+					c.look(guild, g)
+				}
 				g.lived = both
 				g.Live(both, now)
 			}
@@ -147,10 +150,10 @@ func (c *Cutover) Cuts() (ready []GuildCut) {
 		st := c.stripe(guild)
 		st.mu.Lock()
 		g := st.guilds[guild]
-		place, due, session := g.Place(), len(g.due) > 0, g.session
+		place, due, all := g.Place(), len(g.due) > 0, [...]shown{g.before, g.published}
 		st.mu.Unlock()
 		of := GuildCut{Guild: guild, From: c.cfg.From.Of(guild), To: c.cfg.To.Of(guild), OldSeq: place.OldSeq, NewSeq: place.NewSeq, Flagged: place.Flagged}
-		if due || !c.handled(of, session) {
+		if due || !c.handled(of.From, all[:]) {
 			later = append(later, guild)
 			continue
 		}
@@ -164,10 +167,30 @@ func (c *Cutover) Cuts() (ready []GuildCut) {
 	return ready
 }
 
-// handled reports whether handlers have done with what the old session, by its number, has shown of a guild, or have come to the next one.
-func (c *Cutover) handled(of GuildCut, session uint64) bool {
-	now, seq := c.supervisor.cfg.Bus.Shard(of.From).Handled()
-	return now > session || seq >= of.OldSeq //seam:handled-before-it-flows
+// look notes once how far the old session has come: what it has shown of the guild before may wait for its handlers still.
+func (c *Cutover) look(guild events.Snowflake, g *cut) {
+	if g.before == (shown{}) {
+		g.before.session, g.before.seq = c.supervisor.cfg.Bus.Shard(c.cfg.From.Of(guild)).Latest()
+	}
+}
+
+// publishes notes what the old side publishes: handlers are waited for before the guild is cut.
+func (g *cut) publishes(all []*kept) {
+	if len(all) > 0 {
+		last := all[len(all)-1].meta
+		g.published = shown{last.Session, last.Seq}
+	}
+}
+
+// handled reports whether handlers have done with what an old session has shown, or have come to the next one.
+func (c *Cutover) handled(old Key, all []shown) bool {
+	session, seq := c.supervisor.cfg.Bus.Shard(old).Handled()
+	for _, of := range all {
+		if session < of.session || session == of.session && seq < of.seq { //seam:handled-before-it-flows
+			return false
+		}
+	}
+	return true
 }
 
 // Flow has the events of guilds delivered of the new fleet from now on, and sends that concern them go there.

@@ -98,9 +98,7 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 	if which == oldSide {
 		publish, g.due = g.due, nil
 		publish = append(publish, g.payloads(g.Old(e))...) //seam:old-delivers-until-the-cut
-		if len(publish) > 0 {
-			g.session = publish[len(publish)-1].meta.Session
-		}
+		g.publishes(publish)
 	} else {
 		publish = append(publish, g.payloads(g.New(e))...) //seam:new-delivers-from-the-cut
 	}
@@ -138,6 +136,7 @@ func (c *Cutover) alone(g *cut, which int, guild events.Snowflake, now *kept) (p
 	switch phase := g.Phase(); {
 	case which == oldSide && phase < cutover.Cut:
 		publish, g.due = append(g.due, now), nil
+		g.publishes(publish)
 	case which == newSide && phase == cutover.Flowing:
 		publish = []*kept{now}
 	case which == newSide && phase == cutover.Cut:
@@ -204,6 +203,7 @@ func (c *Cutover) moved(guild events.Snowflake, g *cut) {
 
 // flag cuts a guild by fingerprints, if it can be. Its stripe is locked.
 func (c *Cutover) flag(guild events.Snowflake, g *cut, now time.Time) {
+	c.look(guild, g)
 	g.owes(g.CutFlagged(now, c.cfg.Window))
 	g.flagged = now
 	c.moved(guild, g)

@@ -2,10 +2,12 @@ package shardmanager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -14,6 +16,7 @@ func (r *resharding) warm(ctx context.Context) error {
 	for {
 		ready, extra := 0, 0
 		var ended error
+		var poor *ratelimit.BudgetError
 		r.each(r.to, func(s ShardStatus) {
 			switch {
 			case s.State == session.Ready:
@@ -22,7 +25,7 @@ func (r *resharding) warm(ctx context.Context) error {
 				ended = whyEnded(s.Key(), s.Cause)
 			case s.Mode != actors.Run:
 				ended = fmt.Errorf("shardmanager: the new shard %v is to %v", s.Key(), s.Mode)
-			case s.State == session.Backoff && refusal(s.Cause):
+			case s.State == session.Backoff && (refusal(s.Cause) || errors.As(s.Cause, &poor) && !r.goesOn): // others have spent what was left
 				ended = s.Cause
 			}
 			if s.Session > 0 {

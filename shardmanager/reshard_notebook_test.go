@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -108,4 +109,20 @@ func TestPlanSaysHowMuchMemoryTheNewSessionsTake(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReshardWhoseIdentifiesAreSpentByOthersEnds: what was enough when it began is not any more, and a day is too long to wait.
+func TestReshardWhoseIdentifiesAreSpentByOthersEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithSessionStarts(100, 17, 20*time.Hour), gatewaytest.WithMaxConcurrency(1))
+		time.AfterFunc(7*time.Second, func() { b.Shard(0).InvalidSession(false) })
+		began := time.Now()
+		failed := reshardError(t, b.m.Reshard(t.Context(), 5))
+		var poor *ratelimit.BudgetError
+		if !errors.As(failed, &poor) || failed.Cut || failed.Phase != shardmanager.ReshardWarming || time.Since(began) > 5*time.Minute {
+			t.Errorf("after %v: %v", time.Since(began), failed)
+		}
+		pass(time.Minute)
+		b.serve(t, 2)
+	})
 }

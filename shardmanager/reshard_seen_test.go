@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -174,6 +176,45 @@ func TestNewShardKeepsItsConnectionWhenItsGuildBeginsToFlow(t *testing.T) {
 		time.Sleep(time.Minute)
 		if said == 0 || handled != said {
 			t.Errorf("%d of %d messages were handled", handled, said)
+		}
+	})
+}
+
+// TestWhatHasWaitedForHandlersSinceBeforeAReshardIsHandledFirst: also in a guild in which nothing has happened since.
+func TestWhatHasWaitedForHandlersSinceBeforeAReshardIsHandledFirst(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		guild := guildIDs(1)[0]
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(time.Second))
+		m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages|events.IntentMessageContent))
+		var handled []int
+		shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, _ events.Meta) {
+			time.Sleep(300 * time.Millisecond)
+			n, _ := strconv.Atoi(e.Content)
+			handled = append(handled, n)
+		})
+		start(t, m)
+		said := 0
+		say := func(times int) {
+			for range times {
+				g.World().Message(guild, gatewaytest.Message{Content: strconv.Itoa(said)})
+				said++
+			}
+		}
+		say(300)
+		err := m.Reshard(t.Context(), 2, shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
+			for _, cut := range cuts {
+				if cut.Guild == guild {
+					say(5)
+				}
+			}
+			return nil
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Minute)
+		if len(handled) != said || !slices.IsSorted(handled) {
+			t.Errorf("%d of %d, in this order: %v", len(handled), said, handled)
 		}
 	})
 }

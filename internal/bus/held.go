@@ -40,6 +40,13 @@ func (s *Shard) Handled() (session uint64, seq int64) {
 	return at.session, at.seq
 }
 
+// Latest is the newest event that was published, or that nobody wants.
+func (s *Shard) Latest() (session uint64, seq int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.latest.session, s.latest.seq
+}
+
 // before is how far handlers have come, but not beyond some of what is held.
 func (s *Shard) before(counts func(*Held) bool) mark {
 	at := s.latest

@@ -243,13 +243,12 @@ func (c *check) spent(until time.Duration) int {
 	return spent
 }
 
-// exhausted reports whether a shard may have to wait for an Identify until after the run: all is spent but the reserve, or half of it was
-// when the gateway had begun its next period. The gateway's period is shorter than a day; the bot believes in days, counts any 24 hours,
-// and spreads what is left over the day that it sees.
+// exhausted reports whether a shard may have to wait for an Identify until after the run: half of what the bot may spend is spent. It spreads what is left over
+// the day that it sees.
 func (c *check) exhausted() bool {
 	if c.total < 0 {
 		c.total = c.spent(c.over())
 	}
 	mine := c.plan.Budget - c.plan.Reserve
-	return c.total >= mine || c.plan.Period <= c.settled && c.total >= mine/2
+	return c.total >= mine/2
 }
