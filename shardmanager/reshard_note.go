@@ -167,6 +167,7 @@ func (r *resharding) keepOnce(kept session.Notebook, note reshardNote) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noteTime)
 	defer cancel()
+	defer context.AfterFunc(r.m.life, func() { time.AfterFunc(saveTimeout, cancel) })() // Close does not wait for longer
 	return callStore(ctx, "SaveNote", func() error { return kept.SaveNote(ctx, data) })
 }
 

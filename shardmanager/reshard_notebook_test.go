@@ -126,3 +126,25 @@ func TestReshardWhoseIdentifiesAreSpentByOthersEnds(t *testing.T) {
 		b.serve(t, 2)
 	})
 }
+
+// TestCloseDoesNotWaitForANotebookThatHangs for longer than for any other store.
+func TestCloseDoesNotWaitForANotebookThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		let := make(chan struct{})
+		defer func() { close(let); pass(time.Minute) }()
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guildIDs(30)...), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(time.Second))
+		asked := make(chan struct{}, 100)
+		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithSessionStore(&brokenNotebook{session.NewMemoryStore(), func() error { asked <- struct{}{}; <-let; return nil }}))
+		start(t, m)
+		over := make(chan error, 1)
+		go func() { over <- m.Reshard(t.Context(), 3) }()
+		<-asked
+		began := time.Now()
+		if err := m.Close(t.Context()); err != nil || time.Since(began) > 5*time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		if err := <-over; err == nil {
+			t.Error("the reshard has succeeded")
+		}
+	})
+}
