@@ -11,6 +11,9 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
+// queueTime is by how much longer than was planned a new shard may wait for its Identify.
+const queueTime = 10 * time.Minute
+
 // warm waits until all new shards are Ready.
 func (r *resharding) warm(ctx context.Context) error {
 	for {
@@ -27,6 +30,8 @@ func (r *resharding) warm(ctx context.Context) error {
 				ended = fmt.Errorf("shardmanager: the new shard %v is to %v", s.Key(), s.Mode)
 			case s.State == session.Backoff && (refusal(s.Cause) || errors.As(s.Cause, &poor) && !r.goesOn): // others have spent what was left
 				ended = s.Cause
+			case s.State == session.Queued && time.Until(s.Expected) > r.plan.Warm+queueTime && !r.goesOn:
+				ended = fmt.Errorf("shardmanager: the new shard %v may not identify before %v: the day's Identifies are spread over what is left of it", s.Key(), s.Expected.Round(time.Second))
 			}
 			if s.Session > 0 {
 				extra++

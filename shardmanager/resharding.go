@@ -2,6 +2,7 @@ package shardmanager
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -52,7 +53,8 @@ type resharding struct {
 // and sends that concern them, go over to the new ones: each event is delivered once, and those of a guild in order. PlanReshard says what it takes and costs.
 //
 // ctx bounds it: when it ends, or something fails, the old shards serve as before, and the new ones end. From the first guild's cut on it goes to the end, and then
-// back to the old shards, which takes as long again and costs no Identify. The error is a *ReshardError. When it returns nil, the new shards serve, and the old ones
+// back to the old shards, which takes as long again and costs no Identify; if one of them has lost its session and may not begin another, the new ones serve, and the error
+// says so (ReshardError.Cut). The error is a *ReshardError. When it returns nil, the new shards serve, and the old ones
 // stay connected for a while: see WithRetirement.
 //
 // It takes some minutes even without waiting for Identifies: both sessions of a guild must have proved to live several times. Handlers get neither READY nor GUILD_CREATE
@@ -170,9 +172,8 @@ func (r *resharding) run(ctx context.Context) {
 	if err == nil && ctx.Err() != nil && r.m.life.Err() == nil && !r.back {
 		r.show(func(p *ReshardProgress) { p.Phase = ReshardCutting })
 		r.m.log.Warn("reshard: its context has ended: back to the old shards", zap.Int("shards", r.from.Total))
-		if err = r.turn(); err == nil {
-			err = &ReshardError{r.plan.From, r.plan.To, ReshardCutting, false, context.Cause(ctx)}
-		}
+		back := r.turn()
+		err = &ReshardError{r.plan.From, r.plan.To, ReshardCutting, back != nil, errors.Join(context.Cause(ctx), back)}
 	}
 	defer close(r.home)
 	defer close(r.note)

@@ -2,6 +2,8 @@ package shardmanager
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"go.uber.org/zap"
 
@@ -54,7 +56,7 @@ func (r *resharding) turn() error {
 		back.intents, back.today = r.today, r.intents
 	}
 	if err := back.reshard(r.m.life); err != nil {
-		return err
+		return fmt.Errorf("shardmanager: no way back to the old shards: %w", errors.Unwrap(err))
 	}
 	r.end(r.to, func(want *actors.Want) { want.Mode = actors.Stop })
 	r.forget(r.to)
