@@ -282,6 +282,6 @@ func (g *Guild[E]) Flow() (deliver []Event[E]) {
 	if g.phase != Cut {
 		return nil
 	}
-	deliver, g.buffer, g.phase = g.buffer, nil, Flowing
+	deliver, g.buffer, g.phase = g.buffer, nil, Flowing //seam:what-waited-flows-in-order
 	return deliver
 }

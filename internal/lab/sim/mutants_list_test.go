@@ -137,6 +137,7 @@ var mutants = []mutant{
 	{name: "reshard delivers the old, then the new", law: "R-1|R-4", breaks: []breach{{"what-both-have-shown-is-forgotten", instead("g.shown = slices.Clone(g.shown[i+1:])")}}},
 	{name: "reshard loses what the old session shows behind the anchor of a cut", law: "R-2", breaks: []breach{{"old-delivers-until-the-cut", instead("publish = append(publish, g.payloads(g.Old(e))...); if g.Phase() == cutover.Cutting { publish = nil }")}}},
 	{name: "reshard does not wait for handlers", law: "R-3|R-4", breaks: []breach{{"handled-before-it-flows", never()}}},
+	{name: "reshard delivers what has waited for the cut in reverse", law: "R-3", breaks: []breach{{"what-waited-flows-in-order", after("slices.Reverse(deliver)")}}},
 	{name: "reshard leaves the old shards there", law: "R-7", breaks: []breach{{"old-shards-end", drop()}}},
 	{name: "reshard leaves the new shards warming", law: "R-5", breaks: []breach{{"new-shards-serve", drop()}}},
 	{name: "reshard begins that the budget does not pay", law: "R-6|I-4", breaks: []breach{{"reshard-needs-budget", never()}}},
