@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
@@ -48,6 +49,7 @@ func talkingBot(t *testing.T, shards int, opts ...gatewaytest.Option) *talking {
 // serve fails unless the bot has so many shards, all of them Ready, and no others.
 func (b *talking) serve(t *testing.T, shards int) {
 	t.Helper()
+	synctest.Wait() // an actor that has ended is forgotten a moment later
 	status := b.m.Status()
 	if status.Total != shards || len(status.Shards) != shards || status.Ready() != shards {
 		t.Errorf("%d shards serve, of %d there are, and %d are ready; want %d", status.Total, len(status.Shards), status.Ready(), shards)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,10 +143,10 @@ func TestNewShardKeepsItsConnectionWhenItsGuildBeginsToFlow(t *testing.T) {
 		guild := guildIDs(1)[0]
 		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(time.Second))
 		m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages))
-		handled := 0
+		var handled atomic.Int64
 		shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) {
 			time.Sleep(100 * time.Millisecond)
-			handled++
+			handled.Add(1)
 		}, shardmanager.WithQueue(16))
 		start(t, m)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -157,13 +159,13 @@ func TestNewShardKeepsItsConnectionWhenItsGuildBeginsToFlow(t *testing.T) {
 				}
 			}
 		}()
-		said := 0
+		var said atomic.Int64
 		err := m.Reshard(t.Context(), 2, shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
 			for _, cut := range cuts {
 				for range 200 {
 					if cut.Guild == guild {
 						g.World().Message(guild, gatewaytest.Message{Content: "hello"})
-						said++
+						said.Add(1)
 					}
 				}
 			}
@@ -174,8 +176,8 @@ func TestNewShardKeepsItsConnectionWhenItsGuildBeginsToFlow(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		if said == 0 || handled != said {
-			t.Errorf("%d of %d messages were handled", handled, said)
+		if said.Load() == 0 || handled.Load() != said.Load() {
+			t.Errorf("%d of %d messages were handled", handled.Load(), said.Load())
 		}
 	})
 }
@@ -186,15 +188,20 @@ func TestWhatHasWaitedForHandlersSinceBeforeAReshardIsHandledFirst(t *testing.T)
 		guild := guildIDs(1)[0]
 		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(time.Second))
 		m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages|events.IntentMessageContent))
+		var mu sync.Mutex
 		var handled []int
 		shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, _ events.Meta) {
 			time.Sleep(300 * time.Millisecond)
 			n, _ := strconv.Atoi(e.Content)
+			mu.Lock()
+			defer mu.Unlock()
 			handled = append(handled, n)
 		})
 		start(t, m)
 		said := 0
 		say := func(times int) {
+			mu.Lock()
+			defer mu.Unlock()
 			for range times {
 				g.World().Message(guild, gatewaytest.Message{Content: strconv.Itoa(said)})
 				said++
@@ -213,6 +220,8 @@ func TestWhatHasWaitedForHandlersSinceBeforeAReshardIsHandledFirst(t *testing.T)
 			t.Fatal(err)
 		}
 		time.Sleep(3 * time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		if len(handled) != said || !slices.IsSorted(handled) {
 			t.Errorf("%d of %d, in this order: %v", len(handled), said, handled)
 		}
