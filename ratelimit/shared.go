@@ -176,7 +176,7 @@ func (q *Queue) hear(now time.Time, state LedgerState, here func(time.Time) time
 			l.ahead[shard], at = ahead{written, most}, most
 		}
 		if now.Before(at.Add(max(q.spacing, unseen))) {
-			l.others[shard] = at
+			l.others[shard] = at //seam:shared-ledger-remembers-identifies
 		}
 	}
 }

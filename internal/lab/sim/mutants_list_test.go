@@ -85,6 +85,7 @@ var mutants = []mutant{
 
 	// Identifies.
 	{name: "restarts forget when the last Identify was", law: "I-1", breaks: []breach{{"restart-remembers-identifies", instead("_ = shard")}}},
+	{name: "restarts forget when the last Identify was, of a shared ledger", law: "I-1", breaks: []breach{{"shared-ledger-remembers-identifies", instead("_ = shard")}}},
 	{name: "keys are ignored", law: "I-1", breaks: []breach{{"identify-spacing-by-key", value("new(lane)")}}},
 	{name: "four seconds between Identifies", law: "I-1", breaks: []breach{{"identify-spacing", field("spacing", "4*time.Second + s.identifyMargin")}}},
 	{name: "the reserve is spent", law: "I-4|gateway's rules", breaks: []breach{{"identify-reserve", value("0")}, {"failing-shards-spread-identifies", always()}}},

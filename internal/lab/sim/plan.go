@@ -123,7 +123,24 @@ func NewPlan(seed uint64) Plan {
 	}[random.IntN(6)]
 	p.inject(chosen, random, time.Duration(5+random.IntN(25))*time.Second)
 	p.reshard()
+	p.startAgain()
 	return p
+}
+
+// alone reports whether no two processes are ever there at once, and the store is one for that: half of those may be.
+func (p *Plan) alone() bool {
+	return p.Seed%2 == 0 && !slices.ContainsFunc(p.Faults, func(f Injection) bool { return f.Kind == "handover" })
+}
+
+// startAgain has the first process of some plans die while its shards identify, one after the other, so that the next one has to go on with that.
+func (p *Plan) startAgain() {
+	random := rand.New(rand.NewPCG(p.Seed, 0x616761696e))
+	if random.IntN(20) > 0 || p.Reshards || p.Budget < 1000 {
+		return
+	}
+	p.Shards, p.Concurrency, p.Store = 4+random.IntN(3), 1, true
+	first := Injection{At: time.Duration(2000+random.IntN(20000)) * time.Millisecond, Kind: []string{"kill", "restart"}[random.IntN(2)], For: time.Duration(random.IntN(3000)) * time.Millisecond}
+	p.Faults = append([]Injection{first}, slices.DeleteFunc(p.Faults, func(f Injection) bool { return f.At <= first.At })...)
 }
 
 // Lasting is the plan for another length, such as a day, with everything less dense, so that many days can be had.
