@@ -138,7 +138,7 @@ func (p *Plan) startAgain() {
 	if random.IntN(20) > 0 || p.Reshards || p.Budget < 1000 {
 		return
 	}
-	p.Shards, p.Concurrency, p.Store = 4+random.IntN(3), 1, true
+	p.Shards, p.Concurrency, p.Store = max(p.Shards, 4+random.IntN(3)), 1, true
 	first := Injection{At: time.Duration(2000+random.IntN(20000)) * time.Millisecond, Kind: []string{"kill", "restart"}[random.IntN(2)], For: time.Duration(random.IntN(3000)) * time.Millisecond}
 	p.Faults = append([]Injection{first}, slices.DeleteFunc(p.Faults, func(f Injection) bool { return f.At <= first.At })...)
 }
