@@ -97,6 +97,29 @@ func TestPausedShardsAreNotMissed(t *testing.T) {
 	})
 }
 
+// TestShardThatWasPausedIsAwayFromThenOnThatItIsWanted.
+func TestShardThatWasPausedIsAwayFromThenOnThatItIsWanted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, 2)
+		m := newManager(t, g)
+		ask := newAsker(t, m)
+		begin(t, m)
+		if err := m.Pause(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		g.OnConnect(func(int) bool { return true }) // without a Hello
+		if err := m.Unpause(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		pass(15 * time.Second)
+		r := ask.is(true, health.Running)
+		ask.ago("that the shard is away", r.Away[0].Since, 15*time.Second)
+		pass(30 * time.Second)
+		ask.is(false, health.Running)
+	})
+}
+
 // TestReshardIsByTheShardsThatServe: new shards do not count before they serve, and are told of.
 func TestReshardIsByTheShardsThatServe(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -33,7 +33,9 @@ func TestStartIsAliveAndNotReady(t *testing.T) {
 		if err := <-started; err != nil {
 			t.Fatal(err)
 		}
-		pass(54 * time.Second) // the first at once, and one each 5 s and a quarter
+		pass(time.Second)
+		ask.is(false, health.Starting) // a shard that has not been Ready yet is not away for a short time
+		pass(53 * time.Second)         // the first at once, and one each 5 s and a quarter
 		ask.alive(true, health.Running)
 		r := ask.is(false, health.Starting)
 		if r.Shards != (health.Shards{Wanted: 20, Ready: 11, Away: 9, Counted: 9, Tolerated: 1}) || r.More != 0 || len(r.Away) != 9 {
@@ -121,6 +123,31 @@ func TestCauseThatChangesDoesNotStartTheTimeAnew(t *testing.T) {
 		g.Outage(true) // another time, of which only that counts
 		pass(10 * time.Second)
 		ask.ago("that the shard is away", ask.is(true, health.Running).Away[0].Since, 10*time.Second)
+	})
+}
+
+// TestShardThatWasBackMeanwhileIsAwayAnew, though nobody has asked then: by its session, or by another one.
+func TestShardThatWasBackMeanwhileIsAwayAnew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, 1)
+		m := newManager(t, g)
+		ask := newAsker(t, m)
+		begin(t, m)
+		lose := func() {
+			g.Outage(true)
+			pass(10 * time.Second)
+			ask.ago("that the shard is away", ask.is(true, health.Running).Away[0].Since, 10*time.Second)
+			g.Outage(false)
+		}
+		lose()
+		pass(5 * time.Minute)
+		lose()
+		g.ForgetSessions()
+		pass(5 * time.Minute)
+		lose()
+		if s := m.Status().Shards[0]; s.Resumes != 1 || s.Identifies != 2 {
+			t.Errorf("%d Resumes, %d Identifies", s.Resumes, s.Identifies)
+		}
 	})
 }
 

@@ -1,7 +1,9 @@
 package health
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +68,18 @@ func TestWhatIsKeptIsOfThoseAwayAlone(t *testing.T) {
 		p.judge(looked{alive: true}, statusOf(100, away), time.Now())
 		if len(p.marks) != away {
 			t.Errorf("%d are away, and %d are kept", away, len(p.marks))
+		}
+	}
+}
+
+// TestTextsAreOnOneLine, and bounded.
+func TestTextsAreOnOneLine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"plain": "plain", "two\r\nlines\x1b[31m": "two  lines [31m", "bad \xff": "bad ", strings.Repeat("ü", 200): strings.Repeat("ü", 98) + "…",
+	} {
+		if got := oneLine(errors.New(text)); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
