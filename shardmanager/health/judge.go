@@ -107,7 +107,7 @@ func decide(state State, s Shards, counted []time.Time, away []absent, first fun
 	case s.Wanted == 0:
 		return since, true, fmt.Sprintf("nothing is to run: %s paused, drained or stopped by an operator", shards(s.Paused, "is", "are"))
 	case s.Away > 0:
-		return since, true, fmt.Sprintf("%d of %s away, %d of them for long, and so many may be: %d: %s", s.Away, shards(s.Wanted, "is", "are"), s.Counted, s.Tolerated, first())
+		return since, true, fmt.Sprintf("%d of %s away, %d count, and %d may: %s", s.Away, shards(s.Wanted, "is", "are"), s.Counted, s.Tolerated, first())
 	}
 	return since, true, shards(s.Wanted, "is", "are") + " ready"
 }

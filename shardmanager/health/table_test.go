@@ -173,7 +173,7 @@ func TestToleranceIsAShareOfThoseThatAreWanted(t *testing.T) {
 		usual.is(false, health.Running) // a twentieth of ten is none
 		lose(4)
 		pass(11 * time.Second)
-		if r := loose.is(true, health.Running); r.Shards.Counted != 2 || r.Shards.Tolerated != 2 || !strings.HasPrefix(r.Reason, "2 of 10 shards are away, 2 of them for long") {
+		if r := loose.is(true, health.Running); r.Shards.Counted != 2 || r.Shards.Tolerated != 2 || !strings.HasPrefix(r.Reason, "2 of 10 shards are away, 2 count, and 2 may: shard 3, ") {
 			t.Errorf("%+v", r)
 		}
 		lose(5)
