@@ -41,7 +41,7 @@ func TestStartIsAliveAndNotReady(t *testing.T) {
 		if r.Shards != (health.Shards{Wanted: 20, Ready: 11, Away: 9, Counted: 9, Tolerated: 1}) || r.More != 0 || len(r.Away) != 9 {
 			t.Errorf("%+v", r)
 		}
-		if a := r.Away[0]; a.Kind != health.KindQueue || a.State != "Queued" || a.Shard != 11 || a.Total != 20 || !a.Counted || a.Next.Sub(time.Now()) > 5*time.Second || a.Next.Before(time.Now()) {
+		if a := r.Away[0]; a.Kind != health.KindQueue || a.State != "Queued" || a.Shard != 11 || a.Total != 20 || !a.Counted || time.Until(a.Next) > 5*time.Second || a.Next.Before(time.Now()) {
 			t.Errorf("%+v", a)
 		}
 		pass(42 * time.Second)
