@@ -16,6 +16,7 @@ type mark struct {
 	since   time.Time
 	session uint64
 	resumes int
+	exact   bool // its moves were looked at
 }
 
 // absent is a shard that is away.
@@ -131,6 +132,7 @@ func b2i(b bool) int {
 func (p *Probe) sort(status *shardmanager.Status, now time.Time) (t tally, away []absent) {
 	marks := p.spare
 	clear(marks)
+	p.looks = mostLooks
 	var never []absent
 	for i := range status.Shards {
 		s := &status.Shards[i]
@@ -177,15 +179,22 @@ func (p *Probe) sort(status *shardmanager.Status, now time.Time) (t tally, away 
 	return t, away
 }
 
-// since is since when a shard is away: as it was found before, unless it has been Ready since; or else by its latest moves, which are not looked at again.
+// since is since when a shard is away: as it was found before, unless it has been Ready since; and by its latest moves, which are looked at once.
 func (p *Probe) since(marks map[actors.Key]mark, s *shardmanager.ShardStatus, now time.Time) time.Time {
 	key := s.Key()
 	m, known := p.marks[key]
 	if !known || m.session != s.Session || m.resumes != s.Resumes {
-		m = mark{leftAt(p.m.Shard(s.Shard.Index).Moves(), s), s.Session, s.Resumes}
-		if m.since.IsZero() || m.since.After(now) {
-			m.since = now
+		m = mark{since: leftAt(nil, s), session: s.Session, resumes: s.Resumes}
+	}
+	if !m.exact && p.looks > 0 {
+		p.looks--
+		m.exact = true
+		if at := leftAt(p.m.Shard(s.Shard.Index).Moves(), s); at.Before(m.since) {
+			m.since = at
 		}
+	}
+	if m.since.IsZero() || m.since.After(now) {
+		m.since = now
 	}
 	marks[key] = m
 	return m.since

@@ -14,7 +14,8 @@ const (
 	defaultBrief = 30 * time.Second
 	defaultList  = 20
 	maxList      = 1000
-	thrift       = 20 // times what it took to look, an answer is given again: so nobody who asks takes more than a twentieth of one CPU
+	mostLooks    = 500 // shards whose moves are looked at for one answer, which costs some microseconds each
+	thrift       = 20  // times what it took to look, an answer is given again: so nobody who asks takes more than a twentieth of one CPU
 )
 
 // Option is an option of New.
@@ -53,6 +54,7 @@ type Probe struct {
 	alive verdict
 	marks map[actors.Key]mark // of the shards that were away then
 	spare map[actors.Key]mark
+	looks int // shards more whose moves may be looked at for this answer
 }
 
 // verdict is an answer, and since when it is given.

@@ -72,6 +72,24 @@ func TestWhatIsKeptIsOfThoseAwayAlone(t *testing.T) {
 	}
 }
 
+// TestMovesOfFewAreLookedAtForOneAnswer: the others' turn comes with the next ones.
+func TestMovesOfFewAreLookedAtForOneAnswer(t *testing.T) {
+	t.Parallel()
+	p, status := probe(t), statusOf(1200, 1200)
+	for _, want := range []int{500, 1000, 1200, 1200} {
+		p.judge(looked{alive: true}, status, time.Now())
+		exact := 0
+		for _, m := range p.marks {
+			if m.exact {
+				exact++
+			}
+		}
+		if exact != want {
+			t.Errorf("the moves of %d were looked at, want %d", exact, want)
+		}
+	}
+}
+
 // TestTextsAreOnOneLine, and bounded.
 func TestTextsAreOnOneLine(t *testing.T) {
 	t.Parallel()
