@@ -16,6 +16,7 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/filestore"
 	"github.com/signalbox-go/signalbox/shardmanager"
+	"github.com/signalbox-go/signalbox/shardmanager/health"
 )
 
 const (
@@ -32,7 +33,7 @@ type bot struct {
 	message func(context.Context, *events.MessageCreate, events.Meta)
 	notify  func(state string) error // tells whoever runs the bot how it stands
 
-	running atomic.Pointer[shardmanager.Manager] // nil: not all of its shards have been ready yet, or it ends
+	health atomic.Pointer[health.Probe] // nil: there is no Manager yet
 }
 
 // run returns when ctx has ended and the bot was closed in order, when another process has taken over all shards, or with what it cannot go on after.
@@ -54,6 +55,11 @@ func (b *bot) run(ctx context.Context, opts ...shardmanager.Option) (err error) 
 	if err != nil {
 		return err
 	}
+	probe, err := health.New(m)
+	if err != nil {
+		return err
+	}
+	b.health.Store(probe)
 	shardmanager.On(m, b.message)
 	if err := m.Start(ctx); err != nil { // the Manager is closed
 		if ctx.Err() != nil {
@@ -62,7 +68,6 @@ func (b *bot) run(ctx context.Context, opts ...shardmanager.Option) (err error) 
 		return err
 	}
 	err = b.live(ctx, m)
-	b.running.Store(nil)
 	b.tell(isEnding)
 	closing, cancel := context.WithTimeout(context.Background(), grace) // ctx has ended, and would leave no time
 	defer cancel()
@@ -95,7 +100,6 @@ func (b *bot) live(ctx context.Context, m *shardmanager.Manager) error {
 			return nil
 		}
 	}
-	b.running.Store(m)
 	b.tell(isReady)
 	for change := range changes {
 		if change.To == session.Closed && m.Err() == nil && ctx.Err() == nil && !released(m, change.Shard) {
@@ -122,13 +126,17 @@ func (b *bot) tell(state string) {
 	}
 }
 
-// ServeHTTP answers a readiness probe: 200 once all shards have been ready. A shard that reconnects later does not change that.
-func (b *bot) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	m := b.running.Load()
-	if m == nil {
+// ServeHTTP answers the probes: /livez whether the process is of any use, and any other path whether the bot is ready. Package health says when it is which.
+func (b *bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	probe, live := b.health.Load(), r.URL.Path == "/livez"
+	switch {
+	case probe == nil && live: // it opens its file
+		w.WriteHeader(http.StatusNoContent)
+	case probe == nil:
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
-		return
+	case live:
+		probe.LivenessHandler().ServeHTTP(w, r)
+	default:
+		probe.ReadinessHandler().ServeHTTP(w, r)
 	}
-	status := m.Status()
-	fmt.Fprintf(w, "%d of %d shards ready\n", status.Ready(), len(status.Shards))
 }

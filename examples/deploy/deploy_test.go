@@ -60,9 +60,14 @@ func begin(t *testing.T, gateway *gatewaytest.Server, file string, more ...func(
 }
 
 // probe is what a readiness probe is told.
-func (l *life) probe() int {
+func (l *life) probe() int { return l.ask("/readyz") }
+
+// dead reports whether a liveness probe is told that it is.
+func (l *life) dead() bool { return l.ask("/livez") >= http.StatusBadRequest }
+
+func (l *life) ask(path string) int {
 	answer := httptest.NewRecorder()
-	l.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	l.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
 	return answer.Code
 }
 
@@ -120,6 +125,9 @@ func TestEndBeforeReady(t *testing.T) {
 		if code := l.probe(); code != http.StatusServiceUnavailable {
 			t.Errorf("the probe is told %d of a bot that is not connected", code)
 		}
+		if l.dead() {
+			t.Error("an outage is taken for death")
+		}
 		if err := l.end(); err != nil {
 			t.Error(err)
 		}
@@ -136,6 +144,9 @@ func TestBudget(t *testing.T) {
 		time.Sleep(time.Hour)
 		if code := l.probe(); code != http.StatusServiceUnavailable {
 			t.Errorf("the probe is told %d of a bot that may not identify", code)
+		}
+		if l.dead() {
+			t.Error("a budget that is used up is taken for death")
 		}
 		time.Sleep(4 * time.Hour)
 		if code := l.probe(); code != http.StatusOK {

@@ -93,8 +93,10 @@ func TestManifestFitsTheProgram(t *testing.T) {
 						ReadinessProbe struct {
 							HTTPGet port `yaml:"httpGet"`
 						} `yaml:"readinessProbe"`
-						LivenessProbe any     `yaml:"livenessProbe"`
-						VolumeMounts  []mount `yaml:"volumeMounts"`
+						LivenessProbe struct {
+							HTTPGet port `yaml:"httpGet"`
+						} `yaml:"livenessProbe"`
+						VolumeMounts []mount `yaml:"volumeMounts"`
 					}
 				}
 			}
@@ -112,8 +114,8 @@ func TestManifestFitsTheProgram(t *testing.T) {
 		t.Errorf("terminationGracePeriodSeconds is %v: the program takes up to %v to end", given, grace)
 	}
 	bot := pod.Containers[0]
-	if probe := bot.ReadinessProbe.HTTPGet; probe != (port{"/readyz", 8081}) || bot.LivenessProbe != nil {
-		t.Errorf("the probes are %+v and %v", probe, bot.LivenessProbe)
+	if ready, live := bot.ReadinessProbe.HTTPGet, bot.LivenessProbe.HTTPGet; ready != (port{"/readyz", 8081}) || live != (port{"/livez", 8081}) {
+		t.Errorf("the probes are %+v and %+v", ready, live)
 	}
 	env := make(map[string]string)
 	for _, v := range bot.Env {

@@ -1,4 +1,4 @@
-// Deploy is a bot as it runs in production: its sessions are kept in a file, SIGTERM closes it in order, a readiness probe can ask it, systemd is told
+// Deploy is a bot as it runs in production: its sessions are kept in a file, SIGTERM closes it in order, probes can ask whether it is alive and ready, systemd is told
 // when it is ready, and its exit code says whether starting it again may help. kubernetes.yaml, Dockerfile and bot.service run it; docs/deploying.md
 // explains them.
 //
@@ -33,7 +33,7 @@ const exitConfig = 78
 // What is logged.
 const (
 	logMessage = "message"
-	logProbe   = "readiness probe"
+	logProbe   = "probes"
 	logState   = "state"
 )
 
@@ -67,7 +67,7 @@ func main() {
 	probes := &http.Server{Handler: b, ReadHeaderTimeout: 5 * time.Second}
 	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("PROBE_ADDR"), "127.0.0.1:8090"))
 	if err != nil { // the bot matters more
-		log.Error("the readiness probe is not served", zap.Error(err))
+		log.Error("probes are not served", zap.Error(err))
 	} else {
 		log.Info(logProbe, zap.Stringer("addr", listener.Addr()))
 		go func() { _ = probes.Serve(listener) }()

@@ -60,6 +60,8 @@ var floors = map[string]floor{
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the lowest floor that names the actor library"},
 	"shardmanager": {[]string{"actors", "events", "internal/bus", "internal/foreign", "internal/handover", "internal/transport", "internal/zaplog", "ratelimit", "session"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the door"},
+	"shardmanager/slogger": {[]string{"internal/foreign"}, []string{"go.uber.org/zap"}, "it carries logs to log/slog"},
+	"shardmanager/health":  {[]string{"actors", "internal/foreign", "ratelimit", "session", "shardmanager"}, nil, "it asks a Manager how it stands"},
 }
 
 type pkg struct {
