@@ -49,7 +49,7 @@ func TestSnippets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	adrs, err := filepath.Glob("../../docs/adr/*.md")
+	below, err := filepath.Glob("../../docs/*/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +60,13 @@ func TestSnippets(t *testing.T) {
 	dir := t.TempDir()
 	overlay := map[string]map[string]string{"Replace": {}}
 	var targets []string
-	for _, page := range append(append(pages, adrs...), "../../README.md") {
+	for _, page := range append(append(pages, below...), "../../README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, match := range fence.FindAllStringSubmatch(string(text), -1) {
-			name := fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(page), ".md"), i+1)
+			name := fmt.Sprintf("%s-%s-%d", filepath.Base(filepath.Dir(page)), strings.TrimSuffix(filepath.Base(page), ".md"), i+1)
 			real := filepath.Join(dir, name+".go")
 			if err := os.WriteFile(real, []byte(file(match[1])), 0o600); err != nil {
 				t.Fatal(err)
