@@ -47,6 +47,7 @@ var floors = map[string]floor{
 	"internal/lab/foreign":     {[]string{"events", "session/gatewaytest"}, nil, "it runs clients that are not ours"},
 	"internal/lab/mutants":     {nil, nil, "it changes the product's text, and runs what judges it"},
 	"internal/lab/reliability": {nil, nil, "it reads what tests say"},
+	"internal/lab/runbook":     {nil, nil, "it has tests alone"},
 	"internal/lab/soak":        {nil, nil, "it has tests alone"},
 	"internal/lab/sim": {[]string{"actors", "events", "ratelimit", "session", "session/gatewaytest", "shardmanager"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "github.com/mailru/easyjson/jlexer", "go.uber.org/zap"}, "it runs whole bots"},
