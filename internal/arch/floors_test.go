@@ -33,6 +33,7 @@ var floors = map[string]floor{
 	"events/schema":          {nil, nil, "the schema is data"},
 	"internal/cmd/drift":     {[]string{"events", "events/schema"}, nil, "it compares the vocabulary with the world"},
 	"internal/cmd/eventgen":  {[]string{"events/schema"}, nil, "it writes the vocabulary and must not need it"},
+	"internal/cmd/pictures":  {[]string{"ratelimit"}, nil, "it draws what the limiter says"},
 	"ratelimit":              {nil, nil, "permission is arithmetic: it does not know what is permitted"},
 	"ratelimit/limitertest":  {[]string{"ratelimit"}, nil, "it judges any implementation"},
 	"session":                {[]string{"events"}, nil, "the protocol is a value"},
