@@ -25,7 +25,7 @@ import (
 // Crawl is one reading of all members of some guilds.
 type Crawl struct {
 	Pause time.Duration // after each guild, for each shard; 0: none
-	// Chunk gets each part of an answer, for several guilds at once, those of one guild in turn. A guild of which the connection was lost is begun anew, so
+	// Chunk gets each part of an answer, for several guilds at once, those of one guild in turn. A lost connection costs nothing: the rest comes by the Resume. After a lost session a guild is begun anew, so
 	// a member may come twice: keep them by their ids. An error of it ends the crawl.
 	Chunk func(ctx context.Context, chunk *events.GuildMembersChunk) error
 	// Done is told that a guild is whole, or why it will not be; nil: nobody is. It may be called for several guilds at once.
@@ -33,7 +33,7 @@ type Crawl struct {
 }
 
 const (
-	tries   = 5               // of a guild whose connection or session is lost
+	tries   = 5               // of a guild whose session is lost in the midst of the answer
 	patient = 5 * time.Minute // for one guild, connections that have to come back included
 )
 

@@ -119,8 +119,15 @@ func TestCrawl(t *testing.T) {
 	})
 }
 
-// TestCrawlThroughTrouble: a connection that is lost in the midst of an answer, and a guild that somebody else has just asked for, cost time and no member.
+// TestCrawlThroughTrouble: a connection or a session that is lost in the midst of an answer, and a guild that somebody else has just asked for, cost time
+// and no member.
 func TestCrawlThroughTrouble(t *testing.T) {
+	t.Parallel()
+	t.Run("connection", func(t *testing.T) { testTrouble(t, false) })
+	t.Run("session", func(t *testing.T) { testTrouble(t, true) })
+}
+
+func testTrouble(t *testing.T, session bool) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		gateway, m, guilds := begin(t)
@@ -129,6 +136,11 @@ func TestCrawlThroughTrouble(t *testing.T) {
 			t.Fatal(err)
 		}
 		gateway.Shard(1).CutAt(5_000) // of the first answer, within its first part
+		identifies, resumes := 2, 1
+		if session {
+			gateway.ForgetSessions()
+			identifies, resumes = 3, 0
+		}
 		book, begun := newBook(), time.Now()
 		if err := (members.Crawl{Chunk: book.chunk, Done: book.whole}).Run(t.Context(), m, guilds); err != nil {
 			t.Fatal(err)
@@ -137,8 +149,8 @@ func TestCrawlThroughTrouble(t *testing.T) {
 		if took := time.Since(begun); took < 25*time.Second || took > 2*time.Minute {
 			t.Errorf("it took %v", took)
 		}
-		if stats := gateway.Stats(); stats.Resumes != 1 || stats.Identifies != 2 {
-			t.Errorf("%d identifies and %d resumes, want 2 and 1", stats.Identifies, stats.Resumes)
+		if stats := gateway.Stats(); stats.Resumes != resumes || stats.Identifies != identifies {
+			t.Errorf("%d identifies and %d resumes, want %d and %d", stats.Identifies, stats.Resumes, identifies, resumes)
 		}
 		gateway.RequireNoViolations(t)
 	})
