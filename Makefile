@@ -19,6 +19,8 @@ lint: ## formatting, vet, staticcheck
 
 gen: ## write the generated code, pages and transcripts anew
 	go run ./internal/cmd/eventgen
+	go run ./internal/cmd/pictures
+	go test ./internal/lab/runbook -update
 	go test ./actors ./session ./events ./internal/lab/reliability ./examples/gatewaysim -update
 	go test ./session/gatewaytest/control -run TestDocs -update
 

@@ -67,7 +67,7 @@ func TestSnippets(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, match := range fence.FindAllStringSubmatch(string(text), -1) {
-			name := fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(page), ".md"), i+1)
+			name := fmt.Sprintf("%s-%s-%d", filepath.Base(filepath.Dir(page)), strings.TrimSuffix(filepath.Base(page), ".md"), i+1)
 			real := filepath.Join(dir, name+".go")
 			if err := os.WriteFile(real, []byte(file(match[1])), 0o600); err != nil {
 				t.Fatal(err)
