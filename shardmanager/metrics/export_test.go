@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -82,3 +83,6 @@ func (i Imagined) Collect(ch chan<- prometheus.Metric) {
 	}
 	i.gauges.tell(ch, i.r, i.perShard)
 }
+
+// Event is called for each event.
+func (x *Metrics) Event(ctx context.Context, raw events.Raw, at events.Meta) { x.event(ctx, raw, at) }

@@ -144,10 +144,11 @@ var outcomes = []string{"done", "refused", "not_written", "given_up", "supersede
 
 // outcomeOf is how a send event has ended: one of outcomes.
 func outcomeOf(err error) string {
+	if err == nil {
+		return "done"
+	}
 	var failed *actors.SendError
 	switch {
-	case err == nil:
-		return "done"
 	case errors.Is(err, actors.ErrSuperseded):
 		return "superseded"
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), !errors.As(err, &failed):

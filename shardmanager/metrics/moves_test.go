@@ -118,9 +118,8 @@ func TestEventsAreCountedByType(t *testing.T) {
 		if frames := after["signalbox_frames_total"] - before["signalbox_frames_total"]; frames < 5 {
 			t.Errorf("%v frames were read, want 5", frames)
 		}
-		if bytes := after["signalbox_frame_bytes_total"] - before["signalbox_frame_bytes_total"]; bytes < 300 {
-			t.Errorf("%v bytes were read", bytes)
-		}
+		bytes := before["signalbox_frame_bytes_total"]
+		b.wantBetween("frame_bytes_total", bytes+300, bytes+10000)
 		b.wantBetween("frame_age_seconds", 0, 2.1)
 		b.wantBetween("newest_event_age_seconds", 1.9, 2.1)
 		pass(time.Minute)
@@ -169,7 +168,7 @@ func TestHeartbeatsAreMeasured(t *testing.T) {
 
 func TestReconnectsHaveTheirCauses(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := newReady(t, setting{gateway: fleet(4, 1)})
+		b := newReady(t, setting{gateway: fleet(4, 1), manager: []shardmanager.Option{shardmanager.WithCompression(events.CompressionNone)}})
 		b.g.Shard(0).Reconnect()
 		b.g.Shard(1).Close(events.CloseSessionTimedOut)
 		b.g.Shard(2).InvalidSession(false)
