@@ -15,7 +15,7 @@ type gauges struct {
 
 	sendsWaiting, sendsSharing, framesWaiting, handlerDepth, handlerFullest *prometheus.Desc
 
-	budget, remaining, reserve, spare, spent, reset, concurrency, identifyWaiting, next *prometheus.Desc
+	budget, remaining, reserve, spare, spent, reset, concurrency, identifyWaiting, next, forecast, affordable *prometheus.Desc
 
 	storeLag, storeFailures, fenced, ledger *prometheus.Desc
 
@@ -80,6 +80,9 @@ func (g *gauges) ofBudget(t *table) {
 	g.reset = t.gauges("identify_budget_reset_timestamp_seconds", "When Discord makes the budget whole.", whileKnown)
 	g.concurrency = t.gauges("identify_max_concurrency", "Identifies that may go at once, and again 5 s later.", whileKnown)
 	g.identifyWaiting = t.gauges("identify_waiting", "Shards that wait for a permit to Identify.", whileKnown)
+	const whileForeseen = whileKnown + "; at the most 30 s old"
+	g.forecast = t.gauges("forecast_seconds", "How long it would take until all shards are Ready, if they lost their connections now (resume_all), or their sessions as well (identify_all).", whileForeseen, "work")
+	g.affordable = t.gauges("forecast_affordable", "1 if the budget could pay that without its reserve, or else 0.", whileForeseen, "work")
 	g.next = t.gauges("identify_next_timestamp_seconds", "When the next that waits may Identify.", whileKnown+", somebody waits, and that can be said")
 }
 

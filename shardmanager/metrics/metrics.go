@@ -31,6 +31,7 @@ type Metrics struct {
 	cancel    func() // ends the counting of events
 	reading   *reading
 	oddFrames rising
+	forecasts forecasts
 }
 
 // Option changes one setting of a Metrics.
@@ -66,6 +67,7 @@ func (x *Metrics) Attach(m *shardmanager.Manager) {
 	defer x.mu.Unlock()
 	x.cancel()
 	x.manager, x.cancel, x.reading, x.oddFrames = m, func() {}, nil, rising{total: x.oddFrames.total}
+	x.forecasts = forecasts{}
 	x.lives.clear()
 	x.frame.Store(0)
 	if m != nil && !x.noEvents {
@@ -96,7 +98,8 @@ func (x *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. It asks no shard, and waits for a second at the most.
+// Collect implements prometheus.Collector. It asks no shard. Where the Manager's supervisor does not answer, it waits for two seconds at the most, and
+// tells nothing of the budget.
 func (x *Metrics) Collect(ch chan<- prometheus.Metric) {
 	r := x.read()
 	for _, c := range x.table.happened {

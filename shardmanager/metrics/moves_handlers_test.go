@@ -77,7 +77,7 @@ func TestFramesWaitForHandlers(t *testing.T) {
 			}
 		}, shardmanager.WithName("stuck"))
 		b.start()
-		for range 12000 {
+		for range 6000 {
 			b.g.World().Message(guildOf(0, 1), gatewaytest.Message{Content: "hi"})
 		}
 		pass(5 * time.Second)

@@ -210,22 +210,35 @@ func TestCrashesAreCounted(t *testing.T) {
 
 func TestBudgetIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := newReady(t, setting{gateway: append(fleet(3, 1), gatewaytest.WithSessionStarts(100, 100, 24*time.Hour)), manager: []shardmanager.Option{shardmanager.WithIdentifyReserve(10)}})
+		b := newReady(t, setting{gateway: append(fleet(3, 1), gatewaytest.WithSessionStarts(100, 20, 24*time.Hour)), manager: []shardmanager.Option{shardmanager.WithIdentifyReserve(10)}})
 		b.want("identify_budget", 100)
-		b.want("identify_budget_remaining", 97)
+		b.want("identify_budget_remaining", 17)
 		b.want("identify_budget_spent", 3)
 		b.want("identify_budget_reserve", 10)
-		b.want("identify_budget_spare", 87)
+		b.want("identify_budget_spare", 7)
 		b.want("identify_max_concurrency", 3)
 		b.want("identify_waiting", 0)
 		now := float64(time.Now().Unix())
 		b.wantBetween("identify_budget_reset_timestamp_seconds", now, now+24*3600)
 		b.wantGone("identify_next_timestamp_seconds")
+		b.want(`forecast_affordable{work="identify_all"}`, 1)
+		b.wantBetween(`forecast_seconds{work="resume_all"}`, .001, 60)
+		b.wantBetween(`forecast_seconds{work="identify_all"}`, .001, 60)
 		b.want(`identifies_total{stage="asked"}`, 3)
 		b.want(`identifies_total{stage="granted"}`, 3)
 		b.want(`identifies_total{stage="written"}`, 3)
 		b.want(`discoveries_total{outcome="answered"}`, 1)
 		b.want("discovery_seconds_count", 1)
+
+		for range 2 { // each costs three
+			b.g.ForgetSessions()
+			b.g.DropAll()
+			pass(20 * time.Second)
+		}
+		pass(30 * time.Second)
+		b.wantBetween("identify_budget_spare", 0, 2)
+		b.want(`forecast_affordable{work="identify_all"}`, 0)
+		b.want(`forecast_affordable{work="resume_all"}`, 1)
 	})
 }
 

@@ -22,6 +22,7 @@ type reading struct {
 	persistence shardmanager.Persistence
 	reshard     shardmanager.ReshardProgress
 	resharding  bool
+	forecasts   map[string]shardmanager.Forecast
 	frame       time.Time                     // when something was last read; zero: nothing was
 	unready     map[events.ShardKey]time.Time // since when shards are not Ready that should be
 	odd         float64                       // that the gateway should not have sent, so far
@@ -41,6 +42,9 @@ func (x *Metrics) read() *reading {
 	}
 	r := &reading{at: now, running: true, status: x.manager.Status(), queues: x.manager.Queues(), budget: x.manager.Budget(), persistence: x.manager.Persistence()}
 	r.reshard, r.resharding = x.manager.Resharding()
+	if r.budget.Known {
+		r.forecasts = x.forecasts.look(x.manager, now)
+	}
 	if at := x.frame.Load(); at != 0 {
 		r.frame = time.Unix(0, at)
 	}

@@ -58,6 +58,7 @@ func (g *gauges) tell(ch chan<- prometheus.Metric, r *reading, perShard bool) {
 	g.tellShards(t, r)
 	g.tellQueues(t, r)
 	g.tellBudget(t, r)
+	g.tellForecasts(t, r)
 	g.tellStore(t, r)
 	g.tellReshard(t, r)
 	if perShard {
