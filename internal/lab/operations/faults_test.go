@@ -166,9 +166,8 @@ var faults = map[string]fault{
 	}},
 	"SignalboxReshardLong": {happens: func(b *bot) {
 		go func() { _ = b.m.Reshard(b.Context(), 4, shardmanager.WithPatience(10*time.Hour)) }()
-		b.pass(time.Minute)
-		b.again(time.Minute, 70*time.Minute, func() {
-			b.g.ShardOf(events.ShardID{Index: 0, Total: 4}).Lose(1 << 20) // the new session never tells the same
+		b.again(30*time.Second, 70*time.Minute, func() {
+			b.g.ShardOf(events.ShardID{Index: events.ShardFor(b.guild(), 4), Total: 4}).Lose(1 << 20) // the new session never tells the same
 		})
 	}},
 }
