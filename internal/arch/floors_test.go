@@ -60,6 +60,8 @@ var floors = map[string]floor{
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the lowest floor that names the actor library"},
 	"shardmanager": {[]string{"actors", "events", "internal/bus", "internal/foreign", "internal/handover", "internal/transport", "internal/zaplog", "ratelimit", "session"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the door"},
+	"shardmanager/metrics": {[]string{"actors", "events", "ratelimit", "session", "shardmanager"}, []string{"github.com/prometheus/client_golang/prometheus"},
+		"it reads the door, and nothing behind it"},
 }
 
 type pkg struct {

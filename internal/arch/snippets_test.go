@@ -19,6 +19,7 @@ var known = map[string]string{
 	"events": module + "events", "ratelimit": module + "ratelimit", "session": module + "session",
 	"limitertest": module + "ratelimit/limitertest",
 	"gatewaytest": module + "session/gatewaytest", "control": module + "session/gatewaytest/control", "filestore": module + "session/filestore", "storetest": module + "session/storetest", "actors": module + "actors", "shardmanager": module + "shardmanager",
+	"metrics": module + "shardmanager/metrics", "prometheus": "github.com/prometheus/client_golang/prometheus", "promhttp": "github.com/prometheus/client_golang/prometheus/promhttp",
 }
 
 var fence = regexp.MustCompile("(?ms)^```go\n(.*?)^```")
@@ -49,7 +50,7 @@ func TestSnippets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	adrs, err := filepath.Glob("../../docs/adr/*.md")
+	below, err := filepath.Glob("../../docs/*/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func TestSnippets(t *testing.T) {
 	dir := t.TempDir()
 	overlay := map[string]map[string]string{"Replace": {}}
 	var targets []string
-	for _, page := range append(append(pages, adrs...), "../../README.md") {
+	for _, page := range append(append(pages, below...), "../../README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

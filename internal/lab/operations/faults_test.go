@@ -166,6 +166,7 @@ var faults = map[string]fault{
 	}},
 	"SignalboxReshardLong": {happens: func(b *bot) {
 		go func() { _ = b.m.Reshard(b.Context(), 4, shardmanager.WithPatience(10*time.Hour)) }()
+		b.pass(5 * time.Second)
 		b.again(30*time.Second, 70*time.Minute, func() {
 			b.g.ShardOf(events.ShardID{Index: events.ShardFor(b.guild(), 4), Total: 4}).Lose(1 << 20) // the new session never tells the same
 		})
