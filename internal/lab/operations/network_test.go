@@ -2,10 +2,13 @@ package operations_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 	"time"
 
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -37,5 +40,20 @@ func far() fault {
 			late.Store(0)
 			b.pass(10 * time.Second)
 		},
+	}
+}
+
+// unreachable is a network on which one shard alone cannot connect.
+func unreachable(shard events.ShardID, happens func(*bot)) fault {
+	var gateway atomic.Pointer[bot]
+	return fault{
+		before: func(b *bot) { gateway.Store(b) },
+		manager: []shardmanager.Option{shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if dial, _ := actors.DialOf(ctx); dial.Shard == shard {
+				return nil, errors.New("no route")
+			}
+			return gateway.Load().g.DialContext(ctx, network, addr)
+		})},
+		happens: happens,
 	}
 }
