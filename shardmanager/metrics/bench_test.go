@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -14,13 +15,13 @@ import (
 )
 
 // calls are what hooks and handlers cost at each occurrence.
-func calls() map[string]func() {
+func calls(ctx context.Context) map[string]func() {
 	x := metrics.New()
 	all := make(map[string]func())
 	raw, at := events.Raw{Type: "MESSAGE_CREATE"}, events.Meta{Shard: events.ShardID{Total: 1}, Received: time.Now()}
-	all["event"] = func() { x.Event(nil, raw, at) }
+	all["event"] = func() { x.Event(ctx, raw, at) }
 	timed := metrics.Timed(x, "handler", noEvent)
-	all["handler"] = func() { timed(nil, nil, at) }
+	all["handler"] = func() { timed(ctx, nil, at) }
 	for _, hook := range x.Hooks() {
 		if h, ok := hook.(shardmanager.HookFrames); ok {
 			all["frames"] = func() { h.OnFrames(actors.FramesRead{At: at.Received, Frames: 3, Bytes: 1000}) }
@@ -44,7 +45,7 @@ func calls() map[string]func() {
 
 // TestHooksAllocateNothing where they are called for each event, frame, heartbeat or send.
 func TestHooksAllocateNothing(t *testing.T) {
-	for name, call := range calls() {
+	for name, call := range calls(t.Context()) {
 		if n := testing.AllocsPerRun(100, call); n > 0 && name != "change" {
 			t.Errorf("%s allocates %v times", name, n)
 		}
@@ -52,7 +53,7 @@ func TestHooksAllocateNothing(t *testing.T) {
 }
 
 func BenchmarkHooks(b *testing.B) {
-	for name, call := range calls() {
+	for name, call := range calls(b.Context()) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"go.uber.org/zap"
 
@@ -148,7 +149,7 @@ func (b *bot) keep(name string, m *dto.Metric, at time.Time, value float64, more
 	if !b.wanted[name] {
 		return
 	}
-	pairs := slices.Concat([]string{labels.MetricName, name, "job", "bot", "instance", "bot:9090"}, more)
+	pairs := slices.Concat([]string{model.MetricNameLabel, name, "job", "bot", "instance", "bot:9090"}, more)
 	for _, pair := range m.Label {
 		pairs = append(pairs, pair.GetName(), pair.GetValue())
 	}
