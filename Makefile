@@ -23,6 +23,7 @@ gen: ## write the generated code, pages and transcripts anew
 	go test ./internal/lab/runbook -update
 	go test ./actors ./session ./events ./internal/lab/reliability ./examples/gatewaysim -update
 	go test ./session/gatewaytest/control -run TestDocs -update
+	go test ./shardmanager/metrics -run TestPage -update
 
 drift: ## compare the vocabulary with the newest discord-api-types (needs Node.js and npm)
 	go run ./internal/cmd/drift

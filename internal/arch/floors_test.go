@@ -64,6 +64,8 @@ var floors = map[string]floor{
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the door"},
 	"shardmanager/slogger": {[]string{"internal/foreign"}, []string{"go.uber.org/zap"}, "it carries logs to log/slog"},
 	"shardmanager/health":  {[]string{"actors", "internal/foreign", "ratelimit", "session", "shardmanager"}, nil, "it asks a Manager how it stands"},
+	"shardmanager/metrics": {[]string{"actors", "events", "ratelimit", "session", "shardmanager"}, []string{"github.com/prometheus/client_golang/prometheus"},
+		"it reads the door, and nothing behind it"},
 }
 
 type pkg struct {

@@ -20,6 +20,7 @@ var known = map[string]string{
 	"limitertest": module + "ratelimit/limitertest",
 	"gatewaytest": module + "session/gatewaytest", "control": module + "session/gatewaytest/control", "filestore": module + "session/filestore", "storetest": module + "session/storetest", "actors": module + "actors", "shardmanager": module + "shardmanager",
 	"health": module + "shardmanager/health", "slogger": module + "shardmanager/slogger", "slog": "log/slog",
+	"metrics": module + "shardmanager/metrics", "prometheus": "github.com/prometheus/client_golang/prometheus", "promhttp": "github.com/prometheus/client_golang/prometheus/promhttp",
 }
 
 var fence = regexp.MustCompile("(?ms)^```go\n(.*?)^```")
