@@ -60,7 +60,6 @@ type news struct {
 	Total      int    `json:"total"`
 	From       string `json:"from"`
 	To         string `json:"to"`
-	Look       int    `json:"look"`
 	Lost       bool   `json:"lost"` // a session was given up
 	Cause      string `json:"cause"`
 }
@@ -109,7 +108,7 @@ func (s *seen) follow(c shardmanager.Change) {
 		s.news = slices.Delete(s.news, 0, 1)
 	}
 	s.news = append(s.news, news{
-		s.newest, c.At.UnixMilli(), c.Generation, c.Shard.Index, c.Shard.Total, c.From.String(), c.To.String(), int(c.To), c.Lost, text(c.Cause, causeLimit),
+		s.newest, c.At.UnixMilli(), c.Generation, c.Shard.Index, c.Shard.Total, c.From.String(), c.To.String(), c.Lost, text(c.Cause, causeLimit),
 	})
 	s.tell()
 }

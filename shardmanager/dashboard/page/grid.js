@@ -8,7 +8,7 @@ export const wordOf = look => words[grid.looks[look]] ?? (grid.looks[look] ?? 'u
 
 export const grid = { looks: [], epoch: -1, size: 0, look: new Uint8Array(0), since: new Float64Array(0), sets: [], ready: 6, filter: -1, chosen: -1, choose: () => {} }
 let colours = []
-const changed = new Set()
+const changed = new Set(), flashing = new Set()
 let drawing = 0
 
 // take takes the whole grid.
@@ -43,12 +43,22 @@ export function takeDelta({ epoch, is }, now) {
   return places
 }
 
-export function change(place, look, since) {
-  if (place < 0 || place >= grid.size) return
+function change(place, look, since) {
   grid.look[place] = look
   grid.since[place] = since
+  redraw(place)
+}
+
+function redraw(place) {
   changed.add(place)
   drawing ||= requestAnimationFrame(drawChanged)
+}
+
+// flash shows for a moment that something went wrong with a shard, which may be Ready again already.
+export function flash(place) {
+  flashing.add(place)
+  redraw(place)
+  setTimeout(() => { flashing.delete(place); redraw(place) }, 2000)
 }
 
 // keyAt is which shard has a place.
@@ -123,6 +133,8 @@ export function measure() {
     set.context.setTransform(ratio, 0, 0, ratio, 0, 0)
   }
   drawAll()
+  performance.clearMarks('grid')
+  if (grid.size) performance.mark('grid')
 }
 
 function under(set, event) {
@@ -179,6 +191,7 @@ export function readColours() {
   })
   const body = getComputedStyle(document.body)
   colours.ink = body.color
+  colours.bad = getComputedStyle(at('ask-why')).color
   colours.paper = getComputedStyle(at('grid')).backgroundColor
   drawAll()
 }
@@ -231,6 +244,10 @@ function draw(set, i) {
   if (place === grid.chosen || focused) {
     c.lineWidth = 2
     c.strokeStyle = colours.ink
+    c.strokeRect(x + 1, y + 1, side - 2, side - 2)
+  } else if (flashing.has(place)) {
+    c.lineWidth = 2
+    c.strokeStyle = colours.bad
     c.strokeRect(x + 1, y + 1, side - 2, side - 2)
   }
 }

@@ -1,13 +1,13 @@
 // The page: it hears what the stream tells, and shows it.
 import { at, clock, count, fill, make, nameOf, some, span } from './words.js'
 import { Refused, ask, follow, keep } from './stream.js'
-import { aboutOf, ageOf, change, choose, drawAll, grid, keyAt, measure, placeOf, readColours, takeDelta, takeGrid, wordOf } from './grid.js'
+import { aboutOf, ageOf, choose, drawAll, flash, grid, keyAt, measure, placeOf, readColours, takeDelta, takeGrid, wordOf } from './grid.js'
 import { add, begin } from './plots.js'
 import { pairs, refresh, rows, show } from './shard.js'
 import { allowed, done, say } from './verbs.js'
 
 const kept = 200 // news
-const { stream, control } = document.documentElement.dataset
+const { stream } = document.documentElement.dataset
 let ahead = 0 // the dashboard's clock before ours, in ms
 const now = () => Date.now() + ahead
 grid.now = now
@@ -36,7 +36,7 @@ const hears = {
   news({ left, news }) {
     for (const each of news) {
       const place = placeOf(each.index, each.total, each.generation)
-      if (place >= 0) change(place, each.look, each.at)
+      if (place >= 0) flash(place)
       if (place >= 0 && place === grid.chosen) refresh()
       const item = make('li', '', 'bad')
       item.append(make('time', clock(each.at)), ' ', jump(each), ` ${each.from} → ${each.to}${each.lost ? ', session given up' : ''}: ${each.cause}`)
@@ -83,7 +83,7 @@ function summary(s) {
   fill(at('n-spare'), s.budget ? count(s.budget.spare) : 'not known')
   at('n-spare').classList.toggle('bad', Boolean(s.budget) && s.budget.spare === 0)
   fill(at('n-waiting'), count(s.waiting))
-  document.title = `${ready < s.here ? `${s.here - ready} not ready – ` : ''}${at('say').ownerDocument.querySelector('h1').textContent}`
+  document.title = `${ready < s.here ? `${s.here - ready} not ready – ` : ''}${document.querySelector('h1').textContent}`
   if (s.ended) fill(at('link'), `The Manager has ended${s.err ? `: ${s.err}` : ''}`)
   if (wasReady !== (ready === s.here) && s.here) {
     wasReady = ready === s.here
@@ -221,4 +221,4 @@ at('theme').addEventListener('change', () => {
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', readColours)
 new ResizeObserver(measure).observe(at('grid'))
 done.hear = () => refresh()
-Object.assign(window, { dashboard: { grid, aboutOf, placeOf, control } }) // for tests and the curious
+Object.assign(window, { dashboard: { grid, aboutOf, placeOf } }) // for tests and the curious

@@ -94,6 +94,8 @@ function render(s) {
   }
   movesNone.hidden = s.moves.length > 0
   verbsOf(verbs, s)
+  performance.clearMarks('shard')
+  performance.mark('shard')
 }
 
 // pairs fills a list of names and values, and touches what has changed alone.

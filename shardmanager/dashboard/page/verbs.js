@@ -36,8 +36,6 @@ export function confirm(title, text, body) {
   fill(at('ask-title'), title)
   fill(at('ask-text'), text)
   fill(at('ask-why'), '')
-  fill(at('ask-yes'), body ? 'Do it' : 'Allow')
-  at('ask-yes').classList.toggle('danger', Boolean(body))
   at('ask-field').hidden = Boolean(tokens.control)
   at('ask-token').value = ''
   at('ask').showModal()
@@ -54,9 +52,9 @@ async function go() {
   if (!tokens.control) keep('control', given)
   at('ask-yes').disabled = true
   try {
-    if (pending) await order(pending)
+    await order(pending)
     at('ask').close()
-    say(pending ? `${at('ask-title').textContent.replace(/[?…]/g, '').trim()}: done.` : 'Changes are allowed.')
+    say(`${at('ask-title').textContent.replace('?', '')}: it was taken on.`)
   } catch (problem) {
     if (problem instanceof Refused && problem.status === 401) {
       keep('control', '')
