@@ -2,7 +2,9 @@ package dashboard
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 )
@@ -63,7 +65,7 @@ func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request) {
 				err = out.Flush()
 			}
 			if err != nil {
-				if r.Context().Err() == nil {
+				if errors.Is(err, os.ErrDeadlineExceeded) {
 					d.dropped.Add(1)
 				}
 				return // its deadline is over, so the connection ends with it
