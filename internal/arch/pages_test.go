@@ -61,7 +61,7 @@ func deadLinks(path, page string) (dead []string) {
 func pages(t *testing.T) []string {
 	t.Helper()
 	all := []string{"../../README.md", "../../CONTRIBUTING.md", "../../CHANGELOG.md"}
-	for _, pattern := range []string{"../../docs/*.md", "../../docs/adr/*.md"} {
+	for _, pattern := range []string{"../../docs/*.md", "../../docs/adr/*.md", "../../docs/operations/*.md"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatal("no pages: ", err)

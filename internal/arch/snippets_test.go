@@ -19,6 +19,7 @@ var known = map[string]string{
 	"events": module + "events", "ratelimit": module + "ratelimit", "session": module + "session",
 	"limitertest": module + "ratelimit/limitertest",
 	"gatewaytest": module + "session/gatewaytest", "control": module + "session/gatewaytest/control", "filestore": module + "session/filestore", "storetest": module + "session/storetest", "actors": module + "actors", "shardmanager": module + "shardmanager",
+	"dashboard": module + "shardmanager/dashboard",
 }
 
 var fence = regexp.MustCompile("(?ms)^```go\n(.*?)^```")
@@ -49,6 +50,11 @@ func TestSnippets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	operations, err := filepath.Glob("../../docs/operations/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(pages, operations...)
 	adrs, err := filepath.Glob("../../docs/adr/*.md")
 	if err != nil {
 		t.Fatal(err)
