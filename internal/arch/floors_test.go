@@ -66,6 +66,7 @@ var floors = map[string]floor{
 	"shardmanager/health":  {[]string{"actors", "internal/foreign", "ratelimit", "session", "shardmanager"}, nil, "it asks a Manager how it stands"},
 	"shardmanager/metrics": {[]string{"actors", "events", "ratelimit", "session", "shardmanager"}, []string{"github.com/prometheus/client_golang/prometheus"},
 		"it reads the door, and nothing behind it"},
+	"shardmanager/dashboard": {[]string{"actors", "events", "internal/foreign", "session", "shardmanager"}, []string{"go.uber.org/zap"}, "it shows what the door tells"},
 }
 
 type pkg struct {
