@@ -2,7 +2,6 @@ package browser
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -17,7 +16,6 @@ import (
 )
 
 const (
-	lookToken    = "look-look-look-look"
 	controlToken = "control-control-control"
 )
 
@@ -113,22 +111,6 @@ func (b *bot) live(t *testing.T, shards int) {
 			}
 		}
 	}()
-}
-
-// elsewhere is a page of another origin, on the same machine.
-func elsewhere(t *testing.T) (url string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte("<!doctype html><title>elsewhere</title>"))
-	}), ReadHeaderTimeout: time.Second}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close() })
-	return "http://" + l.Addr().String() + "/"
 }
 
 var dashboardControl = dashboard.WithControl(controlToken)

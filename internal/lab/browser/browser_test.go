@@ -20,7 +20,7 @@ import (
 
 var (
 	chromium = flag.String("chromium", os.Getenv("CHROMIUM"), "path of Chromium; empty: it is looked for")
-	must     = flag.Bool("must", false, "without Chromium or axe-core tests fail, and are not skipped")
+	must     = flag.Bool("must", false, "without Chromium tests fail, and are not skipped")
 	shots    = flag.String("shots", "", "folder for pictures; empty: none are made")
 )
 
