@@ -140,7 +140,11 @@ func (d *Dashboard) look() {
 	if s.began.IsZero() {
 		s.began = now
 	}
+	epoch := s.epoch
 	s.place(&status)
+	if s.epoch != epoch {
+		d.cfg.sends.forget(s.places)
+	}
 	p := s.pending
 	s.pending = point{}
 	sum := summary{At: now.UnixMilli(), Total: status.Total, Here: len(status.Shards), Counts: make([]int, len(looks))}
