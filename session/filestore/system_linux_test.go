@@ -36,9 +36,9 @@ func blocked(t *testing.T, path string) (free func()) {
 	return func() { must(t, os.RemoveAll(path)) }
 }
 
-// TestOpenThatFailsChangesNothing: it says why, leaves the file as it is, and has nothing open; and works when the cause is gone.
+// TestOpenThatFailsChangesNothing: it says why, leaves the file as it is, and has nothing open; and works when the cause is gone. It is alone: a process that another test
+// begins has a copy of the lock for a moment.
 func TestOpenThatFailsChangesNothing(t *testing.T) {
-	t.Parallel()
 	sealed := []filestore.Option{filestore.WithKey(secret)}
 	for name, c := range map[string]struct {
 		harm func(path string) (undo func())
