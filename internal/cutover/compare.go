@@ -31,8 +31,10 @@ func (g *Guild[E]) same(shown, buffer []Event[E]) bool {
 func (g *Guild[E]) reconcile(before time.Time) {
 	early := func(e Event[E]) bool { return e.At.Before(before) }
 	if g.phase == Opening {
-		g.suspect(g.shown, g.buffer, early)
-		g.suspect(g.buffer, g.shown, early)
+		if g.lives > 0 { // what either has shown since then has happened since the new session is told of the guild
+			g.suspect(g.shown, g.buffer, early)
+			g.suspect(g.buffer, g.shown, early)
+		}
 		g.shown, g.buffer = slices.DeleteFunc(g.shown, early), slices.DeleteFunc(g.buffer, early)
 		return
 	}
@@ -56,7 +58,7 @@ func (g *Guild[E]) reconcile(before time.Time) {
 // for the other may be one that is told nothing any more.
 func (g *Guild[E]) suspect(of, other []Event[E], early func(Event[E]) bool) {
 	for _, e := range of {
-		if early(e) && e.Anchor != "" && e.At.After(g.told.Add(g.limits.Slack)) && index(other, e.Anchor) < 0 {
+		if early(e) && e.Anchor != "" && (g.phase != Opening || e.At.After(g.since)) && index(other, e.Anchor) < 0 {
 			g.doubt = true
 			if g.phase == Opening {
 				g.differed++

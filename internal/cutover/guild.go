@@ -53,8 +53,7 @@ type Place struct {
 type Guild[E any] struct {
 	limits Limits
 	phase  Phase
-	told   time.Time // when the new session was told of the guild
-	since  time.Time // the same, or when the comparison began, or both have proved to live since the last of these
+	since  time.Time // when the new session was told of the guild, the comparison began, or both have proved to live since the last of these
 	lives  int       // how often they have, in this phase
 	latest time.Time // event, of either
 	wanted bool      // it is to be cut
@@ -81,12 +80,12 @@ type Guild[E any] struct {
 
 // Begin is the cut of a guild of which the new session was told at a time.
 func Begin[E any](limits Limits, at time.Time) *Guild[E] {
-	return &Guild[E]{limits: limits, told: at, since: at, latest: at}
+	return &Guild[E]{limits: limits, since: at, latest: at}
 }
 
 // Joined is the cut of a guild that the bot has joined while both sessions live, so that both tell of it from its first event on: before either has.
 func Joined[E any](limits Limits, at time.Time) *Guild[E] {
-	return &Guild[E]{limits: limits, told: at, since: at, latest: at, phase: Matching, lives: 2}
+	return &Guild[E]{limits: limits, since: at, latest: at, phase: Matching, lives: 2}
 }
 
 // Flowed is a guild that was cut before.
