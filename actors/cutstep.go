@@ -26,6 +26,7 @@ type CutoverStats struct {
 	Disordered int // in which the sessions have shown events in different orders
 	Agreed     int // events that both sessions have shown, where they were compared
 	Differed   int // events that one session has shown, and the other has not
+	Deaf       int // new shards of which most events differ, and more than 10
 	Events     int // that are kept
 	Bytes      int // of them
 	Overflown  bool
@@ -58,6 +59,7 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 		}
 		c.mu.Unlock()
 	}
+	told := make(map[Key][2]int) // how many events the new shards have agreed in, and differed
 	c.each(func(guild events.Snowflake, g *cut) {
 		from, to := c.cfg.From.Of(guild), c.cfg.To.Of(guild)
 		if g.greeted[newSide] || now.Sub(g.began) >= greeting {
@@ -86,7 +88,14 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 			c.remind(to, guild)
 		}
 		stats.count(g)
+		of := told[to]
+		told[to] = [2]int{of[0] + g.Agreed(), of[1] + g.Differed()}
 	})
+	for _, of := range told {
+		if of[1] > 10 && of[1] > of[0] {
+			stats.Deaf++
+		}
+	}
 	c.sendReminders()
 	stats.Overflown = c.overflown.Load() || stats.Bytes > c.cfg.Bytes
 	return stats

@@ -75,8 +75,8 @@ func (r *resharding) compare(ctx context.Context) error {
 			return nil
 		case stats.Overflown && !r.goesOn:
 			return ErrKeptTooMuch
-		case over && stats.Differed > 10 && stats.Differed > stats.Agreed:
-			return fmt.Errorf("%w: %d events of one were not told by the other", ErrDisagreed, stats.Differed)
+		case over && stats.Deaf > 0:
+			return fmt.Errorf("%w: of %d new shards, most of their events, or of those of the old ones; %d in all", ErrDisagreed, stats.Deaf, stats.Differed)
 		case over && stats.Ready == 0:
 			return fmt.Errorf("%w: no guild could be compared in %v", ErrDisagreed, r.patience)
 		case over:

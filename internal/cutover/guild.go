@@ -73,6 +73,7 @@ type Guild[E any] struct {
 
 	agreed     int
 	disordered bool
+	doubt      bool // one has shown what the other has not, and nothing since that both have
 	differed   int
 	overflown  bool
 }
@@ -146,7 +147,7 @@ func (g *Guild[E]) serve(e Event[E]) {
 		return
 	}
 	seq := g.buffer[i].Seq
-	g.shown, g.buffer = nil, slices.Clone(g.buffer[i+1:])
+	g.shown, g.buffer, g.doubt = nil, slices.Clone(g.buffer[i+1:]), false
 	if g.phase == Opening {
 		g.compare(e.At) // the cut is where they have proved to agree
 	} else if g.ripe() {
@@ -174,6 +175,7 @@ func (g *Guild[E]) New(e Event[E]) (deliver []Event[E]) {
 		return nil
 	}
 	g.buffer, g.shown = nil, slices.Clone(g.shown[i+1:]) //seam:what-both-have-shown-is-forgotten
+	g.doubt = false
 	if g.phase == Opening {
 		g.compare(e.At)
 	}
@@ -208,14 +210,16 @@ func (g *Guild[E]) Live(both, now time.Time) {
 func (g *Guild[E]) compare(now time.Time) { g.phase, g.since, g.lives = Matching, now, 0 }
 
 // Settled reports whether it may be cut as soon as somebody wants it to be.
-func (g *Guild[E]) Settled() bool { return g.phase > Matching || g.phase == Matching && g.settled() }
+func (g *Guild[E]) Settled() bool {
+	return g.phase > Matching || g.phase == Matching && g.settled() && !g.doubt
+}
 
 // settled reports whether nothing is left of how the phase began: what one had shown by then, the other had shown when both had proved to live for the
 // first time, and was forgotten for the second.
 func (g *Guild[E]) settled() bool { return g.lives >= 2 }
 
 // ripe reports whether it may be cut.
-func (g *Guild[E]) ripe() bool { return g.phase == Matching && g.wanted && g.settled() }
+func (g *Guild[E]) ripe() bool { return g.phase == Matching && g.wanted && g.settled() && !g.doubt }
 
 // Tick is told the time now and then, and returns what of the old session is to be delivered now.
 func (g *Guild[E]) Tick(now time.Time) (deliver []Event[E]) {

@@ -35,7 +35,8 @@ type world struct {
 	swaps   bool // one session tells of some in another order
 	opened  time.Duration
 	wants   time.Duration
-	first   int // the first event that the new session tells of
+	first   int  // the first event that the new session tells of
+	deaf    bool // the new session tells of none
 }
 
 var epoch = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
@@ -87,7 +88,7 @@ func (w *world) run(limits cutover.Limits, flagged bool) (delivered []event, g *
 	for i := range w.count {
 		anchored := w.random.IntN(10) < w.anchors
 		add(w.told[0][i], fmt.Sprint("old ", i), func(g *cutover.Guild[happening]) []event { return g.Old(w.event(0, i, anchored)) })
-		if i >= w.first || w.swaps && w.told[1][i] > w.opened {
+		if !w.deaf && i >= w.first || w.swaps && w.told[1][i] > w.opened {
 			add(w.told[1][i], fmt.Sprint("new ", i), func(g *cutover.Guild[happening]) []event { return g.New(w.event(1, i, anchored)) })
 		}
 	}
@@ -188,5 +189,28 @@ func TestSessionsThatDisagreeInOrderAreCutByFingerprints(t *testing.T) {
 	t.Logf("%d disordered, %d flagged; of equal events %d more and %d less", disordered, flagged, more, less)
 	if disordered == 0 || flagged == 0 {
 		t.Error("no session has told of anything in another order")
+	}
+}
+
+// TestNoGuildIsCutToASessionThatTellsNothingOfIt: though both live, and the guild is quiet between what happens and in the end.
+func TestNoGuildIsCutToASessionThatTellsNothingOfIt(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for seed := range uint64(5_000) {
+		w := newWorld(seed, false)
+		w.anchors, w.deaf = 10, true
+		delivered, g := w.run(limits, false)
+		if len(delivered) != w.count {
+			t.Fatalf("seed %d: %d of %d were delivered", seed, len(delivered), w.count)
+		}
+		if w.told[0][w.count-1] < w.opened+13*time.Second { // both have not proved to live since the new one was told of the guild: it may have happened before
+			continue
+		}
+		if told++; g.Phase() >= cutover.Cut || g.Settled() || g.Differed() == 0 {
+			t.Fatalf("seed %d: phase %v, settled %v, %d differ", seed, g.Phase(), g.Settled(), g.Differed())
+		}
+	}
+	if told < 1000 {
+		t.Errorf("only in %d worlds had it something to tell", told)
 	}
 }
