@@ -209,26 +209,31 @@ func (s *seen) place(status *shardmanager.Status) {
 
 // summary is what each second says.
 type summary struct {
-	At      int64       `json:"at"`
-	Total   int         `json:"total"` // shards of the bot
-	Here    int         `json:"here"`  // of them, and of others, those that run here
-	Counts  []int       `json:"counts"`
-	Guilds  int         `json:"guilds"`
-	Waiting int         `json:"waiting"` // send events
-	Frames  int         `json:"frames"`  // read, and not dealt with
-	Point   point       `json:"point"`
-	Sends   *sendCounts `json:"sends,omitempty"`
-	Queue   []waiter    `json:"queue"`  // the first of those who wait to identify
-	Queued  int         `json:"queued"` // all of them
-	Budget  *budget     `json:"budget,omitempty"`
-	Reshard *reshard    `json:"reshard,omitempty"`
-	Rolling *roll       `json:"rolling,omitempty"`
-	Viewers int64       `json:"viewers"`
-	Dropped int64       `json:"dropped"` // viewers that were too slow
-	Ended   bool        `json:"ended,omitempty"`
-	Err     string      `json:"err,omitempty"`
+	At        int64       `json:"at"`
+	Total     int         `json:"total"`   // shards of the bot
+	Here      int         `json:"here"`    // of them, and of others, those that run here
+	Serving   int         `json:"serving"` // of those here
+	Ready     int         `json:"ready"`   // of those that serve
+	Counts    []int       `json:"counts"`
+	Guilds    int         `json:"guilds"`
+	Waiting   int         `json:"waiting"` // send events
+	Frames    int         `json:"frames"`  // read, and not dealt with
+	Point     point       `json:"point"`
+	Sends     *sendCounts `json:"sends,omitempty"`
+	Queue     []waiter    `json:"queue"`  // the first of those who wait to identify
+	Queued    int         `json:"queued"` // all of them
+	Budget    *budget     `json:"budget,omitempty"`
+	Reshard   *reshard    `json:"reshard,omitempty"`
+	Rolling   *roll       `json:"rolling,omitempty"`
+	Wrong     []wrong     `json:"wrong"`
+	WrongElse int         `json:"wrongElse"` // shards that are not in Wrong
+	Viewers   int64       `json:"viewers"`
+	Dropped   int64       `json:"dropped"` // viewers that were too slow
+	Ended     bool        `json:"ended,omitempty"`
+	Err       string      `json:"err,omitempty"`
 
 	waiters []waiter
+	wrongs  wrongs
 }
 
 // waiter is a shard that waits to identify.
@@ -243,10 +248,15 @@ type waiter struct {
 
 func (s *summary) add(shard *shardmanager.ShardStatus, look int, now time.Time) {
 	s.Counts[look]++
+	s.wrongs.add(shard, look)
 	s.Waiting += shard.Waiting
 	s.Frames += shard.Frames
 	if shard.Role == actors.Serving {
 		s.Guilds += shard.Guilds
+		s.Serving++
+		if look == int(session.Ready) {
+			s.Ready++
+		}
 	}
 	if shard.State != session.Queued {
 		return
