@@ -176,6 +176,7 @@ func (d *Dashboard) look() {
 		s.over = true
 		sum.Ended = true
 		sum.Err = text(d.m.Err(), causeLimit)
+		sum.Wrong, sum.WrongElse = ended(d.m.Err(), sum.Here), 0
 	default:
 	}
 	if data, err := json.Marshal(sum); err == nil {

@@ -89,7 +89,19 @@ var remedies = map[events.CloseCode]string{
 	events.CloseInvalidShard:         "Discord does not know this shard: start the bot with another number of shards.",
 	events.CloseShardingRequired:     "One shard has too many guilds: start the bot with more shards, or reshard.",
 	events.CloseInvalidIntents:       "The bot asks for an intent that there is not: mend WithIntents.",
-	events.CloseDisallowedIntents:    "Enable the privileged intents in the developer portal, or leave them out of WithIntents; then restart the shard.",
+	events.CloseDisallowedIntents:    "Enable the privileged intents in the developer portal, or leave them out of WithIntents; then start the bot again.",
+}
+
+// ended is what is wrong when the Manager has ended with an error: that of each shard is not it any more.
+func ended(err error, here int) []wrong {
+	if err == nil {
+		return []wrong{}
+	}
+	do, closed := "The Manager has ended: mend the cause, and start the bot again.", (*session.CloseError)(nil)
+	if errors.As(err, &closed) {
+		do = cmp.Or(remedies[closed.Code], do)
+	}
+	return []wrong{{Look: lookStopped, Count: here, Cause: text(err, causeLimit), Do: do}}
 }
 
 // remedy is what to do about a shard that is not Ready.

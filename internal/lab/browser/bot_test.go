@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +49,7 @@ func newSlowBot(t *testing.T, shards, keys int, opts ...dashboard.Option) *bot {
 	t.Cleanup(gateway.Close)
 	sends := dashboard.NewSends()
 	m, err := shardmanager.New("simulated", shardmanager.WithGateway(gateway), shardmanager.WithShards(shards), shardmanager.WithLogger(zap.NewNop()), shardmanager.WithHooks(sends),
-		shardmanager.WithCompression(events.CompressionNone), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages), shardmanager.WithDialRate(2000))
+		shardmanager.WithCompression(events.CompressionNone), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages), shardmanager.WithDialRate(1000))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,13 +64,18 @@ func newSlowBot(t *testing.T, shards, keys int, opts ...dashboard.Option) *bot {
 	if err := m.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) { // WaitReady asks the supervisor, which is busy: thousands start at once
-		s := m.Status()
-		if n := len(s.Shards); n == shards && !slices.ContainsFunc(s.Shards, func(each shardmanager.ShardStatus) bool { return each.State != session.Ready }) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) { // WaitReady asks the supervisor, which is busy: thousands start at once
+		ready := 0
+		for _, each := range m.Status().Shards {
+			if each.State == session.Ready {
+				ready++
+			}
+		}
+		if ready == shards {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatal("the shards are not Ready")
+			t.Fatalf("%d of %d shards are Ready", ready, shards)
 		}
 	}
 	b := &bot{gateway: gateway, m: m, asked: &requests{}}

@@ -139,7 +139,7 @@ function work({ reshard, rolling, at: when }) {
 // wrong says what is wrong with how many shards; the name of one of them shows it.
 function wrong(s) {
   at('wrong').hidden = s.wrong.length === 0
-  rows(at('wrongs'), s.wrong.map(w => [`${some(w.count, 'shard', 'shards')}, such as ${nameOf(w)}`, w.since ? span(Math.max(s.at - w.since, 0)) : '–', w.cause || wordOf(w.look), w.do]), jumpOf)
+  rows(at('wrongs'), s.wrong.map(w => [!w.total ? 'all shards' : w.count === 1 ? `shard ${nameOf(w)}` : `${count(w.count)} shards, such as ${nameOf(w)}`, w.since ? span(Math.max(s.at - w.since, 0)) : '–', w.cause || wordOf(w.look), w.do]), jumpOf)
   fill(at('wrong-else'), s.wrongElse ? `and ${some(s.wrongElse, 'shard', 'shards')} with other causes` : '')
 }
 
@@ -148,7 +148,7 @@ function jumpOf() {
   const button = make('button', '', 'jump')
   button.type = 'button'
   button.addEventListener('click', () => {
-    const [, index, total, generation] = /(\d+)\/(\d+)(?:#(\d+))?/.exec(button.textContent)
+    const [, index, total, generation] = /(\d+)\/(\d+)(?:#(\d+))?/.exec(button.textContent) ?? [0, 0, 1, 0]
     go(placeOf(Number(index), Number(total), Number(generation ?? 0)))
   })
   return button

@@ -18,7 +18,7 @@ const movesNone = make('p', 'The Manager tells the moves of shards that serve al
 
 function table() {
   const t = make('table'), head = make('tr')
-  for (const name of ['Queue', 'Waits', 'At most', 'Limit', 'Shed']) {
+  for (const name of ['Queue', 'Waits', 'Peak', 'Limit', 'Shed']) {
     const th = make('th', name)
     th.scope = 'col'
     head.append(th)
@@ -87,7 +87,7 @@ function render(s) {
   latencies(figures.latency, s.latencies)
   figures.sent.hidden = !s.sent
   if (s.sent) bars(figures.sent, s.sent, s.sendLimit)
-  rows(queues, s.queues.map(q => [q.name, count(q.depth), q.high ? count(q.high) : '–', count(q.limit), count(q.shed)]))
+  rows(queues, s.queues.map(q => [q.name.replaceAll('_', '_\u200b'), count(q.depth), q.high ? count(q.high) : '–', count(q.limit), count(q.shed)]))
   const told = s.moves.map(m => `${clock(m.at)} ${m.from} → ${m.to}${m.lost ? ', session given up' : ''}${m.cause ? `: ${m.cause}` : ''}`)
   if (moves.childElementCount !== told.length || moves.firstChild?.textContent !== told[0]) {
     moves.replaceChildren(...told.map((text, i) => make('li', text, ...(s.moves[i].cause ? ['bad'] : []))))
