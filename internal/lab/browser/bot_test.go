@@ -41,8 +41,12 @@ func newSlowBot(t *testing.T, shards, keys int, opts ...dashboard.Option) *bot {
 	if found() == "" {
 		lack(t, "there is no Chromium: install it, or say where it is with -chromium")
 	}
+	beat := 20 * time.Second
+	if shards > 2000 {
+		beat = 41250 * time.Millisecond
+	}
 	gateway, err := gatewaytest.Start(gatewaytest.WithVirtualNetwork(), gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(keys), gatewaytest.WithGuildsPerShard(1),
-		gatewaytest.WithMembers(2), gatewaytest.WithSessionStarts(20*shards+1000, 20*shards+1000, 24*time.Hour), gatewaytest.WithHeartbeatInterval(20*time.Second))
+		gatewaytest.WithMembers(2), gatewaytest.WithSessionStarts(20*shards+1000, 20*shards+1000, 24*time.Hour), gatewaytest.WithHeartbeatInterval(beat))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +65,11 @@ func newSlowBot(t *testing.T, shards, keys int, opts ...dashboard.Option) *bot {
 		_ = m.Close(ending)
 	})
 	shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) {})
+	began := time.Now()
 	if err := m.Start(ctx); err != nil {
-		t.Fatal(err)
+		t.Fatalf("after %v: %v", time.Since(began), err)
 	}
+	t.Logf("%d shards are told to start after %v", shards, time.Since(began).Round(time.Millisecond))
 	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) { // WaitReady asks the supervisor, which is busy: thousands start at once
 		ready := 0
 		for _, each := range m.Status().Shards {
@@ -72,6 +78,7 @@ func newSlowBot(t *testing.T, shards, keys int, opts ...dashboard.Option) *bot {
 			}
 		}
 		if ready == shards {
+			t.Logf("%d shards are Ready after %v", shards, time.Since(began).Round(time.Millisecond))
 			break
 		}
 		if time.Now().After(end) {

@@ -126,7 +126,7 @@ func TestTenThousand(t *testing.T) {
 				bot.gateway.Shard((second*977 + i*1999) % shards).Drop()
 			}
 		}},
-		{"when all shards are lost at once", 20 * time.Second, func(second int) {
+		{"when all shards are lost at once", 12 * time.Second, func(second int) {
 			if second == 0 {
 				bot.gateway.DropAll()
 			}

@@ -106,6 +106,7 @@ func (b *tab) wear(t *testing.T, width int64, theme string) {
 func TestScenes(t *testing.T) {
 	for _, scene := range scenes {
 		t.Run(scene.name, func(t *testing.T) {
+			t.Parallel() // nothing is measured
 			scene.play(t, func(b *tab) {
 				for _, theme := range []string{"light", "dark"} {
 					for _, width := range []int64{375, 1024, 1600} {
