@@ -21,15 +21,15 @@ const (
 	tries        = 4 // at a limit: the machine may have other things to do
 )
 
-// within measures several times what has to be within a limit, and fails the test when it never was.
+// within measures several times what has to be within a limit, 19 of 20 of them, and fails the test when that was never so.
 func within(t *testing.T, what string, limit time.Duration, measure func() []time.Duration) {
 	t.Helper()
 	for try := 1; ; try++ {
 		all := measure()
 		slices.Sort(all)
-		median, worst := all[len(all)/2], all[len(all)-1]
-		t.Logf("%s: median %v, worst %v of %d", what, median.Round(time.Millisecond), worst.Round(time.Millisecond), len(all))
-		if median <= limit && worst <= 2*limit {
+		most := all[len(all)-1-len(all)/20] // one in twenty may be longer
+		t.Logf("%s: median %v, 95 %% within %v, worst %v of %d", what, all[len(all)/2].Round(time.Millisecond), most.Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond), len(all))
+		if most <= limit {
 			return
 		}
 		if try == tries {
@@ -110,7 +110,7 @@ func TestTenThousand(t *testing.T) {
 	b.run(t, answerTo)
 	n := 0
 	within(t, "a click at 10,000 shards", clickWithin, func() (all []time.Duration) {
-		for range 20 {
+		for range 40 {
 			n++
 			all = append(all, b.click(t, (n*37)%600))
 		}

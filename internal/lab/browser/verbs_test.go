@@ -18,13 +18,13 @@ import (
 func (b *tab) choose(t *testing.T, index int) {
 	t.Helper()
 	b.run(t, fmt.Sprintf("document.getElementById('go-index').value = '%d'; document.getElementById('go').requestSubmit()", index))
-	b.until(t, fmt.Sprintf("document.getElementById('shard-title').textContent.startsWith('Shard %d/') && !document.getElementById('shard-body').hidden", index), 5*time.Second)
+	b.until(t, fmt.Sprintf("document.getElementById('shard-title').textContent.startsWith('Shard %d/') && document.getElementById('shard-body').checkVisibility({visibilityProperty: true})", index), 5*time.Second)
 }
 
 // press presses a button that is shown.
 func (b *tab) press(t *testing.T, name string) {
 	t.Helper()
-	button := fmt.Sprintf("[...document.querySelectorAll('button')].find(each => each.checkVisibility() && each.textContent.startsWith(%q))", name)
+	button := fmt.Sprintf("[...document.querySelectorAll('button')].find(each => each.checkVisibility({visibilityProperty: true}) && each.textContent.startsWith(%q))", name)
 	b.until(t, button, 5*time.Second)
 	b.run(t, button+".click()")
 }

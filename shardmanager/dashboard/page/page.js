@@ -1,13 +1,14 @@
 // The page: it hears what the stream tells, and shows it.
 import { at, clock, count, fill, make, nameOf, some, span } from './words.js'
 import { Refused, ask, follow, keep } from './stream.js'
-import { aboutOf, ageOf, choose, drawAll, flash, grid, keyAt, measure, placeOf, readColours, takeDelta, takeGrid, wordOf } from './grid.js'
+import { aboutOf, ageOf, choose, drawAll, drawOlder, flash, grid, keyAt, measure, placeOf, readColours, takeDelta, takeGrid, wordOf } from './grid.js'
 import { add, begin } from './plots.js'
 import { pairs, refresh, rows, show } from './shard.js'
 import { allowed, done, say } from './verbs.js'
 
 const kept = 200 // news
 const { stream } = document.documentElement.dataset
+let latest = 0 // when what is shown was so
 let newest = { n: 0, at: 0 }
 let ahead = 0 // the dashboard's clock before ours, in ms
 const now = () => Date.now() + ahead
@@ -33,7 +34,7 @@ const hears = {
   delta(data) {
     if (takeDelta(data, now()).includes(grid.chosen)) refresh()
   },
-  now(data) { ahead = data.at - Date.now(); summary(data) },
+  now(data) { latest = data.at; ahead = data.at - Date.now(); summary(data) },
   news({ left, news }) {
     if (left) at('news').prepend(make('li', `${some(left, 'other', 'others')} before these`, 'faint'))
     for (const each of news) {
@@ -100,7 +101,7 @@ function summary(s) {
   work(s)
   wrong(s)
   trouble()
-  if (grid.size <= 1100 || s.at % 5000 < 1000) drawAll() // they grow older
+  drawOlder()
 }
 
 function budget(b, at_) {
@@ -170,7 +171,7 @@ function trouble() {
 function link(how, why) {
   document.body.dataset.link = how
   if (how === 'live') fill(at('link'), 'Live')
-  if (how === 'lost') fill(at('link'), `Not connected: trying again${why ? ` (${why})` : ''}`)
+  if (how === 'lost') fill(at('link'), `Not connected: trying again${why ? ` (${why})` : ''}${latest ? `. What is shown is of ${clock(latest)}` : ''}`)
   if (how === 'ended' && !at('link').textContent.startsWith('The Manager')) fill(at('link'), 'The dashboard has ended')
   if (how !== 'token') return
   fill(at('link'), 'A token is needed')
