@@ -139,7 +139,9 @@ func TestTracerCostsNoHandlerItsEvent(t *testing.T) {
 					failed, handled := 0, make(map[int64]int)
 					cfg.Tracer = r
 					cfg.TracerPanicked = func(error) { mu.Lock(); failed++; mu.Unlock() }
-					cfg.Panicked = func(handler string, _ *events.Raw, m events.Meta, value any) { t.Errorf("%s, %d: %v", handler, m.Seq, value) }
+					cfg.Panicked = func(handler string, _ *events.Raw, m events.Meta, value any) {
+						t.Errorf("%s, %d: %v", handler, m.Seq, value)
+					}
 					b := bus.New(cfg)
 					b.Subscribe(bus.Subscription{Workers: workers, Handle: func(_ context.Context, _ any, m events.Meta) {
 						if !bus.InHandler() {

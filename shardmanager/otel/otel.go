@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -40,10 +39,11 @@ func WithTypes(types ...events.Type) Option {
 	return func(t *Tracer) { t.types = append(t.types, types...) }
 }
 
-// New returns a Tracer whose spans the provider makes. nil is the provider that otel.SetTracerProvider of go.opentelemetry.io/otel was given, or will be.
+// New returns a Tracer whose spans the provider makes: one of the SDK, or the global one, which is otel.GetTracerProvider of go.opentelemetry.io/otel. It
+// panics if the provider is nil. An option that is nil changes nothing.
 func New(provider trace.TracerProvider, opts ...Option) *Tracer {
 	if provider == nil {
-		provider = otel.GetTracerProvider()
+		panic("otel: New: the provider is nil: pass one, such as the global one, or leave WithTracer out")
 	}
 	t := &Tracer{spans: provider.Tracer(scope), every: 1, other: newKind("unknown")}
 	for _, opt := range opts {

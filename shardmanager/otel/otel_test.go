@@ -2,9 +2,7 @@ package otel_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -172,79 +170,6 @@ func TestAnEventIsATrace(t *testing.T) {
 	})
 }
 
-// TestASendIsASpan from the call to the answer, with the moment when it was written.
-func TestASendIsASpan(t *testing.T) {
-	bubble(t, sdk.AlwaysSample(), nil, func(b *bot) {
-		b.start()
-		ask := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}, Nonce: "n"}
-		b.g.OnFrame(func(f gatewaytest.Frame) bool { // it answers after two seconds
-			if f.Op != events.OpRequestGuildMembers {
-				return false
-			}
-			time.AfterFunc(2*time.Second, func() {
-				b.g.Shard(0).Dispatch("GUILD_MEMBERS_CHUNK", map[string]any{"guild_id": guild.String(), "chunk_index": 0, "chunk_count": 1, "nonce": "n", "members": []any{}})
-			})
-			return true
-		})
-		began := time.Now()
-		if _, err := ask.SendEvent(b.Context(), b.m.Priority(shardmanager.High)); err != nil {
-			t.Fatal(err)
-		}
-		sent := b.one("send request_guild_members")
-		b.want(sent, map[attribute.Key]string{"signalbox.op": "8", "signalbox.priority": "1", "signalbox.shard": "0", "signalbox.shard_total": "1",
-			"signalbox.queued": "0", "signalbox.round_trip": "2", "signalbox.answer_events": "1", "signalbox.stage": "none", "error.type": "none"})
-		if len(sent.Events()) != 1 || sent.Events()[0].Name != "written" || !sent.Events()[0].Time.Equal(began) || took(sent) != 2*time.Second || sent.Status().Code != codes.Unset {
-			t.Errorf("%v, took %v, %v", sent.Events(), took(sent), sent.Status())
-		}
-	})
-}
-
-// TestAFailedSendSaysHow, by stage and kind, whoever sends and however.
-func TestAFailedSendSaysHow(t *testing.T) {
-	ask := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}
-	late := func(b *bot) context.Context {
-		b.g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpRequestGuildMembers })
-		ctx, cancel := context.WithTimeoutCause(b.Context(), time.Second, context.DeadlineExceeded)
-		b.Cleanup(cancel)
-		return ctx
-	}
-	for name, c := range map[string]struct {
-		send        func(b *bot) error
-		stage, kind string
-	}{
-		"no answer": {func(b *bot) error { _, err := ask.SendEvent(late(b), b.m); return err }, "written", "deadline_exceeded"},
-		"no answer to a stream": {func(b *bot) (err error) {
-			for _, err = range ask.Chunks(late(b), b.m.Shard(0)) {
-			}
-			return err
-		}, "written", "deadline_exceeded"},
-		"no such shard": {func(b *bot) error { _, err := ask.SendEvent(b.Context(), b.m.Shard(5)); return err }, "refused", "unknown_shard"},
-		"wrong":         {func(b *bot) error { _, err := events.RequestGuildMembers{}.SendEvent(b.Context(), b.m); return err }, "refused", "other"},
-		"a cause of the sender's": {func(b *bot) error {
-			ctx, cancel := context.WithCancelCause(b.Context())
-			late(b)
-			time.AfterFunc(time.Second, func() { cancel(errors.New("it says " + token)) })
-			_, err := ask.SendEvent(ctx, b.m)
-			return err
-		}, "written", "other"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, sdk.AlwaysSample(), nil, func(b *bot) {
-				b.start()
-				if err := c.send(b); err == nil {
-					t.Fatal("it was carried out")
-				}
-				sent := b.kept.Ended()[len(b.kept.Ended())-1]
-				if sent.Status() != (sdk.Status{Code: codes.Error, Description: c.stage}) || !strings.HasPrefix(sent.Name(), "send ") {
-					t.Errorf("%s: %v", sent.Name(), sent.Status())
-				}
-				b.want(sent, map[attribute.Key]string{"signalbox.stage": c.stage, "error.type": c.kind})
-				b.withoutSecrets()
-			})
-		})
-	}
-}
-
 // withoutSecrets fails if a span shows the token, the guild's id, or what a message says.
 func (b *bot) withoutSecrets(more ...string) {
 	b.Helper()
@@ -286,58 +211,13 @@ func TestNothingSecretIsInASpan(t *testing.T) {
 	})
 }
 
-// TestChosenBeforeTheSampler: each n-th event of the types, and no other, is what the sampler is asked about.
-func TestChosenBeforeTheSampler(t *testing.T) {
-	asked := &counting{Sampler: sdk.AlwaysSample()}
-	bubble(t, asked, []otel.Option{otel.WithEvery(4), otel.WithTypes(events.TypeMessageCreate), nil}, func(b *bot) {
-		handled := 0
-		shardmanager.OnRaw(b.m, func(ctx context.Context, raw events.Raw, _ events.Meta) {
-			if raw.Type != events.TypeMessageCreate {
-				return
-			}
-			if handled++; trace.SpanContextFromContext(ctx).IsValid() != (handled%4 == 0) {
-				t.Errorf("event %d: %v", handled, trace.SpanContextFromContext(ctx))
-			}
-		})
-		b.start()
-		for range 10 {
-			b.say("text")
-			b.g.Shard(0).Dispatch("TYPING_START", map[string]any{})
+// TestNoProvider is a mistake that shows at once.
+func TestNoProvider(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("it did not panic")
 		}
-		synctest.Wait()
-		want := []string{"receive MESSAGE_CREATE", "process MESSAGE_CREATE", "receive MESSAGE_CREATE", "process MESSAGE_CREATE"}
-		if handled != 10 || !slices.Equal(asked.names, want) {
-			t.Errorf("%d events, asked about %q", handled, asked.names)
-		}
-	})
-}
-
-// counting notes what the sampler is asked about. One handler has it asked by one goroutine.
-type counting struct {
-	sdk.Sampler
-	names []string
-}
-
-func (c *counting) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
-	c.names = append(c.names, p.Name)
-	return c.Sampler.ShouldSample(p)
-}
-
-// TestWhatIsNotSampledHasNoMore: the sampler is asked about the event and about what is sent, and no handler begins a span.
-func TestWhatIsNotSampledHasNoMore(t *testing.T) {
-	asked := &counting{Sampler: sdk.ParentBased(sdk.NeverSample())}
-	bubble(t, asked, []otel.Option{otel.WithTypes(events.TypeMessageCreate)}, func(b *bot) {
-		handled := false
-		shardmanager.On(b.m, func(ctx context.Context, _ *events.MessageCreate, _ events.Meta) {
-			_, err := (events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}}).SendEvent(ctx, b.m)
-			handled = err == nil && trace.SpanContextFromContext(ctx).IsValid()
-		})
-		b.start()
-		b.say("text")
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if want := []string{"receive MESSAGE_CREATE", "send request_guild_members"}; !handled || !slices.Equal(asked.names, want) || len(b.kept.Started()) != 0 {
-			t.Errorf("handled %v, asked about %q, %d spans", handled, asked.names, len(b.kept.Started()))
-		}
-	})
+	}()
+	otel.New(nil)
 }
