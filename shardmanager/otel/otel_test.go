@@ -170,6 +170,21 @@ func TestAnEventIsATrace(t *testing.T) {
 	})
 }
 
+// TestReceiveBeginsAtTheSocket: what an event has waited for its only handler is in it.
+func TestReceiveBeginsAtTheSocket(t *testing.T) {
+	bubble(t, sdk.AlwaysSample(), []otel.Option{otel.WithTypes(events.TypeMessageCreate)}, func(b *bot) {
+		shardmanager.On(b.m, func(context.Context, *events.MessageCreate, events.Meta) { time.Sleep(3 * time.Second) })
+		b.start()
+		b.say("first")
+		b.say("second")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if all := b.spans("receive MESSAGE_CREATE"); len(all) != 2 || took(all[0]) != 0 || took(all[1]) != 3*time.Second {
+			t.Errorf("%v", all)
+		}
+	})
+}
+
 // withoutSecrets fails if a span shows the token, the guild's id, or what a message says.
 func (b *bot) withoutSecrets(more ...string) {
 	b.Helper()
