@@ -119,7 +119,7 @@ func ExampleManager_Watch() {
 	gateway.Shard(0).Drop()
 	for change := range changes {
 		fmt.Println(change.From, "->", change.To)
-		if m.Status().Ready() == 1 {
+		if change.To == session.Ready {
 			break
 		}
 	}
