@@ -217,6 +217,11 @@ func (sim *simulation) inject(f Injection) {
 			script.Close(final[1+f.N%2])
 		}
 		sim.meddle(f)
+	case "reidentify":
+		sim.record(Record{Witness: Operator, What: "renews", Process: sim.current().number, Shard: f.Shard})
+		sim.operate(sim.current(), f.Shard, "reidentify")
+	case "rolling":
+		sim.rolling(f)
 	case "move":
 		sim.move(f)
 	case "handover":
