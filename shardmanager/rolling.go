@@ -123,7 +123,8 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 		return r.failure
 	}
 	var all sync.WaitGroup
-	for range max(how.AtOnce, 1) {
+	atOnce := max(how.AtOnce, 1) //seam:rolling-at-once
+	for range atOnce {
 		all.Go(func() {
 			for r.next(0) && r.pause() {
 			}
