@@ -155,7 +155,15 @@ func TestTracerFollowsEverySend(t *testing.T) {
 		}
 		send([]string{fmt.Sprintf("send %v by shard 9, 0, for me", op), "sent: refused by 0 of 0, 0 events"}, func() error { _, err := ask.SendEvent(ctx, m.Shard(9)); return err })
 		send([]string{"send Dispatch (0) by shard -1, 0, for me", "sent: refused by 0 of 0, 0 events"}, func() error { _, err := m.Send(ctx, nil); return err })
-		send(nil, func() error { _, err := m.Send(nil, ask); return err }) //nolint:staticcheck // it is refused
+		var noContext context.Context
+		for _, to := range []events.Sender{m, m.Shard(at)} {
+			send(nil, func() error {
+				if _, err := to.Send(noContext, ask); !errors.Is(err, actors.ErrNilContext) {
+					t.Error(err)
+				}
+				return nil
+			})
+		}
 		send(nil, func() error { var none *shardmanager.Shard; _, err := none.Send(ctx, ask); return err })
 	})
 }
