@@ -62,6 +62,10 @@ func (f *tracing) Handle(ctx context.Context, h shardmanager.Handling) (context.
 }
 
 func (f *tracing) Send(ctx context.Context, s shardmanager.Sending) (context.Context, func(shardmanager.SendEnd)) {
+	if ctx == nil {
+		f.say("send", "no context")
+		return nil, nil
+	}
 	f.say("send", "send %v by shard %d, %d, for %v", s.Op, s.Shard, s.Priority, ctx.Value(followedBy{}))
 	if f.nils {
 		return nil, nil
