@@ -103,6 +103,9 @@ func TestLatestNews(t *testing.T) {
 	for i := range 2 * keptNews {
 		d.seen.follow(shardmanager.Change{Shard: events.ShardID{Index: i, Total: 1000}, Change: session.Change{Cause: errors.New("lost")}})
 	}
+	if n := len(d.seen.news); n != keptNews {
+		t.Errorf("%d news are kept", n)
+	}
 	text := string(v.unheard(nil))
 	if !strings.Contains(text, `{"left":175,`) || !strings.Contains(text, `"index":199,`) || strings.Contains(text, `"index":174,`) {
 		t.Errorf("it tells %s", text)

@@ -140,11 +140,7 @@ func (d *Dashboard) look() {
 	if s.began.IsZero() {
 		s.began = now
 	}
-	epoch := s.epoch
-	s.place(&status)
-	if s.epoch != epoch {
-		d.cfg.sends.forget(s.places)
-	}
+	d.place(&status)
 	p := s.pending
 	s.pending = point{}
 	sum := summary{At: now.UnixMilli(), Total: status.Total, Here: len(status.Shards), Counts: make([]int, len(looks))}
@@ -165,10 +161,7 @@ func (d *Dashboard) look() {
 		}
 		s.sends, sum.Sends = *total, total
 	}
-	if len(s.points) == keptPoints {
-		s.points = slices.Delete(s.points, 0, 1)
-	}
-	s.points = append(s.points, p)
+	s.keep(p)
 	sum.Point = p
 	d.complete(&sum)
 	select {
@@ -185,6 +178,22 @@ func (d *Dashboard) look() {
 	s.at = now
 	s.ticks++
 	s.tell()
+}
+
+// keep keeps a point of the plots. The lock is held.
+func (s *seen) keep(p point) {
+	if len(s.points) == keptPoints {
+		s.points = slices.Delete(s.points, 0, 1)
+	}
+	s.points = append(s.points, p)
+}
+
+// place gives each shard its slot, and forgets those that are gone. The lock is held.
+func (d *Dashboard) place(status *shardmanager.Status) {
+	epoch := d.seen.epoch
+	if d.seen.place(status); d.seen.epoch != epoch {
+		d.cfg.sends.forget(d.seen.places)
+	}
 }
 
 // place gives each shard its slot. The lock is held.
