@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"bufio"
 	"errors"
 	"net/http"
 	"strings"
@@ -56,6 +57,14 @@ func TestWithoutAuthenticationThisMachineAlone(t *testing.T) {
 		}
 		if status, _, _ := w.l.get(t, ask{path: "/", from: "192.0.2.7:4000"}); status != 403 {
 			t.Errorf("the page itself is served to another machine: %d", status)
+		}
+		conn := w.l.dial("127.0.0.1:4000") // as a proxy does that adds no header
+		defer conn.Close()
+		if _, err := conn.Write([]byte("GET /shard?index=0 HTTP/1.0\r\nHost: localhost\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || answer.StatusCode != 403 {
+			t.Errorf("over HTTP/1.0 it gets %v, %v", answer, err)
 		}
 	})
 }

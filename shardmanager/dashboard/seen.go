@@ -140,11 +140,7 @@ func (d *Dashboard) look() {
 	if s.began.IsZero() {
 		s.began = now
 	}
-	epoch := s.epoch
-	s.place(&status)
-	if s.epoch != epoch {
-		d.cfg.sends.forget(s.places)
-	}
+	d.place(&status)
 	p := s.pending
 	s.pending = point{}
 	sum := summary{At: now.UnixMilli(), Total: status.Total, Here: len(status.Shards), Counts: make([]int, len(looks))}
@@ -165,10 +161,7 @@ func (d *Dashboard) look() {
 		}
 		s.sends, sum.Sends = *total, total
 	}
-	if len(s.points) == keptPoints {
-		s.points = slices.Delete(s.points, 0, 1)
-	}
-	s.points = append(s.points, p)
+	s.keep(p)
 	sum.Point = p
 	d.complete(&sum)
 	select {
@@ -176,6 +169,7 @@ func (d *Dashboard) look() {
 		s.over = true
 		sum.Ended = true
 		sum.Err = text(d.m.Err(), causeLimit)
+		sum.Wrong, sum.WrongElse = ended(d.m.Err(), sum.Here), 0
 	default:
 	}
 	if data, err := json.Marshal(sum); err == nil {
@@ -184,6 +178,22 @@ func (d *Dashboard) look() {
 	s.at = now
 	s.ticks++
 	s.tell()
+}
+
+// keep keeps a point of the plots. The lock is held.
+func (s *seen) keep(p point) {
+	if len(s.points) == keptPoints {
+		s.points = slices.Delete(s.points, 0, 1)
+	}
+	s.points = append(s.points, p)
+}
+
+// place gives each shard its slot, and forgets those that are gone. The lock is held.
+func (d *Dashboard) place(status *shardmanager.Status) {
+	epoch := d.seen.epoch
+	if d.seen.place(status); d.seen.epoch != epoch {
+		d.cfg.sends.forget(d.seen.places)
+	}
 }
 
 // place gives each shard its slot. The lock is held.
@@ -209,26 +219,31 @@ func (s *seen) place(status *shardmanager.Status) {
 
 // summary is what each second says.
 type summary struct {
-	At      int64       `json:"at"`
-	Total   int         `json:"total"` // shards of the bot
-	Here    int         `json:"here"`  // of them, and of others, those that run here
-	Counts  []int       `json:"counts"`
-	Guilds  int         `json:"guilds"`
-	Waiting int         `json:"waiting"` // send events
-	Frames  int         `json:"frames"`  // read, and not dealt with
-	Point   point       `json:"point"`
-	Sends   *sendCounts `json:"sends,omitempty"`
-	Queue   []waiter    `json:"queue"`  // the first of those who wait to identify
-	Queued  int         `json:"queued"` // all of them
-	Budget  *budget     `json:"budget,omitempty"`
-	Reshard *reshard    `json:"reshard,omitempty"`
-	Rolling *roll       `json:"rolling,omitempty"`
-	Viewers int64       `json:"viewers"`
-	Dropped int64       `json:"dropped"` // viewers that were too slow
-	Ended   bool        `json:"ended,omitempty"`
-	Err     string      `json:"err,omitempty"`
+	At        int64       `json:"at"`
+	Total     int         `json:"total"`   // shards of the bot
+	Here      int         `json:"here"`    // of them, and of others, those that run here
+	Serving   int         `json:"serving"` // of those here
+	Ready     int         `json:"ready"`   // of those that serve
+	Counts    []int       `json:"counts"`
+	Guilds    int         `json:"guilds"`
+	Waiting   int         `json:"waiting"` // send events
+	Frames    int         `json:"frames"`  // read, and not dealt with
+	Point     point       `json:"point"`
+	Sends     *sendCounts `json:"sends,omitempty"`
+	Queue     []waiter    `json:"queue"`  // the first of those who wait to identify
+	Queued    int         `json:"queued"` // all of them
+	Budget    *budget     `json:"budget,omitempty"`
+	Reshard   *reshard    `json:"reshard,omitempty"`
+	Rolling   *roll       `json:"rolling,omitempty"`
+	Wrong     []wrong     `json:"wrong"`
+	WrongElse int         `json:"wrongElse"` // shards that are not in Wrong
+	Viewers   int64       `json:"viewers"`
+	Dropped   int64       `json:"dropped"` // viewers that were too slow
+	Ended     bool        `json:"ended,omitempty"`
+	Err       string      `json:"err,omitempty"`
 
 	waiters []waiter
+	wrongs  wrongs
 }
 
 // waiter is a shard that waits to identify.
@@ -243,10 +258,15 @@ type waiter struct {
 
 func (s *summary) add(shard *shardmanager.ShardStatus, look int, now time.Time) {
 	s.Counts[look]++
+	s.wrongs.add(shard, look)
 	s.Waiting += shard.Waiting
 	s.Frames += shard.Frames
 	if shard.Role == actors.Serving {
 		s.Guilds += shard.Guilds
+		s.Serving++
+		if look == int(session.Ready) {
+			s.Ready++
+		}
 	}
 	if shard.State != session.Queued {
 		return

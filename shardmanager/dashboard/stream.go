@@ -144,26 +144,18 @@ func (v *viewer) hello(text []byte) []byte {
 	return event(text, "hello", func(b []byte) []byte { return append(b, data...) })
 }
 
-// unheard tells news, as many as a second may have.
+// unheard tells news, the latest ones, as many as a second may have.
 func (v *viewer) unheard(text []byte) []byte {
 	s := &v.d.seen
-	var tell []news
-	for _, each := range s.news {
-		if each.Number <= v.news {
-			continue
-		}
-		v.left += int(each.Number - v.news - 1)
-		v.news = each.Number
-		if v.told == newsLimit {
-			v.left++
-			continue
-		}
-		v.told++
-		tell = append(tell, each)
-	}
-	if len(tell) == 0 {
+	fresh := int(min(s.newest-v.news, uint64(len(s.news))))
+	n := min(fresh, newsLimit-v.told)
+	v.left += int(s.newest-v.news) - n
+	v.news = s.newest
+	if n == 0 {
 		return text
 	}
+	v.told += n
+	tell := s.news[len(s.news)-n:]
 	data, err := json.Marshal(tell)
 	if err != nil {
 		return text

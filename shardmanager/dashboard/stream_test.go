@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signalbox-go/signalbox/events"
 )
 
 type delta struct{ Is []int }
@@ -55,8 +57,8 @@ func TestStreamTellsWhatChanges(t *testing.T) {
 	})
 }
 
-// TestStreamIsBounded: when all shards change at once a viewer is told of them bit by bit, below 100 KB in any second, and of all in the end.
-func TestStreamIsBounded(t *testing.T) {
+// TestAllAreTold: when all shards change at once a viewer is told of all of them in the end. TestStreamIsBounded has so many that the bound is reached.
+func TestAllAreTold(t *testing.T) {
 	const shards = 300
 	bubble(t, shards, func(t *testing.T, w *world) {
 		v := w.l.view(t, ask{path: "/stream"})
@@ -127,6 +129,61 @@ func TestStreamEndsWithTheManager(t *testing.T) {
 		all, _, over := v.take()
 		if !over || !slices.Contains(all, told{"end", "{}"}) {
 			t.Errorf("it goes on: %v, and has told %v", !over, all)
+		}
+	})
+}
+
+// TestWhatIsWrongIsTold: how many shards are not Ready for one cause, since when, and what to do; nothing when all are.
+func TestWhatIsWrongIsTold(t *testing.T) {
+	bubble(t, 16, func(t *testing.T, w *world) {
+		type now struct {
+			Serving, Ready, WrongElse int
+			Wrong                     []struct {
+				Count, Index, Total int
+				Since               int64
+				Cause, Do           string
+			}
+		}
+		v := w.l.view(t, ask{path: "/stream"})
+		latest := func() now {
+			t.Helper()
+			pass(2 * time.Second)
+			all, _, _ := v.take()
+			nows := only[now](t, all, "now")
+			return nows[len(nows)-1]
+		}
+		if is := latest(); is.Ready != 16 || is.Serving != 16 || is.Wrong == nil || len(is.Wrong) != 0 {
+			t.Errorf("all are Ready, and it tells %+v", is)
+		}
+		if err := w.m.Pause(t.Context(), 4, 5); err != nil {
+			t.Fatal(err)
+		}
+		w.gateway.Shard(9).Close(events.CloseInvalidShard)
+		pass(time.Second)
+		w.gateway.Hang(true)
+		at := time.Now().UnixMilli()
+		for i := range 3 {
+			w.gateway.Shard(i).Drop()
+		}
+		is := latest()
+		if is.Ready != 10 || is.WrongElse != 0 || len(is.Wrong) != 3 {
+			t.Fatalf("it tells %+v", is)
+		}
+		for i, want := range []struct {
+			count, index int
+			cause, do    string
+		}{{3, 0, "connection lost", "tries again"}, {2, 4, "", "unpause"}, {1, 9, "4010", "another number of shards"}} {
+			got := is.Wrong[i]
+			if got.Count != want.count || got.Index != want.index || got.Total != 16 || !strings.Contains(got.Cause, want.cause) || (got.Cause == "") != (want.cause == "") || !strings.Contains(got.Do, want.do) {
+				t.Errorf("it tells %+v, want %+v", got, want)
+			}
+		}
+		if since := is.Wrong[0].Since; since < at || since > at+1000 {
+			t.Errorf("it is so since %d, and was so at %d", since, at)
+		}
+		w.gateway.Shard(12).Close(events.CloseDisallowedIntents) // which is the end of all
+		if is := latest(); len(is.Wrong) != 1 || is.Wrong[0].Total != 0 || !strings.Contains(is.Wrong[0].Cause, "developer portal") || !strings.Contains(is.Wrong[0].Do, "developer portal") {
+			t.Errorf("after the end it tells %+v", is)
 		}
 	})
 }

@@ -52,6 +52,7 @@ func (d *Dashboard) complete(s *summary) {
 		s.Reshard = &reshard{p.From, p.To, p.Phase.String(), p.Began.UnixMilli(), p.Warm, p.Guilds, p.Compared, p.Cut, p.Flagged, p.Left.Milliseconds()}
 	}
 	s.Rolling = d.roll.now()
+	s.Wrong, s.WrongElse = s.wrongs.told()
 	s.Viewers, s.Dropped = d.viewers.Load(), d.dropped.Load()
 }
 

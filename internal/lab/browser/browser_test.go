@@ -77,7 +77,7 @@ func description(o *runtime.RemoteObject) string {
 	return o.Description
 }
 
-// open starts a browser. Two tests do not have one at the same time: they measure.
+// open starts a browser. Two tests that measure do not have one at the same time.
 func open(t *testing.T, flags ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	if found() == "" {

@@ -111,8 +111,8 @@ function build() {
     canvas.addEventListener('pointermove', event => { const i = under(set, event); fill(tip, i < 0 ? '' : aboutOf(set.from + i)) })
     canvas.addEventListener('pointerleave', () => fill(tip, ''))
     canvas.addEventListener('click', event => { const i = under(set, event); if (i >= 0) { aim(set, i); choose(set.from + i) } })
-    canvas.addEventListener('focus', () => { aim(set, set.cursor); drawAll() })
-    canvas.addEventListener('blur', drawAll)
+    canvas.addEventListener('focus', () => { aim(set, set.cursor); draw(set, set.cursor) })
+    canvas.addEventListener('blur', () => draw(set, set.cursor))
   }
   measure()
 }
@@ -204,6 +204,14 @@ function drawChanged() {
 
 export function drawAll() {
   for (const set of grid.sets) if (set.columns) for (let i = 0; i < set.count; i++) draw(set, i)
+}
+
+// drawOlder draws some more shards, which have grown older, so that all are drawn within seconds and a click is not kept waiting.
+let older = 0
+export function drawOlder() {
+  const n = Math.min(Math.max(1000, Math.ceil(grid.size / 10)), grid.size)
+  for (let i = 0; i < n; i++) changed.add(older++ % grid.size)
+  if (n) drawing ||= requestAnimationFrame(drawChanged)
 }
 
 // draw draws a shard: its state by colour and mark, and how new that is by how bright it is.

@@ -1,13 +1,15 @@
 // The page: it hears what the stream tells, and shows it.
 import { at, clock, count, fill, make, nameOf, some, span } from './words.js'
 import { Refused, ask, follow, keep } from './stream.js'
-import { aboutOf, ageOf, choose, drawAll, flash, grid, keyAt, measure, placeOf, readColours, takeDelta, takeGrid, wordOf } from './grid.js'
+import { aboutOf, ageOf, choose, drawAll, drawOlder, flash, grid, keyAt, measure, placeOf, readColours, takeDelta, takeGrid, wordOf } from './grid.js'
 import { add, begin } from './plots.js'
 import { pairs, refresh, rows, show } from './shard.js'
 import { allowed, done, say } from './verbs.js'
 
 const kept = 200 // news
 const { stream } = document.documentElement.dataset
+let latest = 0 // when what is shown was so
+let newest = { n: 0, at: 0 }
 let ahead = 0 // the dashboard's clock before ours, in ms
 const now = () => Date.now() + ahead
 grid.now = now
@@ -32,9 +34,12 @@ const hears = {
   delta(data) {
     if (takeDelta(data, now()).includes(grid.chosen)) refresh()
   },
-  now(data) { ahead = data.at - Date.now(); summary(data) },
+  now(data) { latest = data.at; ahead = data.at - Date.now(); summary(data) },
   news({ left, news }) {
+    if (left) at('news').prepend(make('li', `${some(left, 'other', 'others')} before these`, 'faint'))
     for (const each of news) {
+      if (each.n <= newest.n && each.at <= newest.at) continue // who comes again is told again
+      newest = each
       const place = placeOf(each.index, each.total, each.generation)
       if (place >= 0) flash(place)
       if (place >= 0 && place === grid.chosen) refresh()
@@ -42,7 +47,6 @@ const hears = {
       item.append(make('time', clock(each.at)), ' ', jump(each), ` ${each.from} → ${each.to}${each.lost ? ', session given up' : ''}: ${each.cause}`)
       at('news').prepend(item)
     }
-    if (left) at('news').prepend(make('li', `and ${some(left, 'other', 'others')}`, 'faint'))
     while (at('news').childElementCount > kept) at('news').lastChild.remove()
     at('news-none').hidden = true
   },
@@ -74,20 +78,20 @@ function summary(s) {
     fill(chip.querySelector('b'), count(s.counts[i]))
     chip.hidden = s.counts[i] === 0 && i !== grid.ready && grid.filter !== i
   })
-  const ready = s.counts[grid.ready]
-  fill(at('n-ready'), `${count(ready)} of ${count(s.here)}`)
-  at('n-ready').classList.toggle('bad', ready < s.here)
+  const { ready, serving } = s // what a reshard warms is no trouble
+  fill(at('n-ready'), `${count(ready)} of ${count(serving)}`)
+  at('n-ready').classList.toggle('bad', ready < serving)
   fill(at('n-events'), count(s.point.events))
   fill(at('n-guilds'), count(s.guilds))
   fill(at('n-queued'), count(s.queued))
   fill(at('n-spare'), s.budget ? count(s.budget.spare) : 'not known')
   at('n-spare').classList.toggle('bad', Boolean(s.budget) && s.budget.spare === 0)
   fill(at('n-waiting'), count(s.waiting))
-  document.title = `${ready < s.here ? `${s.here - ready} not ready – ` : ''}${document.querySelector('h1').textContent}`
+  document.title = `${ready < serving ? `${count(serving - ready)} not ready – ` : ''}${document.querySelector('h1').textContent}`
   if (s.ended) fill(at('link'), `The Manager has ended${s.err ? `: ${s.err}` : ''}`)
-  if (wasReady !== (ready === s.here) && s.here) {
-    wasReady = ready === s.here
-    if (!document.hidden) say(wasReady ? 'All shards are Ready.' : `${some(s.here - ready, 'shard is', 'shards are')} not Ready.`)
+  if (wasReady !== (ready === serving) && serving) {
+    wasReady = ready === serving
+    if (!document.hidden) say(wasReady ? 'All shards are Ready.' : `${some(serving - ready, 'shard is', 'shards are')} not Ready.`)
   }
   add(s.point, s.sends)
   rows(at('queue'), s.queue.map(w => [nameOf(w), w.place ? count(w.place) : '–', span(w.in), span(w.for)]))
@@ -95,8 +99,9 @@ function summary(s) {
   fill(at('queue-none'), s.queued === 0 ? 'No shard waits.' : s.queued > s.queue.length ? `and ${count(s.queued - s.queue.length)} more` : '')
   budget(s.budget, s.at)
   work(s)
+  wrong(s)
   trouble()
-  if (grid.size <= 1100 || s.at % 5000 < 1000) drawAll() // they grow older
+  drawOlder()
 }
 
 function budget(b, at_) {
@@ -132,20 +137,31 @@ function work({ reshard, rolling, at: when }) {
   at('abort').hidden = !allowed || !rolling || rolling.over
 }
 
+// wrong says what is wrong with how many shards; the name of one of them shows it.
+function wrong(s) {
+  at('wrong').hidden = s.wrong.length === 0
+  rows(at('wrongs'), s.wrong.map(w => [!w.total ? 'all shards' : w.count === 1 ? `shard ${nameOf(w)}` : `${count(w.count)} shards, such as ${nameOf(w)}`, w.since ? span(Math.max(s.at - w.since, 0)) : '–', w.cause || wordOf(w.look), w.do]), jumpOf)
+  fill(at('wrong-else'), s.wrongElse ? `and ${some(s.wrongElse, 'shard', 'shards')} with other causes` : '')
+}
+
+// jumpOf is a button that shows the shard that it names.
+function jumpOf() {
+  const button = make('button', '', 'jump')
+  button.type = 'button'
+  button.addEventListener('click', () => {
+    const [, index, total, generation] = /(\d+)\/(\d+)(?:#(\d+))?/.exec(button.textContent) ?? [0, 0, 1, 0]
+    go(placeOf(Number(index), Number(total), Number(generation ?? 0)))
+  })
+  return button
+}
+
 function trouble() {
   const places = []
   for (let i = 0; i < grid.size; i++) if (grid.look[i] !== grid.ready) places.push(i)
-  places.sort((x, y) => (grid.since[x] || 0) - (grid.since[y] || 0))
+  const serves = i => Number(keyAt(i).role === 'serving')
+  places.sort((x, y) => serves(y) - serves(x) || (grid.since[x] || 0) - (grid.since[y] || 0))
   const first = places.slice(0, 20)
-  rows(at('trouble'), first.map(i => [nameOf(keyAt(i)), wordOf(grid.look[i]), Number.isNaN(grid.since[i]) ? '–' : span(Math.max(ageOf(i, now()), 0))]), row => {
-    const button = make('button', '', 'jump')
-    button.type = 'button'
-    button.addEventListener('click', () => {
-      const [, index, total, generation] = /(\d+)\/(\d+)(?:#(\d+))?/.exec(row.firstChild.textContent)
-      go(placeOf(Number(index), Number(total), Number(generation ?? 0)))
-    })
-    return button
-  })
+  rows(at('trouble'), first.map(i => [nameOf(keyAt(i)), wordOf(grid.look[i]), Number.isNaN(grid.since[i]) ? '–' : span(Math.max(ageOf(i, now()), 0))]), jumpOf)
   at('trouble').parentElement.parentElement.hidden = places.length === 0
   fill(at('trouble-none'), places.length === 0 ? 'All shards are Ready.' : places.length > first.length ? `and ${count(places.length - first.length)} more` : '')
 }
@@ -155,7 +171,7 @@ function trouble() {
 function link(how, why) {
   document.body.dataset.link = how
   if (how === 'live') fill(at('link'), 'Live')
-  if (how === 'lost') fill(at('link'), `Not connected: trying again${why ? ` (${why})` : ''}`)
+  if (how === 'lost') fill(at('link'), `Not connected: trying again${why ? ` (${why})` : ''}${latest ? `. What is shown is of ${clock(latest)}` : ''}`)
   if (how === 'ended' && !at('link').textContent.startsWith('The Manager')) fill(at('link'), 'The dashboard has ended')
   if (how !== 'token') return
   fill(at('link'), 'A token is needed')

@@ -18,7 +18,7 @@ const movesNone = make('p', 'The Manager tells the moves of shards that serve al
 
 function table() {
   const t = make('table'), head = make('tr')
-  for (const name of ['Queue', 'Waits', 'At most', 'Limit', 'Shed']) {
+  for (const name of ['Queue', 'Waits', 'Peak', 'Limit', 'Shed']) {
     const th = make('th', name)
     th.scope = 'col'
     head.append(th)
@@ -32,7 +32,10 @@ function table() {
 at('shard-body').append(why, verbs, facts, figures.latency, figures.sent, make('h3', 'Queues'), table(), make('h3', 'Latest moves'), moves, movesNone)
 
 export function show(place, move) {
+  const before = shown
   shown = place < 0 ? undefined : keyAt(place)
+  // What is told of another shard, and its buttons, are not to stand below this one's name.
+  at('shard-body').classList.toggle('stale', !before || !shown || nameOf(before) !== nameOf(shown) || at('shard-body').classList.contains('stale'))
   at('shard-none').hidden = Boolean(shown)
   at('shard-close').hidden = !shown
   at('shard').classList.toggle('open', Boolean(shown))
@@ -62,14 +65,28 @@ export async function refresh() {
     if (key === shown) render(told)
   } catch (problem) {
     if (stop.signal.aborted) return
-    if (key === shown && problem instanceof Refused) fill(why, problem.message)
+    if (key === shown && problem instanceof Refused) refused(problem.message)
   }
   if (key === shown && !document.hidden) again = setTimeout(refresh, 1000)
 }
 document.addEventListener('visibilitychange', () => { if (!document.hidden && shown) refresh() })
 
+// refused says why nothing is told of a shard, such as one that has gone.
+function refused(text) {
+  pairs(facts, [])
+  rows(queues, [])
+  for (const each of [verbs, moves]) each.replaceChildren()
+  delete verbs.dataset.for
+  for (const each of [figures.latency, figures.sent, movesNone]) each.hidden = true
+  fill(why, text)
+  why.hidden = false
+  at('shard-body').hidden = false
+  at('shard-body').classList.remove('stale')
+}
+
 function render(s) {
   at('shard-body').hidden = false
+  at('shard-body').classList.remove('stale')
   at('shard-body').dataset.state = s.state
   const ago = when => when ? `${span(Math.max(s.now - when, 0))} ago` : '–'
   fill(why, s.cause ? `${s.ended || s.quarantined ? 'It has ended' : 'Why'}: ${s.cause}${s.causeSince ? ` (since ${span(Math.max(s.now - s.causeSince, 0))})` : ''}` : '')
@@ -87,7 +104,7 @@ function render(s) {
   latencies(figures.latency, s.latencies)
   figures.sent.hidden = !s.sent
   if (s.sent) bars(figures.sent, s.sent, s.sendLimit)
-  rows(queues, s.queues.map(q => [q.name, count(q.depth), q.high ? count(q.high) : '–', count(q.limit), count(q.shed)]))
+  rows(queues, s.queues.map(q => [q.name.replaceAll('_', '_\u200b'), count(q.depth), q.high ? count(q.high) : '–', count(q.limit), count(q.shed)]))
   const told = s.moves.map(m => `${clock(m.at)} ${m.from} → ${m.to}${m.lost ? ', session given up' : ''}${m.cause ? `: ${m.cause}` : ''}`)
   if (moves.childElementCount !== told.length || moves.firstChild?.textContent !== told[0]) {
     moves.replaceChildren(...told.map((text, i) => make('li', text, ...(s.moves[i].cause ? ['bad'] : []))))

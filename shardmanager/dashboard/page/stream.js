@@ -27,11 +27,16 @@ export async function ask(path, init = {}, token = tokens.look || tokens.control
 
 const aliveWithin = 15_000 // it tells something each second
 
+// A page that was left, and may be come back to, would keep its stream: a browser has six connections to an origin, and then nothing is answered any more.
+let letGo = () => {}
+addEventListener('pagehide', () => letGo())
+
 // follow has hear(name, data) called for all that is told, and says how it stands. It comes again by itself.
 export async function follow(path, hear, say) {
   for (let failed = 0; ; failed++) {
     let ended = false
     const stop = new AbortController()
+    letGo = () => stop.abort()
     let alarm
     const alive = () => {
       clearTimeout(alarm)
