@@ -20,7 +20,9 @@ func calls() map[string]func() {
 	return map[string]func(){
 		"frame": func() { seq++; conn.Read(at, payload) },
 		"write": func() { conn.Write(events.OpHeartbeat, payload[:20]) },
-		"beat":  func() { hook.(actors.ObserverHeartbeat).OnHeartbeat(actors.HeartbeatAcknowledged{Key: key, Conn: 1, RoundTrip: time.Millisecond}) },
+		"beat": func() {
+			hook.(actors.ObserverHeartbeat).OnHeartbeat(actors.HeartbeatAcknowledged{Key: key, Conn: 1, RoundTrip: time.Millisecond})
+		},
 		"send": func() {
 			hook.(actors.ObserverSend).OnSend(actors.SendMoved{Key: key, Op: events.OpPresenceUpdate, Stage: actors.SendEnded})
 		},
