@@ -72,6 +72,11 @@ func (pl *player) receive(data []byte) {
 	}
 	op := *envelope.Op
 	s.note(pl.c, Entry{Kind: Received, Op: op, Data: envelope.D})
+	s.mu.Unlock()
+	if op == events.OpIdentify || op == events.OpResume {
+		pl.know(op, envelope.D)
+	}
+	s.mu.Lock()
 	handled := s.intercepted(Frame{At: now, Shard: pl.c.shard, Conn: pl.c.number, Op: op, Data: envelope.D})
 	s.mu.Unlock()
 	if handled {
@@ -83,8 +88,6 @@ func (pl *player) receive(data []byte) {
 	case events.OpHeartbeat:
 		pl.acknowledge()
 		return
-	case events.OpIdentify, events.OpResume:
-		pl.know(op, envelope.D)
 	case events.OpRequestGuildMembers:
 		pl.ask(envelope.D)
 	}
@@ -115,6 +118,8 @@ func (pl *player) acknowledge() {
 
 // know learns which shard the client is, and takes another connection of the recording if it is not the one that was thought.
 func (pl *player) know(op events.Opcode, d []byte) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
 	var who struct {
 		Shard   *[2]int `json:"shard"`
 		Session string  `json:"session_id"`
