@@ -35,9 +35,9 @@ func (h host) Write(conn uint64, op events.Opcode, payload []byte) error {
 	if op == events.OpIdentify {
 		return s.identify(payload)
 	}
-	err := s.link.write(payload)
+	err := s.link.write(op, payload)
 	if err != nil {
-		s.system.Root.Send(s.self, lost{s.link, err})
+		s.link.lose(err)
 	}
 	return err
 }
@@ -50,13 +50,13 @@ func (s *shard) identify(payload []byte) error {
 		return errExpired
 	}
 	s.record.identified.Store(s.link.conn)
-	err := s.link.write(payload)
+	err := s.link.write(events.OpIdentify, payload)
 	// Used even if the write failed: whether the gateway has seen it is not known.
 	s.system.Root.Send(s.supervisor, identified{s.key, s.asking, time.Now()})
 	s.identifyMoved(IdentifyWritten, nil)
 	s.asking = 0
 	if err != nil {
-		s.system.Root.Send(s.self, lost{s.link, err})
+		s.link.lose(err)
 	}
 	return err
 }

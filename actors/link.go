@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/foreign"
+	"github.com/signalbox-go/signalbox/internal/tap"
 	"github.com/signalbox-go/signalbox/internal/transport"
 	"github.com/signalbox-go/signalbox/session"
 )
@@ -53,6 +54,7 @@ type link struct {
 	key       Key
 	dialled   time.Time // when the dial began
 	observers *Observers
+	taps      []tap.Conn
 	underWay  atomic.Int64  // frames
 	read      *batch        // what the reader has not handed over yet
 	over      chan struct{} // closed when it is not wanted any more: nothing more is told
@@ -64,7 +66,7 @@ type link struct {
 
 func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, all *sync.WaitGroup, o *Observers) *link {
 	return &link{
-		key: key, conn: conn, system: system, shard: shard, all: all, observers: o,
+		key: key, conn: conn, system: system, shard: shard, all: all, observers: o, taps: o.open(key, conn),
 		credit: make(chan struct{}, batches), over: make(chan struct{}),
 	}
 }
@@ -104,7 +106,7 @@ func (l *link) run(turn time.Time, url events.Secret, cfg *transport.Config) {
 		socket, err := l.dial(url, cfg)
 		switch {
 		case err != nil:
-			l.tell(lost{l, err})
+			l.lose(err)
 		case !l.attach(socket):
 			socket.Close(events.CloseNone, "")
 		default:
@@ -118,7 +120,7 @@ func (l *link) run(turn time.Time, url events.Secret, cfg *transport.Config) {
 // survive, deferred, ends the connection alone: that is NetDial's, and may be the user's code, whatever it does to this goroutine.
 func (l *link) survive(what string, returned *bool) {
 	if reason := recover(); !*returned {
-		l.tell(lost{l, foreign.Panicked(what, reason)})
+		l.lose(foreign.Panicked(what, reason))
 		l.close(events.CloseNone)
 	}
 }
@@ -132,9 +134,12 @@ func (l *link) readAll(socket *transport.Conn) {
 		data, err := socket.Read()
 		if err != nil {
 			l.hand()
-			l.tell(lost{l, err})
+			l.lose(err)
 			socket.Close(events.CloseNone, "")
 			break
+		}
+		for _, t := range l.taps {
+			t.Read(socket.At(), data)
 		}
 		if l.read == nil {
 			l.read = batchPool.Get().(*batch)
@@ -220,6 +225,16 @@ func (l *link) tell(message any) {
 	}
 }
 
+// lose tells that the dial or the connection has failed.
+func (l *link) lose(err error) {
+	if !l.isOver() {
+		for _, t := range l.taps {
+			t.Lost(err)
+		}
+	}
+	l.tell(lost{l, err})
+}
+
 // attach takes the socket, unless the link was closed while it was dialled.
 func (l *link) attach(socket *transport.Conn) bool {
 	l.mu.Lock()
@@ -229,12 +244,15 @@ func (l *link) attach(socket *transport.Conn) bool {
 }
 
 // write sends one payload. One goroutine at a time.
-func (l *link) write(payload []byte) error {
+func (l *link) write(op events.Opcode, payload []byte) error {
 	l.mu.Lock()
 	socket := l.socket
 	l.mu.Unlock()
 	if socket == nil || l.isOver() {
 		return fmt.Errorf("actors: write on a closed connection")
+	}
+	for _, t := range l.taps { // before its answer can come
+		t.Write(op, payload)
 	}
 	return socket.Write(payload)
 }
@@ -248,6 +266,9 @@ func (l *link) close(code events.CloseCode) {
 		return
 	}
 	close(l.over) //seam:closed-link-silent
+	for _, t := range l.taps {
+		t.Closed(code)
+	}
 	if l.cancel != nil {
 		l.cancel()
 	}

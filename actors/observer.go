@@ -8,6 +8,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/foreign"
+	"github.com/signalbox-go/signalbox/internal/tap"
 )
 
 // An observer is told of occurrences. It has any of the methods of the interfaces below, and each that it lacks costs nothing. It is
@@ -138,9 +139,10 @@ type Observers struct {
 	send      []told[ObserverSend]
 	crash     []told[ObserverCrash]
 	deaf      []told[ObserverDeaf]
+	taps      []tap.Tap
 }
 
-// told is an observer and its lane.
+// told is an observer and its lane; nil: it is one of our own recorders, and is called where it happens.
 type told[O any] struct {
 	observer O
 	lane     *lane
@@ -153,6 +155,9 @@ func NewObservers(log *zap.Logger, all ...any) *Observers {
 		l := newLane(observeLimit, func(reason any) {
 			log.Error("an observer panicked", zap.String("observer", fmt.Sprintf("%T", each)), zap.String("reason", foreign.Text(reason)))
 		})
+		if t, is := each.(tap.Tap); is {
+			o.taps, l = append(o.taps, t), nil
+		}
 		o.all = append(o.all, told[any]{each, l})
 		add(&o.dial, each, l)
 		add(&o.connected, each, l)
@@ -170,15 +175,34 @@ func NewObservers(log *zap.Logger, all ...any) *Observers {
 // Missed is how many calls observers were too slow for.
 func (o *Observers) Missed() (n int64) {
 	for _, each := range o.all {
-		n += each.lane.left()
+		if each.lane != nil {
+			n += each.lane.left()
+		}
 	}
 	return n
+}
+
+// begin tells our recorders what they must not show.
+func (o *Observers) begin(secrets tap.Secrets) {
+	for _, t := range o.taps {
+		t.Begin(secrets)
+	}
+}
+
+// open is who hears of a connection; nil: nobody.
+func (o *Observers) open(key Key, conn uint64) (all []tap.Conn) {
+	for _, t := range o.taps {
+		all = append(all, t.Open(key, conn))
+	}
+	return all
 }
 
 // Tell has all of them called that are an O, such as an interface of the caller's own with one method.
 func Tell[O any](o *Observers, call func(O)) {
 	for _, each := range o.all {
-		if observer, ok := each.observer.(O); ok {
+		if observer, ok := each.observer.(O); ok && each.lane == nil {
+			call(observer)
+		} else if ok {
 			each.lane.do(func() { call(observer) })
 		}
 	}
@@ -193,6 +217,10 @@ func add[O any](of *[]told[O], each any, l *lane) {
 // tell tells all of a kind. It costs nothing where nobody is to be told: call is a method, such as ObserverState.OnState.
 func tell[O, M any](of []told[O], call func(O, M), what M) {
 	for _, each := range of {
+		if each.lane == nil {
+			call(each.observer, what)
+			continue
+		}
 		what := what // or it would be made for nobody, too
 		each.lane.do(func() { call(each.observer, what) })
 	}

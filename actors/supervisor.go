@@ -62,6 +62,7 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 		return nil, err
 	}
 	s := &Supervisor{cfg: cfg, log: cfg.Logger, board: cfg.Board, dialer: newDialer(&cfg), observers: cfg.Observers}
+	s.observers.begin(s.secrets)
 	s.routes.now.Store(new(routing))
 	s.board.without.Store(uint64(cfg.OptionalIntents & cfg.LeftOut))
 	s.books = books{
@@ -76,6 +77,11 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 		s.books.identifies.start = &cfg.SessionStart
 	}
 	return s, nil
+}
+
+// secrets are what must not be shown of a shard.
+func (s *Supervisor) secrets(key Key) []string {
+	return append(s.board.secrets(key), s.cfg.Identify.Token.Reveal())
 }
 
 // Props are the props of the supervisor's actor. Spawn one. With a mailbox of the caller's own in opts, messages that only the library may send

@@ -26,6 +26,7 @@ import (
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 	"github.com/signalbox-go/signalbox/shardmanager/dashboard"
+	"github.com/signalbox-go/signalbox/shardmanager/recorder"
 )
 
 type settings struct {
@@ -75,8 +76,8 @@ func run(ctx context.Context, out io.Writer, s settings) (err error) {
 		return err
 	}
 	defer gateway.Close()
-	sends := dashboard.NewSends()
-	m, err := shardmanager.New("simulated", shardmanager.WithGateway(gateway), shardmanager.WithShards(s.shards), shardmanager.WithLogger(zap.NewNop()), shardmanager.WithHooks(sends),
+	sends, flight := dashboard.NewSends(), recorder.New()
+	m, err := shardmanager.New("simulated", shardmanager.WithGateway(gateway), shardmanager.WithShards(s.shards), shardmanager.WithLogger(zap.NewNop()), shardmanager.WithHooks(append(flight.Hooks(), sends)...),
 		shardmanager.WithCompression(events.CompressionNone), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages), shardmanager.WithDialRate(1000))
 	if err != nil {
 		return err
@@ -88,7 +89,7 @@ func run(ctx context.Context, out io.Writer, s settings) (err error) {
 	}()
 	shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) {})
 
-	opts := []dashboard.Option{dashboard.WithSends(sends), dashboard.WithControl(s.control), dashboard.WithTitle("A simulated bot")}
+	opts := []dashboard.Option{dashboard.WithSends(sends), dashboard.WithControl(s.control), dashboard.WithRecorder(flight), dashboard.WithTitle("A simulated bot")}
 	if s.look != "" {
 		opts = append(opts, dashboard.WithToken(s.look))
 	}

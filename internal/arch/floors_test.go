@@ -57,8 +57,9 @@ var floors = map[string]floor{
 	"internal/cutover":  {nil, nil, "which events are delivered is a value"},
 	"internal/foreign":  {nil, nil, "it calls code that is not ours"},
 	"internal/stack":    {nil, nil, "it asks the runtime for room"},
+	"internal/tap":      {[]string{"events"}, nil, "it listens, and keeps nothing"},
 	"internal/zaplog":   {[]string{"internal/foreign"}, []string{"go.uber.org/zap"}, "it carries logs"},
-	"actors": {[]string{"events", "ratelimit", "session", "internal/bus", "internal/cutover", "internal/foreign", "internal/stack", "internal/transport", "internal/zaplog"},
+	"actors": {[]string{"events", "ratelimit", "session", "internal/bus", "internal/cutover", "internal/foreign", "internal/stack", "internal/tap", "internal/transport", "internal/zaplog"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the lowest floor that names the actor library"},
 	"shardmanager": {[]string{"actors", "events", "internal/bus", "internal/foreign", "internal/handover", "internal/transport", "internal/zaplog", "ratelimit", "session"},
 		[]string{"github.com/asynkron/protoactor-go/actor", "go.uber.org/zap"}, "the door"},
@@ -69,6 +70,8 @@ var floors = map[string]floor{
 	"shardmanager/otel": {[]string{"actors", "events", "shardmanager"},
 		[]string{"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/trace"},
 		"it makes spans of what the door tells, by OpenTelemetry's API and not its SDK"},
+	"shardmanager/recorder": {[]string{"actors", "events", "internal/foreign", "internal/tap", "internal/transport", "session", "shardmanager"}, []string{"go.uber.org/zap"},
+		"it writes down what it hears, and is in nobody's way"},
 	"shardmanager/dashboard": {[]string{"actors", "events", "internal/foreign", "session", "shardmanager"}, []string{"go.uber.org/zap"}, "it shows what the door tells"},
 }
 

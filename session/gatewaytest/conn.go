@@ -56,6 +56,7 @@ type outgoing struct {
 	close    events.CloseCode
 	reason   string // of close
 	compress bool   // payload compression from here on
+	cut      bool   // the end, without a close frame
 }
 
 const (
@@ -145,6 +146,9 @@ func (c *conn) put(o outgoing) bool {
 	if o.compress {
 		c.deflate.kind = events.CompressionPayload
 		return true
+	}
+	if o.cut {
+		return false
 	}
 	_ = c.ws.SetWriteDeadline(time.Now().Add(writeWait))
 	if o.close != events.CloseNone {

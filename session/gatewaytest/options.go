@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -48,6 +49,7 @@ type settings struct {
 	tls            *tls.Config
 	noTLS          bool // WithTLS was given none
 	rest           http.Handler
+	recording      io.Reader
 	calls          int
 	callsPer       time.Duration
 }

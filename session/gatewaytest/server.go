@@ -25,7 +25,8 @@ type Server struct {
 
 	set      settings
 	net      *network
-	anywhere bool // it listens on every address, and was not told which one clients should be told
+	playback *playback // nil: there is no recording
+	anywhere bool      // it listens on every address, and was not told which one clients should be told
 	http     *http.Server
 	running  sync.WaitGroup
 
@@ -83,6 +84,14 @@ func Start(opts ...Option) (*Server, error) {
 	if err := set.check(); err != nil {
 		return nil, err
 	}
+	var rec *recording
+	if set.recording != nil {
+		var err error
+		if rec, err = readRecording(set.recording); err != nil {
+			return nil, &OptionError{"WithRecording", err.Error()}
+		}
+		set.shards = rec.total
+	}
 	tcp := set.listener
 	if !set.virtual && tcp == nil {
 		var err error
@@ -98,6 +107,9 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	if set.trace != nil {
 		s.traces = append(s.traces, &set.trace)
+	}
+	if rec != nil {
+		s.playback = newPlayback(s, rec)
 	}
 	s.world, s.rest = newWorld(s), newREST(s)
 	s.world.own(set.token)
@@ -153,6 +165,10 @@ var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return
 //
 // Source: events/gateway#connecting
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
+	if s.playback != nil {
+		s.playback.connect(w, r)
+		return
+	}
 	resumes := r.URL.Path == resumePath
 	if resumes && !s.net.admits(r.Context(), resumePath) {
 		panic(http.ErrAbortHandler) // it cuts the connection, without a word

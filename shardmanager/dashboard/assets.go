@@ -46,7 +46,8 @@ func assets(cfg *config) (map[string]asset, error) {
 				err = t.Execute(&filled, struct {
 					Title, Stream string
 					Control       bool
-				}{cfg.title, cfg.stream, cfg.hasControl})
+					Flight        bool
+				}{cfg.title, cfg.stream, cfg.hasControl, cfg.hasRecorder})
 			}
 			if err != nil {
 				return nil, err

@@ -119,6 +119,8 @@ func (d *Dashboard) route(w http.ResponseWriter, r *http.Request) {
 		d.serveShard(w, r)
 	case "find":
 		d.serveFind(w, r)
+	case "flight":
+		d.serveFlight(w, r)
 	case "do":
 		d.serveVerb(w, r)
 	default:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/shardmanager/dashboard"
+	"github.com/signalbox-go/signalbox/shardmanager/recorder"
 )
 
 func viewersOption(n int) dashboard.Option { return dashboard.WithViewers(n) }
@@ -166,6 +167,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		for name, opts := range map[string][]dashboard.Option{
 			"WithToken": {dashboard.WithToken("short")}, "WithControl": {dashboard.WithToken(lookToken), dashboard.WithControl(lookToken)}, "WithAuthentication": {dashboard.WithAuthentication(nil)},
 			"WithViewers": {dashboard.WithViewers(-1)}, "WithStreamAt": {dashboard.WithStreamAt("https://elsewhere.example/stream")}, "New": {nil},
+			"WithRecorder": {dashboard.WithControl(controlToken), dashboard.WithRecorder((*recorder.Recorder)(nil))},
 		} {
 			_, err := dashboard.New(w.m, opts...)
 			var wrong *dashboard.OptionError

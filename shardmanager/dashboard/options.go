@@ -3,10 +3,14 @@ package dashboard
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 
 	"go.uber.org/zap"
+
+	"github.com/signalbox-go/signalbox/actors"
 )
 
 const (
@@ -24,6 +28,8 @@ type config struct {
 	authentic            func(*http.Request) bool
 	hasAuthentic         bool
 	sends                *Sends
+	recorder             FlightRecorder
+	hasRecorder          bool
 	viewers              int
 	stream               string
 	title                string
@@ -53,6 +59,17 @@ func WithAuthentication(f func(*http.Request) bool) Option {
 // WithSends shows what became of send events, and how many each shard has sent in the last minute: sends is a hook of the Manager as well. The default is that the page
 // shows neither.
 func WithSends(sends *Sends) Option { return func(c *config) { c.sends = sends } }
+
+// FlightRecorder writes down what it has kept of a shard. A *recorder.Recorder is one.
+type FlightRecorder interface {
+	DumpTo(w io.Writer, shards ...actors.Key) error
+}
+
+// WithRecorder has the page offer what a flight recorder has of a shard, as a file, to those who have the token of WithControl: of what is on it nobody needs all to look
+// at the page. The default is that there is none.
+func WithRecorder(r FlightRecorder) Option {
+	return func(c *config) { c.recorder, c.hasRecorder = r, true }
+}
 
 // WithViewers sets how many may have the stream open at the same time. One more is refused with 503. The default, 0, is 32.
 func WithViewers(n int) Option { return func(c *config) { c.viewers = n } }
@@ -89,6 +106,9 @@ func (c *config) check() error {
 	wrong(c.hasControl && len(c.control) < leastToken, "WithControl", fmt.Sprintf("the token has %d bytes: use %d or more, at random", len(c.control), leastToken))
 	wrong(c.hasToken && c.hasControl && c.token == c.control, "WithControl", "it is the token of WithToken: whoever may look could change things: use another")
 	wrong(c.hasAuthentic && c.authentic == nil, "WithAuthentication", "the function is nil: leave the option out")
+	v := reflect.ValueOf(c.recorder)
+	wrong(c.hasRecorder && (c.recorder == nil || v.Kind() == reflect.Pointer && v.IsNil()), "WithRecorder", "it is nil: leave the option out")
+	wrong(c.hasRecorder && !c.hasControl, "WithRecorder", "nobody could have what it has: give WithControl as well")
 	wrong(c.viewers < 0, "WithViewers", fmt.Sprintf("%d viewers: use 1 or more, or 0 for the default", c.viewers))
 	if u, err := url.Parse(c.stream); err != nil || u.Host != "" || u.Scheme != "" {
 		wrong(true, "WithStreamAt", "it is no path: use one of the same origin, such as \"/events/shards\"")

@@ -19,6 +19,7 @@ import (
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 	"github.com/signalbox-go/signalbox/shardmanager/dashboard"
+	"github.com/signalbox-go/signalbox/shardmanager/recorder"
 )
 
 const (
@@ -31,6 +32,7 @@ type world struct {
 	gateway *gatewaytest.Server
 	m       *shardmanager.Manager
 	d       *dashboard.Dashboard
+	flight  *recorder.Recorder
 	l       *memory
 }
 
@@ -42,9 +44,10 @@ func bubble(t *testing.T, shards int, f func(t *testing.T, w *world), opts ...da
 		w := &world{gateway: gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards), gatewaytest.WithGuildsPerShard(1),
 			gatewaytest.WithSessionStarts(3*shards+1000, 3*shards+1000, 24*time.Hour))}
 		sends := dashboard.NewSends()
+		w.flight = recorder.New()
 		var err error
 		w.m, err = shardmanager.New("token", shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages), shardmanager.WithGateway(w.gateway),
-			shardmanager.WithLogger(zap.NewNop()), shardmanager.WithHooks(sends))
+			shardmanager.WithLogger(zap.NewNop()), shardmanager.WithHooks(append(w.flight.Hooks(), sends)...))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ import { at, fill, make, nameOf } from './words.js'
 import { Refused, ask, keep, tokens } from './stream.js'
 
 export const allowed = document.documentElement.dataset.control === 'true'
+const flight = document.documentElement.dataset.flight === 'true'
 export const done = { hear: () => {} }
 
 const verbs = [
@@ -26,9 +27,28 @@ export function verbsOf(row, s) {
     button.addEventListener('click', () => confirm(`${name}?`, text(nameOf(s)), { verb, shards: [s.index] }))
     return button
   }))
+  if (!flight) return
+  const button = make('button', 'Flight record')
+  button.type = 'button'
+  button.addEventListener('click', () => {
+    pending = { shard: s }
+    if (tokens.control) order(pending).catch(problem => say(problem.message))
+    else confirm('Flight record?', `A file of what shard ${nameOf(s)} has read, written and done in the last minutes, without contents.`, pending)
+  })
+  row.append(button)
 }
 
-export const order = body => ask('do', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }, tokens.control)
+// download fetches what the flight recorder has of a shard, and gives it to the browser as a file.
+async function download(s) {
+  const answer = await ask(`flight?index=${s.index}&total=${s.total}&generation=${s.generation}`, {}, tokens.control)
+  const link = make('a', '')
+  link.href = URL.createObjectURL(await answer.blob())
+  link.download = `flight-${s.index}-of-${s.total}.jsonl`
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
+
+const order = body => body.shard ? download(body.shard) : ask('do', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }, tokens.control)
 
 let pending
 export function confirm(title, text, body) {

@@ -65,6 +65,9 @@ func main() {
 		if s.rounds > 0 {
 			n = min(n, s.rounds)
 		}
+		if s.pairs > 0 {
+			n = s.pairs
+		}
 		log.Printf("%s: %d rounds of %d clients", s.name, n, len(s.clients))
 		table, err := s.run(ctx, dir, n)
 		if err == nil {
@@ -120,13 +123,20 @@ func (s section) run(ctx context.Context, dir string, rounds int) (string, error
 
 // table runs the clients, in turn.
 func (s section) table(ctx context.Context, dir string, rounds int) (string, error) {
-	results := make([][]result, len(s.clients))
+	results, order := make([][]result, len(s.clients)), make([]int, len(s.clients))
+	for i := range order {
+		order[i] = i
+	}
 	first := -1
 	if s.rounds > 0 { // what takes long needs no round to warm up
 		first = 0
 	}
 	for round := first; round < rounds; round++ {
-		for i, c := range s.clients {
+		if s.pairs > 0 { // so that what comes first is not always the same
+			slices.Reverse(order)
+		}
+		for _, i := range order {
+			c := s.clients[i]
 			got, err := s.one(ctx, dir, c)
 			if err != nil {
 				return "", fmt.Errorf("%s: %w", c.label, err)

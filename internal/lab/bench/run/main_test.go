@@ -39,6 +39,19 @@ func TestAgainstComparesThisLibraryAlone(t *testing.T) {
 	}
 }
 
+// TestInterval: of 20 values it leaves out five at each end, as tables of the sign test say; of 6 none; of 50 seventeen.
+func TestInterval(t *testing.T) {
+	for n, left := range map[int]int{1: 0, 5: 0, 6: 0, 9: 1, 20: 5, 50: 17} {
+		var list []float64
+		for i := range n {
+			list = append(list, float64(n-i))
+		}
+		if low, high := interval(list); low != float64(1+left) || high != float64(n-left) {
+			t.Errorf("of 1 to %d: %v to %v", n, low, high)
+		}
+	}
+}
+
 // TestGoalWithoutAFigureIsNotHeld: a client that prints no such metric would meet any bound.
 func TestGoalWithoutAFigureIsNotHeld(t *testing.T) {
 	s := section{clients: []client{{"it", "it"}}}

@@ -11,6 +11,7 @@ type section struct {
 	metrics     []metric
 	goals       []goal
 	rounds      int // 0: as many as the command says
+	pairs       int // so many rounds, whose order alternates, and figures of goals have their interval; 0: it is no such section
 	long        bool
 }
 
@@ -123,7 +124,20 @@ func sections() []section {
 			metrics: []metric{{"admissions/s", "admissions/s"}, {"p50-µs", "p50 µs"}, {"p99-µs", "p99 µs"}, {"allocs/op", "allocations"}},
 			goals:   []goal{{"admissions/s", "admissions/s", "of all shards", "", "≥", 500_000}, {"p99", "p99-µs", "one send, beside a flood", "one send, alone", "≤", 1.1}},
 		},
-		growth(), compression())
+		growth(), compression(), overhead())
+}
+
+// overhead is what metrics and the flight recorder cost, in pairs with a Manager that has neither.
+func overhead() section {
+	return section{
+		name: "overhead", title: "Overhead of metrics and of the flight recorder", gateway: "-events 64000",
+		scenario: "-scenario flood -shards 8 -events 64000 -compress zstd-stream", pairs: 20, long: true, metrics: floodMetrics,
+		clients: []client{{"neither", "signalbox"}, {"metrics", "signalbox -variant metrics"}, {"flight recorder", "signalbox -variant recorder"}},
+		goals: []goal{
+			{"CPU an event", "cpu_s_per_million", "metrics", "neither", "≤", 1.03}, {"CPU an event", "cpu_s_per_million", "flight recorder", "neither", "≤", 1.05},
+			{"allocations an event", "allocs_per_event", "flight recorder", "neither", "≤", 1.01},
+		},
+	}
 }
 
 // compression is what memory each compression costs once a large guild has come for each shard.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -62,7 +63,30 @@ func (s section) judge(g goal, results [][]result) string {
 	if g.is == "≥" && got >= g.bound || g.is != "≥" && got <= g.bound {
 		verdict = "held"
 	}
-	return fmt.Sprintf("| %s %s %s | %s | %s |\n", what, g.is, number(g.bound), number(got), verdict)
+	figure := number(got)
+	if s.pairs > 0 {
+		low, high := interval(figures)
+		figure = fmt.Sprintf("%.3f (95 %%: %.3f–%.3f)", got, low, high)
+	}
+	return fmt.Sprintf("| %s %s %s | %s | %s |\n", what, g.is, number(g.bound), figure, verdict)
+}
+
+// interval is where the median of what the list was drawn from lies, with 95 % certainty or more, whatever its distribution: between two of the list's own values. A
+// value is below the median as often as a coin shows heads.
+func interval(list []float64) (low, high float64) {
+	sorted, n := slices.Sorted(slices.Values(list)), len(list)
+	if n == 0 {
+		return 0, 0
+	}
+	rank, below, chance := 0, 0., math.Pow(0.5, float64(n)) // that no more than rank values are below
+	for below += chance; rank < n/2; rank++ {
+		chance *= float64(n-rank) / float64(rank+1)
+		if below+chance > 0.025 {
+			break
+		}
+		below += chance
+	}
+	return sorted[rank], sorted[n-1-rank]
 }
 
 // values are one metric of one client, by round.

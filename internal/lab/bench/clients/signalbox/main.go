@@ -10,6 +10,8 @@ import (
 	"github.com/signalbox-go/signalbox/internal/lab/bench/kit"
 	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/shardmanager"
+	"github.com/signalbox-go/signalbox/shardmanager/metrics"
+	"github.com/signalbox-go/signalbox/shardmanager/recorder"
 )
 
 func main() { kit.Main("signalbox", func(r *kit.Run) kit.Client { return &client{r: r} }) }
@@ -36,11 +38,20 @@ func (c *client) Open(ctx context.Context) error {
 			Total: 1e6, Remaining: 1e6, ResetAfter: time.Hour, MaxConcurrency: r.MaxConcurrency,
 		})}))
 	}
+	attach := func(*shardmanager.Manager) {}
+	switch r.Variant {
+	case "metrics":
+		x := metrics.New()
+		opts, attach = append(opts, shardmanager.WithHooks(x.Hooks()...)), x.Attach
+	case "recorder":
+		opts = append(opts, shardmanager.WithHooks(recorder.New().Hooks()...))
+	}
 	m, err := shardmanager.New(token, opts...)
 	if err != nil {
 		return err
 	}
 	c.m = m
+	attach(m)
 	shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) { r.Ready() }, shardmanager.WithTypes(events.TypeReady))
 	switch {
 	case r.Scenario == "request":
