@@ -104,6 +104,9 @@ func TestSmallQueueStopsItsShardNoLongerThanItIsFull(t *testing.T) {
 			pass(time.Millisecond)
 		}
 		asked := func() (answered bool) {
+			for beats := g.Stats().Heartbeats; g.Stats().Heartbeats == beats; { // so that none but the requested one is near
+				pass(time.Second)
+			}
 			before := len(g.Frames(0))
 			g.Shard(0).RequestHeartbeat()
 			pass(time.Second)
