@@ -29,6 +29,7 @@ type batch struct {
 	*link
 	at     time.Time
 	frames [][]byte
+	wire   int // bytes of the frames as they came
 }
 
 // batchPool keeps the memory of batches; what is in it holds no frames. A new one has room for few: thousands of shards that begin
@@ -38,7 +39,7 @@ var batchPool = sync.Pool{New: func() any { return &batch{frames: make([][]byte,
 // done gives the batch's memory back.
 func (b *batch) done() {
 	clear(b.frames)
-	b.link, b.frames = nil, b.frames[:0]
+	b.link, b.frames, b.wire = nil, b.frames[:0], 0
 	batchPool.Put(b)
 }
 
@@ -140,6 +141,7 @@ func (l *link) readAll(socket *transport.Conn) {
 			l.read = batchPool.Get().(*batch)
 			l.read.link, l.read.at = l, socket.At()
 		}
+		l.read.wire += socket.Came()
 		if l.read.frames = append(l.read.frames, data); len(l.read.frames) == batchLimit {
 			l.hand()
 		}
@@ -191,7 +193,7 @@ func (l *link) stalled() bool { return len(l.credit) == cap(l.credit) }
 
 // observe tells what was read. The batch is the actor's afterwards.
 func (l *link) observe(b *batch) {
-	read := FramesRead{Key: l.key, Conn: l.conn, At: b.at, Frames: len(b.frames)}
+	read := FramesRead{Key: l.key, Conn: l.conn, At: b.at, Frames: len(b.frames), Wire: b.wire}
 	for _, frame := range b.frames {
 		read.Bytes += len(frame)
 	}

@@ -55,6 +55,7 @@ type FramesRead struct {
 	At     time.Time
 	Frames int
 	Bytes  int // inflated
+	Wire   int // bytes as they came: compressed, and without the overhead of WebSocket and TLS
 }
 
 // HeartbeatAcknowledged: a heartbeat's ACK has come.

@@ -21,6 +21,7 @@ type frameHook struct{ x *Metrics }
 func (h frameHook) OnFrames(f actors.FramesRead) {
 	h.x.frames.Add(float64(f.Frames))
 	h.x.bytes.Add(float64(f.Bytes))
+	h.x.wire.Add(float64(f.Wire))
 	if at := f.At.UnixNano(); at > h.x.frame.Load() {
 		h.x.frame.Store(at)
 	}

@@ -120,6 +120,7 @@ func TestEventsAreCountedByType(t *testing.T) {
 		}
 		bytes := before["signalbox_frame_bytes_total"]
 		b.wantBetween("frame_bytes_total", bytes+300, bytes+10000)
+		b.wantBetween("wire_bytes_total", 1, after["signalbox_frame_bytes_total"]*.9) // compressed
 		b.wantBetween("frame_age_seconds", 0, 2.1)
 		b.wantBetween("newest_event_age_seconds", 1.9, 2.1)
 		pass(time.Minute)
