@@ -30,6 +30,7 @@ type batch struct {
 	*link
 	at     time.Time
 	frames [][]byte
+	wire   int // bytes of the frames as they came
 }
 
 // batchPool keeps the memory of batches; what is in it holds no frames. A new one has room for few: thousands of shards that begin
@@ -39,7 +40,7 @@ var batchPool = sync.Pool{New: func() any { return &batch{frames: make([][]byte,
 // done gives the batch's memory back.
 func (b *batch) done() {
 	clear(b.frames)
-	b.link, b.frames = nil, b.frames[:0]
+	b.link, b.frames, b.wire = nil, b.frames[:0], 0
 	batchPool.Put(b)
 }
 
@@ -56,6 +57,7 @@ type link struct {
 	observers *Observers
 	taps      []tap.Conn
 	underWay  atomic.Int64  // frames
+	last      atomic.Int64  // when something was read, in Unix nanoseconds; 0: nothing was
 	read      *batch        // what the reader has not handed over yet
 	over      chan struct{} // closed when it is not wanted any more: nothing more is told
 
@@ -145,6 +147,7 @@ func (l *link) readAll(socket *transport.Conn) {
 			l.read = batchPool.Get().(*batch)
 			l.read.link, l.read.at = l, socket.At()
 		}
+		l.read.wire += socket.Came()
 		if l.read.frames = append(l.read.frames, data); len(l.read.frames) == batchLimit {
 			l.hand()
 		}
@@ -180,6 +183,7 @@ func (l *link) hand() {
 		return
 	}
 	l.read = nil
+	l.last.Store(b.at.UnixNano())
 	select {
 	case l.credit <- struct{}{}:
 		if len(l.observers.frames) > 0 {
@@ -196,7 +200,7 @@ func (l *link) stalled() bool { return len(l.credit) == cap(l.credit) }
 
 // observe tells what was read. The batch is the actor's afterwards.
 func (l *link) observe(b *batch) {
-	read := FramesRead{Key: l.key, Conn: l.conn, At: b.at, Frames: len(b.frames)}
+	read := FramesRead{Key: l.key, Conn: l.conn, At: b.at, Frames: len(b.frames), Wire: b.wire}
 	for _, frame := range b.frames {
 		read.Bytes += len(frame)
 	}

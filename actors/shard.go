@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -160,7 +159,7 @@ func (s *shard) start(ctx actor.Context) {
 	s.say(shardBegan, 0)
 	s.step(session.Input{Kind: session.Start})
 	if s.reidentify != 0 {
-		s.renew(s.reidentify, errRestart)
+		s.renew(s.reidentify, ErrRestart)
 	}
 }
 
@@ -268,7 +267,7 @@ func (s *shard) send(m admitted) {
 		s.record.keep()
 	}
 	s.landed(r, time.Now())
-	r.tell(s.observers.send, SendWritten, s.now.Sub(r.asked), 0, nil)
+	r.tell(s.observers.send, SendMoved{Stage: SendWritten, Waited: s.now.Sub(r.asked), Sent: true})
 }
 
 func (s *shard) landed(r *request, wrote time.Time) {
@@ -296,5 +295,3 @@ func (s *shard) stop() {
 	}
 	clear(s.asked)
 }
-
-var errRestart = errors.New("actors: restart asked for")

@@ -65,6 +65,7 @@ type Conn struct {
 	room         room
 	writeTimeout time.Duration
 	maxMessage   int64
+	came         int   // bytes of the messages in which the latest payload came
 	failed       error // of Read, for good
 	closeOnce    sync.Once
 }
@@ -109,6 +110,7 @@ func (c *Conn) Read() ([]byte, error) {
 	if c.failed != nil {
 		return nil, c.failed
 	}
+	c.came = 0
 	for {
 		payload, err := c.message()
 		if err != nil {
@@ -123,6 +125,9 @@ func (c *Conn) Read() ([]byte, error) {
 // At is when the latest bytes came. It is for the goroutine that reads.
 func (c *Conn) At() time.Time { return c.wire.at }
 
+// Came is how many bytes the latest payload was as it came: compressed, without the headers of WebSocket, and without TLS. It is for the goroutine that reads.
+func (c *Conn) Came() int { return c.came }
+
 // message reads one message. A nil payload without an error: there is more to come.
 func (c *Conn) message() ([]byte, error) {
 	kind, reader, err := c.ws.NextReader()
@@ -130,13 +135,16 @@ func (c *Conn) message() ([]byte, error) {
 		return nil, err
 	}
 	if kind != websocket.BinaryMessage && c.inflate.text() {
-		return c.room.fill(reader)
+		payload, err := c.room.fill(reader)
+		c.came += len(payload)
+		return payload, err
 	}
 	var frame pagedFrame
 	defer frame.free()
 	if err := frame.read(reader); err != nil {
 		return nil, err
 	}
+	c.came += frame.size
 	return c.inflate.message(frame.whole(), &c.room)
 }
 

@@ -24,7 +24,7 @@ func calls(ctx context.Context) map[string]func() {
 	all["handler"] = func() { timed(ctx, nil, at) }
 	for _, hook := range x.Hooks() {
 		if h, ok := hook.(shardmanager.HookFrames); ok {
-			all["frames"] = func() { h.OnFrames(actors.FramesRead{At: at.Received, Frames: 3, Bytes: 1000}) }
+			all["frames"] = func() { h.OnFrames(actors.FramesRead{At: at.Received, Frames: 3, Bytes: 1000, Wire: 200}) }
 		}
 		if h, ok := hook.(shardmanager.HookHeartbeat); ok {
 			all["heartbeat"] = func() { h.OnHeartbeat(actors.HeartbeatAcknowledged{RoundTrip: time.Millisecond}) }

@@ -17,6 +17,7 @@ type counted struct {
 	delay       prometheus.Histogram
 
 	frames, bytes    prometheus.Counter
+	wire             prometheus.Counter
 	roundTrip, late  prometheus.Histogram
 	dials            prometheus.Counter
 	dialTook         prometheus.Histogram
@@ -63,6 +64,7 @@ func (c *counted) ofEvents(t *table) {
 	c.delay = t.histogram("event_delay_seconds", "From an event's last byte to a handler that is never behind.", "at each event; it grows when the process has too little CPU", quick)
 	c.frames = t.counter("frames_total", "Payloads read from the gateway, of all opcodes.", "whenever something was read")
 	c.bytes = t.counter("frame_bytes_total", "Bytes of payloads read from the gateway, inflated.", "whenever something was read")
+	c.wire = t.counter("wire_bytes_total", "Bytes of payloads read from the gateway, as they came: compressed, and without the overhead of WebSocket and TLS.", "whenever something was read")
 	c.odd = t.counter("odd_events_total", "Events of which some fields were left unset, not being of their documented type.", "when a handler's event is decoded; the log names the fields")
 	c.undecoded = t.counter("undecoded_events_total", "Events that could not be decoded, which raw handlers alone get.", "when a handler's event is decoded; the log names the type")
 }

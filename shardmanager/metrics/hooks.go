@@ -21,6 +21,7 @@ type frameHook struct{ x *Metrics }
 func (h frameHook) OnFrames(f actors.FramesRead) {
 	h.x.frames.Add(float64(f.Frames))
 	h.x.bytes.Add(float64(f.Bytes))
+	h.x.wire.Add(float64(f.Wire))
 	if at := f.At.UnixNano(); at > h.x.frame.Load() {
 		h.x.frame.Store(at)
 	}
@@ -43,7 +44,7 @@ func (h sendHook) OnSend(s actors.SendMoved) {
 		h.x.sendWait.Observe(s.Waited.Seconds())
 	case actors.SendEnded:
 		op := opName(s.Op)
-		h.x.sends[op][outcomeOf(s.Err)].Inc()
+		h.x.sends[op][outcomeOf(&s)].Inc()
 		if trip := h.x.sendTrip[op]; trip != nil && s.Err == nil {
 			trip.Observe(s.RoundTrip.Seconds())
 		}
