@@ -69,6 +69,9 @@ var floors = map[string]floor{
 		"it reads the door, and nothing behind it"},
 	"shardmanager/recorder": {[]string{"actors", "events", "internal/foreign", "internal/tap", "internal/transport", "session", "shardmanager"}, []string{"go.uber.org/zap"},
 		"it writes down what it hears, and is in nobody's way"},
+	"shardmanager/otel": {[]string{"actors", "events", "shardmanager"},
+		[]string{"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/trace"},
+		"it makes spans of what the door tells, by OpenTelemetry's API and not its SDK"},
 	"shardmanager/dashboard": {[]string{"actors", "events", "internal/foreign", "session", "shardmanager"}, []string{"go.uber.org/zap"}, "it shows what the door tells"},
 }
 

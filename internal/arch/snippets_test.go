@@ -21,7 +21,9 @@ var known = map[string]string{
 	"gatewaytest": module + "session/gatewaytest", "control": module + "session/gatewaytest/control", "filestore": module + "session/filestore", "storetest": module + "session/storetest", "actors": module + "actors", "shardmanager": module + "shardmanager",
 	"health": module + "shardmanager/health", "slogger": module + "shardmanager/slogger", "slog": "log/slog",
 	"metrics": module + "shardmanager/metrics", "prometheus": "github.com/prometheus/client_golang/prometheus", "promhttp": "github.com/prometheus/client_golang/prometheus/promhttp",
-	"dashboard": module + "shardmanager/dashboard", "recorder": module + "shardmanager/recorder",
+	"dashboard": module + "shardmanager/dashboard",
+	"otel":      module + "shardmanager/otel", "trace": "go.opentelemetry.io/otel/trace",
+	"recorder":  module + "shardmanager/recorder",
 }
 
 var fence = regexp.MustCompile("(?ms)^```go\n(.*?)^```")
