@@ -23,7 +23,7 @@ var known = map[string]string{
 	"metrics": module + "shardmanager/metrics", "prometheus": "github.com/prometheus/client_golang/prometheus", "promhttp": "github.com/prometheus/client_golang/prometheus/promhttp",
 	"dashboard": module + "shardmanager/dashboard",
 	"otel":      module + "shardmanager/otel", "trace": "go.opentelemetry.io/otel/trace",
-	"recorder":  module + "shardmanager/recorder",
+	"recorder": module + "shardmanager/recorder",
 }
 
 var fence = regexp.MustCompile("(?ms)^```go\n(.*?)^```")
