@@ -44,8 +44,8 @@ type Option func(*Recorder)
 // WithAge sets for how long things are kept. The default, and anything not above 0, is 5 minutes.
 func WithAge(age time.Duration) Option { return func(r *Recorder) { r.age = age } }
 
-// WithBytes sets how many bytes a shard may take. The default, and 0, is 32 KiB: some 3,400 frames, sends and heartbeats, and the latest 51 moves, dials and
-// Identifies, which have room of their own. Anything below 4 KiB is 4 KiB. A shard takes what it needs, from 1 KiB on, so that 10,000 of them take 320 MiB at the most, and 20 MiB or so
+// WithBytes sets how many bytes a shard may take. The default, and 0, is 32 KiB: some 3,000 frames, sends and heartbeats, and the latest 51 moves, dials and
+// Identifies, which have room of their own. Anything below 4 KiB is 4 KiB. A shard takes what it needs, from 1 KiB on, so that 10,000 of them take 320 MiB at the most, and some 20 MiB
 // where little happens.
 func WithBytes(bytes int) Option { return func(r *Recorder) { r.bytes = bytes } }
 
