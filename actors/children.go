@@ -134,9 +134,8 @@ func (s *incarnation) spawn(a action, again bool) {
 		c.crashes = nil //seam:mended-shard-without-past
 	}
 	s.board.update(key, func(status *ShardStatus) {
-		if status.Quarantined = false; status.State == session.Closed {
-			status.State, status.Cause, status.CauseSince = session.Idle, nil, time.Time{} // the one before has closed
-		}
+		status.Quarantined = false
+		status.begins(time.Now())
 	})
 	c.account.closed = nil
 	life := shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self, turn: s.dialer.turn(time.Now())}

@@ -70,13 +70,16 @@ type guarded struct {
 	s           *Supervisor
 	at, retryAt time.Time
 	ok          bool
+	left        permits
 	take, wrote func()
+	look        func()
 }
 
 func newGuarded(b ratelimit.Bucket, s *Supervisor) *guarded {
 	g := &guarded{Bucket: b, s: s}
 	g.take = func() { g.ok, g.retryAt = b.Take(g.at) }
 	g.wrote = func() { b.Wrote(g.at) }
+	g.look = func() { g.left.left, g.left.limit, g.left.whole = b.Remaining(g.at), b.Limit(), b.Reset(g.at) }
 	return g
 }
 
@@ -97,3 +100,12 @@ func (g *guarded) Wrote(at time.Time) {
 
 // Return implements ratelimit.Bucket.
 func (g *guarded) Return() { g.s.guard("Return", g.Bucket.Return) }
+
+// standing is how many permits there are now: none, where the bucket does not say.
+func (g *guarded) standing(now time.Time) permits {
+	g.at, g.left = now, permits{}
+	if !g.s.guard("Remaining", g.look) {
+		return permits{}
+	}
+	return g.left
+}

@@ -27,7 +27,7 @@ func (h host) Connect(conn uint64, url events.Secret) {
 		turn = s.dialer.turn(s.now)
 	}
 	s.link = s.dialer.dial(s.now, turn, s.key, conn, url, s.system, s.self, s.observers)
-	s.record.link.Store(s.link)
+	s.record.connects(s.link)
 }
 
 func (h host) Write(conn uint64, op events.Opcode, payload []byte) error {
@@ -192,7 +192,7 @@ func (h host) Odd(err error) {
 func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Change, crashed bool) {
 	s.board.update(key, func(status *ShardStatus) {
 		status.State, status.Since, status.Conn, status.Session, status.Retry, status.beat = c.To, c.At, c.Conn, c.Session, c.Retry, c.Beat
-		status.because(c)
+		status.went(c)
 		status.refused = overBudget(c.Cause)
 		switch {
 		case crashed:

@@ -55,6 +55,7 @@ type link struct {
 	dialled   time.Time // when the dial began
 	observers *Observers
 	underWay  atomic.Int64  // frames
+	last      atomic.Int64  // when something was read, in Unix nanoseconds; 0: nothing was
 	read      *batch        // what the reader has not handed over yet
 	over      chan struct{} // closed when it is not wanted any more: nothing more is told
 
@@ -177,6 +178,7 @@ func (l *link) hand() {
 		return
 	}
 	l.read = nil
+	l.last.Store(b.at.UnixNano())
 	select {
 	case l.credit <- struct{}{}:
 		if len(l.observers.frames) > 0 {

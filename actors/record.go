@@ -42,6 +42,7 @@ type ShardStatus struct {
 	Fence      uint64 // under which it runs: see Want
 	State      session.State
 	Since      time.Time      // in this state
+	Away       time.Time      // since when it is not Ready, whatever it did since; zero: it is. One that was stopped begins anew when it is to run again
 	Conn       uint64         // connections so far
 	Session    uint64         // see events.Meta
 	Intents    events.Intents // that its session began with, or that its latest Identify asked for; 0 before it runs
@@ -57,11 +58,15 @@ type ShardStatus struct {
 	LatencyAt time.Time // when Latency was measured; zero: never
 	Seq       int64     // of the latest event
 	LastEvent time.Time // when the latest event came; zero: none has
+	LastFrame time.Time // when anything was last read for it, an ACK of a heartbeat too, on whatever connection; zero: nothing was
 	Guilds    int       // of its session, or of the latest that it had: by READY, and what came and went since, outages included; 0: none, or not known
 	Odd       int       // what the gateway should not have sent, such as a sequence twice, or one too high; each is logged
 	Waiting   int       // send events that wait for a permit
 	Sharing   int       // send events that wait for an answer which they share
 	Frames    int       // read, and not yet dealt with: CreditLimit at the most
+	// Permits is how many send events its connection takes at once, of the 120 frames in 60 s that it has without those kept for heartbeats; 0: none, or
+	// it is not Ready. It is counted when a send event goes, and when all are there again: in between there may be more.
+	Permits int
 
 	Identifies  int // sessions asked for
 	Resumes     int // sessions continued
@@ -83,6 +88,28 @@ func (s *ShardStatus) Key() Key { return Key{Generation: s.Generation, Shard: s.
 func (s *ShardStatus) Ended() bool { return s.State == session.Closed && isFatal(s.Cause) }
 
 const sound = time.Minute // Ready for so long, a session is not taken over any more; as in package session
+
+// went takes a move.
+func (s *ShardStatus) went(c session.Change) {
+	switch {
+	case c.To == session.Ready:
+		s.Away = time.Time{}
+	case s.Away.IsZero():
+		s.Away = c.At
+	}
+	s.because(c)
+}
+
+// begins has the shard begin again, if it is not in the midst of something: what comes is another time away, unless it had ended by itself.
+func (s *ShardStatus) begins(now time.Time) {
+	if s.State != session.Idle && s.State != session.Closed {
+		return
+	}
+	if !s.Ended() {
+		s.Away = now
+	}
+	s.State, s.Cause, s.CauseSince = session.Idle, nil, time.Time{} // the one before has closed
+}
 
 // because takes the cause of a move. One that goes on keeps its time, and one that is over leaves: to be Ready ends all but a session that
 // is taken over, in which two processes are Ready by turns.
@@ -115,6 +142,7 @@ type record struct {
 	key     Key
 	cursor  session.Cursor // written by the shard's machine alone
 	link    atomic.Pointer[link]
+	read    atomic.Int64 // when something was last read on the connections before, in Unix nanoseconds; 0: nothing was
 	dialled atomic.Int64 // when the dial of its latest connection began, in Unix nanoseconds; 0: none has succeeded
 	seq     atomic.Int64
 	heard   atomic.Int64 // when the latest event came, in Unix nanoseconds; 0: none has
@@ -129,16 +157,24 @@ type record struct {
 	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
 
 	mu       sync.Mutex
-	status   ShardStatus       // but for its moving parts; written by Board.update alone
-	kept     session.Snapshot  // of cursor, for other goroutines; its Seq is not kept up
-	number   uint64            // of the session in kept
-	begun    place             // where it last began with a session from elsewhere
-	moves    []move            // the latest ones, the oldest first
+	status   ShardStatus      // but for its moving parts; written by Board.update alone
+	kept     session.Snapshot // of cursor, for other goroutines; its Seq is not kept up
+	number   uint64           // of the session in kept
+	begun    place            // where it last began with a session from elsewhere
+	moves    []move           // the latest ones, the oldest first
+	permits  permits
 	released *session.Snapshot // it was released, and this was given out; nil: it was not
 }
 
 func newRecord(key Key) *record {
-	return &record{key: key, status: ShardStatus{Shard: key.Shard, Generation: key.Generation}}
+	return &record{key: key, status: ShardStatus{Shard: key.Shard, Generation: key.Generation, Away: time.Now()}}
+}
+
+// connects takes the latest connection.
+func (r *record) connects(l *link) {
+	if before := r.link.Swap(l); before != nil {
+		r.read.Store(max(r.read.Load(), before.last.Load()))
+	}
 }
 
 // still is the status without its moving parts.
@@ -150,12 +186,20 @@ func (r *record) still() ShardStatus {
 
 // copyTo copies the status, with its moving parts.
 func (r *record) copyTo(s *ShardStatus) {
-	*s = r.still()
+	r.mu.Lock()
+	*s = r.status
+	left := r.permits
+	r.mu.Unlock()
+	s.Permits = left.of(s)
 	s.Intents = events.Intents(r.intents.Load())
 	s.Seq, s.Odd, s.Guilds = r.seq.Load(), int(r.odd.Load()), r.guilds()
 	s.Waiting, s.Sharing = int(r.waits.Load()), int(r.shares.Load())
+	read := r.read.Load()
 	if l := r.link.Load(); l != nil {
-		s.Frames = int(l.underWay.Load())
+		s.Frames, read = int(l.underWay.Load()), max(read, l.last.Load())
+	}
+	if read != 0 {
+		s.LastFrame = time.Unix(0, read)
 	}
 	if s.State == session.Queued {
 		if forecast := r.forecast.Load(); forecast != nil {

@@ -90,6 +90,7 @@ func (s *incarnation) flush(now time.Time, c *child) {
 		s.system.Root.Send(c.pid, admitted{r}) // an account without an actor has no bucket
 	}
 	c.waits()
+	c.permits(now)
 	s.arm(c.account.wake)
 }
 
@@ -121,6 +122,8 @@ func (s *incarnation) landed() {
 			c.account.landed(m.request, m.wrote)
 			if c.account.depth() > 0 {
 				s.flush(time.Now(), c)
+			} else {
+				c.permits(time.Now())
 			}
 		}
 	}

@@ -94,6 +94,7 @@ type Status = actors.Status
 //
 //		State      session.State
 //		Since      time.Time // in this state
+//		Away       time.Time // since when it is not Ready; zero: it is
 //		Cause      error     // what went wrong, until the shard is Ready again; in Closed: why
 //		CauseSince time.Time // when that began
 //		Retry      time.Time // in Backoff: when it connects again
@@ -105,11 +106,13 @@ type Status = actors.Status
 //		Session    uint64 // see events.Meta
 //		Seq        int64  // of the latest event
 //		LastEvent  time.Time
+//		LastFrame  time.Time // when anything was last read, an ACK of a heartbeat too
 //		Guilds     int           // that it has, outages included
 //		Dialled    time.Time     // when the dial of its latest connection began
 //		Latency    time.Duration // of the latest heartbeat
 //		LatencyAt  time.Time     // when it was measured
 //		Odd        int           // what the gateway should not have sent
+//		Permits    int           // send events that its connection takes at once
 //		Waiting    int           // send events that wait for a permit
 //		Sharing    int           // send events that share the answer of another
 //		Frames     int           // read, and not yet dealt with
