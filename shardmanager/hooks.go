@@ -14,8 +14,12 @@ import (
 // HookReshardAdvised, HookForeignIdentifies, HookSaved, HookDiscovery, HookIntents, and those of the actors: HookDial, HookConnected, HookFrames, HookHeartbeat, HookIdentify,
 // HookSend, HookCrash and HookDeaf; more may come. A method that is missing costs nothing. Each hook is called on a goroutine of its own, one call at a time and in
 // order, after what it is told has happened: it may take its time and may call anything of the Manager. If it panics, ends its
-// goroutine or hangs, that costs its own calls; what it is too slow for, beyond 8,192 calls, is left out.
+// goroutine or hangs, that costs its own calls; what it is too slow for, beyond 8,192 calls, is left out: Manager.HooksMissed counts that.
 type Hook any
+
+// HooksMissed is how many calls of hooks were left out so far, of all hooks together, since one was too slow for what happened. What a hook has counted is too
+// little then. 0: none was. Safe for concurrent use, at any time.
+func (m *Manager) HooksMissed() int64 { return m.observers.Missed() }
 
 // HookChange is told of every change of state.
 type HookChange interface{ OnChange(Change) }

@@ -54,16 +54,16 @@ type Imagined struct {
 // Imagine makes one.
 func (x *Metrics) Imagine(shards, handlers int) Imagined {
 	now := time.Now()
-	r := &reading{at: now, running: true, frame: now, unready: make(map[events.ShardKey]time.Time)}
+	r := &reading{at: now, running: true, frame: now}
 	r.status.Total = shards
 	r.budget = shardmanager.Budget{Known: true, Total: 20000, Remaining: 19000, ResetAt: now, Next: now}
 	r.persistence.SavedAt = now
 	for i := range shards {
 		id := events.ShardID{Index: i, Total: shards}
-		s := shardmanager.ShardStatus{Shard: id, State: session.Ready, LastEvent: now, LatencyAt: now, Since: now.Add(-time.Hour), Guilds: 1000}
+		s := shardmanager.ShardStatus{Shard: id, State: session.Ready, LastEvent: now, LastFrame: now, LatencyAt: now, Since: now.Add(-time.Hour), Guilds: 1000}
 		if i%10 == 0 {
 			s.State, s.Cause = session.Backoff, session.ErrZombie
-			r.unready[s.Key()] = now.Add(-time.Minute)
+			s.Away = now.Add(-time.Minute)
 		}
 		r.status.Shards = append(r.status.Shards, s)
 		for h := range handlers {

@@ -9,11 +9,11 @@ import (
 // gauges are what is read of a Manager.
 type gauges struct {
 	running, fleet, wanted, shards, trouble, ended, longest *prometheus.Desc
-	guilds, mostGuilds, leftOut, oddFrames                  *prometheus.Desc
+	guilds, mostGuilds, leftOut, oddFrames, hooksMissed     *prometheus.Desc
 
 	frameAge, newestEvent, oldestEvent, oldestBeat *prometheus.Desc
 
-	sendsWaiting, sendsSharing, framesWaiting, handlerDepth, handlerFullest *prometheus.Desc
+	sendsWaiting, sendsSharing, permitsMin, framesWaiting, handlerDepth, handlerFullest *prometheus.Desc
 
 	budget, remaining, reserve, spare, spent, reset, concurrency, identifyWaiting, next, forecast, affordable *prometheus.Desc
 
@@ -40,6 +40,9 @@ func newGauges(t *table) (g gauges) {
 	t.note(counter, "odd_frames_total", "What the gateway should not have sent, such as a sequence twice.", "at each; the log says what it was", nil)
 	g.oddFrames = t.desc("odd_frames_total", "What the gateway should not have sent, such as a sequence twice.", nil)
 
+	t.note(counter, "hooks_missed_total", "Calls of hooks that were left out, of all hooks of the Manager: one was too slow for what happened.", "at each; what this page counts of hooks may be too little then", nil)
+	g.hooksMissed = t.desc("hooks_missed_total", "Calls of hooks that were left out, of all hooks of the Manager: one was too slow for what happened.", nil)
+
 	g.frameAge = t.gauges("frame_age_seconds", "Since when nothing was read, on any shard.", whileRuns+" and something was read")
 	g.newestEvent = t.gauges("newest_event_age_seconds", "Since when no event came, on any shard that serves.", whileRuns+" and an event has come")
 	g.oldestEvent = t.gauges("oldest_event_age_seconds", "Since when no event came, on the Ready shard that serves and is silent for the longest.", whileRuns+" and a shard is Ready")
@@ -47,6 +50,7 @@ func newGauges(t *table) (g gauges) {
 
 	g.sendsWaiting = t.gauges("sends_waiting", "Send events that wait for a permit.", whileRuns)
 	g.sendsSharing = t.gauges("sends_sharing", "Send events that wait for an answer which another has asked for.", whileRuns)
+	g.permitsMin = t.gauges("send_permits_min", "Send events that the connection takes at once, of the Ready shard that serves and has the fewest such permits left, by the latest that went; there may be more.", whileRuns+" and a shard is Ready")
 	g.framesWaiting = t.gauges("frames_waiting", "Frames that were read, and are not yet dealt with.", whileRuns)
 	g.handlerDepth = t.gauges("handler_queue_events", "Events that wait for a handler, on all shards.", whileRuns+", for handlers that have been sent something", "handler")
 	g.handlerFullest = t.gauges("handler_queue_fullest_ratio", "How full the fullest of a handler's queues is: 1 is its limit.", whileRuns+", for handlers that have been sent something", "handler")

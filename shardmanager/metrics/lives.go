@@ -43,13 +43,6 @@ func (l *lives) clear() {
 	clear(l.of)
 }
 
-// unready is since when a shard is not Ready, by what was told; zero: it is, or nothing was told.
-func (l *lives) unready(key events.ShardKey) time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.of[key].unready
-}
-
 // move takes note of a move from one state to another, and counts what ends with it.
 func (l *lives) move(c *counted, change shardmanager.Change) {
 	key := events.ShardKey{Generation: change.Generation, Shard: change.Shard}

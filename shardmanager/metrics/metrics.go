@@ -31,13 +31,14 @@ type Metrics struct {
 	cancel    func() // ends the counting of events
 	reading   *reading
 	oddFrames rising
+	missed    rising
 	forecasts forecasts
 }
 
 // Option changes one setting of a Metrics.
 type Option func(*Metrics)
 
-// WithPerShard adds metrics of each shard, with the label shard: 8 series for each that runs here. The default is none of them: what is told then
+// WithPerShard adds metrics of each shard, with the label shard: 10 series for each that runs here. The default is none of them: what is told then
 // does not grow with the number of shards.
 func WithPerShard() Option { return func(x *Metrics) { x.perShard = true } }
 
@@ -67,7 +68,7 @@ func (x *Metrics) Attach(m *shardmanager.Manager) {
 	defer x.mu.Unlock()
 	x.cancel()
 	x.manager, x.cancel, x.reading, x.oddFrames = m, func() {}, nil, rising{total: x.oddFrames.total}
-	x.forecasts = forecasts{}
+	x.forecasts, x.missed = forecasts{}, rising{total: x.missed.total}
 	x.lives.clear()
 	x.frame.Store(0)
 	if m != nil && !x.noEvents {

@@ -113,6 +113,8 @@ func TestSendsThatWaitAreTold(t *testing.T) {
 		b := newReady(t, setting{gateway: fleet(1, 1), metrics: []metrics.Option{metrics.WithPerShard()},
 			manager: []shardmanager.Option{shardmanager.WithIntents(events.IntentsUnprivileged | events.IntentGuildMembers)}})
 		guild := guildOf(0, 1)
+		b.wantBetween("send_permits_min", 110, 119)
+		b.wantBetween(`shard_send_permits{shard="0/1"}`, 110, 119)
 		for i := range 130 {
 			go func() {
 				ask := events.RequestGuildMembers{GuildID: guild, Query: events.Ptr(fmt.Sprint(i)), Limit: events.Ptr(1)}
@@ -122,6 +124,8 @@ func TestSendsThatWaitAreTold(t *testing.T) {
 		pass(time.Second)
 		b.wantBetween("sends_waiting", 10, 30)
 		b.wantBetween(`shard_sends_waiting{shard="0/1"}`, 10, 30)
+		b.want("send_permits_min", 0)
+		b.want(`shard_send_permits{shard="0/1"}`, 0)
 		pass(2 * time.Minute)
 		b.want("sends_waiting", 0)
 		b.want("send_wait_seconds_count", 130)

@@ -154,6 +154,8 @@ func TestHeartbeatsAreMeasured(t *testing.T) {
 		b.wantBetween(`shard_latency_seconds{shard="0/1"}`, 0, 1)
 		b.wantBetween(`shard_heartbeat_age_seconds{shard="0/1"}`, 0, 42)
 		b.wantBetween("oldest_heartbeat_age_seconds", 0, 42)
+		b.wantBetween(`shard_frame_age_seconds{shard="0/1"}`, 0, 42)
+		b.wantBetween(`shard_event_age_seconds{shard="0/1"}`, 180, 190)
 
 		b.g.Shard(0).MuteAcks(true)
 		pass(80 * time.Second)
@@ -162,6 +164,11 @@ func TestHeartbeatsAreMeasured(t *testing.T) {
 		pass(time.Second)
 		b.wantGone(`shard_latency_seconds{shard="0/1"}`) // what was measured before says nothing now
 		b.wantGone("oldest_heartbeat_age_seconds")
+		b.wantGone(`shard_heartbeat_age_seconds{shard="0/1"}`)
+		b.wantGone(`shard_event_age_seconds{shard="0/1"}`)
+		b.wantGone(`shard_send_permits{shard="0/1"}`)
+		b.wantGone("send_permits_min")
+		b.wantBetween(`shard_frame_age_seconds{shard="0/1"}`, 0, 90)
 		b.want(`shard_ready{shard="0/1"}`, 0)
 		b.wantBetween(`shard_unready_seconds{shard="0/1"}`, 0, 90)
 	})

@@ -23,9 +23,9 @@ type reading struct {
 	reshard     shardmanager.ReshardProgress
 	resharding  bool
 	forecasts   map[string]shardmanager.Forecast
-	frame       time.Time                     // when something was last read; zero: nothing was
-	unready     map[events.ShardKey]time.Time // since when shards are not Ready that should be
-	odd         float64                       // that the gateway should not have sent, so far
+	frame       time.Time // when something was last read; zero: nothing was
+	odd         float64   // that the gateway should not have sent, so far
+	missed      float64   // calls of hooks that were left out, so far
 }
 
 // read reads the Manager, unless that was done a moment ago.
@@ -33,9 +33,12 @@ func (x *Metrics) read() *reading {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	now := time.Now()
+	if x.manager != nil {
+		x.missed.see(events.ShardKey{}, int(x.manager.HooksMissed()))
+	}
 	if !runs(x.manager) {
 		x.reading = nil
-		return &reading{at: now, odd: x.oddFrames.total}
+		return &reading{at: now, odd: x.oddFrames.total, missed: x.missed.total}
 	}
 	if x.reading != nil && now.Sub(x.reading.at) < fresh {
 		return x.reading
@@ -48,22 +51,14 @@ func (x *Metrics) read() *reading {
 	if at := x.frame.Load(); at != 0 {
 		r.frame = time.Unix(0, at)
 	}
-	r.unready = make(map[events.ShardKey]time.Time)
 	for i := range r.status.Shards {
 		s := &r.status.Shards[i]
 		x.oddFrames.see(s.Key(), s.Odd)
-		if wanted(s) && away(s.State) {
-			since := x.lives.unready(s.Key())
-			if since.IsZero() || since.After(s.Since) {
-				since = s.Since
-			}
-			r.unready[s.Key()] = since
-		}
 	}
-	r.odd = x.oddFrames.total
+	r.odd, r.missed = x.oddFrames.total, x.missed.total
 	if !runs(x.manager) { // it has ended meanwhile, and what was read of it is not so any more
 		x.reading = nil
-		return &reading{at: now, odd: r.odd}
+		return &reading{at: now, odd: r.odd, missed: r.missed}
 	}
 	x.reading = r
 	return r
@@ -80,6 +75,14 @@ func runs(m *shardmanager.Manager) bool {
 	default:
 		return true
 	}
+}
+
+// awaySince is since when a shard is not Ready that should be; zero: it is, or should not.
+func awaySince(s *shardmanager.ShardStatus) time.Time {
+	if wanted(s) && away(s.State) {
+		return s.Away
+	}
+	return time.Time{}
 }
 
 // rising adds up counts that shards have, and never falls when a shard is forgotten.

@@ -52,6 +52,7 @@ func (g *gauges) tell(ch chan<- prometheus.Metric, r *reading, perShard bool) {
 	t := teller(ch)
 	t.flag(g.running, r.running)
 	ch <- prometheus.MustNewConstMetric(g.oddFrames, prometheus.CounterValue, r.odd)
+	ch <- prometheus.MustNewConstMetric(g.hooksMissed, prometheus.CounterValue, r.missed)
 	if !r.running {
 		return
 	}
@@ -81,6 +82,7 @@ func (g *gauges) tellShards(t teller, r *reading) {
 	count := make(map[place]int)
 	trouble := make(map[string]int)
 	var want, ended, guilds, most, waiting, sharing, frames int
+	permits := -1
 	var newest, oldest, beat, longest time.Time
 	for i := range r.status.Shards {
 		s := &r.status.Shards[i]
@@ -98,6 +100,9 @@ func (g *gauges) tellShards(t teller, r *reading) {
 		}
 		if s.State == session.Ready {
 			oldest = earlier(oldest, s.LastEvent)
+			if permits < 0 || s.Permits < permits {
+				permits = s.Permits
+			}
 		}
 		if !wanted(s) {
 			continue
@@ -109,7 +114,7 @@ func (g *gauges) tellShards(t teller, r *reading) {
 		if s.Cause != nil {
 			trouble[causeKind(s.Cause)]++
 		}
-		longest = earlier(longest, r.unready[s.Key()])
+		longest = earlier(longest, awaySince(s))
 	}
 	for state, name := range stateNames {
 		for _, role := range roles {
@@ -127,6 +132,9 @@ func (g *gauges) tellShards(t teller, r *reading) {
 	t.number(g.leftOut, bits.OnesCount64(uint64(r.status.LeftOut)))
 	t.number(g.sendsWaiting, waiting)
 	t.number(g.sendsSharing, sharing)
+	if permits >= 0 {
+		t.number(g.permitsMin, permits)
+	}
 	t.number(g.framesWaiting, frames)
 	if longest.IsZero() {
 		longest = r.at
@@ -237,7 +245,7 @@ func (g *gauges) tellReshard(t teller, r *reading) {
 
 // perShard are the metrics of each shard.
 type perShard struct {
-	ready, guilds, latency, beatAge, eventAge, unready, connections, sends *prometheus.Desc
+	ready, guilds, latency, beatAge, eventAge, unready, connections, sends, frameAge, permits *prometheus.Desc
 }
 
 func newPerShard(t *table) (s perShard) {
@@ -247,8 +255,10 @@ func newPerShard(t *table) (s perShard) {
 	s.latency = t.ofShard("shard_latency_seconds", "How long the latest heartbeat's acknowledgement took.", "while the shard is Ready, and it was measured on this connection, in the last two intervals of heartbeats")
 	s.beatAge = t.ofShard("shard_heartbeat_age_seconds", "Since when no heartbeat of the shard was acknowledged, or since it is Ready.", "while the shard is Ready")
 	s.eventAge = t.ofShard("shard_event_age_seconds", "Since when no event came.", "while the shard is Ready")
+	s.frameAge = t.ofShard("shard_frame_age_seconds", "Since when nothing was read for the shard, not even an ACK of a heartbeat.", whileRuns+" and something was read")
 	s.connections = t.ofShard("shard_connections", "The number of the shard's latest connection: one more for each dial.", whileRuns)
 	s.sends = t.ofShard("shard_sends_waiting", "Send events that wait for a permit.", whileRuns)
+	s.permits = t.ofShard("shard_send_permits", "Send events that the shard's connection takes at once, by the latest that went; there may be more.", "while the shard is Ready")
 	return s
 }
 
@@ -256,13 +266,15 @@ func (s *perShard) tell(t teller, r *reading, status *shardmanager.ShardStatus) 
 	name := status.Key().String()
 	ready := status.State == session.Ready
 	t.flag(s.ready, ready, name)
-	t.age(s.unready, r.at, r.unready[status.Key()], name)
+	t.age(s.unready, r.at, awaySince(status), name)
 	t.number(s.guilds, status.Guilds, name)
 	t.gauge(s.connections, float64(status.Conn), name)
 	t.number(s.sends, status.Waiting, name)
+	t.age(s.frameAge, r.at, status.LastFrame, name)
 	if !ready {
 		return
 	}
+	t.number(s.permits, status.Permits, name)
 	t.age(s.beatAge, r.at, beaten(status), name)
 	t.age(s.eventAge, r.at, status.LastEvent, name)
 	if at := status.LatencyAt; at.After(status.Dialled) && r.at.Sub(at) <= 2*status.HeartbeatInterval() {
