@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/internal/foreign"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -53,7 +54,7 @@ func (m *Manager) notReady() string {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.unready != nil {
-			return "Start goes on: " + oneLine(m.unready.Error(), 2*reasonBytes)
+			return "Start goes on: " + oneLine(said(m.unready), 2*reasonBytes)
 		}
 		return "Start goes on"
 	}
@@ -99,6 +100,14 @@ func count(shards int) string {
 	return fmt.Sprintf("%d shards", shards)
 }
 
+// said is the text of an error, which may be of the user's code: an HTTP client's, or NetDial's.
+func said(err error) (text string) {
+	if foreign.Call("Error", func() error { text = err.Error(); return nil }) != nil {
+		return "an error whose text cannot be read"
+	}
+	return text
+}
+
 // waitsFor is the reason of one shard that is not ready.
 func waitsFor(shard ShardStatus) reason {
 	switch shard.State {
@@ -110,7 +119,7 @@ func waitsFor(shard ShardStatus) reason {
 		return reason{text: " in wait for RESUMED"}
 	}
 	if shard.Cause != nil { // also while it tries again
-		return reason{text: ": " + oneLine(shard.Cause.Error(), reasonBytes), next: shard.Retry, prefix: "tried again"}
+		return reason{text: ": " + oneLine(said(shard.Cause), reasonBytes), next: shard.Retry, prefix: "tried again"}
 	}
 	switch shard.State {
 	case session.AwaitingHello:
