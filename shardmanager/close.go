@@ -133,22 +133,22 @@ func (m *Manager) ended(code events.CloseCode) error {
 func (m *Manager) end(cause error, how ending) {
 	m.mu.Lock()
 	before := m.phase
-	if before == phaseClosing {
+	if before == PhaseClosing {
 		m.mu.Unlock()
 		return
 	}
 	if how.ctx == nil {
 		how.ctx = context.Background()
 	}
-	how.cause, how.started = &closedError{cause}, before != phaseNew
-	m.phase, m.cause, m.ending = phaseClosing, cause, how
+	how.cause, how.started = &closedError{cause}, before != PhaseNotStarted
+	m.phase, m.cause, m.ending = PhaseClosing, cause, how
 	m.mu.Unlock()
 	m.endLife(how.cause)
 	m.bus.Tell(how.cause)
 	if cause != nil && !how.told {
 		m.log.Error("manager ends", zap.Error(cause))
 	}
-	if before == phaseStarting {
+	if before == PhaseStarting {
 		m.abort(how.cause) // Start sees to the rest when it comes back
 		return
 	}

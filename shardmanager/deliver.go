@@ -136,7 +136,7 @@ func (m *Manager) subscribe(s bus.Subscription, handler any, opts []SubOption) (
 func (m *Manager) mistaken(problems []error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.phase == phaseNew {
+	if m.phase == PhaseNotStarted {
 		m.mistakes = append(m.mistakes, problems...)
 		return
 	}

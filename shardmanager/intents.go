@@ -71,7 +71,7 @@ func (m *Manager) checkIntents() error {
 func (m *Manager) warnUnfed(types []events.Type) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.phase == phaseNew {
+	if m.phase == PhaseNotStarted {
 		return
 	}
 	for _, e := range unfed(types, m.cfg.identify.Intents&^m.leftOut) {

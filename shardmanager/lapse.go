@@ -156,7 +156,7 @@ func refusal(cause error) bool {
 func (m *Manager) begin(f func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.phase == phaseClosing {
+	if m.phase == PhaseClosing {
 		return false
 	}
 	m.running.Go(f)
@@ -167,7 +167,7 @@ func (m *Manager) begin(f func()) bool {
 func (m *Manager) once(runs *bool, f func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if *runs || m.phase == phaseClosing {
+	if *runs || m.phase == PhaseClosing {
 		return
 	}
 	*runs = true

@@ -35,7 +35,7 @@ type Manager struct {
 	endLife   context.CancelCauseFunc
 
 	mu                sync.Mutex
-	phase             phase
+	phase             Phase
 	cause             error                   // why it ends; nil: it was asked to
 	ending            ending                  // how it ends
 	mistakes          []error                 // of handlers that were subscribed before Start
@@ -51,6 +51,7 @@ type Manager struct {
 	succession        *succession // nil: no process follows another
 	refresher         *refresher
 	reshard           *resharding    // the latest; nil: there was none
+	rollings          []*rolling     // that are under way
 	generation        uint64         // the highest that a reshard has had
 	nextAsk           time.Time      // GET /gateway/bot is not asked before
 	unready           error          // why Start has not come further
@@ -58,15 +59,6 @@ type Manager struct {
 	asksWhat, asksWhy bool           // the application is asked: what to leave out, why the intents are refused
 	running           sync.WaitGroup // goroutines that ask it
 }
-
-type phase int
-
-const (
-	phaseNew phase = iota
-	phaseStarting
-	phaseRunning
-	phaseClosing
-)
 
 // New checks the options together. The error joins one *OptionError for each that cannot work.
 func New(token string, opts ...Option) (*Manager, error) {
@@ -106,23 +98,23 @@ func (m *Manager) Start(ctx context.Context) error {
 		return errNilContext
 	}
 	m.mu.Lock()
-	if m.phase != phaseNew {
+	if m.phase != PhaseNotStarted {
 		defer m.mu.Unlock()
-		if m.phase == phaseClosing {
+		if m.phase == PhaseClosing {
 			return m.ending.cause
 		}
 		return ErrStarted
 	}
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
-	m.phase, m.abort = phaseStarting, abort
+	m.phase, m.abort = PhaseStarting, abort
 	m.mu.Unlock()
 
 	err := m.start(ctx)
 	m.mu.Lock()
-	closing, ended := m.phase == phaseClosing, m.ending.cause
+	closing, ended := m.phase == PhaseClosing, m.ending.cause
 	if !closing {
-		m.phase = phaseRunning
+		m.phase = PhaseRunning
 	}
 	m.mu.Unlock()
 	if closing {

@@ -97,6 +97,8 @@ type ReshardProgress struct {
 	Kept       int           // bytes of events that are kept
 	Extra      int           // the most sessions that there were beside those of the old shards
 	Left       time.Duration // about how long it will take until all guilds are cut
+	Over       bool          // Reshard has returned, or would: nothing is done any more but that old shards retire. Resharding says so; who follows by WithReshardProgress has no call for it
+	Err        error         // Over: what it ended in, a *ReshardError; nil: the new shards serve
 }
 
 // ReshardPlan is what a Reshard would take and cost.

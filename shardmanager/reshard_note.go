@@ -114,9 +114,8 @@ func (m *Manager) goOn(note *reshardNote) (started func(error), err error) {
 		return nil, err
 	}
 	fail := func(err error) {
-		r.err = err
 		close(r.home)
-		close(r.over)
+		r.ends(err)
 	}
 	if err := r.begin(); err != nil {
 		fail(err)

@@ -79,9 +79,8 @@ func (m *Manager) Reshard(ctx context.Context, total int, opts ...ReshardOption)
 		<-before.home
 		switch {
 		case r.back && before.hasRetired(): // just now
-			r.err = &ReshardError{From: r.plan.From, To: total, Err: ErrResharding}
+			r.ends(&ReshardError{From: r.plan.From, To: total, Err: ErrResharding})
 			close(r.home)
-			close(r.over)
 			return r.err
 		case r.back:
 			r.known = before.guilds
@@ -120,7 +119,7 @@ func (m *Manager) latestReshard() (*resharding, error) {
 func (m *Manager) beginReshard(r *resharding) (before *resharding, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.phase == phaseClosing {
+	if m.phase == PhaseClosing {
 		return nil, m.ending.cause
 	}
 	if before = m.reshard; before != r.follows { // what was planned is not so any more
@@ -177,15 +176,24 @@ func (r *resharding) run(ctx context.Context) {
 	}
 	defer close(r.home)
 	defer close(r.note)
-	if r.err = err; err != nil {
-		close(r.over)
-		return
-	}
 	retire, recall := context.WithCancel(r.m.life)
 	defer recall()
-	r.recall = recall
-	close(r.over)
+	if err == nil {
+		r.recall = recall
+	}
+	if r.ends(err); err != nil {
+		return
+	}
 	r.retire(retire)
+}
+
+// ends ends it, but for old shards that retire.
+func (r *resharding) ends(err error) {
+	r.err = err
+	r.mu.Lock()
+	r.progress.Over, r.progress.Err = true, err
+	r.mu.Unlock()
+	close(r.over)
 }
 
 // begin has each event decided about from now on.

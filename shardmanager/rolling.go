@@ -46,10 +46,11 @@ func (r Rolling) pause() time.Duration {
 
 // RollingProgress is how far a rolling restart has come.
 type RollingProgress struct {
-	Shard    int           // that is back
+	Shard    int           // that is back; -1: none is yet
 	Away     time.Duration // for so long it was not Ready; the canary's includes the time for which it was watched
 	Done, Of int           // shards
-	Left     time.Duration // about how long the rest will take, if it goes on like this
+	Left     time.Duration // about how long the rest will take, if it goes on like this; 0 while none is back: not known
+	Began    time.Time
 }
 
 // RollingError says where a RollingRestart has stopped.
@@ -100,7 +101,7 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if err != nil {
 		return err
 	}
-	r := rolling{m: m, how: how, taken: make(chan struct{})}
+	r := &rolling{m: m, how: how, taken: make(chan struct{})}
 	for _, key := range keys {
 		if status, _ := m.board.Shard(key); status.Mode == actors.Run {
 			r.waiting = append(r.waiting, key)
@@ -109,6 +110,8 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if r.of = len(r.waiting); r.of == 0 {
 		return nil
 	}
+	r.progress = RollingProgress{Shard: -1, Of: r.of, Began: time.Now()}
+	defer m.follow(r)()
 	r.ctx, r.abort = context.WithCancelCause(ctx)
 	defer r.abort(nil)
 	defer context.AfterFunc(m.life, func() { r.abort(context.Cause(m.life)) })()
@@ -143,6 +146,8 @@ type rolling struct {
 	away    time.Duration // all shards that are back, but for the canary
 	failure *RollingError // the first
 	taken   chan struct{} // closed when none waits
+
+	progress RollingProgress
 
 	telling sync.Mutex
 }
@@ -191,7 +196,8 @@ func (r *rolling) tell(key actors.Key, away time.Duration, canary bool) {
 	}
 	atOnce := max(r.how.AtOnce, 1)
 	turns := (r.of - r.done + atOnce - 1) / atOnce
-	progress := RollingProgress{key.Shard.Index, away, r.done, r.of, time.Duration(turns) * (max(each, 0) + r.how.pause())}
+	progress := RollingProgress{key.Shard.Index, away, r.done, r.of, time.Duration(turns) * (max(each, 0) + r.how.pause()), r.progress.Began}
+	r.progress = progress
 	r.mu.Unlock()
 	r.m.log.Info("rolling restart: a shard is back", zap.Stringer("shard", key), zap.Int("done", progress.Done), zap.Int("of", progress.Of), zap.Duration("left", progress.Left))
 	if r.how.Progress == nil {

@@ -34,7 +34,7 @@ func (m *Manager) client() (actors.Client, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case m.phase == phaseClosing:
+	case m.phase == PhaseClosing:
 		return actors.Client{}, m.ending.cause
 	case m.supervisor == nil:
 		return actors.Client{}, ErrNotStarted

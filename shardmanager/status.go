@@ -21,7 +21,7 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 	m.mu.Lock()
 	phase := m.phase
 	m.mu.Unlock()
-	if phase == phaseNew {
+	if phase == PhaseNotStarted {
 		return ErrNotStarted
 	}
 	waiting, cancel := context.WithCancelCause(ctx)

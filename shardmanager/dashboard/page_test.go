@@ -134,6 +134,35 @@ func TestRollingRestartIsShownAndAborted(t *testing.T) {
 	}, dashboard.WithControl(controlToken))
 }
 
+// TestRollingRestartOfTheManagerIsShown, which nobody can abort here.
+func TestRollingRestartOfTheManagerIsShown(t *testing.T) {
+	bubble(t, 4, func(t *testing.T, w *world) {
+		over := make(chan error, 1)
+		go func() { over <- w.m.RollingRestart(t.Context()) }()
+		pass(5 * time.Second)
+		v := w.l.view(t, ask{path: "/stream"})
+		pass(10 * time.Second)
+		if err := <-over; err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Second)
+		all, _, _ := v.take()
+		type now struct {
+			Rolling *struct {
+				Done, Of, Left int
+				Own            bool
+			}
+		}
+		nows := only[now](t, all, "now")
+		if first := nows[0].Rolling; first == nil || first.Of != 4 || first.Done != 0 || first.Left != -1 || first.Own {
+			t.Errorf("at first it shows %+v", first)
+		}
+		if last := nows[len(nows)-1].Rolling; last != nil {
+			t.Errorf("after its end it shows %+v", last)
+		}
+	})
+}
+
 // TestNoSecrets: nothing that is answered has the token, a session's id, the resume URL, or what was written in a guild.
 func TestNoSecrets(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, w *world) {

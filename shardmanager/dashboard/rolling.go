@@ -38,9 +38,19 @@ type roll struct {
 	Began int64  `json:"began"`
 	Over  bool   `json:"over"`
 	Err   string `json:"err"`
+	Own   bool   `json:"own"` // begun by this Dashboard, which can abort it
 }
 
-// RollingRestart is Manager.RollingRestartWith, and shows on the page how far it is, and lets it be aborted there. One that is begun otherwise is not shown. It is ErrRolling while
+// rollOf is one that was begun by others.
+func rollOf(p shardmanager.RollingProgress) *roll {
+	r := &roll{Done: p.Done, Of: p.Of, Shard: p.Shard, Left: p.Left.Milliseconds(), Began: p.Began.UnixMilli()}
+	if p.Done == 0 {
+		r.Left = -1
+	}
+	return r
+}
+
+// RollingRestart is Manager.RollingRestartWith, and shows on the page how far it is, and lets it be aborted there. One that is begun otherwise is shown too, and not aborted there. It is ErrRolling while
 // another one of this Dashboard is under way, and a *shardmanager.RollingError when it was aborted.
 func (d *Dashboard) RollingRestart(ctx context.Context, how shardmanager.Rolling, shards ...int) error {
 	if ctx == nil { // the Manager says what is wrong
@@ -96,7 +106,7 @@ func (r *rolling) begin(ctx context.Context) (context.Context, error) {
 		return nil, ErrRolling
 	}
 	r.began, r.ended = time.Now(), time.Time{}
-	r.is = &roll{Shard: -1, Left: -1, Began: r.began.UnixMilli()}
+	r.is = &roll{Shard: -1, Left: -1, Began: r.began.UnixMilli(), Own: true}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	return ctx, nil
 }

@@ -48,10 +48,13 @@ func (d *Dashboard) complete(s *summary) {
 			s.Budget.Next = b.Next.UnixMilli()
 		}
 	}
-	if p, is := d.m.Resharding(); is && p.Phase != shardmanager.ReshardDone {
+	if p, is := d.m.Resharding(); is && p.Phase != shardmanager.ReshardDone && p.Err == nil {
 		s.Reshard = &reshard{p.From, p.To, p.Phase.String(), p.Began.UnixMilli(), p.Warm, p.Guilds, p.Compared, p.Cut, p.Flagged, p.Left.Milliseconds()}
 	}
 	s.Rolling = d.roll.now()
+	if p, is := d.m.Rolling(); is && (s.Rolling == nil || s.Rolling.Over) {
+		s.Rolling = rollOf(p)
+	}
 	s.Viewers, s.Dropped = d.viewers.Load(), d.dropped.Load()
 }
 

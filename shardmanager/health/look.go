@@ -23,8 +23,10 @@ var errAsked = errors.New("asked")
 
 // look asks a Manager what waits for nobody, and costs nothing.
 func look(m *shardmanager.Manager) looked {
+	phase := m.Phase()
 	ends := m.Err()
-	if ended(m) {
+	switch phase {
+	case shardmanager.PhaseClosed:
 		switch {
 		case errors.Is(ends, shardmanager.ErrHandedOver):
 			return looked{false, HandedOver, "the process that follows has all shards, and this Manager has ended: end the process"}
@@ -32,38 +34,23 @@ func look(m *shardmanager.Manager) looked {
 			return looked{false, Closed, "it has ended, and says: " + oneLine(ends)}
 		}
 		return looked{false, Closed, "it was closed: start another Manager, or end the process"}
-	}
-	err := m.Pause(context.Background()) // of no shard: it tells whether the Manager is there to be asked, and changes nothing
-	if errors.Is(err, shardmanager.ErrNotStarted) {
-		if foreign.Call("WaitReady", func() error { err = m.WaitReady(asked()); return nil }) != nil { // it quotes errors of the user's code
-			err = nil
+	case shardmanager.PhaseNotStarted:
+		return looked{true, NotStarted, "Start was not called yet"}
+	case shardmanager.PhaseStarting:
+		if m.Supervisor() == nil {
+			return looked{true, Starting, startText(m.WaitReady(asked()))}
 		}
-		if errors.Is(err, shardmanager.ErrNotStarted) {
-			return looked{true, NotStarted, "Start was not called yet"}
-		}
-		if !errors.Is(err, shardmanager.ErrClosed) {
-			return looked{true, Starting, startText(err)}
-		}
-	}
-	if !errors.Is(err, shardmanager.ErrClosed) {
+		return looked{alive: true}
+	case shardmanager.PhaseRunning:
 		return looked{alive: true}
 	}
-	switch ends = m.Err(); {
+	switch {
 	case errors.Is(ends, shardmanager.ErrHandedOver):
 		return looked{true, HandedOver, "the process that follows has all shards, and this Manager ends"}
 	case ends != nil:
 		return looked{false, Closing, "it cannot go on, and ends: " + oneLine(ends)}
 	}
 	return looked{true, Closing, "it was asked to end: handlers finish what they have, and sessions are saved"}
-}
-
-func ended(m *shardmanager.Manager) bool {
-	select {
-	case <-m.Done():
-		return true
-	default:
-		return false
-	}
 }
 
 // asked is a context that has ended.

@@ -211,15 +211,7 @@ func (g *gauges) tellStore(t teller, r *reading) {
 
 // reshardIsOn reports whether two sets of shards run here: what is known of the latest reshard stays when it has ended.
 func reshardIsOn(r *reading) bool {
-	if !r.resharding || r.reshard.Phase == shardmanager.ReshardDone {
-		return false
-	}
-	for i := range r.status.Shards {
-		if s := &r.status.Shards[i]; s.Role != actors.Serving || s.Generation != r.status.Shards[0].Generation || s.Shard.Total != r.status.Shards[0].Shard.Total {
-			return true
-		}
-	}
-	return false
+	return r.resharding && r.reshard.Phase != shardmanager.ReshardDone && r.reshard.Err == nil
 }
 
 func (g *gauges) tellReshard(t teller, r *reading) {

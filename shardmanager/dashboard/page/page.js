@@ -129,7 +129,7 @@ function work({ reshard, rolling, at: when }) {
   one('work-rolling', rolling, rolling && (rolling.over ? `Rolling restart: ${rolling.err ? `stopped: ${rolling.err}` : `${count(rolling.done)} shards are back: done`}`
     : `Rolling restart, for ${span(when - rolling.began)}: ${rolling.of ? `${count(rolling.done)} of ${count(rolling.of)} shards are back, shard ${rolling.shard} last${rolling.left >= 0 ? `, about ${span(rolling.left)} left` : ''}` : 'the canary is watched'}`),
   rolling?.of ? rolling.done / rolling.of : 0)
-  at('abort').hidden = !allowed || !rolling || rolling.over
+  at('abort').hidden = !allowed || !rolling?.own || rolling.over
 }
 
 function trouble() {
