@@ -175,6 +175,20 @@ func (m *Manager) ForGuild(guild events.Snowflake) *Shard {
 	return m.Shard(events.ShardFor(guild, total))
 }
 
+// OwnerOf is the shard that serves the guild now, as its events are delivered, and sends that concern it go: while a reshard is on, the old one until the guild is
+// cut, and then the new one. It runs here, or would if it was not paused or drained. false: none here serves the guild; so it is before Start, and for the id 0. It
+// asks no actor. Safe for concurrent use.
+func (m *Manager) OwnerOf(guild events.Snowflake) (actors.Key, bool) {
+	m.mu.Lock()
+	shards := m.shards
+	m.mu.Unlock()
+	if shards == nil || guild == 0 {
+		return actors.Key{}, false
+	}
+	key, err := shards.Route(guild)
+	return key, err == nil
+}
+
 // client sends to the shard.
 func (s *Shard) client() (actors.Client, actors.Key, error) {
 	if s == nil {

@@ -215,16 +215,21 @@ func (d *Dashboard) serveFind(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	guild := events.Snowflake(asked[0])
-	shard, total := d.m.ForGuild(guild), d.m.Status().Total
-	if shard == nil || total == 0 {
+	status := d.m.Status()
+	total := status.Total
+	if total == 0 {
 		refuse(w, http.StatusConflict, "the number of shards is not known yet: the Manager has not started")
 		return
 	}
 	is := found{Index: events.ShardFor(guild, total), Total: total}
-	if status, here := shard.Status(); here {
-		is = found{Index: status.Shard.Index, Total: status.Shard.Total, Generation: status.Generation, Here: true, State: looks[lookOf(&status)]}
+	if owner, here := d.m.OwnerOf(guild); here {
+		for i := range status.Shards {
+			if s := &status.Shards[i]; s.Key() == owner {
+				is = found{Index: s.Shard.Index, Total: s.Shard.Total, Generation: s.Generation, Here: true, State: looks[lookOf(s)]}
+			}
+		}
 	}
-	if p, under := d.m.Resharding(); under && p.Phase < shardmanager.ReshardRetiring && p.To != is.Total {
+	if p, under := d.m.Resharding(); under && !p.Over && p.To != is.Total {
 		is.Next = &foundNext{events.ShardFor(guild, p.To), p.To, p.Phase.String()}
 	}
 	answer(w, http.StatusOK, is)
