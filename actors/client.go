@@ -96,16 +96,12 @@ func (c Client) submit(ctx context.Context, event events.Request, parts *parts) 
 
 // giveUp ends a request whose context has ended, or the supervisor, unless its answer was faster.
 func (c Client) giveUp(r *request, why error) (events.Answer, error) {
-	written, won := r.cancel(why)
+	failure, won := r.cancel(why)
 	if !won {
 		got := <-r.done
 		return got.answer, got.err
 	}
-	stage := Queued
-	if written {
-		stage = Written
-	}
-	return events.Answer{}, &SendError{Shard: r.key.Shard, Op: r.event.Op, Stage: stage, Err: why}
+	return events.Answer{}, failure
 }
 
 // prepare routes a request, and checks it against everything that can be known before a permit is spent.
@@ -138,7 +134,7 @@ func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err 
 		return err
 	}
 	r.serial, r.observers = s.serial.Add(1), s.observers.send
-	r.tell(r.observers, SendQueued, 0, 0, nil)
+	r.tell(r.observers, SendMoved{Stage: SendQueued})
 	return nil
 }
 

@@ -99,7 +99,9 @@ type SendMoved struct {
 	Stage     SendStage
 	Waited    time.Duration // SendWritten: for its permits
 	RoundTrip time.Duration // SendEnded: from the write to the last part of the answer
-	Err       error         // SendEnded: a *SendError, or nil
+	Err       error         // SendEnded: a *SendError, also where its caller has given up; nil: it was done
+	Sent      bool          // it was written, or may have been
+	GivenUp   bool          // SendEnded: nobody waits for it any more, such as when its caller's context has ended
 }
 
 // SendStage is how far a send event has come.

@@ -72,14 +72,19 @@ func (r *request) stage() Stage {
 // over reports whether the request has ended.
 func (r *request) over() bool { return r.state.Load() == finished } //seam:withdrawn-send-over
 
-// cancel ends the request on behalf of its caller, who gives up. It reports whether it was written, and
-// whether this call ended it.
-func (r *request) cancel(why error) (written, won bool) {
+// cancel ends the request on behalf of its caller, who gives up. It returns what it ends in, and whether this call
+// ended it.
+func (r *request) cancel(why error) (failure *SendError, won bool) {
 	before := r.state.Swap(finished)
-	if before != finished {
-		r.tell(r.observers, SendEnded, 0, 0, why)
+	if before == finished {
+		return nil, false
 	}
-	return before == claimed, before != finished
+	failure = &SendError{Shard: r.key.Shard, Op: r.event.Op, Stage: Queued, Err: why}
+	if before == claimed {
+		failure.Stage = Written
+	}
+	r.tell(r.observers, SendMoved{Stage: SendEnded, Err: failure, Sent: failure.Sent(), GivenUp: true})
+	return failure, true
 }
 
 // finish ends the request with its answer.
@@ -98,7 +103,7 @@ func (r *request) end(answer events.Answer, failure *SendError) {
 	if failure != nil {
 		err = failure
 	}
-	r.tell(r.observers, SendEnded, 0, answer.RoundTrip, err)
+	r.tell(r.observers, SendMoved{Stage: SendEnded, RoundTrip: answer.RoundTrip, Err: err, Sent: failure == nil || failure.Sent()})
 	switch {
 	case r.join != nil:
 		r.system.Root.Send(r.owner, joined{r.join, answer, failure})
@@ -113,8 +118,9 @@ func (r *request) end(answer events.Answer, failure *SendError) {
 }
 
 // tell tells how the request comes along.
-func (r *request) tell(to []told[ObserverSend], stage SendStage, waited, roundTrip time.Duration, err error) {
-	tell(to, ObserverSend.OnSend, SendMoved{r.key, r.event.Op, r.serial, stage, waited, roundTrip, err})
+func (r *request) tell(to []told[ObserverSend], moved SendMoved) {
+	moved.Key, moved.Op, moved.Serial = r.key, r.event.Op, r.serial
+	tell(to, ObserverSend.OnSend, moved)
 }
 
 // expired ends the request if its deadline has passed, and reports whether it has ended.

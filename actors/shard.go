@@ -268,7 +268,7 @@ func (s *shard) send(m admitted) {
 		s.record.keep()
 	}
 	s.landed(r, time.Now())
-	r.tell(s.observers.send, SendWritten, s.now.Sub(r.asked), 0, nil)
+	r.tell(s.observers.send, SendMoved{Stage: SendWritten, Waited: s.now.Sub(r.asked), Sent: true})
 }
 
 func (s *shard) landed(r *request, wrote time.Time) {

@@ -44,7 +44,7 @@ func (h sendHook) OnSend(s actors.SendMoved) {
 		h.x.sendWait.Observe(s.Waited.Seconds())
 	case actors.SendEnded:
 		op := opName(s.Op)
-		h.x.sends[op][outcomeOf(s.Err)].Inc()
+		h.x.sends[op][outcomeOf(&s)].Inc()
 		if trip := h.x.sendTrip[op]; trip != nil && s.Err == nil {
 			trip.Observe(s.RoundTrip.Seconds())
 		}

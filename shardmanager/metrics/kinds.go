@@ -143,7 +143,8 @@ func opName(op events.Opcode) string {
 var outcomes = []string{"done", "refused", "not_written", "given_up", "superseded", "unanswered", "denied", "lost"}
 
 // outcomeOf is how a send event has ended: one of outcomes.
-func outcomeOf(err error) string {
+func outcomeOf(moved *actors.SendMoved) string {
+	err := moved.Err
 	if err == nil {
 		return "done"
 	}
@@ -151,7 +152,7 @@ func outcomeOf(err error) string {
 	switch {
 	case errors.Is(err, actors.ErrSuperseded):
 		return "superseded"
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), !errors.As(err, &failed):
+	case moved.GivenUp, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), !errors.As(err, &failed):
 		return "given_up"
 	}
 	switch failed.Stage {
