@@ -102,7 +102,7 @@ func (s *incarnation) carryOut(a action) {
 func (s *incarnation) cause(key Key) error {
 	c := s.books.children[key]
 	if c == nil || c.cause == nil {
-		return errRestart
+		return ErrRestart
 	}
 	cause := c.cause
 	c.cause = nil

@@ -33,6 +33,9 @@ var (
 	ErrOtherBot    = errors.New("actors: the session is another bot's")
 	ErrNotReleased = errors.New("actors: the shard was not released")
 
+	// ErrRestart is the cause of a move that a restart or a new session has made which was asked for: Change.Cause, and ShardStatus.Cause until the shard is Ready again.
+	ErrRestart = errors.New("actors: restart asked for")
+
 	// ErrOpaqueLimiter: the limiter tells nothing of its identify queue, so there is no forecast.
 	ErrOpaqueLimiter = errors.New("actors: the limiter tells nothing of its identify queue: have that implement ratelimit.Cloner")
 

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -160,7 +159,7 @@ func (s *shard) start(ctx actor.Context) {
 	s.say(shardBegan, 0)
 	s.step(session.Input{Kind: session.Start})
 	if s.reidentify != 0 {
-		s.renew(s.reidentify, errRestart)
+		s.renew(s.reidentify, ErrRestart)
 	}
 }
 
@@ -296,5 +295,3 @@ func (s *shard) stop() {
 	}
 	clear(s.asked)
 }
-
-var errRestart = errors.New("actors: restart asked for")

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"os"
 	"slices"
 	"strconv"
@@ -106,31 +105,14 @@ func (c *config) readToken(path string) error {
 }
 
 func (c *config) setIntents(value string) error {
-	intents, err := parseIntents(value)
+	intents, err := events.ParseIntents(value)
 	c.intents = true
 	return errors.Join(err, c.add(fmt.Sprint("intents=", intents), shardmanager.WithIntents(intents)))
 }
 
 func (c *config) setOptional(value string) error {
-	intents, err := parseIntents(value)
+	intents, err := events.ParseIntents(value)
 	return errors.Join(err, c.add(fmt.Sprint("optional=", intents), shardmanager.WithOptionalIntents(intents)))
-}
-
-// parseIntents reads names as Discord writes them.
-func parseIntents(value string) (all events.Intents, err error) {
-	byName := make(map[string]events.Intents)
-	for rest := uint64(events.IntentsAll); rest != 0; rest &= rest - 1 {
-		one := events.Intents(1) << bits.TrailingZeros64(rest)
-		byName[one.String()] = one
-	}
-	for name := range strings.SplitSeq(value, ",") {
-		one, known := byName[strings.ToUpper(strings.TrimSpace(name))]
-		if !known {
-			err = errors.Join(err, fmt.Errorf("%q is no intent: the names are those of Discord, such as GUILDS or MESSAGE_CONTENT", name))
-		}
-		all |= one
-	}
-	return all, err
 }
 
 func (c *config) setShards(value string) error {

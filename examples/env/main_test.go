@@ -38,12 +38,12 @@ func TestProblems(t *testing.T) {
 		"no file":        {[]string{"DISCORD_TOKEN_FILE=" + empty + "x"}, []string{"DISCORD_TOKEN_FILE: open", "no such file"}},
 		"a prefix":       {[]string{"DISCORD_TOKEN=Bot " + token}, []string{"token: it begins with a prefix"}},
 		"misspelt":       {[]string{"DISCORD_TOKEN=" + token, "BOT_SHARD=4"}, []string{"BOT_SHARD: there is no such setting"}},
-		"no intent":      {[]string{"DISCORD_TOKEN=" + token, "BOT_INTENTS=GUILDS,GILD_MEMBERS"}, []string{`BOT_INTENTS: "GILD_MEMBERS" is no intent`}},
+		"no intent":      {[]string{"DISCORD_TOKEN=" + token, "BOT_INTENTS=GUILDS,GILD_MEMBERS"}, []string{`BOT_INTENTS: events: "GILD_MEMBERS" is no intent`}},
 		"no shards":      {[]string{"DISCORD_TOKEN=" + token, "BOT_SHARDS=many"}, []string{`BOT_SHARDS: "many" is no number of shards`}},
 		"shards outside": {[]string{"DISCORD_TOKEN=" + token, "BOT_SHARDS=4:2-4"}, []string{`BOT_SHARDS: "2-4" are not some of 4 shards`, "0-3"}},
 		"no store":       {[]string{"DISCORD_TOKEN=" + token, "BOT_STORE=" + filepath.Join(empty, "bot.db")}, []string{"BOT_STORE: ", "not a directory"}},
 		"all at once": {[]string{"BOT_DRAIN=soon", "BOT_LOG=loud", "BOT_OPTIONAL_INTENTS=x", "DISCORD_TOKEN=" + token},
-			[]string{`BOT_DRAIN: "soon" is no duration`, `BOT_LOG: "loud" is no level`, `BOT_OPTIONAL_INTENTS: "x"`}},
+			[]string{`BOT_DRAIN: "soon" is no duration`, `BOT_LOG: "loud" is no level`, `BOT_OPTIONAL_INTENTS: events: "x"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

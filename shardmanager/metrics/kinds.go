@@ -32,6 +32,7 @@ var sentinels = []struct {
 	{"too_large", session.ErrTooLarge},
 	{"fenced", session.ErrFenced},
 	{"closing", actors.ErrClosed},
+	{"restart", actors.ErrRestart},
 }
 
 // closeCodes are the close codes that have a kind of their own.
