@@ -26,6 +26,7 @@ type CutoverStats struct {
 	Disordered int // in which the sessions have shown events in different orders
 	Agreed     int // events that both sessions have shown, where they were compared
 	Differed   int // events that one session has shown, and the other has not
+	Silent     int // guilds of which the new session has shown nothing, and the old one has shown what it should have
 	Deaf       int // new shards of which most events differ, and more than 10
 	Events     int // that are kept
 	Bytes      int // of them
@@ -120,6 +121,9 @@ func (s *CutoverStats) count(g *cut) {
 	}
 	if g.Disordered() {
 		s.Disordered++
+	}
+	if g.Silent() {
+		s.Silent++
 	}
 	s.Agreed, s.Differed = s.Agreed+g.Agreed(), s.Differed+g.Differed()
 	for e := range g.Kept() {

@@ -165,7 +165,7 @@ func (s *shard) start(ctx actor.Context) {
 
 // renew begins a new session, in place of the one that there is.
 func (s *shard) renew(sessions uint64, cause error) {
-	s.step(session.Input{Kind: session.Reidentify, Err: cause})
+	s.step(session.Input{Kind: session.Reidentify, Err: cause}) //seam:reidentify-gives-up-the-session
 	s.step(session.Input{Kind: session.Start})
 	s.say(shardReidentified, sessions)
 }

@@ -140,12 +140,12 @@ func (discovery) RoundTrip(*http.Request) (*http.Response, error) {
 }
 
 // played is a manager of one shard whose gateway is a player.
-func played(b *testing.B) (*shardmanager.Manager, *player) {
+func played(b *testing.B, opts ...shardmanager.Option) (*shardmanager.Manager, *player) {
 	b.Helper()
 	p := newPlayer()
-	m, err := shardmanager.New("token", shardmanager.WithCompression(events.CompressionNone), shardmanager.WithRateLimiter(&countingLimiter{}),
+	m, err := shardmanager.New("token", append([]shardmanager.Option{shardmanager.WithCompression(events.CompressionNone), shardmanager.WithRateLimiter(&countingLimiter{}),
 		shardmanager.WithAPIURL("http://127.0.0.1"), shardmanager.WithHTTPClient(&http.Client{Transport: discovery{}}),
-		shardmanager.WithNetDial(func(context.Context, string, string) (net.Conn, error) { return p, nil }))
+		shardmanager.WithNetDial(func(context.Context, string, string) (net.Conn, error) { return p, nil })}, opts...)...)
 	if err != nil {
 		b.Fatal(err)
 	}

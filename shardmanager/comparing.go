@@ -77,6 +77,8 @@ func (r *resharding) compare(ctx context.Context) error {
 			return ErrKeptTooMuch
 		case over && stats.Deaf > 0:
 			return fmt.Errorf("%w: of %d new shards, most of their events, or of those of the old ones; %d in all", ErrDisagreed, stats.Deaf, stats.Differed)
+		case over && stats.Silent > 0:
+			return fmt.Errorf("%w: of %d guilds the new ones tell nothing", ErrDisagreed, stats.Silent)
 		case over && stats.Ready == 0:
 			return fmt.Errorf("%w: no guild could be compared in %v", ErrDisagreed, r.patience)
 		case over:

@@ -169,6 +169,9 @@ func (m *Manager) newBus() *bus.Bus {
 		},
 		Failed: m.undecoded,
 		Shed:   m.shed,
+
+		Tracer:         m.cfg.busTracer(),
+		TracerPanicked: m.tracerPanicked,
 	})
 }
 

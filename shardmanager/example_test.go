@@ -12,6 +12,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -119,7 +120,7 @@ func ExampleManager_Watch() {
 	gateway.Shard(0).Drop()
 	for change := range changes {
 		fmt.Println(change.From, "->", change.To)
-		if m.Status().Ready() == 1 {
+		if change.To == session.Ready {
 			break
 		}
 	}

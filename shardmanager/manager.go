@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -50,14 +51,14 @@ type Manager struct {
 	claims            claims
 	succession        *succession // nil: no process follows another
 	refresher         *refresher
-	reshard           *resharding    // the latest; nil: there was none
-	rollings          []*rolling     // that are under way
-	generation        uint64         // the highest that a reshard has had
-	nextAsk           time.Time      // GET /gateway/bot is not asked before
-	unready           error          // why Start has not come further
-	leftOut           events.Intents // optional ones that sessions begin without
-	asksWhat, asksWhy bool           // the application is asked: what to leave out, why the intents are refused
-	running           sync.WaitGroup // goroutines that ask it
+	reshard           *resharding             // the latest; nil: there was none
+	rolls             atomic.Pointer[rolling] // under way; nil: none is
+	generation        uint64                  // the highest that a reshard has had
+	nextAsk           time.Time               // GET /gateway/bot is not asked before
+	unready           error                   // why Start has not come further
+	leftOut           events.Intents          // optional ones that sessions begin without
+	asksWhat, asksWhy bool                    // the application is asked: what to leave out, why the intents are refused
+	running           sync.WaitGroup          // goroutines that ask it
 }
 
 // New checks the options together. The error joins one *OptionError for each that cannot work.

@@ -21,6 +21,9 @@ func (c *config) checkMistakes(bad func(option, format string, args ...any)) {
 	if isNil(c.limiter) {
 		bad("WithRateLimiter", "it is a nil %T: was there an error when it was made?", c.limiter)
 	}
+	if isNil(c.tracer) {
+		bad("WithTracer", "it is a nil %T: leave the option out for no traces", c.tracer)
+	}
 	if c.noStore {
 		bad("WithSessionStore", "it is nil: pass a store that is open, or leave the option out")
 	}

@@ -149,6 +149,32 @@ func TestRollingRestart(t *testing.T) {
 	})
 }
 
+// TestSecondRollingRestartIsRefused: or more shards would be away than either allows. When the first has ended, another one may begin.
+func TestSecondRollingRestartIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(3), gatewaytest.WithMaxConcurrency(16))
+		m := newManager(t, g)
+		start(t, m)
+		ctx, abort := context.WithCancelCause(t.Context())
+		first := make(chan error, 1)
+		go func() { first <- m.RollingRestart(ctx) }()
+		pass(time.Second)
+		if err := m.RollingRestart(t.Context(), 2); !errors.Is(err, shardmanager.ErrRolling) {
+			t.Errorf("%v", err)
+		}
+		abort(errAborted)
+		if err := <-first; !errors.Is(err, errAborted) {
+			t.Error(err)
+		}
+		if err := m.RollingRestart(t.Context(), 2); err != nil {
+			t.Error(err)
+		}
+		if s := g.Stats(); s.Resumes != 2 {
+			t.Errorf("%d Resumes", s.Resumes)
+		}
+	})
+}
+
 // TestRollingRestartStops at the first shard that does not come back, and when it is aborted; the others go on as they were.
 func TestRollingRestartStops(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -62,6 +62,7 @@ type config struct {
 	deaf        *DeafSession
 	drain       time.Duration
 	hooks       []any
+	tracer      Tracer // nil: nothing is followed
 
 	props func(actors.Key) []actor.PropsOption
 	seed  uint64

@@ -1,9 +1,6 @@
 package shardmanager
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Phase is what a Manager does as a whole. It goes on from one to the next, and never back; some may be left out.
 type Phase int
@@ -39,31 +36,20 @@ func (m *Manager) Phase() Phase {
 	return m.phase
 }
 
-// Rolling is how far the rolling restart has come that is under way; of several the one that was begun last. false: none is. What one ended in, RollingRestart returns. Safe for
-// concurrent use.
+// Rolling is how far the rolling restart has come that is under way; false: none is. What one ended in, RollingRestart returns. Safe for concurrent use.
 func (m *Manager) Rolling() (RollingProgress, bool) {
-	m.mu.Lock()
-	var r *rolling
-	if n := len(m.rollings); n > 0 {
-		r = m.rollings[n-1]
-	}
-	m.mu.Unlock()
+	r := m.rolls.Load()
 	if r == nil {
 		return RollingProgress{}, false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.progress, true
+	return r.progress, r.progress.Of > 0
 }
 
-// follow shows a rolling restart until it is over.
-func (m *Manager) follow(r *rolling) (over func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.rollings = append(m.rollings, r)
-	return func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.rollings = slices.DeleteFunc(m.rollings, func(each *rolling) bool { return each == r })
-	}
+// begins shows it.
+func (r *rolling) begins() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress.Of = r.of
 }

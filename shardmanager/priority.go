@@ -44,6 +44,13 @@ func (s *Shard) Priority(priority Priority) *Shard {
 
 // Send is Manager.Send, with the priority.
 func (s PrioritySender) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
+	if s.manager.cfg.tracer == nil || ctx == nil {
+		return s.send(ctx, out)
+	}
+	return s.manager.follow(ctx, out, Sending{Shard: -1, Priority: s.priority}, func(ctx context.Context) (events.Answer, error) { return s.send(ctx, out) })
+}
+
+func (s PrioritySender) send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	client, err := s.manager.client()
 	if err != nil {
 		return events.Answer{}, refused(out, err)
@@ -61,6 +68,13 @@ func (s PrioritySender) Send(ctx context.Context, out events.Outgoing) (events.A
 
 // Stream is Manager.Stream, with the priority.
 func (s PrioritySender) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
+	if s.manager.cfg.tracer == nil || ctx == nil {
+		return s.stream(ctx, out, part)
+	}
+	return s.manager.follow(ctx, out, Sending{Shard: -1, Priority: s.priority}, func(ctx context.Context) (events.Answer, error) { return s.stream(ctx, out, part) })
+}
+
+func (s PrioritySender) stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
 	client, err := s.manager.client()
 	if err != nil {
 		return events.Answer{}, refused(out, err)

@@ -42,6 +42,10 @@ func WithNewIntents(intents events.Intents) ReshardOption {
 // The default is 10 min; 0: they end at once. A Reshard to any other total ends them before it begins.
 func WithRetirement(d time.Duration) ReshardOption { return func(r *resharding) { r.retirement = d } }
 
+// WithExtraSessions bounds how many sessions there may be beside those of today: a Reshard that needs more is refused with ErrTooManySessions, before anything has begun.
+// ReshardPlan.Extra and ReshardPlan.Memory say what it needs. The default, 0, is no bound.
+func WithExtraSessions(most int) ReshardOption { return func(r *resharding) { r.most = most } }
+
 const (
 	defaultPatience   = 10 * time.Minute
 	defaultRetirement = 10 * time.Minute
@@ -148,12 +152,14 @@ func (e *ReshardError) Unwrap() error { return e.Err }
 
 // Reasons of a ReshardError.
 var (
-	ErrResharding  = errors.New("shardmanager: a reshard is under way: wait for its end")
-	ErrSameShards  = errors.New("shardmanager: that many shards run already: name another total")
-	ErrNotAllHere  = errors.New("shardmanager: not all shards run here: a reshard needs them all in one process, and none paused or released")
-	ErrDisagreed   = errors.New("shardmanager: the old and the new sessions do not tell the same")
-	errInHandler   = errors.New("shardmanager: from a handler: a guild is cut over when its handlers are done, and this one would wait for itself: begin it on a goroutine of its own")
-	ErrKeptTooMuch = errors.New("shardmanager: too many events had to be kept: handlers are far behind, or a session is")
+	ErrResharding = errors.New("shardmanager: a reshard is under way: wait for its end")
+	ErrSameShards = errors.New("shardmanager: that many shards run already: name another total")
+	ErrNotAllHere = errors.New("shardmanager: not all shards run here: a reshard needs them all in one process, and none paused or released")
+	ErrDisagreed  = errors.New("shardmanager: the old and the new sessions do not tell the same")
+	errInHandler  = errors.New("shardmanager: from a handler: a guild is cut over when its handlers are done, and this one would wait for itself: begin it on a goroutine of its own")
+	// ErrTooManySessions: more sessions are needed than WithExtraSessions allows.
+	ErrTooManySessions = errors.New("shardmanager: it needs more sessions than WithExtraSessions allows: allow more, see ReshardPlan.Extra")
+	ErrKeptTooMuch     = errors.New("shardmanager: too many events had to be kept: handlers are far behind, or a session is")
 )
 
 // PlanReshard asks Discord for the budget, and says what a Reshard to a total would take and cost. It begins nothing. The error is that of a Reshard which
@@ -190,8 +196,8 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 		}
 		opt(r)
 	}
-	if r.patience <= 0 || r.retirement < 0 {
-		return fail(errors.New("shardmanager: WithPatience needs more than 0, and WithRetirement no less"))
+	if r.patience <= 0 || r.retirement < 0 || r.most < 0 {
+		return fail(errors.New("shardmanager: WithPatience needs more than 0, and WithRetirement and WithExtraSessions no less"))
 	}
 	if total < 1 || total > maxShards {
 		return fail(fmt.Errorf("shardmanager: %d shards: use from 1 to %d", total, maxShards))
@@ -268,7 +274,10 @@ var sessionMemory = map[events.Compression]int{events.CompressionZstd: 704 << 10
 
 // refuse is why it cannot begin.
 func (r *resharding) refuse() error {
-	if p := r.plan; !p.Pays() { //seam:reshard-needs-budget
+	switch p := r.plan; {
+	case r.most > 0 && p.Extra > r.most:
+		return fmt.Errorf("%w: %d, of %d", ErrTooManySessions, p.Extra, r.most)
+	case !p.Pays(): //seam:reshard-needs-budget
 		return &ratelimit.BudgetError{Remaining: p.Remaining, Reserve: p.Reserve, Until: p.Until}
 	}
 	return nil

@@ -87,10 +87,14 @@ func TestReshardIsRefusedBeforeItBegins(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		for name, opt := range map[string]shardmanager.ReshardOption{"nil": nil, "no patience": shardmanager.WithPatience(0), "less than no retirement": shardmanager.WithRetirement(-1)} {
+		for name, opt := range map[string]shardmanager.ReshardOption{"nil": nil, "no patience": shardmanager.WithPatience(0), "less than no retirement": shardmanager.WithRetirement(-1),
+			"less than no sessions": shardmanager.WithExtraSessions(-1)} {
 			if failed := reshardError(t, b.m.Reshard(t.Context(), 3, opt)); failed.Cut {
 				t.Errorf("%s: %v", name, failed)
 			}
+		}
+		if failed := reshardError(t, b.m.Reshard(t.Context(), 4, shardmanager.WithExtraSessions(3))); failed.Cut || !errors.Is(failed, shardmanager.ErrTooManySessions) {
+			t.Errorf("more sessions than are allowed: %v", failed)
 		}
 		if err := b.m.Pause(t.Context(), 1); err != nil {
 			t.Fatal(err)

@@ -26,6 +26,7 @@ type resharding struct {
 	today      events.Intents // of the old shards
 	patience   time.Duration
 	retirement time.Duration
+	most       int // sessions beside those of today; 0: no bound
 
 	cut     *actors.Cutover
 	known   []events.Snowflake              // back, or it goes on: of which the new shards have told before

@@ -69,12 +69,15 @@ func (e *RollingError) Error() string {
 // Unwrap is the cause.
 func (e *RollingError) Unwrap() error { return e.Err }
 
+// ErrRolling is the error of a rolling restart while another one is under way: no more shards are to be away at once than each allows.
+var ErrRolling = errors.New("shardmanager: a rolling restart is under way: wait for its end, or end its context")
+
 var errNotBack = errors.New("shardmanager: the shard was not Ready again in time")
 
 // RollingRestart restarts shards one after another; none named: all that are to run here. Each session is resumed, on a new connection. The first shard is a
 // canary: it goes alone, and has to stay Ready for ten seconds. The next goes a second after one is Ready again; where one is not within two minutes,
 // or has ended, no more are restarted. Then, and when ctx ends first, the error is a *RollingError; those under way go on. Shards that are not to
-// run, such as paused ones, are left out. RollingRestartWith has other numbers, and tells of the progress.
+// run, such as paused ones, are left out. One at a time: ErrRolling. RollingRestartWith has other numbers, and tells of the progress.
 func (m *Manager) RollingRestart(ctx context.Context, shards ...int) error {
 	return m.RollingRestartWith(ctx, Rolling{}, shards...)
 }
@@ -101,7 +104,11 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if err != nil {
 		return err
 	}
-	r := &rolling{m: m, how: how, taken: make(chan struct{})}
+	r := &rolling{m: m, how: how, taken: make(chan struct{}), progress: RollingProgress{Shard: -1, Began: time.Now()}}
+	if !m.rolls.CompareAndSwap(nil, r) {
+		return ErrRolling
+	}
+	defer m.rolls.Store(nil)
 	for _, key := range keys {
 		if status, _ := m.board.Shard(key); status.Mode == actors.Run {
 			r.waiting = append(r.waiting, key)
@@ -110,8 +117,7 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if r.of = len(r.waiting); r.of == 0 {
 		return nil
 	}
-	r.progress = RollingProgress{Shard: -1, Of: r.of, Began: time.Now()}
-	defer m.follow(r)()
+	r.begins()
 	r.ctx, r.abort = context.WithCancelCause(ctx)
 	defer r.abort(nil)
 	defer context.AfterFunc(m.life, func() { r.abort(context.Cause(m.life)) })()
@@ -119,7 +125,8 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 		return r.failure
 	}
 	var all sync.WaitGroup
-	for range max(how.AtOnce, 1) {
+	atOnce := max(how.AtOnce, 1) //seam:rolling-at-once
+	for range atOnce {
 		all.Go(func() {
 			for r.next(0) && r.pause() {
 			}

@@ -213,6 +213,13 @@ func (s *Shard) Key() (actors.Key, error) {
 
 // Send carries out a send event on this shard.
 func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
+	if s == nil || s.manager.cfg.tracer == nil || ctx == nil {
+		return s.send(ctx, out)
+	}
+	return s.manager.follow(ctx, out, Sending{Shard: s.index, Priority: s.priority}, func(ctx context.Context) (events.Answer, error) { return s.send(ctx, out) })
+}
+
+func (s *Shard) send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	client, _, err := s.client()
 	if err != nil {
 		return events.Answer{}, refused(out, err)
@@ -222,6 +229,13 @@ func (s *Shard) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 
 // Stream is Manager.Stream on this shard.
 func (s *Shard) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
+	if s == nil || s.manager.cfg.tracer == nil || ctx == nil {
+		return s.stream(ctx, out, part)
+	}
+	return s.manager.follow(ctx, out, Sending{Shard: s.index, Priority: s.priority}, func(ctx context.Context) (events.Answer, error) { return s.stream(ctx, out, part) })
+}
+
+func (s *Shard) stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
 	client, _, err := s.client()
 	if err != nil {
 		return events.Answer{}, refused(out, err)

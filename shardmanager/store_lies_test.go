@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -115,6 +116,7 @@ func TestStoredSessionsOfAnotherTotal(t *testing.T) {
 		core, logs := observer.New(zap.WarnLevel)
 		m := newManager(t, g, shardmanager.WithSessionStore(store), shardmanager.WithLogger(zap.New(core)))
 		start(t, m)
+		synctest.Wait() // until it is logged
 		warned := logs.FilterField(zap.Int("stored_total", 4)).FilterField(zap.Int("sessions", 3)).FilterField(zap.Int("shard_total", 1))
 		if warned.Len() != 1 || g.Stats().Identifies != 1 {
 			t.Errorf("%v, %+v", logs.All(), g.Stats())

@@ -66,6 +66,9 @@ var floors = map[string]floor{
 	"shardmanager/health":  {[]string{"actors", "internal/foreign", "ratelimit", "session", "shardmanager"}, nil, "it asks a Manager how it stands"},
 	"shardmanager/metrics": {[]string{"actors", "events", "ratelimit", "session", "shardmanager"}, []string{"github.com/prometheus/client_golang/prometheus"},
 		"it reads the door, and nothing behind it"},
+	"shardmanager/otel": {[]string{"actors", "events", "shardmanager"},
+		[]string{"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/trace"},
+		"it makes spans of what the door tells, by OpenTelemetry's API and not its SDK"},
 	"shardmanager/dashboard": {[]string{"actors", "events", "internal/foreign", "session", "shardmanager"}, []string{"go.uber.org/zap"}, "it shows what the door tells"},
 }
 

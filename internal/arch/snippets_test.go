@@ -22,6 +22,7 @@ var known = map[string]string{
 	"health": module + "shardmanager/health", "slogger": module + "shardmanager/slogger", "slog": "log/slog",
 	"metrics": module + "shardmanager/metrics", "prometheus": "github.com/prometheus/client_golang/prometheus", "promhttp": "github.com/prometheus/client_golang/prometheus/promhttp",
 	"dashboard": module + "shardmanager/dashboard",
+	"otel":      module + "shardmanager/otel", "trace": "go.opentelemetry.io/otel/trace",
 }
 
 var fence = regexp.MustCompile("(?ms)^```go\n(.*?)^```")

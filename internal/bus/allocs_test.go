@@ -26,3 +26,23 @@ func TestEventOnItsWayCostsNoMemory(t *testing.T) {
 		}
 	}
 }
+
+// skips is a tracer that follows nothing.
+type skips struct{ bus.Tracer }
+
+func (skips) Receive(context.Context, events.Type, events.Meta) context.Context { return nil }
+
+// TestEventThatIsNotFollowedCostsNoMemory, though a tracer is asked about it.
+func TestEventThatIsNotFollowedCostsNoMemory(t *testing.T) {
+	cfg := silent()
+	cfg.HighWater, cfg.Tracer = 1<<20, skips{}
+	b := bus.New(cfg)
+	b.Subscribe(bus.Subscription{Handle: func(context.Context, any, events.Meta) {}})
+	shard, raw, meta := b.Shard(key(0)), events.Raw{Type: "X"}, at(0, 1)
+	if each := testing.AllocsPerRun(50_000, func() { shard.Publish(raw, meta) }); each != 0 {
+		t.Errorf("%v allocations for each event", each)
+	}
+	if cut := b.Close(t.Context()); cut != nil {
+		t.Error(cut)
+	}
+}

@@ -28,6 +28,10 @@ type Config struct {
 	// Shed: events were not handled, as their subscriber's policy wants it; they are settled for
 	// it. Publishing waits for it at times. nil: nobody is told.
 	Shed func(Shed)
+	// Tracer follows events to their handlers, other than those of Send. nil: nobody does.
+	Tracer Tracer
+	// TracerPanicked: the Tracer has, or has ended its goroutine. It is set if there is a Tracer.
+	TracerPanicked func(error)
 }
 
 // Subscription says who wants what, and how.

@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/internal/foreign"
@@ -218,78 +217,29 @@ func (l *lane) handle(b *Bus, it *item) {
 			b.cfg.Panicked(l.sub.Handler, &it.raw, it.meta, value)
 		}
 	}()
-	l.call(b, it)
+	l.call(b, it, &returned)
 	returned = true
 }
 
 func (l *lane) settle(b *Bus, it *item) { l.shard.settle(it, l.sub.Overflow == Block, b) }
 
-func (l *lane) call(b *Bus, it *item) {
+func (l *lane) call(b *Bus, it *item, handled *bool) {
 	if l.sub.cancelled() {
 		return
 	}
-	if l.sub.Key == nil {
-		l.sub.Handle(b.ctx, &it.raw, it.meta)
+	event := any(&it.raw)
+	if l.sub.Key != nil {
+		decoded, first, err := it.decode(l.sub.Key, l.sub.Decode)
+		if err != nil && first {
+			b.cfg.Failed(&it.raw, it.meta, err)
+		}
+		if event = decoded; event == nil {
+			return
+		}
+	}
+	if b.cfg.Tracer != nil {
+		l.traced(b, it, event, handled)
 		return
 	}
-	event, first, err := it.decode(l.sub.Key, l.sub.Decode)
-	if err != nil && first {
-		b.cfg.Failed(&it.raw, it.meta, err)
-	}
-	if event != nil {
-		l.sub.Handle(b.ctx, event, it.meta)
-	}
-}
-
-// item is one event under way.
-type item struct {
-	raw  events.Raw
-	meta events.Meta
-	// guild is found by who publishes, for lanes with workers.
-	guild events.Snowflake
-	left  atomic.Int32 // lanes that have not settled it
-
-	// Guarded by the shard.
-	blocks     int   // lanes of those that block which have not settled it
-	prev, next *item // among those that are not settled
-	before     mark  // how far the shard was before it
-	late       *Held // it was held: the shard was further already; nil: it was not
-
-	mu      sync.Mutex
-	decoded map[any]decoded
-}
-
-type decoded struct {
-	event any
-	err   error
-}
-
-var items = sync.Pool{New: func() any { return new(item) }}
-
-func newItem(raw events.Raw, meta events.Meta, left int32, blocks int) *item {
-	it := items.Get().(*item)
-	it.raw, it.meta, it.guild, it.blocks = raw, meta, 0, blocks
-	it.left.Store(left)
-	return it
-}
-
-// free gives the memory back of an item that nothing refers to.
-func (it *item) free() {
-	it.raw, it.decoded, it.late = events.Raw{}, nil, nil
-	items.Put(it)
-}
-
-// decode decodes once for each key. first: this call did it.
-func (it *item) decode(key any, how func(*events.Raw) (any, error)) (event any, first bool, err error) {
-	it.mu.Lock()
-	defer it.mu.Unlock()
-	d, ok := it.decoded[key]
-	if !ok {
-		d.event, d.err = how(&it.raw)
-		if it.decoded == nil {
-			it.decoded = make(map[any]decoded, 1)
-		}
-		it.decoded[key] = d
-	}
-	return d.event, !ok, d.err
+	l.sub.Handle(b.ctx, event, it.meta)
 }

@@ -107,6 +107,9 @@ func (g *Guild[E]) Agreed() int { return g.agreed }
 // fingerprints; if it is most, fingerprints are of no use.
 func (g *Guild[E]) Differed() int { return g.differed }
 
+// Silent reports whether the new session has shown nothing, though the old one has shown what it should have.
+func (g *Guild[E]) Silent() bool { return g.phase <= Matching && g.doubt && g.place.NewSeq == 0 }
+
 // Overflown: more was to be kept than Limits allow.
 func (g *Guild[E]) Overflown() bool { return g.overflown }
 

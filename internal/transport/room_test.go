@@ -113,7 +113,7 @@ func TestSmallPayloadBehindALargeOneTakesLittleMemory(t *testing.T) {
 	encode, random := encoders()[events.CompressionZstd], rand.New(rand.NewPCG(3, 3))
 	inflate := transport.NewInflater(events.CompressionZstd, 1<<20)
 	const rounds = 100
-	var took uint64
+	var took []uint64
 	for range rounds {
 		large, small := encode(object(20_000, random)), encode(object(60, random))
 		if _, err := inflate(large); err != nil {
@@ -125,10 +125,11 @@ func TestSmallPayloadBehindALargeOneTakesLittleMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&after)
-		took += after.TotalAlloc - before.TotalAlloc
+		took = append(took, after.TotalAlloc-before.TotalAlloc)
 	}
-	if took/rounds > 2048 {
-		t.Errorf("%d bytes for a payload of 60", took/rounds)
+	slices.Sort(took) // what is left of tests before may allocate beside some of them
+	if took := took[rounds/2]; took > 2048 {
+		t.Errorf("%d bytes for a payload of 60", took)
 	}
 }
 
@@ -140,8 +141,8 @@ func TestLargePayloadsOfManyConnectionsTakeWhatTheyNeed(t *testing.T) {
 	const connections, size = 100, 5300
 	var want, got []string
 	var kept [][]byte
-	var took uint64
-	for i := range connections {
+	var took []uint64
+	for range connections {
 		inflate := transport.NewInflater(events.CompressionPayload, 1<<20)
 		ready := object(size, random)
 		hello, frame := encode(object(100, random)), encode(ready)
@@ -155,9 +156,7 @@ func TestLargePayloadsOfManyConnectionsTakeWhatTheyNeed(t *testing.T) {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&after)
-		if want, kept = append(want, ready), append(kept, payload); i > 0 { // the first has made what the others share
-			took += after.TotalAlloc - before.TotalAlloc
-		}
+		want, kept, took = append(want, ready), append(kept, payload), append(took, after.TotalAlloc-before.TotalAlloc)
 	}
 	for _, payload := range kept {
 		got = append(got, string(payload))
@@ -166,7 +165,8 @@ func TestLargePayloadsOfManyConnectionsTakeWhatTheyNeed(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Error("a payload is not what it was")
 	}
-	if took /= connections - 1; took > size+size/5 && !raced {
+	slices.Sort(took) // what is left of tests before may allocate beside some of them
+	if took := took[connections/2]; took > size+size/5 && !raced {
 		t.Errorf("%d bytes for a payload of %d", took, size)
 	}
 }

@@ -49,7 +49,7 @@ func (c *check) laws() []func() {
 		c.told, c.spacing, c.sendLimits, c.budget, c.resumeFirst, c.resumeTruth, c.oneConnection, c.afterTheEnd, c.codes,
 		c.inOrder, c.guildOrder, c.nothingLost, c.facts, c.intents, c.noSilentGap, c.callers, c.beats, c.silence, c.phases, c.recovers,
 		c.legalOrder, c.oneSession, c.callerOrder, c.isolation, c.admission, c.fairness,
-		c.heldBack, c.planned, c.status, c.back, c.orphans, c.chain, c.quarantines, c.stale, c.taken, c.handovers,
+		c.heldBack, c.planned, c.rolled, c.status, c.back, c.orphans, c.chain, c.quarantines, c.stale, c.taken, c.handovers,
 	}
 }
 

@@ -217,6 +217,11 @@ func (sim *simulation) inject(f Injection) {
 			script.Close(final[1+f.N%2])
 		}
 		sim.meddle(f)
+	case "reidentify":
+		sim.record(Record{Witness: Operator, What: "renews", Process: sim.current().number, Shard: f.Shard})
+		sim.operate(sim.current(), f.Shard, "reidentify")
+	case "rolling":
+		sim.rolling(f)
 	case "move":
 		sim.move(f)
 	case "handover":
@@ -259,41 +264,4 @@ func (sim *simulation) forgetful(pause time.Duration) {
 		pause += 6 * time.Second
 	}
 	time.Sleep(pause)
-}
-
-// heal ends all faults.
-func (sim *simulation) heal() {
-	sim.net.set(&sim.net.refused, false)
-	sim.net.set(&sim.net.hanging, false)
-	sim.net.set(&sim.net.failing, false)
-	sim.net.set(&sim.net.resumes, false)
-	for _, guild := range sim.plan.guilds() {
-		sim.remove(guild, false)
-		sim.outage(guild, false)
-	}
-	sim.mu.Lock()
-	clear(sim.moods)
-	sim.mu.Unlock()
-	for _, shard := range sim.plan.numbers() {
-		sim.script(shard).Freeze(false)
-		sim.script(shard).MuteAcks(false)
-		sim.script(shard).Lag(0)
-	}
-	sim.net.each(func(p *pair) {
-		p.mu.Lock()
-		p.extra, p.cutIn = 0, -1
-		p.mu.Unlock()
-		sim.mu.Lock()
-		unpaced := sim.unpaced[[3]int{p.process, p.shard, p.nth}]
-		sim.mu.Unlock()
-		if unpaced {
-			p.reset() // the gateway would end it when heartbeats do not come
-		}
-	})
-	sim.sick.mu.Lock()
-	sim.sick.slow, sim.sick.fails = time.Time{}, time.Time{}
-	sim.sick.mu.Unlock()
-	close(sim.cure)
-	sim.healed.Store(true)
-	sim.record(Record{Witness: Fault, What: "healed", Shard: -1})
 }

@@ -107,7 +107,7 @@ func (c *check) endedShards() map[int]bool {
 			ended[r.Shard] = true
 		} else if r.Witness == Process && r.What == "state" {
 			delete(ended, r.Shard)
-		} else if r.Witness == Operator && r.What == "planned" && (r.Text == "start" || r.Text == "restart") {
+		} else if r.Witness == Operator && r.What == "planned" && slices.Contains(starts, r.Text) {
 			delete(ended, r.Shard) // it was asked for
 		}
 		if r.Witness == Process && r.What == "done" {

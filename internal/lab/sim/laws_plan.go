@@ -83,7 +83,7 @@ func (c *check) modes() []span {
 			if m.shard != shard {
 				continue
 			}
-			if m.what.Text == "restart" && (before == "stop" || before == "pause" || before == "drain" || before == "release") {
+			if (m.what.Text == "restart" || m.what.Text == "reidentify") && (before == "stop" || before == "pause" || before == "drain" || before == "release") {
 				m.what.Text = before // it is not to run
 			}
 			before = m.what.Text
@@ -93,7 +93,10 @@ func (c *check) modes() []span {
 }
 
 // undone are the faults that a start, or a restart, undoes.
-var undone = []string{"stop", "pause", "drain", "fatal-shard", "mend", "restart-shard", "move", "handover"}
+var undone = []string{"stop", "pause", "drain", "fatal-shard", "mend", "restart-shard", "move", "handover", "reidentify"}
+
+// starts are the verbs that have a shard run again which was given up.
+var starts = []string{"start", "restart", "reidentify"}
 
 // restarted: the part of D-1 that is about a shard which runs: it gives up its connection.
 func (c *check) restarted(m span) {

@@ -21,6 +21,8 @@ type known struct {
 	heard   bool          // and the process has told that it has heard so
 	mild    int           // the latest link on which the gateway has sent an op 9 that keeps the session
 	strict  int           // and the latest on which it has sent one that does not
+	renewed bool          // an operator has asked for another session
+	given   time.Duration // since when the plan says so; 0: it does not
 }
 
 // gone are the codes after which a session cannot be resumed.
@@ -47,6 +49,14 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 		case r.Witness == Process && r.What == "state" && k.gone && (endsSession(r.Text) || k.strict > k.mild && strings.Contains(r.Text, session.ErrInvalidSession.Error())):
 			k.heard = true
 			knows[id] = k
+		case r.Witness == Operator && r.What == "renews":
+			k.renewed = true
+			knows[id] = k
+		case r.Witness == Operator && r.What == "planned" && r.Text == "reidentify" && k.renewed:
+			if entered[[3]int{r.Process, r.Shard, k.session}] { // else it begins as the operator asks for it
+				k.given = r.At
+				knows[id] = k
+			}
 		case r.became(session.Ready):
 			k.tries = 0
 			knows[id] = k
@@ -55,7 +65,7 @@ func (c *check) follow(f func(r Record, k known, seen bool)) {
 			}
 		case r.Witness != Gateway || r.Link == 0:
 		case r.What == "resumed" && r.Session == k.session: // whether the process hears of it is another matter
-			knows[id] = known{session: r.Session, at: r.At, tries: k.tries, mild: k.mild, strict: k.strict}
+			knows[id] = known{session: r.Session, at: r.At, tries: k.tries, mild: k.mild, strict: k.strict, renewed: k.renewed, given: k.given}
 		case r.What == "began" || r.What == "resumed":
 			knows[id] = known{session: r.Session, at: r.At}
 		case r.What == "sent" && r.Op == events.OpHello:
@@ -86,7 +96,7 @@ func endsSession(state string) bool {
 // resumeFirst: I-5. Nobody identifies who has a session to resume.
 func (c *check) resumeFirst() {
 	c.follow(func(r Record, k known, seen bool) {
-		if r.Op != events.OpIdentify || k.session == 0 || !seen || k.gone {
+		if r.Op != events.OpIdentify || k.session == 0 || !seen || k.gone || k.renewed {
 			return
 		}
 		if k.tries-1 >= 3 { // this connection is one of them
@@ -182,6 +192,9 @@ func (c *check) resumeTruth() {
 		if k.heard && session == k.session {
 			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d, which the gateway has said is gone", r.Shard, session)
 		}
+		if k.given > 0 && session == k.session && c.link(r).dialled > k.given {
+			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d, which an operator has given up", r.Shard, session)
+		}
 		if seen && session != k.session {
 			c.fail("I-8 resume truth", r.At, "shard %d resumes session %d, but its latest is %d", r.Shard, session, k.session)
 		}
@@ -230,6 +243,6 @@ func (c *check) entered(process, session int, since, before time.Duration) (seq 
 }
 
 // sharp are the faults that may keep a close frame from arriving.
-var sharp = []string{"drop", "reset-all", "cut", "hole", "stall", "outage", "freeze", "op7", "close", "kill", "restart", "block", "blocked", "op9-true", "op9-false", "crash", "restart-shard",
+var sharp = []string{"drop", "reset-all", "cut", "hole", "stall", "outage", "freeze", "op7", "close", "kill", "restart", "block", "blocked", "op9-true", "op9-false", "crash", "restart-shard", "reidentify", "rolling",
 	"reject", "forget", "no-hello", "bad-hello", "op7-first", "op9-first", "close-first", "two-hellos", "no-ready", "no-resumed", "op9-resume", "close-resume",
 	"stop", "pause", "drain", "move", "handover", "flap", "flaky", "dropped", "stop-actor", "poison-actor", "crash-shard-on", "stop-supervisor"}

@@ -66,7 +66,7 @@ func (c *check) disturbedBut(kinds []string, shard int, from, to time.Duration) 
 // askedFor reports whether somebody has asked a shard to start within a time.
 func (c *check) askedFor(shard int, from, to time.Duration) bool {
 	return slices.ContainsFunc(c.trace, func(r Record) bool {
-		return r.Witness == Operator && r.What == "planned" && r.Shard == shard && r.At >= from && r.At <= to && (r.Text == "start" || r.Text == "restart")
+		return r.Witness == Operator && r.What == "planned" && r.Shard == shard && r.At >= from && r.At <= to && slices.Contains(starts, r.Text)
 	})
 }
 
@@ -151,7 +151,7 @@ func (c *check) quarantines() {
 			clear(mended)
 			clear(over)
 			clear(crashes)
-		case r.Witness == Operator && r.What == "planned" && (r.Text == "start" || r.Text == "restart"):
+		case r.Witness == Operator && r.What == "planned" && slices.Contains(starts, r.Text):
 			if asked[r.Shard] = r.At; over[r.Shard] {
 				mended[r.Shard], over[r.Shard] = r.At, false
 			}

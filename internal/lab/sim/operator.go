@@ -85,6 +85,14 @@ func (sim *simulation) operate(p *process, shard int, verb string) {
 		} else {
 			answer = &actors.PlanSet{}
 		}
+	case "reidentify":
+		if sim.plan.Seed%2 == 0 || shard >= warming {
+			answer = p.ask(actors.ReidentifyShard{Key: key})
+		} else if err := p.m.Reidentify(sim.t.Context(), shard); err != nil {
+			answer = &actors.Refusal{Err: err}
+		} else {
+			answer = &actors.PlanSet{}
+		}
 	case "crash": // a drill
 		sim.record(Record{Witness: Fault, What: "crash", Shard: shard})
 		p.m.System().Root.Send(p.m.Supervisor(), actors.CrashShard{Key: key})

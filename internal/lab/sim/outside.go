@@ -15,7 +15,7 @@ import (
 )
 
 // ofSupervisor are the faults that are done to the supervisor.
-var ofSupervisor = []string{"stop-supervisor", "crash-on", "late", "revive"}
+var ofSupervisor = []string{"stop-supervisor", "crash-on", "late", "revive", "rolling"}
 
 // The messages on which the supervisor and a shard's actor may be made to crash.
 var (

@@ -21,7 +21,7 @@ var (
 	last  = flag.Duration("sim.for", 0, "how long the faults of each seed last; 0: as the seed says")
 	least = flag.Int("sim.shrink", 100, "how many runs may be spent on a smaller plan for a seed that fails")
 	dump  = flag.Bool("sim.trace", false, "print the trace")
-	resh  = flag.Bool("sim.reshards", false, "leave out the seeds whose number of shards does not change")
+	with  = flag.String("sim.with", "", "leave out the seeds without a fault of this `kind`, such as reshard")
 )
 
 // TestMain lets garbage wait: a run makes much of it, and is over soon.
@@ -92,7 +92,7 @@ func TestSeeds(t *testing.T) {
 	t.Cleanup(func() { t.Logf("%v", all) })
 	for seed := *first; seed < *first+*seeds; seed++ {
 		plan := planOf(seed)
-		if *resh && !plan.Reshards {
+		if *with != "" && !slices.ContainsFunc(plan.Faults, func(f sim.Injection) bool { return f.Kind == *with }) {
 			continue
 		}
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
