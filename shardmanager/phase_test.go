@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,12 +19,12 @@ func TestPhaseIsWhatAManagerDoes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		guild := events.Snowflake(1 << 22)
 		g := newGateway(t, gatewaytest.WithGuilds(guild))
-		down := true
+		var up atomic.Bool
 		g.OnDiscovery(func(w http.ResponseWriter) bool {
-			if down {
+			if !up.Load() {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
-			return down
+			return !up.Load()
 		})
 		m := newManager(t, g)
 		is := func(want shardmanager.Phase) {
@@ -38,7 +39,7 @@ func TestPhaseIsWhatAManagerDoes(t *testing.T) {
 		go func() { over <- m.Start(t.Context()) }()
 		pass(10 * time.Second)
 		is(shardmanager.PhaseStarting)
-		down = false
+		up.Store(true)
 		if err := <-over; err != nil {
 			t.Fatal(err)
 		}
