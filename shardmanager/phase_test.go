@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,12 +19,12 @@ func TestPhaseIsWhatAManagerDoes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		guild := events.Snowflake(1 << 22)
 		g := newGateway(t, gatewaytest.WithGuilds(guild))
-		down := true
+		var up atomic.Bool
 		g.OnDiscovery(func(w http.ResponseWriter) bool {
-			if down {
+			if !up.Load() {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
-			return down
+			return !up.Load()
 		})
 		m := newManager(t, g)
 		is := func(want shardmanager.Phase) {
@@ -39,7 +39,7 @@ func TestPhaseIsWhatAManagerDoes(t *testing.T) {
 		go func() { over <- m.Start(t.Context()) }()
 		pass(10 * time.Second)
 		is(shardmanager.PhaseStarting)
-		down = false
+		up.Store(true)
 		if err := <-over; err != nil {
 			t.Fatal(err)
 		}
@@ -84,92 +84,18 @@ func TestRollingRestartIsSeenWhileItIsUnderWay(t *testing.T) {
 		if p, is := m.Rolling(); !is || p.Done < 2 || p.Of != 5 || p.Shard != p.Done-1 || p.Left <= 0 || !p.Began.Equal(began) {
 			t.Errorf("under way: %v, %+v", is, p)
 		}
+		if err := m.RollingRestart(t.Context(), 0, 1); !errors.Is(err, shardmanager.ErrRolling) {
+			t.Errorf("a second one: %v", err)
+		}
+		if p, is := m.Rolling(); !is || p.Of != 5 {
+			t.Errorf("after a second one was refused: %v, %+v", is, p)
+		}
 		if err := <-over; err != nil {
 			t.Error(err)
 		}
 		if p, is := m.Rolling(); is {
 			t.Errorf("it is over: %+v", p)
 		}
-	})
-}
-
-// TestOwnerOfIsWhoServesNow: over a reshard, guild by guild.
-func TestOwnerOfIsWhoServesNow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		guilds := guildIDs(12)
-		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithGuilds(guilds...))
-		m := newManager(t, g)
-		owners := func() map[int]int {
-			by := make(map[int]int)
-			for _, guild := range guilds {
-				key, is := m.OwnerOf(guild)
-				if is && key.Shard.Index != events.ShardFor(guild, key.Shard.Total) {
-					t.Errorf("guild %v: %v", guild, key)
-				}
-				by[key.Shard.Total]++
-			}
-			return by
-		}
-		if by := owners(); by[0] != 12 {
-			t.Errorf("before Start: %v", by)
-		}
-		var mu sync.Mutex
-		from := make(map[events.Snowflake]int)
-		shardmanager.On(m, func(_ context.Context, e *events.MessageCreate, at events.Meta) {
-			mu.Lock()
-			defer mu.Unlock()
-			from[e.GuildID] = at.Shard.Total
-		})
-		start(t, m)
-		if by := owners(); by[2] != 12 {
-			t.Errorf("before the reshard: %v", by)
-		}
-		if _, is := m.OwnerOf(0); is {
-			t.Error("no guild is served")
-		}
-		if err := m.Pause(t.Context(), 0); err != nil {
-			t.Fatal(err)
-		}
-		if by := owners(); by[2] != 12 {
-			t.Errorf("of a paused shard: %v", by)
-		}
-		if err := m.Unpause(t.Context(), 0); err != nil {
-			t.Fatal(err)
-		}
-		pass(10 * time.Second)
-		over, mixed := make(chan error, 1), false
-		go func() { over <- m.Reshard(t.Context(), 4, shardmanager.WithRetirement(time.Minute)) }()
-		for range 10 * 60 {
-			pass(time.Second)
-			by := owners()
-			mixed = mixed || by[2] > 0 && by[4] > 0
-			p, _ := m.Resharding()
-			if p.Over {
-				break
-			}
-			if p.Cut != by[4] && p.Phase < shardmanager.ReshardCutting {
-				t.Errorf("%v: %v", p, by)
-			}
-		}
-		if err := <-over; err != nil {
-			t.Fatal(err)
-		}
-		for _, guild := range guilds {
-			g.World().Message(guild, gatewaytest.Message{})
-		}
-		pass(time.Second)
-		if by := owners(); by[4] != 12 {
-			t.Errorf("after the reshard: %v", by)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for guild, total := range from {
-			if key, _ := m.OwnerOf(guild); key.Shard.Total != total {
-				t.Errorf("guild %v: its event came from one of %d, its owner is %v", guild, total, key)
-			}
-		}
-		pass(2 * time.Minute)
-		t.Logf("seen in the midst: %v", mixed)
 	})
 }
 
@@ -205,36 +131,6 @@ func TestReshardThatEndsSaysSo(t *testing.T) {
 		pass(2 * time.Minute)
 		if p, _ = m.Resharding(); !p.Over || p.Phase != shardmanager.ReshardDone {
 			t.Errorf("long after: %+v", p)
-		}
-	})
-}
-
-// unreadable is an error whose text cannot be read.
-type unreadable struct{}
-
-func (unreadable) Error() string { panic("no text") }
-
-// broken is an HTTP client's transport that fails so.
-type broken struct{}
-
-func (broken) RoundTrip(*http.Request) (*http.Response, error) { return nil, unreadable{} }
-
-// TestWaitReadySurvivesErrorsThatCannotBeRead: they are the user's code.
-func TestWaitReadySurvivesErrorsThatCannotBeRead(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := newManager(t, newGateway(t), shardmanager.WithHTTPClient(&http.Client{Transport: broken{}}))
-		ctx, cancel := context.WithCancel(t.Context())
-		over := make(chan error, 1)
-		go func() { over <- m.Start(ctx) }()
-		pass(5 * time.Second)
-		waits, stop := context.WithTimeout(t.Context(), time.Second)
-		defer stop()
-		if err := m.WaitReady(waits); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "Start goes on") {
-			t.Errorf("WaitReady: %v", err)
-		}
-		cancel()
-		if err := <-over; err == nil {
-			t.Error("it has started")
 		}
 	})
 }
