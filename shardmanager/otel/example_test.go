@@ -32,7 +32,9 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	answered := make(chan struct{})
 	shardmanager.On(m, func(ctx context.Context, e *events.MessageCreate, _ events.Meta) {
+		defer close(answered)
 		_, err := events.RequestGuildMembers{GuildID: e.GuildID, UserIDs: []events.Snowflake{e.Author.ID}}.SendEvent(ctx, m)
 		if err != nil {
 			log.Print(err)
@@ -47,9 +49,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	gateway.Shard(0).Dispatch("MESSAGE_CREATE", map[string]any{"id": "1", "channel_id": "2", "guild_id": guild, "author": map[string]any{"id": "3"}})
-	for len(kept.Ended()) < 3 {
-		time.Sleep(time.Millisecond)
-	}
+	<-answered
 	if err := m.Close(ctx); err != nil {
 		log.Fatal(err)
 	}
