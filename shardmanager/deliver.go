@@ -170,6 +170,7 @@ func (m *Manager) newBus() *bus.Bus {
 		Failed: m.undecoded,
 		Shed:   m.shed,
 
+		Count:          m.cfg.count(),
 		Tracer:         m.cfg.busTracer(),
 		TracerPanicked: m.tracerPanicked,
 	})

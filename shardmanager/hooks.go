@@ -8,6 +8,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/tap"
 )
 
 // Hook is told of occurrences. A hook implements any of the interfaces HookChange, HookHandlerPanic, HookDecodeError, HookShed,
@@ -94,7 +95,8 @@ func checkHook(hook Hook) error {
 	if isNil(hook) {
 		return fmt.Errorf("a hook is a nil %T", hook)
 	}
-	is, t := false, reflect.TypeOf(hook)
+	_, is := hook.(tap.Counter)
+	t := reflect.TypeOf(hook)
 	for _, kind := range hookTypes {
 		name := kind.Method(0).Name
 		if t.Implements(kind) {
@@ -109,6 +111,24 @@ func checkHook(hook Hook) error {
 		return fmt.Errorf("%v is no hook: it has no method of HookChange, HookShed, or another", t)
 	}
 	return nil
+}
+
+// count is what has the hooks count that do so where events are read; nil: none does.
+func (c *config) count() func(events.Type, bool) {
+	var all []tap.Counter
+	for _, hook := range c.hooks {
+		if counter, is := hook.(tap.Counter); is {
+			all = append(all, counter)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return func(of events.Type, replayed bool) {
+		for _, counter := range all {
+			counter.Count(tap.Counted{Type: of, Replayed: replayed})
+		}
+	}
 }
 
 // HookForeignIdentifies is told when the daily budget of Identifies has shrunk by more than this Manager

@@ -28,6 +28,8 @@ type Config struct {
 	// Shed: events were not handled, as their subscriber's policy wants it; they are settled for
 	// it. Publishing waits for it at times. nil: nobody is told.
 	Shed func(Shed)
+	// Count is called with each event that is published, whoever wants it, by who publishes. nil: nobody counts.
+	Count func(of events.Type, replayed bool)
 	// Tracer follows events to their handlers, other than those of Send. nil: nobody does.
 	Tracer Tracer
 	// TracerPanicked: the Tracer has, or has ended its goroutine. It is set if there is a Tracer.
@@ -145,6 +147,9 @@ func (sh *Shard) publish(raw events.Raw, meta events.Meta, late *Held) (full boo
 	b := sh.bus
 	if b.closed.Load() {
 		return false // what is held stays so: nobody has handled it
+	}
+	if b.cfg.Count != nil {
+		b.cfg.Count(raw.Type, meta.Replayed)
 	}
 	subs, lanes := sh.routes(b.subs.Load())
 	left, blocks, located := int32(0), 0, false

@@ -247,3 +247,32 @@ func BenchmarkPublish(b *testing.B) {
 		})
 	}
 }
+
+// TestEachEventIsCountedOnce that is published: however many want it, and whether it was held. What is skipped or dropped, or comes after the end, is not.
+func TestEachEventIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	cfg, counted, replayed := silent(), "", 0
+	cfg.Count = func(of events.Type, again bool) {
+		counted += string(of)
+		if again {
+			replayed++
+		}
+	}
+	b := bus.New(cfg)
+	sh := b.Shard(key(0))
+	sh.Publish(events.Raw{Type: "A"}, at(0, 1)) // nobody wants it
+	for range 2 {
+		b.Subscribe(bus.Subscription{Types: []events.Type{"B"}, Handle: func(context.Context, any, events.Meta) {}})
+	}
+	again := at(0, 2)
+	again.Replayed = true
+	sh.Publish(events.Raw{Type: "B"}, again)
+	sh.Skip(at(0, 3))
+	sh.Hold(at(0, 4)).Drop()
+	sh.Hold(at(0, 5)).Publish(events.Raw{Type: "C"})
+	b.Close(t.Context())
+	sh.Publish(events.Raw{Type: "D"}, at(0, 6))
+	if counted != "ABC" || replayed != 1 {
+		t.Errorf("%q were counted, %d of them replayed; want ABC, and one", counted, replayed)
+	}
+}

@@ -20,6 +20,15 @@ type Tap interface {
 	Open(key events.ShardKey, conn uint64) Conn
 }
 
+// Counter is a hook that counts events. It is called with each that goes to handlers, on the goroutine of its shard, and must not wait.
+type Counter interface{ Count(Counted) }
+
+// Counted is what a Counter is told of an event.
+type Counted struct {
+	Type     events.Type
+	Replayed bool
+}
+
 // Conn hears of one connection.
 type Conn interface {
 	// Read is called with each payload that came. It must not be kept.

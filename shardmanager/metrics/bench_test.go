@@ -9,6 +9,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/tap"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/shardmanager"
 	"github.com/signalbox-go/signalbox/shardmanager/metrics"
@@ -18,11 +19,13 @@ import (
 func calls(ctx context.Context) map[string]func() {
 	x := metrics.New()
 	all := make(map[string]func())
-	raw, at := events.Raw{Type: "MESSAGE_CREATE"}, events.Meta{Shard: events.ShardID{Total: 1}, Received: time.Now()}
-	all["event"] = func() { x.Event(ctx, raw, at) }
+	at := events.Meta{Shard: events.ShardID{Total: 1}, Received: time.Now()}
 	timed := metrics.Timed(x, "handler", noEvent)
 	all["handler"] = func() { timed(ctx, nil, at) }
 	for _, hook := range x.Hooks() {
+		if h, ok := hook.(tap.Counter); ok {
+			all["event"] = func() { h.Count(tap.Counted{Type: "MESSAGE_CREATE"}) }
+		}
 		if h, ok := hook.(shardmanager.HookFrames); ok {
 			all["frames"] = func() { h.OnFrames(actors.FramesRead{At: at.Received, Frames: 3, Bytes: 1000, Wire: 200}) }
 		}

@@ -61,7 +61,7 @@ func (c *counted) ofEvents(t *table) {
 	}
 	c.unknownType = byType.WithLabelValues("unknown")
 	c.replayed = t.counter("events_replayed_total", "Events that a Resume has sent again.", "at each event between Resume and RESUMED; they are in signalbox_events_total too")
-	c.delay = t.histogram("event_delay_seconds", "From an event's last byte to a handler that is never behind.", "at each event; it grows when the process has too little CPU", quick)
+	c.delay = t.histogram("event_delay_seconds", "From the last byte of what was read at once to a hook that is never behind.", "whenever something was read; it grows when the process has too little CPU", quick)
 	c.frames = t.counter("frames_total", "Payloads read from the gateway, of all opcodes.", "whenever something was read")
 	c.bytes = t.counter("frame_bytes_total", "Bytes of payloads read from the gateway, inflated.", "whenever something was read")
 	c.wire = t.counter("wire_bytes_total", "Bytes of payloads read from the gateway, as they came: compressed, and without the overhead of WebSocket and TLS.", "whenever something was read")

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -83,6 +82,3 @@ func (i Imagined) Collect(ch chan<- prometheus.Metric) {
 	}
 	i.gauges.tell(ch, i.r, i.perShard)
 }
-
-// Event is called for each event.
-func (x *Metrics) Event(ctx context.Context, raw events.Raw, at events.Meta) { x.event(ctx, raw, at) }

@@ -2,9 +2,11 @@ package metrics
 
 import (
 	"errors"
+	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/internal/tap"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -12,7 +14,27 @@ import (
 // Hooks are what tells x: pass them to shardmanager.WithHooks. They are several, and each has a queue of its own in the Manager, so that no flood of one kind
 // costs another.
 func (x *Metrics) Hooks() []shardmanager.Hook {
-	return []shardmanager.Hook{frameHook{x}, beatHook{x}, sendHook{x}, lifeHook{x}, reportHook{x}}
+	all := []shardmanager.Hook{frameHook{x}, beatHook{x}, sendHook{x}, lifeHook{x}, reportHook{x}}
+	if !x.noEvents {
+		all = append(all, eventHook{x})
+	}
+	return all
+}
+
+// eventHook counts events. It is called where they are read: for a count, a queue would cost more than the counting.
+type eventHook struct{ x *Metrics }
+
+var _ tap.Counter = eventHook{}
+
+func (h eventHook) Count(event tap.Counted) {
+	count, known := h.x.byType[event.Type]
+	if !known {
+		count = h.x.unknownType
+	}
+	count.Inc()
+	if event.Replayed {
+		h.x.replayed.Inc()
+	}
 }
 
 // frameHook counts what is read.
@@ -22,6 +44,7 @@ func (h frameHook) OnFrames(f actors.FramesRead) {
 	h.x.frames.Add(float64(f.Frames))
 	h.x.bytes.Add(float64(f.Bytes))
 	h.x.wire.Add(float64(f.Wire))
+	h.x.delay.Observe(time.Since(f.At).Seconds())
 	if at := f.At.UnixNano(); at > h.x.frame.Load() {
 		h.x.frame.Store(at)
 	}

@@ -16,7 +16,7 @@ func calls() map[string]func() {
 	hook := recorder.New().Hooks()[0]
 	key, at := actors.Key{Shard: events.ShardID{Total: 1}}, time.Now()
 	conn := hook.(tap.Tap).Open(key, 1)
-	payload, seq := fmt.Appendf(nil, `{"t":"MESSAGE_CREATE","s":%9d,"op":0,"d":{"content":"%900s"}}`, 1, "x"), 0
+	payload, seq := fmt.Appendf(nil, `{"t":"MESSAGE_CREATE","s":%d,"op":0,"d":{"content":"%900s"}}`, 123456, "x"), 0
 	return map[string]func(){
 		"frame": func() { seq++; conn.Read(at, payload) },
 		"write": func() { conn.Write(events.OpHeartbeat, payload[:20]) },

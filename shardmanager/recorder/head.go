@@ -19,6 +19,9 @@ const headLimit = 256
 
 // readHead reads what stands before d. The gateway writes d last; a payload in which it does not is read in whole.
 func readHead(payload []byte) (h head, ok bool) {
+	if h, ok = usual(payload); ok {
+		return h, true
+	}
 	data, has := payload[:min(len(payload), headLimit)], false
 	i := bytes.IndexByte(data, '{') + 1
 keys:
@@ -69,6 +72,32 @@ keys:
 		return head{}, false
 	}
 	return head{int64(raw.Op), raw.Seq, []byte(raw.Type)}, true
+}
+
+// usual reads an event as the gateway writes it: {"t":"…","s":…,"op":0,"d":
+func usual(payload []byte) (h head, ok bool) {
+	const begin, middle, end = `{"t":"`, `","s":`, `,"op":0,"d":`
+	if len(payload) < len(begin) || string(payload[:len(begin)]) != begin {
+		return head{}, false
+	}
+	i := len(begin)
+	for i < len(payload) && (payload[i] == '_' || payload[i]-'A' < 26) {
+		i++
+	}
+	h.name = payload[len(begin):i]
+	if len(payload) < i+len(middle) || string(payload[i:i+len(middle)]) != middle {
+		return head{}, false
+	}
+	i += len(middle)
+	first := i
+	for i < len(payload) && payload[i]-'0' < 10 {
+		h.seq = h.seq*10 + int64(payload[i]-'0')
+		i++
+	}
+	if digits := i - first; digits == 0 || digits > 18 || payload[first] == '0' {
+		return head{}, false
+	}
+	return h, len(payload) >= i+len(end) && string(payload[i:i+len(end)]) == end
 }
 
 func skipSpace(data []byte, i int) int {

@@ -3,6 +3,7 @@ package recorder_test
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/shardmanager/recorder"
@@ -10,6 +11,8 @@ import (
 
 var payloads = []string{
 	`{"t":"MESSAGE_CREATE","s":42,"op":0,"d":{"content":"x","t":"NOT_THIS","s":1}}`,
+	`{"t":"READY_2","s":7,"op":0,"d":{}}`, `{"t":"X","s":07,"op":0,"d":{}}`, `{"t":"X","s":0,"op":0,"d":{}}`, `{"t":"X","s":,"op":0,"d":{}}`, `{"t":"X","s":-3,"op":0,"d":{}}`,
+	`{"t":"X","s":3,"op":01,"d":{}}`, `{"t":"X","s":3,"op":0}`, `{"t":"X","s":999999999999999999,"op":0,"d":{}}`, `{"t":"X","s":9999999999999999999,"op":0,"d":{}}`,
 	`{"t":null,"s":null,"op":11,"d":null}`,
 	`{"d":{"heartbeat_interval":41250},"op":10,"s":null,"t":null}`,
 	`{"op":7,"d":null}`,
@@ -43,7 +46,7 @@ func compareHead(t *testing.T, payload string) {
 	raw, err := events.Peek([]byte(payload))
 	op, seq, name, ok := recorder.ReadHead([]byte(payload))
 	switch {
-	case err != nil: // of what is broken behind its head, the head is told
+	case err != nil || !utf8.ValidString(payload): // of what is broken behind its head, the head is told
 	case !ok || op != int64(raw.Op):
 		t.Errorf("%s: op %d, %v, want %d", payload, op, ok, raw.Op)
 	case strings.Count(payload, `"op"`) == 1 && strings.Count(payload, `"s"`) <= 1 && seq != raw.Seq,
