@@ -90,7 +90,9 @@ func (s *incarnation) flush(now time.Time, c *child) {
 		s.system.Root.Send(c.pid, admitted{r}) // an account without an actor has no bucket
 	}
 	c.waits()
-	c.permits(now)
+	if c.account.depth() > 0 { // what was forwarded shows when it has landed
+		c.permits(now)
+	}
 	s.arm(c.account.wake)
 }
 
@@ -110,21 +112,24 @@ func (s *incarnation) shares(key Key) {
 
 // landed takes note of what became of requests that were forwarded. Where a crash cuts it off, the next one goes on.
 func (s *incarnation) landed() {
-	for b := &s.books; ; {
+	for b, now := &s.books, time.Now(); ; {
 		if b.dealt == len(b.landed) {
 			if b.landed, b.dealt = s.landings.take(b.landed), 0; len(b.landed) == 0 {
 				return
 			}
+			now = time.Now()
 		}
 		m := b.landed[b.dealt]
 		b.dealt++
-		if c := b.children[m.key]; c != nil {
-			c.account.landed(m.request, m.wrote)
-			if c.account.depth() > 0 {
-				s.flush(time.Now(), c)
-			} else {
-				c.permits(time.Now())
-			}
+		c := b.children[m.key]
+		if c == nil {
+			continue
+		}
+		c.account.landed(m.request, m.wrote)
+		if c.account.depth() > 0 {
+			s.flush(now, c)
+		} else if b.dealt == len(b.landed) || b.landed[b.dealt].key != m.key { // the last of several
+			c.permits(now)
 		}
 	}
 }
@@ -156,7 +161,9 @@ func (s *incarnation) up(m shardUp) {
 		return
 	}
 	c.account.open(m.conn, m.session, newGuarded(bucket, s.Supervisor))
-	s.flush(time.Now(), c)
+	now := time.Now()
+	c.permits(now)
+	s.flush(now, c)
 }
 
 // down holds back what waits for a shard that is Ready no more. final: it has ended.

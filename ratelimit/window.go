@@ -1,6 +1,9 @@
 package ratelimit
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // Window is a sliding-window log: at most limit writes in any span of one period, not merely in
 // each fixed one. A bucket that refills at once, or bit by bit, would let up to twice the
@@ -73,14 +76,10 @@ func (w *Window) Limit() int { return w.limit }
 
 // Remaining implements Bucket.
 func (w *Window) Remaining(now time.Time) int {
-	count := w.out
-	for i := range w.wrote { // the ring is in order of time: the free places come first
-		if !w.free(w.wrote[(w.next+i)%len(w.wrote)], now) {
-			count += len(w.wrote) - i
-			break
-		}
-	}
-	return max(w.limit-count, 0)
+	free := sort.Search(len(w.wrote), func(i int) bool { // the ring is in order of time: the free places come first
+		return !w.free(w.wrote[(w.next+i)%len(w.wrote)], now)
+	})
+	return max(w.limit-w.out-(len(w.wrote)-free), 0)
 }
 
 // Reset implements Bucket.
