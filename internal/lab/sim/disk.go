@@ -15,6 +15,7 @@ import (
 type sickness struct {
 	mu          sync.Mutex
 	slow, fails time.Time
+	cure        <-chan struct{} // closed when it is over, for what waits too
 }
 
 // errDisk is what a disk that fails answers.
@@ -28,6 +29,8 @@ func (s *sickness) ail(ctx context.Context) error {
 	if wait := time.Until(slow); wait > 0 {
 		select {
 		case <-time.After(wait):
+		case <-s.cure:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}

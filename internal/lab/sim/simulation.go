@@ -75,6 +75,7 @@ func run(t *testing.T, plan Plan) Trace {
 			make(map[events.Snowflake]bool), make(map[events.Snowflake]bool), make(map[events.Snowflake][]events.Snowflake), make(map[events.Snowflake][]events.Snowflake),
 		},
 	}
+	sim.sick.cure = sim.cure
 	sim.net = newNetwork(plan, sim.record)
 	server, err := gatewaytest.Start(
 		gatewaytest.WithListener(sim.net), gatewaytest.WithExact(), gatewaytest.WithTrace(sim.gateway), gatewaytest.WithShards(plan.Shards),
