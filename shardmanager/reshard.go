@@ -242,8 +242,11 @@ func (m *Manager) newReshard(ctx context.Context, total int, opts []ReshardOptio
 func (r *resharding) price(ctx context.Context) error {
 	p := &r.plan
 	p.Cut = cutTime(r.m.Status().Shards)
+	p.Identifies, p.Extra = p.To, p.To
 	if r.back {
-		return nil
+		if p.Identifies, p.Extra = r.lost(), 0; p.Identifies == 0 {
+			return nil
+		}
 	}
 	found, err := r.m.askGateway(ctx)
 	if err != nil {
@@ -251,17 +254,30 @@ func (r *resharding) price(ctx context.Context) error {
 	}
 	start := found.sessionStart()
 	concurrency := max(start.MaxConcurrency, 1)
-	p.Identifies, p.Extra, p.Remaining, p.Until = p.To, p.To, start.Remaining, time.Now().Add(start.ResetAfter)
+	p.Remaining, p.Until = start.Remaining, time.Now().Add(start.ResetAfter)
 	p.Memory = p.Extra * sessionMemory[r.m.compression]
 	p.Reserve = (start.Total + 9) / 10
 	if r.m.cfg.reserve != nil {
 		p.Reserve = *r.m.cfg.reserve
 	}
-	p.Warm = time.Duration((p.To-1)/concurrency)*identifyEvery + warmTime
+	p.Warm = time.Duration((p.Identifies-1)/concurrency)*identifyEvery + warmTime
+	if r.back {
+		return nil
+	}
 	if f, err := r.m.Forecast(ctx, ReshardTo{Total: p.To}); err == nil && f.Enough { // or the limiter does not tell
 		p.Warm = f.Duration - p.Cut
 	}
 	return nil
+}
+
+// lost is how many of the shards that are there still have lost their sessions.
+func (r *resharding) lost() (n int) {
+	for i := range r.to.Total {
+		if _, _, has := r.m.shards.Session(r.to.Key(i)); !has {
+			n++
+		}
+	}
+	return n
 }
 
 const (

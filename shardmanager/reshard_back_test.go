@@ -36,3 +36,27 @@ func TestReshardThatCannotGoBackSaysThatTheNewShardsServe(t *testing.T) {
 		b.serve(t, 3)
 	})
 }
+
+// TestReshardBackIsRefusedIfTheBudgetDoesNotPay: an old shard has lost its session while it retires.
+func TestReshardBackIsRefusedIfTheBudgetDoesNotPay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithSessionStarts(100, 15, 20*time.Hour))
+		if err := b.m.Reshard(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		b.ShardOf(events.ShardID{Index: 0, Total: 2}).InvalidSession(false)
+		pass(10 * time.Second)
+		before := b.Stats().Identifies
+		if plan, err := b.m.PlanReshard(t.Context(), 2); err != nil || plan.Identifies != 1 || plan.Extra != 0 || plan.Pays() {
+			t.Errorf("%v, %v", plan, err)
+		}
+		began := false
+		failed := reshardError(t, b.m.Reshard(t.Context(), 2, shardmanager.WithReshardProgress(func(shardmanager.ReshardProgress) { began = true })))
+		var poor *ratelimit.BudgetError
+		if began || failed.Cut || !errors.As(failed, &poor) || b.Stats().Identifies != before {
+			t.Errorf("began: %v, %d identifies: %v", began, b.Stats().Identifies-before, failed)
+		}
+		pass(15 * time.Minute)
+		b.serve(t, 3)
+	})
+}
