@@ -84,6 +84,13 @@ func (c *check) isolation() {
 	}
 	touched := make(map[int]bool)
 	for _, f := range c.faults {
+		if strings.HasPrefix(f.What, "inject store-") { // nobody identifies without the ledger
+			for _, l := range c.order {
+				if l.nth == 1 && (l.asked == never || l.asked >= f.At) {
+					touched[l.shard] = true
+				}
+			}
+		}
 		switch kind := strings.TrimPrefix(f.What, "inject "); {
 		case f.What == "healed" || strings.HasPrefix(f.What, "end "):
 		case f.Shard < 0 || kind == "fatal" || slices.Contains(everywhere, kind):
