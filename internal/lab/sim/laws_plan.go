@@ -200,9 +200,10 @@ func (c *check) stale() {
 	}
 }
 
-// taken: D-7. What an operator asks for is taken, whichever way it is asked: unless the shard is handed over, or the supervisor crashes on it each time.
+// taken: D-7. What an operator asks for is taken, whichever way it is asked: unless the process closes, the shard is handed over, or the supervisor crashes on it each time.
 func (c *check) taken() {
 	given := make(map[[2]int]bool) // that a process has released, or does not have
+	closing := make(map[int]bool)
 	for _, r := range c.trace {
 		id := [2]int{r.Process, r.Shard}
 		switch {
@@ -210,10 +211,12 @@ func (c *check) taken() {
 			for shard := range c.plan.Shards {
 				given[[2]int{r.Process, shard}] = true
 			}
+		case r.Witness == Process && r.What == "closing":
+			closing[r.Process] = true
 		case r.Witness == Operator && r.What == "planned":
 			given[id] = r.Text == "release"
 		case r.Witness == Operator && r.What == "unplanned":
-			if !given[id] && !strings.HasSuffix(r.Text, "no answer") && !strings.Contains(r.Text, actors.ErrCrashed.Error()) && !c.disturbed(r.Shard, r.At-time.Minute, r.At, "handover", "move") {
+			if !given[id] && !closing[r.Process] && !strings.HasSuffix(r.Text, "no answer") && !strings.Contains(r.Text, actors.ErrCrashed.Error()) && !c.disturbed(r.Shard, r.At-time.Minute, r.At, "handover", "move") {
 				c.fail("D-7 orders are taken", r.At, "shard %d: %s", r.Shard, r.Text)
 			}
 		}
