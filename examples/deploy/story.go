@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -247,10 +248,13 @@ func (s *story) catchUp() {
 
 // showDeploys tells the story, for about half a minute, and returns the exit code.
 func showDeploys() int {
+	shards := flag.Int("shards", 16, "shards of the bot")
+	rate := flag.Int("rate", 100, "messages in a second, of all shards")
+	flag.Parse()
 	state, err := os.MkdirTemp("", "deploy")
 	if err == nil {
 		defer os.RemoveAll(state)
-		s := story{out: os.Stdout, state: state, shards: 16, rate: 100, between: 2 * time.Second}
+		s := story{out: os.Stdout, state: state, shards: *shards, rate: *rate, between: 2 * time.Second}
 		err = s.tell(restarts, crashes, restarts, follows, oldDies, follows, newDies, follows)
 	}
 	if err != nil {
