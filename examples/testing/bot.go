@@ -15,7 +15,8 @@ const Intents = events.IntentGuildMessages | events.IntentMessageContent
 
 // Bot answers messages.
 type Bot struct {
-	// Reply is how a bot speaks: by Discord's REST API, which is not this library's.
+	// Reply is how a bot speaks: by Discord's REST API, which is not this library's. ctx is the handler's, and has ended for events that
+	// wait while the bot closes: what must go out all the same takes context.WithoutCancel(ctx), and a limit of its own.
 	Reply func(ctx context.Context, channel events.Snowflake, text string)
 }
 
