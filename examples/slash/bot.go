@@ -88,11 +88,11 @@ func (b *Bot) remind(ctx context.Context, e *events.InteractionCreate) error {
 	return b.reply(ctx, e, 4, object{"content": fmt.Sprintf("In %d minutes.", minutes), "flags": 64})
 }
 
-// reply answers an interaction, within the 3 s that there are.
+// reply answers an interaction, within the 3 s that there are. What waits when the bot ends is answered as well, though its handler's context has ended.
 //
 // Source: interactions/receiving-and-responding#create-interaction-response
 func (b *Bot) reply(ctx context.Context, e *events.InteractionCreate, kind int, data object) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
 	return b.rest.call(ctx, http.MethodPost, fmt.Sprintf("/interactions/%v/%s/callback", e.ID, e.Token.Reveal()), object{"type": kind, "data": data})
 }
