@@ -101,6 +101,9 @@ const resumeText = "resume %d after %d"
 
 const never = time.Duration(-1)
 
+// lateMost is for how long the supervisor has no turn at the most, by the fault "late".
+const lateMost = 3 * time.Second
+
 func (c *check) fail(law string, at time.Duration, format string, args ...any) {
 	c.found = append(c.found, Violation{law, at, fmt.Sprintf(format, args...)})
 }

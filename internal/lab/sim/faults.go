@@ -246,7 +246,7 @@ func (sim *simulation) inject(f Injection) {
 	case "crash-shard-on":
 		sim.plot(kind+" "+toShard[f.N%len(toShard)], f.Shard, 1)
 	case "late":
-		sim.current().dispatch.hold(-1, min(f.For/8, 3*time.Second))
+		sim.current().dispatch.hold(-1, min(f.For/8, lateMost))
 	case "revive":
 		if p := sim.current(); p.ended() {
 			p.close(false)

@@ -18,6 +18,8 @@ func (c *check) status() {
 				c.fail("D-2 Status tells no lie", l.from, "shard %d is Ready on connection %d, by Status, and the gateway has no session there", l.shard, l.what.Link)
 			case c.disturbed(l.shard, of.dialled, l.to, "hole", "stall", "freeze", "block", "blocked") || c.stalled(of, l.to):
 				// that the connection is dead is not known yet
+			case c.disturbed(-1, l.to-slack-lateMost, l.to, "late") && c.crashed(l.shard, of.dialled, l.to):
+				// the supervisor, which sees to it, has had no turn
 			case of.goneBefore(l.to - slack):
 				c.fail("D-2 Status tells no lie", l.to, "shard %d is Ready on connection %d, by Status, and that is over at the gateway", l.shard, l.what.Link)
 			}
@@ -29,6 +31,14 @@ func (c *check) status() {
 			}
 		}
 	}
+}
+
+// crashed reports whether a shard's actor has crashed, or was stopped behind everybody's back, within a time.
+func (c *check) crashed(shard int, from, to time.Duration) bool {
+	return slices.ContainsFunc(c.faults, func(f Record) bool {
+		kind := strings.TrimPrefix(f.What, "inject ")
+		return f.Shard == shard && f.At >= from && f.At <= to && (strings.HasPrefix(kind, "crash") || kind == "stop-actor" || kind == "poison-actor")
+	})
 }
 
 // goneBefore reports whether a connection was over for the gateway, or for the client, at a time.
