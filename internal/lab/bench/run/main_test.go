@@ -14,7 +14,7 @@ func TestProgramsOfTheBenchmarksBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"gateway", "floor", "signalbox", "actors.test"} {
+	for _, name := range []string{"gateway", "floor", "signalbox", "observed", "actors.test"} {
 		if _, err := os.Stat(dir + "/" + name); err != nil {
 			t.Error(err)
 		}

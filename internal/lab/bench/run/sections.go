@@ -132,7 +132,7 @@ func overhead() section {
 	return section{
 		name: "overhead", title: "Overhead of metrics and of the flight recorder", gateway: "-events 64000",
 		scenario: "-scenario flood -shards 8 -events 64000 -compress zstd-stream", pairs: 20, long: true, metrics: floodMetrics,
-		clients: []client{{"neither", "signalbox"}, {"metrics", "signalbox -variant metrics"}, {"flight recorder", "signalbox -variant recorder"}},
+		clients: []client{{"neither", "observed"}, {"metrics", "observed -variant metrics"}, {"flight recorder", "observed -variant recorder"}},
 		goals: []goal{
 			{"CPU an event", "cpu_s_per_million", "metrics", "neither", "≤", 1.03}, {"CPU an event", "cpu_s_per_million", "flight recorder", "neither", "≤", 1.05},
 			{"allocations an event", "allocs_per_event", "flight recorder", "neither", "≤", 1.01},
