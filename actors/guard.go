@@ -71,22 +71,41 @@ type guarded struct {
 	at, retryAt time.Time
 	ok          bool
 	left        permits
-	take, wrote func()
-	look        func()
+	asks        bucketCall
+	call        func() // ask, bound once
 }
+
+// bucketCall is what a bucket is asked for.
+type bucketCall uint8
+
+const (
+	callTake bucketCall = iota
+	callWrote
+	callRemaining
+)
 
 func newGuarded(b ratelimit.Bucket, s *Supervisor) *guarded {
 	g := &guarded{Bucket: b, s: s}
-	g.take = func() { g.ok, g.retryAt = b.Take(g.at) }
-	g.wrote = func() { b.Wrote(g.at) }
-	g.look = func() { g.left.left, g.left.limit, g.left.whole = b.Remaining(g.at), b.Limit(), b.Reset(g.at) }
+	g.call = g.ask
 	return g
+}
+
+// ask calls the user's code.
+func (g *guarded) ask() {
+	switch b := g.Bucket; g.asks {
+	case callTake:
+		g.ok, g.retryAt = b.Take(g.at)
+	case callWrote:
+		b.Wrote(g.at)
+	case callRemaining:
+		g.left.left, g.left.limit, g.left.whole = b.Remaining(g.at), b.Limit(), b.Reset(g.at)
+	}
 }
 
 // Take implements ratelimit.Bucket.
 func (g *guarded) Take(now time.Time) (ok bool, retryAt time.Time) {
-	g.at = now
-	if !g.s.guard("Take", g.take) {
+	g.asks, g.at = callTake, now
+	if !g.s.guard("Take", g.call) {
 		return false, now.Add(limiterPause)
 	}
 	return g.ok, g.retryAt
@@ -94,8 +113,8 @@ func (g *guarded) Take(now time.Time) (ok bool, retryAt time.Time) {
 
 // Wrote implements ratelimit.Bucket.
 func (g *guarded) Wrote(at time.Time) {
-	g.at = at
-	g.s.guard("Wrote", g.wrote)
+	g.asks, g.at = callWrote, at
+	g.s.guard("Wrote", g.call)
 }
 
 // Return implements ratelimit.Bucket.
@@ -103,8 +122,8 @@ func (g *guarded) Return() { g.s.guard("Return", g.Bucket.Return) }
 
 // standing is how many permits there are now: none, where the bucket does not say.
 func (g *guarded) standing(now time.Time) permits {
-	g.at, g.left = now, permits{}
-	if !g.s.guard("Remaining", g.look) {
+	g.asks, g.at, g.left = callRemaining, now, permits{}
+	if !g.s.guard("Remaining", g.call) {
 		return permits{}
 	}
 	return g.left

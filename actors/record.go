@@ -73,8 +73,8 @@ type ShardStatus struct {
 	Crashes     int // of the shard's actor
 	Quarantined bool
 
-	beat    time.Duration // Ready: the heartbeat interval
 	refused bool          // Backoff, because the day's budget of Identifies refuses to go on
+	beat    time.Duration // Ready: the heartbeat interval
 }
 
 // HeartbeatInterval is the time from one heartbeat to the next, as the gateway has asked for; 0: the shard is not Ready.
@@ -146,10 +146,10 @@ type record struct {
 	dialled atomic.Int64 // when the dial of its latest connection began, in Unix nanoseconds; 0: none has succeeded
 	seq     atomic.Int64
 	heard   atomic.Int64 // when the latest event came, in Unix nanoseconds; 0: none has
-	odd     atomic.Int64
 	pid     atomic.Pointer[actor.PID]
-	waits   atomic.Int64 // send events that wait for a permit
-	shares  atomic.Int64 // send events that wait for an answer which they share
+	odd     atomic.Int64
+	waits   atomic.Int32 // send events that wait for a permit
+	shares  atomic.Int32 // send events that wait for an answer which they share
 
 	intents    atomic.Uint64                      // see ShardStatus
 	wanted     atomic.Uint64                      // intents that the plan wants its sessions to begin with; 0: those of SupervisorConfig

@@ -100,13 +100,13 @@ func (s *incarnation) flush(now time.Time, c *child) {
 func (c *child) waits() {
 	if n := c.account.depth(); n != c.shown {
 		c.shown = n
-		c.record.waits.Store(int64(n))
+		c.record.waits.Store(int32(n))
 	}
 }
 
 func (s *incarnation) shares(key Key) {
 	if r := s.board.record(key); r != nil {
-		r.shares.Store(int64(s.books.joins.wait[key]))
+		r.shares.Store(int32(s.books.joins.wait[key]))
 	}
 }
 

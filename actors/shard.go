@@ -77,20 +77,14 @@ func (s *shard) Receive(ctx actor.Context) {
 	}
 }
 
-// take takes one message, while the session lives.
+// take takes one message, while the session lives. Thousands of these are under way at a start, each with a stack of its own: what needs much of it
+// stands in functions of its own, which have returned before the session takes its step.
 func (s *shard) take(message any) {
 	switch m := message.(type) {
 	case *batch:
 		s.frames(m)
-	case connected:
-		took := s.now.Sub(m.dialled)
-		s.record.dialled.Store(m.dialled.UnixNano())
-		tell(s.observers.connected, ObserverConnected.OnConnected, Connected{s.key, m.conn, took})
-		s.step(session.Input{Kind: session.Connected, Conn: m.conn})
-	case turnCame:
-		s.step(session.Input{Kind: session.Waiting, Conn: m.conn, At: m.turn})
-	case lost:
-		s.step(session.Input{Kind: session.Lost, Conn: m.conn, Err: m.err, At: dialAgain(m.err)})
+	case connected, turnCame, lost, reachable:
+		s.step(s.input(m))
 	case granted:
 		s.granted(m)
 	case tick:
@@ -99,31 +93,12 @@ func (s *shard) take(message any) {
 		s.send(m)
 	case caughtUp:
 		s.flow()
-	case reachable:
-		s.step(session.Input{Kind: session.Reachable, At: m.before})
-	case drainShard:
-		s.drains = m.drain
-	case assignRole:
-		s.role = m.role
-		s.tookRole()
-		s.say(shardTook, m.turn)
-	case restartShard:
-		s.drains = false
-		s.step(session.Input{Kind: session.Restart, Err: m.cause})
-		s.step(session.Input{Kind: session.Start})
-		s.say(shardRestarted, m.restarts)
-	case reidentifyShard:
-		s.drains = false
-		s.renew(m.sessions, m.cause)
-		s.say(shardRestarted, m.restarts)
-	case stopShard:
-		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
 	case cutDue:
 		s.cutDue(m.guild)
 	case sayVoices:
 		m.to <- s.machine.Voices()
-	case crash:
-		panic("actors: crash rehearsed by CrashShard")
+	default:
+		s.obey(message)
 	}
 }
 
@@ -141,26 +116,29 @@ func (s *shard) rest(ctx actor.Context) {
 func (s *shard) start(ctx actor.Context) {
 	s.system, s.self = ctx.ActorSystem(), ctx.Self()
 	s.out.OnCaughtUp(func() { s.system.Root.Send(s.self, caughtUp{}) })
-	var status ShardStatus
-	s.record.copyTo(&status)
-	machine, err := session.NewMachine(session.Config{ //seam:crash-keeps-session
-		Shard: s.key.Shard, Identify: s.identification(s.key), OptionalIntents: s.cfg.OptionalIntents, Cursor: &s.record.cursor,
-		Conn: status.Conn, Rand: random(s.cfg.Seed, s.key, status.Conn),
-	}, host{s})
-	if err != nil {
+	if err := s.build(); err != nil {
 		s.system.Root.Send(s.supervisor, shardDown{from: s.from, final: err, fatal: true})
 		s.changed(s.system, s.key, session.Change{At: s.now, To: session.Closed, Cause: err}, false)
 		ctx.Stop(s.self)
 		return
 	}
-	s.machine = machine
-	s.record.intents.Store(uint64(machine.Terms().Intents))
+	s.record.intents.Store(uint64(s.machine.Terms().Intents))
 	s.tookRole()
 	s.say(shardBegan, 0)
 	s.step(session.Input{Kind: session.Start})
 	if s.reidentify != 0 {
 		s.renew(s.reidentify, ErrRestart)
 	}
+}
+
+// build makes the session, of what the shard's actors before it have left.
+func (s *shard) build() (err error) {
+	conn := s.record.still().Conn
+	s.machine, err = session.NewMachine(session.Config{ //seam:crash-keeps-session
+		Shard: s.key.Shard, Identify: s.identification(s.key), OptionalIntents: s.cfg.OptionalIntents, Cursor: &s.record.cursor,
+		Conn: conn, Rand: random(s.cfg.Seed, s.key, conn),
+	}, host{s})
+	return err
 }
 
 // renew begins a new session, in place of the one that there is.

@@ -97,6 +97,9 @@ func theirs(ctx context.Context, netDial dialFunc, addr string) (raw net.Conn, e
 	return raw, err
 }
 
+// header is what each upgrade says of us. The library copies it.
+var header = http.Header{"User-Agent": {UserAgent}}
+
 // upgrade makes a WebSocket connection of w, which it closes if it fails.
 func upgrade(ctx context.Context, u *url.URL, w *wire, proxy *url.URL, secure *tls.Config) (ws *websocket.Conn, err error) {
 	dialer := &websocket.Dialer{
@@ -120,7 +123,7 @@ func upgrade(ctx context.Context, u *url.URL, w *wire, proxy *url.URL, secure *t
 	}()
 	// The library heeds ctx's deadline during the upgrade, but not that ctx is cancelled.
 	stop := context.AfterFunc(ctx, func() { _ = w.Close() })
-	ws, response, err := dialer.DialContext(ctx, u.String(), http.Header{"User-Agent": {UserAgent}})
+	ws, response, err := dialer.DialContext(ctx, u.String(), header)
 	switch {
 	case !stop(): // ctx has ended, and the connection with it
 		if err == nil {

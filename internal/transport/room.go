@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	leastRead  = 512
-	leastLeft  = 256     // of room is worth reading into: most payloads are smaller
+	leastRoom  = 256     // is worth reading into: most payloads are smaller
 	likelyRoom = 4 << 10 // a payload that is larger mostly comes alone
 	mostRoom   = 32 << 10
 	idleRoom   = 1 << 10 // whoever uses less between two waits keeps no more than this
@@ -37,8 +36,8 @@ type room struct {
 
 // take offers an empty slice, with the room for a payload like the last.
 func (r *room) take() []byte {
-	if need := min(max(r.size+1, leastLeft), likelyRoom); cap(r.free) < need {
-		r.free = make([]byte, 0, max(need, leastRead, min(2*max(r.used, r.last), mostRoom)))
+	if need := min(max(r.size+1, leastRoom), likelyRoom); cap(r.free) < need {
+		r.free = make([]byte, 0, max(need, min(2*max(r.used, r.last), mostRoom)))
 	}
 	return r.free
 }
@@ -64,7 +63,7 @@ func grow(buffer []byte, limit int64) []byte {
 	case size >= largeRoom:
 		return slices.Grow(buffer, 3*cap(buffer)) // fewer steps leave less behind
 	}
-	return slices.Grow(buffer, max(cap(buffer), leastRead))
+	return slices.Grow(buffer, max(cap(buffer), leastRoom))
 }
 
 // keep gives the payload away that begins where take said, or has moved since.

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"io"
+	"sync"
 
 	"github.com/mailru/easyjson/jlexer"
 
@@ -81,11 +82,17 @@ func (d *Decoder) idOf() (id discord.Snowflake) {
 	return id
 }
 
+// gathers are where ids are gathered until they are counted: a session keeps its guilds, and no more room than they need.
+var gathers = sync.Pool{New: func() any { return new([]discord.Snowflake) }}
+
 // ids steps over an array of objects, but for their ids. What has none is left out.
-func (d *Decoder) ids() (ids []discord.Snowflake) {
+func (d *Decoder) ids() []discord.Snowflake {
 	if !d.opens('[') {
 		return nil
 	}
+	room := gathers.Get().(*[]discord.Snowflake)
+	defer gathers.Put(room)
+	ids := (*room)[:0]
 	d.Delim('[')
 	for !d.IsDelim(']') {
 		if id := d.idOf(); id != 0 {
@@ -94,7 +101,8 @@ func (d *Decoder) ids() (ids []discord.Snowflake) {
 		d.WantComma()
 	}
 	d.Delim(']')
-	return ids
+	*room = ids
+	return append([]discord.Snowflake(nil), ids...)
 }
 
 // fields has each value of an object read whose bracket was just read.
