@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -15,29 +14,30 @@ import (
 // guard calls code of the user's, such as the limiter, on an actor's goroutine, and reports whether it came back: its panic costs this call
 // alone. So does runtime.Goexit, which nobody can take back, since from the first one on all is called apart. The first one is a crash of the
 // actor (see survivor): to call everything apart would take from every send what hardly anybody needs.
-func (s *Supervisor) guard(what string, call func()) bool {
-	err := foreign.ErrGoexit
+func (s *Supervisor) guard(what string, call func()) (returned bool) {
+	if s.distrust.Load() {
+		err := foreign.Call(what, func() error { call(); return nil })
+		s.blame(what, err)
+		return err == nil
+	}
 	defer func() {
-		if err != nil {
-			if errors.Is(err, foreign.ErrGoexit) {
+		if !returned {
+			reason := recover()
+			if reason == nil {
 				s.distrust.Store(true)
 			}
-			s.log.Error("a call of the user's code did not return", zap.String("call", what), zap.String("reason", err.Error()))
+			s.blame(what, foreign.Panicked(what, reason))
 		}
 	}()
-	if s.distrust.Load() {
-		err = foreign.Call(what, func() error { call(); return nil })
-	} else {
-		err = attempt(what, call)
-	}
-	return err == nil
+	call()
+	return true
 }
 
-// attempt calls the user's code. Its panic is the error.
-func attempt(what string, call func()) (err error) {
-	defer foreign.Catch(what, &err)
-	call()
-	return nil
+// blame logs why a call of the user's code did not return, if it did not.
+func (s *Supervisor) blame(what string, err error) {
+	if err != nil {
+		s.log.Error("a call of the user's code did not return", zap.String("call", what), zap.String("reason", err.Error()))
+	}
 }
 
 // survivor is a dispatcher under which an actor survives runtime.Goexit. The mailbox would go on to believe that somebody handles messages:
