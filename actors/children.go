@@ -264,8 +264,7 @@ func (s *incarnation) forget(key Key) {
 
 // lookAround finds out what may have been lost with a crash: what was written, or an actor that has ended, or has become Ready or not.
 func (s *incarnation) lookAround() {
-	s.landings.heard()
-	s.landed()
+	s.hear()
 	for _, key := range sortedKeys(s.books.children) {
 		c := s.books.children[key]
 		if c == nil || c.pid == nil {

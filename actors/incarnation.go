@@ -26,6 +26,7 @@ type incarnation struct {
 	timer  *time.Timer          // one, for the earliest of all times
 	armed  time.Time
 	slow   time.Time // when everything is looked at
+	looks  time.Time // when landings are taken of which it is told by nobody; zero: it is told
 	ending bool      // it is stopping, and its children with it
 }
 
@@ -58,8 +59,7 @@ func (s *incarnation) take(ctx actor.Context, message any) {
 		}
 		s.admit(time.Now(), m)
 	case landed:
-		s.landings.heard()
-		s.landed()
+		s.hear()
 	case joined:
 		s.joined(m)
 	case askIdentify:
@@ -259,6 +259,7 @@ func (s *incarnation) due() {
 		s.flush(now, s.books.children[c.key])
 	}
 	s.arm(s.books.joins.expire(now))
+	s.landingsDue(now)
 	s.reopenDue(now)
 	s.restedDue(now)
 	s.identifyDue(now)

@@ -16,6 +16,10 @@ type landing struct {
 // manyLandings are taken before the next request is admitted, so that a supervisor with a full mailbox does not keep them for long.
 const manyLandings = 64
 
+// landingsPause is how long the supervisor leaves landings where they are, when nothing waits for a permit: to wake it for each would cost a
+// send event more than all else that the supervisor does for it.
+const landingsPause = 5 * time.Millisecond
+
 // landings are those of all shards that the supervisor has not taken yet. They go round its mailbox, so that many cost one
 // message. Safe for concurrent use.
 type landings struct {
@@ -24,6 +28,7 @@ type landings struct {
 	mu        sync.Mutex
 	told      []landing
 	announced bool // there is a message on its way
+	expected  bool // the supervisor looks by itself
 }
 
 // add reports whether the supervisor is to be sent a message.
@@ -32,8 +37,18 @@ func (l *landings) add(r *request, wrote time.Time) (announce bool) {
 	defer l.mu.Unlock()
 	l.told = append(l.told, landing{r, wrote})
 	l.count.Store(int64(len(l.told)))
-	announce, l.announced = !l.announced, true
+	announce = !l.announced && (!l.expected || wrote.IsZero()) // what was not written waits again
+	l.announced = l.announced || announce
 	return announce
+}
+
+// expect reports whether the supervisor is to look by itself, which spares the message: not if it does already, or a message is on its way.
+func (l *landings) expect() (look bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	look = !l.announced && !l.expected
+	l.expected = l.expected || look
+	return look
 }
 
 func (l *landings) many() bool { return l.count.Load() >= manyLandings }
@@ -51,9 +66,9 @@ func (l *landings) take(before []landing) (all []landing) {
 	return all
 }
 
-// heard notes that the message has come, or was lost: what is added now is announced again.
+// heard notes that the message has come, or was lost, or that the supervisor looks: what is added now is announced again.
 func (l *landings) heard() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.announced = false
+	l.announced, l.expected = false, false
 }

@@ -94,6 +94,37 @@ func TestSupervisorThatCrashesOnEachWordOfAWriteKeepsCount(t *testing.T) {
 	})
 }
 
+// TestSendsThatNothingWaitsForWakeTheSupervisorOnce: what was written is not told one by one, and shows soon.
+func TestSendsThatNothingWaitsForWakeTheSupervisorOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var woken atomic.Int64
+		h := newFleet(t, nil, actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(ctx actor.ReceiverContext, envelope *actor.MessageEnvelope) {
+				if fmt.Sprintf("%T", envelope.Message) == "actors.landed" {
+					woken.Add(1)
+				}
+				next(ctx, envelope)
+			}
+		}))
+		h.start(1)
+		pass(2 * time.Minute)
+		before, _ := h.shard(0)
+		const sends = 20
+		for range sends {
+			if sent, ok := h.ask(actors.SendEvent{Event: events.Heartbeat{}}).(*actors.EventSent); !ok {
+				t.Fatalf("a send: %+v", sent)
+			}
+		}
+		pass(10 * time.Millisecond)
+		if n := woken.Load(); n != 0 {
+			t.Errorf("%d sends, one after the other, have woken the supervisor %d times", sends, n)
+		}
+		if after, _ := h.shard(0); after.Permits != before.Permits-sends {
+			t.Errorf("%d permits are left of %d after %d sends", after.Permits, before.Permits, sends)
+		}
+	})
+}
+
 // TestSendThatAShardCannotWriteWaitsForItsNextConnection, even while the supervisor does not know that the connection has ended: to offer it to the
 // shard again and again would be a loop without a pause.
 func TestSendThatAShardCannotWriteWaitsForItsNextConnection(t *testing.T) {

@@ -65,7 +65,7 @@ type ShardStatus struct {
 	Sharing   int       // send events that wait for an answer which they share
 	Frames    int       // read, and not yet dealt with: CreditLimit at the most
 	// Permits is how many send events its connection takes at once, of the 120 frames in 60 s that it has without those kept for heartbeats; 0: none, or
-	// it is not Ready. It is counted when a send event goes, and when all are there again: in between there may be more.
+	// it is not Ready. It is counted within 5 ms of a send event that goes, and when all are there again: in between there may be more.
 	Permits int
 
 	Identifies  int // sessions asked for

@@ -80,8 +80,32 @@ func (s *incarnation) forward(now time.Time, r *request) {
 	}
 	if !r.expired(now, Queued) {
 		c.account.add(now, r)
+		s.expect(now)
 		s.flush(now, c)
 	}
+}
+
+// expect has landings wait until the supervisor looks, rather than wake it for each. Nothing waits for that: what is forwarded has its permits.
+func (s *incarnation) expect(now time.Time) {
+	if s.looks.IsZero() && s.landings.expect() {
+		s.looks = now.Add(landingsPause)
+		s.arm(s.looks)
+	}
+}
+
+// landingsDue looks whether there are any.
+func (s *incarnation) landingsDue(now time.Time) {
+	if !s.looks.IsZero() && !now.Before(s.looks) {
+		s.hear()
+	}
+	s.arm(s.looks)
+}
+
+// hear takes the landings that there are, and is told of those that come.
+func (s *incarnation) hear() {
+	s.looks = time.Time{}
+	s.landings.heard()
+	s.landed()
 }
 
 // flush forwards all that may go now, and sees to it that the rest is looked at in time.

@@ -235,7 +235,7 @@ func TestMessageLostWithTheSupervisorIsADelay(t *testing.T) {
 				h.system.Root.Send(h.supervisor, actors.CrashShard{Key: h.key(1)})
 				h.gateway.Shard(0).InvalidSession(false)
 				for id := range uint64(10) {
-					h.system.Root.Send(h.supervisor, actors.SendEvent{ID: id, Shard: h.id(2), Op: events.OpHeartbeat})
+					h.system.Root.Send(h.supervisor, actors.SendEvent{ID: id, Shard: h.id(1 + int(id%2)), Op: events.OpHeartbeat})
 				}
 				pass(time.Minute)
 				if armed.Load() {
