@@ -58,7 +58,7 @@ func admitting(b *testing.B, shards int, limiter ratelimit.RateLimiter, took fun
 			i.up(shardUp{from: from{key, i.books.lives.of[key].number}, conn: 1, session: 1, interval: 41250 * time.Millisecond})
 		}
 		close(up)
-	}))
+	}, filtered(&s.board.ignored, s.late)))
 	<-up
 	return func(r *request) { system.Root.Send(pid, r) }
 }

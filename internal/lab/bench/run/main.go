@@ -132,9 +132,7 @@ func (s section) table(ctx context.Context, dir string, rounds int) (string, err
 		first = 0
 	}
 	for round := first; round < rounds; round++ {
-		if s.pairs > 0 { // so that what comes first is not always the same
-			slices.Reverse(order)
-		}
+		slices.Reverse(order) // so that what comes first is not always the same
 		for _, i := range order {
 			c := s.clients[i]
 			got, err := s.one(ctx, dir, c)
