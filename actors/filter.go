@@ -23,7 +23,7 @@ type filter struct {
 // RegisterHandlers implements actor.Mailbox.
 func (f filter) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
 	s := &sieve{MessageInvoker: invoker, filter: f}
-	f.Mailbox.RegisterHandlers(s, survivor{dispatcher, s})
+	f.Mailbox.RegisterHandlers(s, &survivor{Dispatcher: dispatcher, sieve: s})
 }
 
 // sieve stands before what handles messages.

@@ -46,22 +46,30 @@ func (s *Supervisor) blame(what string, err error) {
 type survivor struct {
 	actor.Dispatcher
 	*sieve
+	handle func() // the mailbox's, which has but one
+	run    func() // survive, bound once
 }
 
-// Schedule implements actor.Dispatcher.
-func (s survivor) Schedule(handle func()) {
-	s.Dispatcher.Schedule(func() {
-		stack.Reserve()
-		returned := false
-		defer func() {
-			if !returned { // a panic does not come this far
-				s.EscalateFailure(foreign.ErrGoexit, s.handled)
-				s.Schedule(handle)
-			}
-		}()
-		handle()
-		returned = true
-	})
+// Schedule implements actor.Dispatcher. The mailbox calls it once at a time.
+func (s *survivor) Schedule(handle func()) {
+	if s.run == nil {
+		s.handle, s.run = handle, s.survive
+	}
+	s.Dispatcher.Schedule(s.run)
+}
+
+// survive handles messages until there are none.
+func (s *survivor) survive() {
+	stack.Reserve()
+	returned := false
+	defer func() {
+		if !returned { // a panic does not come this far
+			s.EscalateFailure(foreign.ErrGoexit, s.handled)
+			s.Dispatcher.Schedule(s.run)
+		}
+	}()
+	s.handle()
+	returned = true
 }
 
 // guarded is a bucket of the user's. It keeps what goes into a call and comes out of it, so that no call allocates.
