@@ -28,11 +28,9 @@ var errNoSupervisor = errors.New("actors: Ask has no supervisor: a Manager has o
 // what could not be read of the answer; when ctx is cancelled the event may be written all the same, and the error says so.
 func Ask[R any](ctx context.Context, system *actor.ActorSystem, supervisor *actor.PID, e events.Asking[R]) (read R, err error) {
 	failed := func(stage Stage, err error) (R, error) {
-		var op events.Opcode
-		if request, bad := requestOf(e); bad == nil {
-			op = request.Op
-		}
-		return read, &SendError{Op: op, Stage: stage, Err: err}
+		var r request
+		_ = r.read(e) // what is wrong with it matters less
+		return read, &SendError{Op: r.event.Op, Stage: stage, Err: err}
 	}
 	if ctx == nil {
 		return failed(Refused, ErrNilContext)

@@ -43,17 +43,20 @@ func (c Client) Priority(priority Priority) Client {
 // what makes the event invalid. When ctx ends first, or the supervisor (ErrClosed), the event is either never
 // written, or the error says that it was (SendError.Sent).
 func (c Client) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
-	event, err := requestOf(out)
-	if err != nil {
-		return events.Answer{}, c.refused(event.Op, err)
+	r := new(request)
+	if err := r.read(out); err != nil {
+		return events.Answer{}, c.refused(r.event.Op, err)
 	}
-	return c.Do(ctx, event)
+	return c.do(ctx, r)
 }
 
 // Do is Send for an event that was made ready before.
 func (c Client) Do(ctx context.Context, event events.Request) (events.Answer, error) {
-	r, err := c.submit(ctx, event, nil)
-	if err != nil {
+	return c.do(ctx, &request{event: event})
+}
+
+func (c Client) do(ctx context.Context, r *request) (events.Answer, error) {
+	if err := c.submit(ctx, r); err != nil {
 		return events.Answer{}, err
 	}
 	select {
@@ -74,24 +77,24 @@ func (c Client) refused(op events.Opcode, err error) error {
 	return failure
 }
 
-// submit asks the supervisor. parts is where the answer is to go, if not into the result.
-func (c Client) submit(ctx context.Context, event events.Request, parts *parts) (*request, error) {
+// submit asks the supervisor to carry out a request that has its event.
+func (c Client) submit(ctx context.Context, r *request) error {
 	if ctx == nil {
-		return nil, c.refused(event.Op, ErrNilContext)
+		return c.refused(r.event.Op, ErrNilContext)
 	}
-	r := &request{asked: time.Now(), done: make(chan result, 1), parts: parts, priority: c.priority}
+	r.asked, r.done, r.priority = time.Now(), make(chan result, 1), c.priority
 	r.deadline, _ = ctx.Deadline()
 	if err := ctx.Err(); err != nil {
-		return nil, c.refused(event.Op, err)
+		return c.refused(r.event.Op, err)
 	}
 	if err := c.supervisor.board.Err(); err != nil {
-		return nil, c.refused(event.Op, closedBy(err))
+		return c.refused(r.event.Op, closedBy(err))
 	}
-	if err := c.supervisor.prepare(r, event, c.shard); err != nil {
-		return nil, &SendError{Shard: r.key.Shard, Op: event.Op, Stage: Refused, Err: err}
+	if err := c.supervisor.prepare(r, c.shard); err != nil {
+		return &SendError{Shard: r.key.Shard, Op: r.event.Op, Stage: Refused, Err: err}
 	}
 	c.system.Root.Send(c.pid, r)
-	return r, nil
+	return nil
 }
 
 // giveUp ends a request whose context has ended, or the supervisor, unless its answer was faster.
@@ -105,8 +108,8 @@ func (c Client) giveUp(r *request, why error) (events.Answer, error) {
 }
 
 // prepare routes a request, and checks it against everything that can be known before a permit is spent.
-func (s *Supervisor) prepare(r *request, event events.Request, shard *Key) (err error) {
-	r.event = event
+func (s *Supervisor) prepare(r *request, shard *Key) (err error) {
+	event := &r.event
 	if event.Op == events.OpIdentify || event.Op == events.OpResume {
 		return ErrReservedEvent
 	}

@@ -16,10 +16,8 @@ import (
 // send makes a request of an actor's message.
 func (s *incarnation) send(ctx actor.Context, m SendEvent) {
 	r := &request{id: m.ID, deadline: m.Deadline, priority: m.Priority, asked: time.Now(), system: s.system, asker: ctx.Sender()}
-	var event events.Request
 	err := foreign.ErrGoexit
-	s.guard("Request", func() { event, err = m.request() })
-	r.event.Op = event.Op
+	s.guard("Request", func() { err = r.readMessage(m) })
 	var shard *Key
 	if err == nil && m.Shard != nil {
 		shard = new(Key)
@@ -27,7 +25,7 @@ func (s *incarnation) send(ctx actor.Context, m SendEvent) {
 		r.key.Shard = *m.Shard
 	}
 	if err == nil {
-		err = s.prepare(r, event, shard)
+		err = s.prepare(r, shard)
 	}
 	if err != nil {
 		r.fail(Refused, err, events.Answer{})
@@ -239,23 +237,25 @@ func (s *incarnation) reopenDue(now time.Time) {
 
 var errNoEvent = errors.New("actors: there is no event to send: name one, or an opcode with its data")
 
-// request is what is to be sent.
-func (m SendEvent) request() (events.Request, error) {
+// readMessage takes in what an actor asks for.
+func (r *request) readMessage(m SendEvent) (err error) {
 	if m.Event != nil || m.Op == 0 && m.Data == nil {
-		return requestOf(m.Event)
+		return r.read(m.Event)
 	}
-	return events.ParseRequest(m.Op, m.Data)
+	r.event, err = events.ParseRequest(m.Op, m.Data)
+	return err
 }
 
-// requestOf makes an event ready to be sent. It may be nil, a nil pointer, or somebody else's type.
-func requestOf(out events.Outgoing) (request events.Request, err error) {
+// read takes in the event to be sent. It may be nil, a nil pointer, or somebody else's type.
+func (r *request) read(out events.Outgoing) (err error) {
 	if v := reflect.ValueOf(out); out == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-		return request, errNoEvent
+		return errNoEvent
 	}
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("actors: the %T to be sent panicked: %s", out, foreign.Text(reason))
 		}
 	}()
-	return out.Request()
+	r.event, err = out.Request()
+	return err
 }

@@ -39,16 +39,16 @@ var errNoPart = errors.New("actors: Stream has nobody to hand the answer to: pas
 // goroutine, and the Answer it returns has no events. Parts that part is too slow for wait in
 // memory, as they would with Send. When part returns false the rest is given up, without an error.
 func (c Client) Stream(ctx context.Context, out events.Outgoing, part func(events.Raw) bool) (events.Answer, error) {
-	event, err := requestOf(out)
+	incoming := &parts{ready: make(chan struct{}, 1)}
+	r := &request{parts: incoming}
+	err := r.read(out)
 	if err == nil && part == nil {
 		err = errNoPart
 	}
 	if err != nil {
-		return events.Answer{}, c.refused(event.Op, err)
+		return events.Answer{}, c.refused(r.event.Op, err)
 	}
-	incoming := &parts{ready: make(chan struct{}, 1)}
-	r, err := c.submit(ctx, event, incoming)
-	if err != nil {
+	if err := c.submit(ctx, r); err != nil {
 		return events.Answer{}, err
 	}
 	returned := false
