@@ -21,6 +21,7 @@ type child struct {
 	account *account
 	record  *record
 	shown   int         // how many send events wait, as the record has it
+	spent   bool        // it may have fewer permits than the record has
 	pid     *actor.PID  // nil: it has ended
 	crashes []time.Time // recent ones, also of others before it; one that somebody has stopped counts as well
 	cause   error       // of the restart that is asked for next, if it is not somebody's wish

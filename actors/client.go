@@ -47,18 +47,22 @@ func (c Client) Send(ctx context.Context, out events.Outgoing) (events.Answer, e
 	if err := r.read(out); err != nil {
 		return events.Answer{}, c.refused(r.event.Op, err)
 	}
-	return c.do(ctx, r)
+	if err := c.submit(ctx, r); err != nil {
+		return events.Answer{}, err
+	}
+	return c.await(ctx, r)
 }
 
 // Do is Send for an event that was made ready before.
 func (c Client) Do(ctx context.Context, event events.Request) (events.Answer, error) {
-	return c.do(ctx, &request{event: event})
-}
-
-func (c Client) do(ctx context.Context, r *request) (events.Answer, error) {
+	r := &request{event: event}
 	if err := c.submit(ctx, r); err != nil {
 		return events.Answer{}, err
 	}
+	return c.await(ctx, r)
+}
+
+func (c Client) await(ctx context.Context, r *request) (events.Answer, error) {
 	select {
 	case got := <-r.done:
 		return got.answer, got.err

@@ -137,6 +137,7 @@ func (s *incarnation) landed() {
 	for b, now := &s.books, time.Now(); ; {
 		if b.dealt == len(b.landed) {
 			if b.landed, b.dealt = s.landings.take(b.landed), 0; len(b.landed) == 0 {
+				s.showPermits(now)
 				return
 			}
 			now = time.Now()
@@ -150,7 +151,20 @@ func (s *incarnation) landed() {
 		c.account.landed(m.request, m.wrote)
 		if c.account.depth() > 0 {
 			s.flush(now, c)
-		} else if b.dealt == len(b.landed) || b.landed[b.dealt].key != m.key { // the last of several
+		} else if !c.spent {
+			c.spent = true
+			b.spent = append(b.spent, c)
+		}
+	}
+}
+
+// showPermits shows what is left to those whose send events have landed: once for all that land until the supervisor looks.
+func (s *incarnation) showPermits(now time.Time) {
+	for b := &s.books; s.looks.IsZero() && len(b.spent) > 0; {
+		c := b.spent[len(b.spent)-1]
+		b.spent = b.spent[:len(b.spent)-1]
+		c.spent = false
+		if b.children[c.key] == c {
 			c.permits(now)
 		}
 	}

@@ -44,6 +44,7 @@ type books struct {
 	admission  *admission
 	landed     []landing // that were taken, and of which the first so many are dealt with
 	dealt      int
+	spent      []*child // whose permits are to be shown
 	joins      *joins
 	identifies identifies
 	probe      probe

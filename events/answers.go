@@ -7,7 +7,6 @@ import (
 	"iter"
 
 	"github.com/signalbox-go/signalbox/events/discord"
-	"github.com/signalbox-go/signalbox/internal/stack"
 )
 
 // SendEvent sends a heartbeat now. Receipt.RoundTrip is the latency to the gateway.
@@ -27,9 +26,9 @@ type Asking[T any] interface {
 
 // carry sends e and reads what came, also of an answer that broke off.
 func carry[T any](ctx context.Context, to Sender, e Asking[T]) (T, error) {
-	stack.Reserve() // sending goes deep, and so does reading
 	answer, err := send(ctx, to, e)
-	read, bad := e.From(answer.heard(to))
+	answer.hearer(to)
+	read, bad := e.From(answer)
 	return read, errors.Join(err, bad)
 }
 
@@ -62,9 +61,9 @@ func (e UpdateVoiceState) From(answer Answer) (voice VoiceConnection, err error)
 		raw := &answer.Events[i]
 		var bad error
 		if raw.Type == TypeVoiceStateUpdate {
-			voice.State, bad = decodeAnswer[VoiceStateUpdate](answer, raw)
+			voice.State, bad = decodeAnswer[VoiceStateUpdate](&answer, raw)
 		} else {
-			voice.Server, bad = decodeAnswer[VoiceServerUpdate](answer, raw)
+			voice.Server, bad = decodeAnswer[VoiceServerUpdate](&answer, raw)
 		}
 		err = errors.Join(err, bad)
 	}
@@ -82,13 +81,22 @@ type GuildMembers struct {
 
 // SendEvent asks for the members, and returns when all chunks have come. After an error the
 // members that came before it are returned as well.
-func (e RequestGuildMembers) SendEvent(ctx context.Context, to Sender) (GuildMembers, error) {
-	return carry(ctx, to, e)
+func (e RequestGuildMembers) SendEvent(ctx context.Context, to Sender) (members GuildMembers, err error) {
+	// This is the event that bots send most: its frames are few and small while the answer is awaited, for the garbage collector walks them.
+	answer, err := send(ctx, to, e)
+	answer.hearer(to)
+	err = errors.Join(err, e.from(&answer, &members))
+	return members, err
 }
 
 // From reads the answer, all chunks together.
 func (e RequestGuildMembers) From(answer Answer) (members GuildMembers, err error) {
-	members = GuildMembers{Receipt: answer.Receipt, GuildID: e.GuildID}
+	err = e.from(&answer, &members)
+	return members, err
+}
+
+func (e *RequestGuildMembers) from(answer *Answer, members *GuildMembers) (err error) {
+	members.Receipt, members.GuildID = answer.Receipt, e.GuildID
 	for i := range answer.Events {
 		chunk, bad := decodeAnswer[GuildMembersChunk](answer, &answer.Events[i])
 		err = errors.Join(err, bad)
@@ -97,7 +105,7 @@ func (e RequestGuildMembers) From(answer Answer) (members GuildMembers, err erro
 		members.NotFound = extend(members.NotFound, chunk.NotFound)
 		members.Presences = extend(members.Presences, chunk.Presences)
 	}
-	return members, err
+	return err
 }
 
 // extend appends more to list; the first that comes becomes the list.
@@ -114,8 +122,10 @@ func extend[T any](list, more []T) []T {
 func (e RequestGuildMembers) Chunks(ctx context.Context, to Sender) iter.Seq2[*GuildMembersChunk, error] {
 	return func(yield func(*GuildMembersChunk, error) bool) {
 		more := true
+		var answer Answer
+		answer.hearer(to)
 		part := func(raw Raw) bool {
-			chunk, err := decodeAnswer[GuildMembersChunk](Answer{}.heard(to), &raw)
+			chunk, err := decodeAnswer[GuildMembersChunk](&answer, &raw)
 			if err != nil {
 				chunk = nil
 			}
@@ -156,7 +166,7 @@ func (e RequestSoundboardSounds) SendEvent(ctx context.Context, to Sender) (Guil
 func (e RequestSoundboardSounds) From(answer Answer) (sounds GuildSoundboardSounds, err error) {
 	sounds = GuildSoundboardSounds{Receipt: answer.Receipt, Guilds: map[Snowflake][]discord.SoundboardSound{}}
 	for i := range answer.Events {
-		of, bad := decodeAnswer[SoundboardSounds](answer, &answer.Events[i])
+		of, bad := decodeAnswer[SoundboardSounds](&answer, &answer.Events[i])
 		if bad == nil {
 			sounds.Guilds[of.GuildID] = of.Sounds
 		}
@@ -175,7 +185,7 @@ func (e RequestChannelInfo) From(answer Answer) (ChannelInfo, error) {
 	if len(answer.Events) == 0 {
 		return ChannelInfo{Receipt: answer.Receipt}, nil
 	}
-	info, err := decodeAnswer[ChannelInfo](answer, &answer.Events[0])
+	info, err := decodeAnswer[ChannelInfo](&answer, &answer.Events[0])
 	info.Receipt = answer.Receipt
 	return *info, err
 }

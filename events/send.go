@@ -124,16 +124,15 @@ type Hearer interface {
 	HearOdd(raw Raw, odd *OddFieldsError)
 }
 
-// heard is an answer of which the Sender hears what is odd in it, if it wants to.
-func (a Answer) heard(by Sender) Answer {
+// hearer has the Sender hear what is odd in the answer, if it wants to.
+func (a *Answer) hearer(by Sender) {
 	if hearer, ok := by.(Hearer); ok {
 		a.odd = hearer.HearOdd
 	}
-	return a
 }
 
 // decodeAnswer reads one event of an answer.
-func decodeAnswer[E any](answer Answer, raw *Raw) (*E, error) {
+func decodeAnswer[E any](answer *Answer, raw *Raw) (*E, error) {
 	event := new(E)
 	err := DecodeStrict(raw, event)
 	if err == nil {

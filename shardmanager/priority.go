@@ -44,31 +44,25 @@ func (s *Shard) Priority(priority Priority) *Shard {
 
 // Send is Manager.Send, with the priority.
 func (s PrioritySender) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
+	if client, ok := s.manager.direct(ctx, out, s.priority); ok {
+		return client.Send(ctx, out)
+	}
+	return s.sendAround(ctx, out)
+}
+
+// sendAround is the way of what is no direct send event.
+func (s PrioritySender) sendAround(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	if s.manager.cfg.tracer == nil || ctx == nil {
 		return s.send(ctx, out)
 	}
-	return s.sendFollowed(ctx, out)
-}
-
-func (s PrioritySender) sendFollowed(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	return s.manager.follow(ctx, out, Sending{Shard: -1, Priority: s.priority}, func(ctx context.Context) (events.Answer, error) { return s.send(ctx, out) })
 }
 
-// send keeps what it needs of the stack small, as all on the way of a send event does: the goroutine that sends is often a young one.
 func (s PrioritySender) send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
 	client, err := s.manager.client()
 	if err != nil {
 		return events.Answer{}, refused(out, err)
 	}
-	switch out.(type) {
-	case events.UpdatePresence, *events.UpdatePresence, events.RequestSoundboardSounds, *events.RequestSoundboardSounds:
-		return s.sendSeveral(ctx, client, out)
-	}
-	return client.Priority(s.priority).Send(ctx, out)
-}
-
-// sendSeveral sends what several shards may carry out.
-func (s PrioritySender) sendSeveral(ctx context.Context, client actors.Client, out events.Outgoing) (events.Answer, error) {
 	switch e := byValue(out).(type) {
 	case events.UpdatePresence:
 		return s.sendAll(ctx, e)

@@ -20,7 +20,24 @@ const soundboardGuilds = 160
 // and else on the lowest shard. Errors are *actors.SendError; of several shards, joined, beside
 // the answers of the others, in the order of the shards. It goes with the priority Normal: see Priority.
 func (m *Manager) Send(ctx context.Context, out events.Outgoing) (events.Answer, error) {
-	return m.Priority(Normal).Send(ctx, out)
+	if client, ok := m.direct(ctx, out, Normal); ok {
+		return client.Send(ctx, out)
+	}
+	return m.Priority(Normal).sendAround(ctx, out)
+}
+
+// direct is the client of a send event that goes to one shard, and that no tracer follows, as most do. So that the stack of its caller is
+// small while it waits: the garbage collector walks the stacks of all who do.
+func (m *Manager) direct(ctx context.Context, out events.Outgoing, priority Priority) (client actors.Client, ok bool) {
+	if m.cfg.tracer != nil && ctx != nil {
+		return client, false
+	}
+	switch out.(type) {
+	case events.UpdatePresence, *events.UpdatePresence, events.RequestSoundboardSounds, *events.RequestSoundboardSounds:
+		return client, false
+	}
+	client, err := m.client()
+	return client.Priority(priority), err == nil
 }
 
 // Stream is Send for the large answer of one shard: part is called with each event of it as it
