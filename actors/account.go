@@ -76,7 +76,7 @@ func (c *account) add(now time.Time, r *request) {
 func (c *account) wait(r *request) {
 	switch {
 	case r.event.Op != events.OpPresenceUpdate:
-		heap.Push(&c.queue, r)
+		c.queue.add(r)
 	case c.newest == nil:
 		c.newest = r
 	case c.newest.serial < r.serial:
@@ -93,6 +93,9 @@ func (c *account) wait(r *request) {
 // next takes one request that may go now, or nil: then it is planned when to look again. It is in flight, with its permits,
 // until it has landed.
 func (c *account) next(now time.Time) *request {
+	if c.depth() == 0 && c.wake.IsZero() {
+		return nil
+	}
 	r, at := c.choose(now)
 	if r == nil {
 		if c.depth() > 0 && !c.soonest.IsZero() && (at.IsZero() || c.soonest.Before(at)) {
@@ -136,7 +139,7 @@ func (c *account) choose(now time.Time) (r *request, at time.Time) {
 		if presence {
 			f.request, f.presences, c.newest = c.newest, c.presences, nil
 		} else {
-			f.request = heap.Pop(&c.queue).(*request)
+			f.request = c.queue.take()
 		}
 		if c.admission.cleared(now, f.request) {
 			f.request.conn = c.conn
@@ -158,11 +161,13 @@ func earlier(a, b time.Time) time.Time {
 
 // take takes a permit of the connection. If there is none, whatever the bucket does, a presence gives back the one that it has.
 func (c *account) take(now time.Time, presence bool) (ok bool, at time.Time) {
-	defer func() {
-		if presence && !ok {
-			c.presences.Return()
-		}
-	}()
+	if presence {
+		defer func() {
+			if !ok {
+				c.presences.Return()
+			}
+		}()
+	}
 	ok, at = c.bucket.Take(now)
 	if !ok && !at.IsZero() && !at.After(now) {
 		at = now.Add(time.Millisecond) // a bucket of somebody else's may be imprecise
@@ -261,20 +266,4 @@ func (c *account) depth() int {
 func (c *account) raise(r *request, to Priority) {
 	r.priority = to
 	heap.Init(&c.queue)
-}
-
-// queue is a heap: who goes before the others is first.
-type queue []*request
-
-// Len, Less, Swap, Push and Pop implement heap.Interface.
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].before(q[j]) }
-func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(r any)        { *q = append(*q, r.(*request)) }
-func (q *queue) Pop() any {
-	last := len(*q) - 1
-	r := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	return r
 }

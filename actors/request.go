@@ -22,6 +22,7 @@ type request struct {
 	priority Priority
 	asked    time.Time
 	serial   uint64 // names the request to the session, and orders the queue
+	child    *child // that it was forwarded to
 	conn     uint64 // whose permits it has; written by the supervisor before it forwards the request
 	again    bool   // a presence that is sent again, for as long as no other was sent
 	state    atomic.Int32

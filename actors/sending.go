@@ -77,6 +77,7 @@ func (s *incarnation) forward(now time.Time, r *request) {
 		return
 	}
 	if !r.expired(now, Queued) {
+		r.child = c
 		c.account.add(now, r)
 		s.expect(now)
 		s.flush(now, c)
@@ -144,10 +145,7 @@ func (s *incarnation) landed() {
 		}
 		m := b.landed[b.dealt]
 		b.dealt++
-		c := b.children[m.key]
-		if c == nil {
-			continue
-		}
+		c := m.child
 		c.account.landed(m.request, m.wrote)
 		if c.account.depth() > 0 {
 			s.flush(now, c)
