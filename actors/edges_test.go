@@ -230,3 +230,48 @@ func TestWhatIsLostWithACrashIsFoundAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// strayQueue once decides about shards that did not ask: it grants the one, and refuses the other.
+type strayQueue struct {
+	ratelimit.IdentifyQueue
+	told      bool
+	withdrawn []ratelimit.Shard
+}
+
+func (q *strayQueue) Withdraw(now time.Time, shard ratelimit.Shard) {
+	q.withdrawn = append(q.withdrawn, shard)
+	q.IdentifyQueue.Withdraw(now, shard)
+}
+
+func (q *strayQueue) Decide(now time.Time) (all []ratelimit.Decision, next time.Time) {
+	all, next = q.IdentifyQueue.Decide(now)
+	if !q.told {
+		q.told = true
+		all = append(all, ratelimit.Decision{Shard: ratelimit.Shard{Index: 7, Total: 9}, Expires: now.Add(time.Second)},
+			ratelimit.Decision{Shard: ratelimit.Shard{Index: 8, Total: 9}, Err: actors.ErrClosed})
+	}
+	return all, next
+}
+
+// TestDecisionAboutAShardThatDidNotAskCostsNothing: its permit goes back, and that is all.
+func TestDecisionAboutAShardThatDidNotAskCostsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		queue := &strayQueue{}
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			queue.IdentifyQueue = cfg.Limiter.Identify()
+			cfg.Limiter = strayLimiter{cfg.Limiter, queue}
+		})
+		f.start(2)
+		pass(time.Minute)
+		if s := f.gateway.Stats(); f.status().Ready() != 2 || s.Identifies != 2 || s.Resumes != 0 || len(queue.withdrawn) != 1 || queue.withdrawn[0].Index != 7 {
+			t.Errorf("%d ready, withdrawn: %v: %+v", f.status().Ready(), queue.withdrawn, s)
+		}
+	})
+}
+
+type strayLimiter struct {
+	ratelimit.RateLimiter
+	queue *strayQueue
+}
+
+func (l strayLimiter) Identify() ratelimit.IdentifyQueue { return l.queue }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
 // everything observes all that there is, keeps it, and then does something bad.
@@ -111,4 +112,24 @@ func TestBadObserverCostsNothingButReports(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestIdentifyThatIsNotWrittenIsWithdrawn: an observer is told of each wish to Identify that it came to its end, also when its connection was lost before.
+func TestIdentifyThatIsNotWrittenIsWithdrawn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var seen everything
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.Limiter = ratelimit.Local(ratelimit.SessionStart{Total: 9, Remaining: 9, MaxConcurrency: 1, ResetAfter: time.Hour})
+			cfg.Observers = actors.NewObservers(zap.NewNop(), &seen)
+		})
+		f.ask(actors.StartShards{Total: 2})
+		pass(time.Second) // one has a permit, and the other waits for its own
+		f.gateway.DropAll()
+		pass(time.Minute)
+		seen.mu.Lock()
+		defer seen.mu.Unlock()
+		if asked, written, withdrawn := seen.got["identify asked"], seen.got["identify written"], seen.got["identify withdrawn"]; asked != 3 || written != 2 || withdrawn != 1 {
+			t.Errorf("%d asked, %d written, %d withdrawn: %v", asked, written, withdrawn, seen.got)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -273,6 +274,11 @@ func TestSessionOfAShard(t *testing.T) {
 		snapshot, number, ok := f.Session(key)
 		if !ok || number != 1 || snapshot.SessionID == "" || snapshot.Shard != key.Shard || snapshot.Seq == 0 {
 			t.Errorf("session %d of shard %v at %d: %v", number, snapshot.Shard, snapshot.Seq, ok)
+		}
+		latest := f.gateway.Shard(key.Shard.Index).Dispatch("X", 1)
+		synctest.Wait()
+		if snapshot, _, _ := f.Session(key); snapshot.Seq != latest {
+			t.Errorf("it is at %d, and the latest event was %d", snapshot.Seq, latest)
 		}
 		if _, _, ok := f.Session(actors.Key{Shard: events.ShardID{Index: 2, Total: 3}}); ok {
 			t.Error("there is one of a shard that the plan does not name")

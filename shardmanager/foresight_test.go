@@ -227,6 +227,14 @@ func TestForecastRefusesWhatItCannotSay(t *testing.T) {
 			t.Error("the budget of a limiter that does not tell it")
 		}
 		closeNow(t, opaque)
+		stuck := newManager(t, g, shardmanager.WithRateLimiter(stuckLimiter{ratelimit.Local(ratelimit.SessionStart{Total: 9, Remaining: 9, MaxConcurrency: 1})}))
+		if err := stuck.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stuck.Forecast(t.Context(), shardmanager.ColdStart{Shards: 2}); err == nil || !strings.Contains(err.Error(), "it would never be done") {
+			t.Errorf("of a queue that grants nothing, and does not say when: %v", err)
+		}
+		closeNow(t, stuck)
 		start(t, m)
 		for _, of := range []shardmanager.Work{nil, shardmanager.ColdStart{Shards: -1}, shardmanager.ColdStart{Shards: 1 << 20}, shardmanager.ReshardTo{}, shardmanager.ReshardTo{Total: 1 << 20}, shardmanager.Rolling{AtOnce: -1}} {
 			refused(m, of, nil)
@@ -256,3 +264,22 @@ func TestForecastRefusesWhatItCannotSay(t *testing.T) {
 		}
 	})
 }
+
+// stuckLimiter has a queue that grants nothing, and says so of the time to come.
+type stuckLimiter struct{ ratelimit.RateLimiter }
+
+func (stuckLimiter) Identify() ratelimit.IdentifyQueue { return stuckQueue{} }
+
+type stuckQueue struct{}
+
+func (stuckQueue) Ask(time.Time, ratelimit.Shard)           {}
+func (stuckQueue) Withdraw(time.Time, ratelimit.Shard)      {}
+func (stuckQueue) Used(time.Time, ratelimit.Shard)          {}
+func (stuckQueue) Update(time.Time, ratelimit.SessionStart) {}
+func (stuckQueue) Decide(time.Time) (all []ratelimit.Decision, next time.Time) {
+	return nil, time.Time{}
+}
+func (stuckQueue) Stats(time.Time) ratelimit.QueueStats {
+	return ratelimit.QueueStats{Known: true, Total: 9, Remaining: 9, MaxConcurrency: 1}
+}
+func (q stuckQueue) Clone(time.Time) ratelimit.IdentifyQueue { return q }

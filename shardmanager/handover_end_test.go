@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +65,26 @@ func TestReleaseInTime(t *testing.T) {
 		closeNow(t, m)
 		if _, err := m.Release(t.Context(), 0); !errors.Is(err, shardmanager.ErrClosed) {
 			t.Errorf("after Close: %v", err)
+		}
+	})
+}
+
+// TestReleaseOfAPausedShardWaitsForNothing: it has no connection, and so nothing to wait for.
+func TestReleaseOfAPausedShardWaitsForNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		m := newManager(t, g)
+		start(t, m)
+		seq := g.Shard(0).Dispatch("X", 1)
+		pass(time.Second)
+		if err := m.Pause(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		begun := time.Now()
+		snapshot, err := m.Release(t.Context(), 0)
+		if took := time.Since(begun); err != nil || snapshot.SessionID == "" || !snapshot.Exact || snapshot.Seq != seq || took > 10*time.Millisecond {
+			t.Errorf("after %v: %v, %v", took, snapshot, err)
 		}
 	})
 }
@@ -153,6 +174,64 @@ func TestShardOfADeadProcessWhoseSessionHasEndedIsTakenOver(t *testing.T) {
 		}
 		if p := old.Persistence(); p.Fenced != 1 {
 			t.Errorf("the old one: %+v", p)
+		}
+	})
+}
+
+// claiming is a store that takes its time for a claim.
+type claiming struct {
+	session.Store
+	now, most atomic.Int32
+}
+
+func (c *claiming) Claim(ctx context.Context, s session.Snapshot) error {
+	c.most.Store(max(c.most.Load(), c.now.Add(1)))
+	defer c.now.Add(-1)
+	time.Sleep(100 * time.Millisecond)
+	return c.Store.(session.Claimer).Claim(ctx, s)
+}
+
+// TestShardsAreClaimedOneByOne: what the store does not answer to is of one shard. Who waits for its turn may leave.
+func TestShardsAreClaimedOneByOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const shards = 5
+		g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(shards))
+		kept := session.NewMemoryStore()
+		m := newManager(t, g, shardmanager.WithSessionStore(kept))
+		start(t, m)
+		var released [shards]session.Snapshot
+		for i := range released {
+			var err error
+			if released[i], err = m.Release(t.Context(), i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store := &claiming{Store: kept}
+		other := standby(t, g, shardmanager.WithSessionStore(store))
+		errs := make(chan error, shards)
+		for _, snapshot := range released[1:] {
+			go func() { errs <- other.Adopt(t.Context(), snapshot) }()
+		}
+		pass(10 * time.Millisecond)
+		short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := other.Adopt(short, released[0]); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Adopt that does not wait for its turn: %v", err)
+		}
+		for range released[1:] {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		if most := store.most.Load(); most != 1 {
+			t.Errorf("%d shards were claimed at the same time", most)
+		}
+		if err := other.Adopt(t.Context(), released[0]); err != nil {
+			t.Error(err)
+		}
+		pass(5 * time.Second)
+		if s := g.Stats(); s.Live != shards || s.Resumes != shards {
+			t.Errorf("%+v", s)
 		}
 	})
 }

@@ -193,6 +193,48 @@ func TestAdoptionWhileTheStoreFails(t *testing.T) {
 	}
 }
 
+// TestAdoptionOfWhatAnotherHasTakenMeanwhile: the store did not say what became of a claim, and then holds somebody else's. The shard is theirs, however
+// much alike the two are.
+func TestAdoptionOfWhatAnotherHasTakenMeanwhile(t *testing.T) {
+	for name, theirs := range map[string]func(*session.Snapshot){
+		"at another time":     func(s *session.Snapshot) { s.SavedAt = s.SavedAt.Add(time.Second) },
+		"in another session":  func(s *session.Snapshot) { s.SessionID += "2" },
+		"under a later fence": func(s *session.Snapshot) { s.Fence++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				kept := session.NewMemoryStore()
+				m := newManager(t, g, shardmanager.WithSessionStore(kept))
+				start(t, m)
+				snapshot, err := m.Release(t.Context(), 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				store := &failing{Store: kept}
+				other := standby(t, g, shardmanager.WithSessionStore(store))
+				if err := other.Adopt(t.Context(), snapshot); !errors.Is(err, errDisk) {
+					t.Errorf("Adopt: %v", err)
+				}
+				taken := snapshot
+				theirs(&taken)
+				if err := kept.(session.Claimer).Claim(t.Context(), taken); err != nil {
+					t.Fatal(err)
+				}
+				store.well = true
+				var refused *actors.AdoptError
+				if err := other.Adopt(t.Context(), snapshot); !errors.As(err, &refused) || !errors.Is(err, session.ErrFenced) {
+					t.Errorf("Adopt of what somebody else has: %v", err)
+				}
+				pass(5 * time.Second)
+				if s := g.Stats(); s.Live != 0 {
+					t.Errorf("it runs: %+v", s)
+				}
+			})
+		})
+	}
+}
+
 // failing is a store whose claims fail.
 type failing struct {
 	session.Store

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -156,5 +158,43 @@ func TestBotIsReadyWhateverBecomesOfNewShards(t *testing.T) {
 			t.Error("Discord has refused the new shards")
 		}
 		b.finish()
+	})
+}
+
+// TestStoreKeepsPaceWithShardsThatServeAgain: what of theirs nobody handled, since others showed it, is done with all the same. A process that follows does not begin behind it.
+func TestStoreKeepsPaceWithShardsThatServeAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		guilds := guildIDs(8)
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
+		store := session.NewMemoryStore()
+		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithSessionStore(store), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages|events.IntentMessageContent))
+		all := hear(m)
+		start(t, m)
+		stop := make(chan struct{})
+		end := sync.OnceFunc(func() { close(stop) })
+		t.Cleanup(end)
+		said := chat(g.World(), guilds, stop)
+		for _, total := range []int{3, 2} { // and back
+			err := m.Reshard(t.Context(), total, shardmanager.WithRetirement(time.Hour), shardmanager.WithBeforeCut(func(context.Context, []shardmanager.GuildCut) error {
+				time.Sleep(3 * time.Second) // those that serve hear more meanwhile
+				return nil
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		end()
+		counts := said()
+		time.Sleep(10 * time.Second)
+		all.inOrder(t, counts)
+		for index := range 2 {
+			old := events.ShardID{Index: index, Total: 2}
+			latest := g.ShardOf(old).Dispatch("X", 1)
+			time.Sleep(10 * time.Second)
+			if kept, err := store.Load(t.Context(), old); err != nil || kept.Seq != latest {
+				t.Errorf("shard %v is kept at %d, and is at %d: %v", old, kept.Seq, latest, err)
+			}
+		}
 	})
 }

@@ -109,6 +109,14 @@ func TestReshardIsRefusedBeforeItBegins(t *testing.T) {
 		if err != nil || plan.Pays() || plan.Identifies != 30 || plan.Remaining != 118 || plan.Reserve != 100 || plan.Extra != 30 {
 			t.Errorf("%v, %v", plan, err)
 		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		_, err = b.m.PlanReshard(gone, 3) // Discord is not asked for the budget
+		for what, err := range map[string]error{"PlanReshard": err, "Reshard": b.m.Reshard(gone, 3)} {
+			if failed := reshardError(t, err); failed.From != 2 || failed.To != 3 || failed.Cut || !errors.Is(err, context.Canceled) {
+				t.Errorf("%s that nobody waits for: %v", what, err)
+			}
+		}
 		if n := b.Stats().Identifies; n != before {
 			t.Errorf("%d identifies were spent", n-before)
 		}

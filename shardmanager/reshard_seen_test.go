@@ -115,6 +115,10 @@ func TestBotStaysInItsVoiceChannel(t *testing.T) {
 		if _, err := (events.UpdateVoiceState{GuildID: guild, ChannelID: &channel, SelfDeaf: true}).SendEvent(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
+		g.World().GuildOutage(guild, true)
+		time.Sleep(time.Second)
+		g.World().GuildOutage(guild, false) // the guild comes again, and lists where the bot is, but not that it is deaf
+		time.Sleep(time.Second)
 		asked := ""
 		g.OnFrame(func(f gatewaytest.Frame) bool {
 			if f.Op == events.OpVoiceStateUpdate && f.Shard.Total == 3 {

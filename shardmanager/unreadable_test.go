@@ -31,7 +31,7 @@ func TestWaitReadySurvivesErrorsThatCannotBeRead(t *testing.T) {
 		pass(5 * time.Second)
 		waits, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
-		if err := m.WaitReady(waits); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "Start goes on") {
+		if err := m.WaitReady(waits); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "Start goes on") || !strings.Contains(err.Error(), "whose text cannot be read") {
 			t.Errorf("WaitReady: %v", err)
 		}
 		cancel()

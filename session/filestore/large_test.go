@@ -2,10 +2,12 @@ package filestore_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
@@ -83,4 +85,20 @@ func TestDamagedLengthTakesNoMemory(t *testing.T) {
 		}
 		lost(t, s)
 	}
+}
+
+// TestRecordThatCannotBeWritten costs itself, and says so: nothing of its batch is stored, and nothing that was is touched.
+func TestRecordThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	s := open(t, saved(t))
+	bad, beside := sample, sample
+	bad.SavedAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // a year that JSON does not know
+	beside.Shard.Index++
+	if err := s.Save(t.Context(), beside, bad); err == nil || !strings.Contains(err.Error(), "shard 3/8") {
+		t.Errorf("Save: %v", err)
+	}
+	if got, err := s.Load(t.Context(), beside.Shard); !errors.Is(err, session.ErrNoSnapshot) {
+		t.Errorf("what stood beside it: %v, %v", got, err)
+	}
+	holds(t, s)
 }
