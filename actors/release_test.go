@@ -268,6 +268,16 @@ func TestReleaseOfWhatIsNotConnected(t *testing.T) {
 		if by, ok := f.Released(f.key(0)); !ok || by.Fence != 2 || by.SessionID != paused.SessionID {
 			t.Errorf("by a plan: %v, %v", by, ok)
 		}
+		if by, _ := f.Released(f.key(0)); f.adopt(by) != nil {
+			t.Error("what was released by a plan is not adopted")
+		}
+		f.mode(actors.Pause)
+		pass(5 * time.Second)
+		f.setFence(2, actors.Release)
+		pass(10 * time.Millisecond) // there is no actor whose end is waited for
+		if by, ok := f.Released(f.key(0)); !ok || by.Fence != 3 || by.SessionID != paused.SessionID {
+			t.Errorf("by a plan, when it was paused: %v, %v", by, ok)
+		}
 		refusal, ok := f.ask(actors.ReleaseShard{Key: f.key(3)}).(*actors.Refusal)
 		if !ok || !errors.Is(refusal.Err, actors.ErrUnknownShard) {
 			t.Errorf("%+v", refusal)

@@ -241,6 +241,40 @@ func TestOddFieldsOfAnswers(t *testing.T) {
 	}
 }
 
+// TestOddFieldsOfEveryAnswerAreHeard, whatever was asked for.
+func TestOddFieldsOfEveryAnswerAreHeard(t *testing.T) {
+	t.Parallel()
+	carry := func(of events.Raw, ask func(events.Sender) error) (heard []string) {
+		h := &hearer{sender: sender{events: []events.Raw{of}}}
+		if err := ask(h); err != nil {
+			t.Errorf("%s: %v", of.Type, err)
+		}
+		return h.heard
+	}
+	for _, c := range []struct {
+		raw  events.Raw
+		want string
+		ask  func(events.Sender) error
+	}{
+		{event(events.TypeVoiceStateUpdate, `{"guild_id":"5","self_mute":7}`), "[VOICE_STATE_UPDATE[self_mute]]", func(to events.Sender) error {
+			_, err := events.UpdateVoiceState{GuildID: 5}.SendEvent(t.Context(), to)
+			return err
+		}},
+		{event(events.TypeSoundboardSounds, `{"guild_id":"5","soundboard_sounds":[{"volume":"x"}]}`), "[SOUNDBOARD_SOUNDS[soundboard_sounds[0].volume]]", func(to events.Sender) error {
+			_, err := events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{5}}.SendEvent(t.Context(), to)
+			return err
+		}},
+		{event(events.TypeChannelInfo, `{"guild_id":"5","channels":[{"status":7}]}`), "[CHANNEL_INFO[channels[0].status]]", func(to events.Sender) error {
+			_, err := events.RequestChannelInfo{GuildID: 5, Fields: []string{"status"}}.SendEvent(t.Context(), to)
+			return err
+		}},
+	} {
+		if heard := fmt.Sprint(carry(c.raw, c.ask)); heard != c.want {
+			t.Errorf("%s: heard %s, want %s", c.raw.Type, heard, c.want)
+		}
+	}
+}
+
 // TestUnsetTimeIsZero: what is left unset is as if it had not been there.
 func TestUnsetTimeIsZero(t *testing.T) {
 	t.Parallel()

@@ -22,6 +22,7 @@ func TestPeekerReadsAsPeekDoes(t *testing.T) {
 			payload := rapid.SampledFrom([]string{
 				`{"t":"MESSAGE_CREATE","s":%d,"op":0,"d":{"content":"}{\"","a":[{}]}}`, `{"t":"NEW_ONE","s":%d,"op":0,"d":{}}`,
 				`{"t":null,"s":null,"op":11,"d":null}`, `{"op":0,"s":%d,"t":"RESUMED","d":{"a":1}}`, `{"t":"X","s":%d,"op":0,"d":[{}]}`,
+				`{"t":"X","s":%d,"d":{},"op":0}`, `{"t":"X","op":0,"s":%d,"d":{}}`, `{"t":"X","d":{},"op":0,"s":%d}`, `{"t":"X","s":%d,"op":0}`, `{"t":"X","s":%d}`,
 				`{"t":"X","s":%d,"op":null,"d":{}}`, `{"t":"X","s":%d,"op":0,"d":{}`, `{"t":"X","s":1.5,"op":%d,"d":{}}`, `{"t":"A\u0042","s":%d,"op":0,"d":{}}`,
 			}).Draw(t, "payload")
 			if strings.Contains(payload, "%d") {

@@ -125,3 +125,49 @@ func TestNoGuildIsCutToASessionThatIsToldNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestLostSessionIsNoReasonToCutByFingerprints, unless it is that of the old shard once its guilds are to be cut: else they are compared anew.
+func TestLostSessionIsNoReasonToCutByFingerprints(t *testing.T) {
+	for name, c := range map[string]struct {
+		lost  events.ShardID
+		phase shardmanager.ReshardPhase
+	}{
+		"the old one while it is compared":   {events.ShardID{Index: 0, Total: 2}, shardmanager.ReshardComparing},
+		"the new one while it is compared":   {events.ShardID{Index: 1, Total: 3}, shardmanager.ReshardComparing},
+		"the new one when it is to be heard": {events.ShardID{Index: 1, Total: 3}, shardmanager.ReshardCutting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := talkingBot(t, 2)
+				lose := sync.OnceFunc(func() { b.ShardOf(c.lost).InvalidSession(false) })
+				over := make(chan error, 1)
+				go func() {
+					over <- b.m.Reshard(t.Context(), 3, shardmanager.WithRetirement(0), shardmanager.WithBeforeCut(func(context.Context, []shardmanager.GuildCut) error {
+						if c.phase == shardmanager.ReshardCutting {
+							lose()
+							time.Sleep(time.Second)
+						}
+						return nil
+					}))
+				}()
+				for range 10_000 {
+					time.Sleep(10 * time.Millisecond)
+					if p, _ := b.m.Resharding(); c.phase == shardmanager.ReshardComparing && p.Phase == c.phase {
+						lose()
+						break
+					}
+				}
+				if err := <-over; err != nil {
+					t.Fatal(err)
+				}
+				if p, _ := b.m.Resharding(); p.Flagged != 0 {
+					t.Errorf("%d guilds were cut by fingerprints", p.Flagged)
+				}
+				if c.lost.Total == 3 { // what the old one misses while it serves is lost, as it always is
+					b.finish()
+				}
+				b.serve(t, 3)
+			})
+		})
+	}
+}

@@ -37,6 +37,12 @@ func TestReshardToOtherIntents(t *testing.T) {
 				})
 				shardmanager.On(m, func(_ context.Context, _ *events.TypingStart, _ events.Meta) { mu.Lock(); typing++; mu.Unlock() })
 				start(t, m)
+				var reactions []events.Snowflake // which the intents of today do not feed
+				shardmanager.On(m, func(_ context.Context, e *events.MessageReactionAdd, _ events.Meta) {
+					mu.Lock()
+					reactions = append(reactions, e.MessageID)
+					mu.Unlock()
+				})
 				stop := make(chan struct{})
 				said := make(chan []events.Snowflake, 1)
 				go func() {
@@ -49,6 +55,7 @@ func TestReshardToOtherIntents(t *testing.T) {
 						case <-time.After(700 * time.Millisecond):
 						}
 						g.World().Typing(guild, g.BotID())
+						g.World().Happen(guild, events.TypeMessageReactionAdd, gatewaytest.Fields{"guild_id": guild, "user_id": "1", "channel_id": "2", "message_id": strconv.Itoa(n), "emoji": gatewaytest.Fields{"name": "x"}})
 						all = append(all, g.World().Message(guild, gatewaytest.Message{Content: strconv.Itoa(n)}))
 					}
 				}()
@@ -69,6 +76,15 @@ func TestReshardToOtherIntents(t *testing.T) {
 				}
 				if typed == 0 || typing > typed || texts == 0 {
 					t.Errorf("typing came %d times before and %d times after; %d messages had a text", typed, typing-typed, texts)
+				}
+				for at, n := range reactions { // of the new shards alone: from the first that is delivered, each
+					if n != reactions[0]+events.Snowflake(at) || int(n) > len(all) {
+						t.Errorf("reactions came to %v", reactions)
+						break
+					}
+				}
+				if len(reactions) < 10 || reactions[len(reactions)-1] != events.Snowflake(len(all)-1) || reactions[0] == 0 {
+					t.Errorf("there came %d reactions of %d, the first to %v", len(reactions), len(all), reactions)
 				}
 				if status := m.Status(); status.Total != total {
 					t.Errorf("%d shards serve", status.Total)

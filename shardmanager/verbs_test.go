@@ -99,8 +99,8 @@ func TestShardOfAGuildBeforeStart(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		if _, ok := shard.Status(); ok {
-			t.Error("it has a status")
+		if _, ok := shard.Status(); ok || shard.Index() != -1 {
+			t.Errorf("it has a status, or is shard %d", shard.Index())
 		}
 	})
 }
