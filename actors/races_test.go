@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
@@ -148,6 +150,32 @@ func TestRestartAfterQuarantineWorksAtOnce(t *testing.T) {
 type crashHook func(actors.ShardCrashed)
 
 func (h crashHook) OnCrash(c actors.ShardCrashed) { h(c) }
+
+// TestCrashBeforeTheFirstConnectionIsACrash: told as one, and made up for.
+func TestCrashBeforeTheFirstConnectionIsACrash(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var causes []error
+		var begun atomic.Bool
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.Observers = actors.NewObservers(zap.NewNop(), crashHook(func(c actors.ShardCrashed) { causes = append(causes, c.Cause) }))
+			cfg.ShardProps = func(actors.Key) []actor.PropsOption {
+				return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+					return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+						if _, ok := e.Message.(*actor.Started); ok && !begun.Swap(true) {
+							panic("at the very beginning")
+						}
+						next(ctx, e)
+					}
+				})}
+			}
+		})
+		f.ask(actors.StartShards{Total: 1})
+		pass(time.Minute)
+		if len(causes) != 1 || !errors.Is(causes[0], actors.ErrCrashed) || f.status().Ready() != 1 {
+			t.Errorf("crashes: %v; %v", causes, stands(f.status()))
+		}
+	})
+}
 
 // TestActorThatSomebodyElseStopsRunsAgain: the plan says that it should. Meanwhile the shard does not look Ready.
 func TestActorThatSomebodyElseStopsRunsAgain(t *testing.T) {

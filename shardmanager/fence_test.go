@@ -225,11 +225,12 @@ func (o *overtaken) Load(ctx context.Context, id events.ShardID) (session.Snapsh
 type halting struct {
 	session.Store
 	fails *atomic.Bool
+	index int // of the shard
 }
 
 func (h halting) Save(ctx context.Context, all ...session.Snapshot) error {
 	for _, s := range all {
-		if h.fails.Load() && len(all) == 1 && s.Shard.Index == 0 {
+		if h.fails.Load() && len(all) == 1 && s.Shard.Index == h.index {
 			return errDisk
 		}
 	}
@@ -239,37 +240,45 @@ func (h halting) Save(ctx context.Context, all ...session.Snapshot) error {
 	return nil
 }
 
-// TestFailureBesideARefusalIsTold: a shard that could not be saved while others were refused counts as not saved, and is saved when that works.
+// TestFailureBesideARefusalIsTold: a shard that could not be saved while others were refused counts as not saved, and is saved when that works. Those that
+// were refused before are another process's all the same.
 func TestFailureBesideARefusalIsTold(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t, gatewaytest.WithShards(3), gatewaytest.WithMaxConcurrency(3))
-		kept, fails := session.NewMemoryStore(), new(atomic.Bool)
-		m := newManager(t, g, shardmanager.WithSessionStore(halting{kept, fails}))
-		start(t, m)
-		pass(3 * time.Second)
-		theirs, err := kept.Load(t.Context(), events.ShardID{Index: 2, Total: 3})
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs.Fence++
-		if err := kept.Save(t.Context(), theirs); err != nil {
-			t.Fatal(err)
-		}
-		fails.Store(true)
-		for index := range 3 {
-			g.Shard(index).Dispatch("X", 1)
-		}
-		pass(3 * time.Second)
-		if p := m.Persistence(); !errors.Is(p.Err, errDisk) || p.Failures == 0 {
-			t.Errorf("a shard is not saved: %+v", p)
-		}
-		fails.Store(false)
-		pass(3 * time.Second)
-		s, err := kept.Load(t.Context(), events.ShardID{Total: 3})
-		if p := m.Persistence(); err != nil || s.Seq != 2 || p.Failures != 0 || p.Fenced != 1 {
-			t.Errorf("then %v, %v, %+v", s, err, p)
-		}
-	})
+	for name, c := range map[string]struct{ theirs, fails, told int }{
+		"that comes after it": {theirs: 2, fails: 0},
+		"that came before it": {theirs: 0, fails: 2, told: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(3), gatewaytest.WithMaxConcurrency(3))
+				kept, fails := session.NewMemoryStore(), new(atomic.Bool)
+				m := newManager(t, g, shardmanager.WithSessionStore(halting{kept, fails, c.fails}))
+				start(t, m)
+				pass(3 * time.Second)
+				theirs, err := kept.Load(t.Context(), events.ShardID{Index: c.theirs, Total: 3})
+				if err != nil {
+					t.Fatal(err)
+				}
+				theirs.Fence++
+				if err := kept.Save(t.Context(), theirs); err != nil {
+					t.Fatal(err)
+				}
+				fails.Store(true)
+				for index := range 3 {
+					g.Shard(index).Dispatch("X", 1)
+				}
+				pass(3 * time.Second)
+				if p := m.Persistence(); !errors.Is(p.Err, errDisk) || p.Failures == 0 || p.Fenced != c.told {
+					t.Errorf("a shard is not saved: %+v", p)
+				}
+				fails.Store(false)
+				pass(3 * time.Second)
+				s, err := kept.Load(t.Context(), events.ShardID{Index: c.fails, Total: 3})
+				if p := m.Persistence(); err != nil || s.Seq != 2 || p.Failures != 0 || p.Fenced != 1 {
+					t.Errorf("then %v, %v, %+v", s, err, p)
+				}
+			})
+		})
+	}
 }
 
 // TestStoreThatKnowsNoTotalsIsNoTrouble: what it cannot be asked for is not asked for, and not warned of.

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -106,5 +109,52 @@ func TestReshardToTheIntentsOfTodayIsRefused(t *testing.T) {
 			t.Error("intents that there are not")
 		}
 		b.finish()
+	})
+}
+
+// unfinished is a store that is killed before it notes that a reshard is over.
+type unfinished struct {
+	session.Store
+	lost atomic.Int32
+}
+
+func (u *unfinished) LoadNote(ctx context.Context) ([]byte, error) {
+	return u.Store.(session.Notebook).LoadNote(ctx)
+}
+
+func (u *unfinished) SaveNote(ctx context.Context, note []byte) error {
+	if strings.Contains(string(note), `"Done":true`) {
+		u.lost.Add(1)
+		return nil
+	}
+	return u.Store.(session.Notebook).SaveNote(ctx, note)
+}
+
+// TestReshardToAsManyShardsIsOverWhenTheirSessionsAreStored, though the process was killed before it noted that: the one that follows resumes them, and does not reshard again.
+func TestReshardToAsManyShardsIsOverWhenTheirSessionsAreStored(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const before, after = events.IntentGuilds, events.IntentGuilds | events.IntentGuildMessages
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guildIDs(4)...), gatewaytest.WithMaxConcurrency(16))
+		store := &unfinished{Store: session.NewMemoryStore()}
+		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithIntents(before), shardmanager.WithSessionStore(store))
+		start(t, m)
+		if err := m.Reshard(t.Context(), 2, shardmanager.WithNewIntents(after), shardmanager.WithRetirement(0)); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		closeNow(t, m)
+		if store.lost.Load() == 0 {
+			t.Fatal("it was not noted that the reshard is over")
+		}
+		spent := g.Stats().Identifies
+		next := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithIntents(after), shardmanager.WithSessionStore(store))
+		start(t, next)
+		pass(time.Minute)
+		if p, begun := next.Resharding(); begun {
+			t.Errorf("it reshards again: %+v", p)
+		}
+		if s := g.Stats(); s.Identifies != spent || s.Live != 2 || next.Status().Ready() != 2 {
+			t.Errorf("%d are ready, %d identifies more: %+v", next.Status().Ready(), s.Identifies-spent, s)
+		}
 	})
 }

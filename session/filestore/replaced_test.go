@@ -203,3 +203,25 @@ func TestLedgerOfAReplacedFileIsReadAnew(t *testing.T) {
 		}
 	}
 }
+
+// TestDamageInWhatAnotherHasAppended is noticed by who reads on, and what is left is mended.
+func TestDamageInWhatAnotherHasAppended(t *testing.T) {
+	t.Parallel()
+	for name, opts := range kinds {
+		path := saved(t, opts...)
+		a, logs := watched(t, path, opts...)
+		holds(t, a)
+		b := open(t, path, opts...)
+		later := sample
+		later.Seq++
+		must(t, b.Save(t.Context(), later))
+		whole, err := os.ReadFile(path)
+		must(t, err)
+		whole[len(whole)-1] ^= 1
+		overwrite(t, path, whole)
+		got, err := a.Load(t.Context(), id)
+		if logs.FilterMessageSnippet("was damaged while it was in use").Len() != 1 || err != nil || got != sample {
+			t.Errorf("%s: %v, %v, warnings: %v", name, got, err, logs.All())
+		}
+	}
+}
