@@ -112,6 +112,47 @@ func TestReshardToTheIntentsOfTodayIsRefused(t *testing.T) {
 	})
 }
 
+// TestReshardToIntentsWithoutGuilds, and from them: the one fleet is told of messages alone, and the other of what else happens in their guilds.
+func TestReshardToIntentsWithoutGuilds(t *testing.T) {
+	const some, more = events.IntentGuildMessages, events.IntentGuildMessages | events.IntentGuilds
+	for _, c := range []struct{ from, to events.Intents }{{more, some}, {some, more}} {
+		t.Run(fmt.Sprint(c.from, " to ", c.to), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				guilds := guildIDs(4)
+				g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
+				m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(c.from))
+				var came atomic.Int32
+				shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) { came.Add(1) })
+				start(t, m)
+				stop, done := make(chan struct{}), make(chan struct{})
+				said := 0
+				go func() {
+					defer close(done)
+					for ; ; said++ {
+						select {
+						case <-stop:
+							return
+						case <-time.After(time.Second):
+						}
+						g.World().Message(guilds[0], gatewaytest.Message{Content: "hello"})
+						g.World().AddRole(guilds[0], "a role", nil)
+					}
+				}()
+				err := m.Reshard(t.Context(), 2, shardmanager.WithNewIntents(c.to))
+				close(stop)
+				<-done
+				pass(time.Minute)
+				if err != nil {
+					t.Error(err)
+				}
+				if n := int(came.Load()); n != said {
+					t.Errorf("%d of %d messages came", n, said)
+				}
+			})
+		})
+	}
+}
+
 // unfinished is a store that is killed before it notes that a reshard is over.
 type unfinished struct {
 	session.Store
