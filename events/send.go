@@ -108,7 +108,7 @@ type Answer struct {
 	Receipt
 	Events []Raw
 
-	odd func(Raw, *OddFieldsError) // see Hearer; nil: nobody hears
+	odd Hearer // nil: nobody hears
 }
 
 // Receipt says what carrying a send event took. It is part of every reply.
@@ -126,9 +126,7 @@ type Hearer interface {
 
 // hearer has the Sender hear what is odd in the answer, if it wants to.
 func (a *Answer) hearer(by Sender) {
-	if hearer, ok := by.(Hearer); ok {
-		a.odd = hearer.HearOdd
-	}
+	a.odd, _ = by.(Hearer)
 }
 
 // decodeAnswer reads one event of an answer.
@@ -140,7 +138,7 @@ func decodeAnswer[E any](answer *Answer, raw *Raw) (*E, error) {
 	}
 	if odd := new(OddFieldsError); errors.As(err, &odd) {
 		if answer.odd != nil {
-			answer.odd(*raw, odd)
+			answer.odd.HearOdd(*raw, odd)
 		}
 		return event, nil
 	}

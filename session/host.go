@@ -100,7 +100,7 @@ type Input struct {
 	Code events.CloseCode // Stop
 
 	ID       uint64          // Send: names it in the Outcome; no two that are under way have the same
-	Request  *events.Request // Send: what is asked for
+	Request  *events.Request // Send: what is asked for; nobody changes it until it has ended
 	Payload  []byte          // Send: the request's payload; of a heartbeat the machine writes its own
 	Deadline time.Time       // Send: of the answer; zero: none
 }

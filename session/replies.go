@@ -33,7 +33,7 @@ type replies struct {
 
 type pending struct {
 	id       uint64
-	request  events.Request
+	request  *events.Request // nobody changes it
 	written  time.Time
 	deadline time.Time // the asker's; zero: none
 	patience time.Time // ours: moves with each part of the answer
@@ -52,7 +52,7 @@ func answered(op events.Opcode) bool { return op != events.OpPresenceUpdate }
 
 // Add begins to wait for the answer to a request that is written now. A zero deadline means
 // that the asker has none.
-func (r *replies) Add(now time.Time, id uint64, request events.Request, deadline time.Time) {
+func (r *replies) Add(now time.Time, id uint64, request *events.Request, deadline time.Time) {
 	p := &pending{id: id, request: request, written: now, deadline: deadline, patience: now.Add(answerTimeout)}
 	p.missing = slices.Clone(request.Guilds)
 	r.pending = append(r.pending, p)
@@ -182,6 +182,9 @@ func (p *pending) chunk(index, count int) (matches, done bool) {
 	const most = 1 << 20 // a thousand million members
 	if index < 0 || index >= count || count > most {
 		return false, false
+	}
+	if count == 1 && p.chunks == 0 { // as most
+		return true, true
 	}
 	for len(p.seen) <= index/64 {
 		p.seen = append(p.seen, 0)

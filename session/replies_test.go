@@ -18,13 +18,13 @@ func raw(t events.Type, d string) events.Raw {
 	return events.Raw{Op: events.OpDispatch, Type: t, Data: []byte(d)}
 }
 
-func request(t *testing.T, out events.Outgoing) events.Request {
+func request(t *testing.T, out events.Outgoing) *events.Request {
 	t.Helper()
 	r, err := out.Request()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return &r
 }
 
 func chunk(nonce string, guild, index, count int) events.Raw {

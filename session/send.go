@@ -55,7 +55,7 @@ func write(m *Machine, in Input) {
 	case !answered(op):
 		m.host.Ended(Outcome{ID: in.ID, Written: m.now})
 	default:
-		m.replies.Add(m.now, in.ID, *in.Request, in.Deadline)
+		m.replies.Add(m.now, in.ID, in.Request, in.Deadline)
 	}
 }
 
