@@ -60,7 +60,7 @@ func (s *survivor) Schedule(handle func()) {
 
 // survive handles messages until there are none.
 func (s *survivor) survive() {
-	stack.Reserve()
+	stack.Reserve4K()
 	returned := false
 	defer func() {
 		if !returned { // a panic does not come this far

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/signalbox-go/signalbox/internal/stack"
 )
 
 // Errors that a send event ends in before a token of any rate limit is spent.
@@ -58,6 +60,7 @@ func send(ctx context.Context, to Sender, e Outgoing) (Answer, error) {
 	if to == nil {
 		return Answer{}, ErrNoSender
 	}
+	stack.Reserve1K() // many are sent by a goroutine of their own
 	return to.Send(ctx, e)
 }
 

@@ -244,7 +244,7 @@ func (r *replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func
 		}
 		r.keep(p, raw)
 		if done {
-			r.pending = slices.Delete(r.pending, i, i+1)
+			r.drop(i)
 			return []Outcome{p.outcome(now, nil)}, true
 		}
 		p.patience = now.Add(answerTimeout)
@@ -258,6 +258,15 @@ func (r *replies) firstOf(orphan bool, now time.Time, raw events.Raw, match func
 		return nil, true
 	}
 	return nil, false
+}
+
+// drop takes one out. Most that are answered have waited longest: then the others stay where they are.
+func (r *replies) drop(i int) {
+	if i == 0 && len(r.pending) > 1 {
+		r.pending[0], r.pending = nil, r.pending[1:]
+		return
+	}
+	r.pending = slices.Delete(r.pending, i, i+1)
 }
 
 // keep takes a part of an answer.

@@ -175,7 +175,7 @@ func (l *lane) pop(last slot) (next slot, shed Shed) {
 }
 
 func (l *lane) run(b *Bus) {
-	stack.Reserve()
+	stack.Reserve4K()
 	ended, last := false, slot{}
 	defer func() {
 		if ended {

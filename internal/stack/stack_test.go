@@ -19,7 +19,7 @@ func deep(n int, with [8]int) int {
 
 // BenchmarkGoroutine is what a goroutine costs that goes deep, as those of actors do.
 func BenchmarkGoroutine(b *testing.B) {
-	for name, reserve := range map[string]func(){"grows": func() {}, "reserves": stack.Reserve} {
+	for name, reserve := range map[string]func(){"grows": func() {}, "reserves": stack.Reserve4K} {
 		b.Run(name, func(b *testing.B) {
 			done := make(chan int)
 			for b.Loop() {
@@ -34,7 +34,9 @@ func BenchmarkGoroutine(b *testing.B) {
 }
 
 func TestReserveAllocatesNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(100, stack.Reserve); n != 0 {
-		t.Errorf("%v allocations", n)
+	for name, reserve := range map[string]func(){"4 KiB": stack.Reserve4K, "1 KiB": stack.Reserve1K} {
+		if n := testing.AllocsPerRun(100, reserve); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
 	}
 }
