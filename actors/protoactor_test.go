@@ -235,6 +235,9 @@ func idleActors(t *testing.T) {
 	})
 	for i := range all {
 		all[i] = h.system.Root.Spawn(props)
+		if i%100 == 0 { // or a busy machine begins thousands of goroutines at once, and the runtime keeps what it has made for them
+			synctest.Wait()
+		}
 	}
 	started.Wait()
 	synctest.Wait() // until the goroutines that have started them have ended
