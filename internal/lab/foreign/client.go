@@ -31,11 +31,12 @@ type client struct {
 	ended   chan struct{} // closed when it has
 	err     error         // how it ended; to be read after ended
 	once    sync.Once
+	grace   time.Duration // between the end of its standard input and its own
 }
 
 // start runs a client, and has tell told of each line until it ends.
 func start(command *exec.Cmd, tell func(line)) (bot, error) {
-	c := &client{command: command, said: &tail{}, ended: make(chan struct{})}
+	c := &client{command: command, said: &tail{}, ended: make(chan struct{}), grace: 2 * time.Second}
 	// Its standard input stays open as long as this program lives: a client ends with it, whatever ends this program.
 	stdin, err := command.StdinPipe()
 	if err != nil {
@@ -69,7 +70,7 @@ func (c *client) stop() {
 	c.once.Do(func() { _ = c.stdin.Close() }) // it may have ended before
 	select {
 	case <-c.ended:
-	case <-time.After(2 * time.Second):
+	case <-time.After(c.grace):
 		_ = c.command.Process.Kill() // it has ended meanwhile, or dies
 		<-c.ended
 	}
