@@ -36,19 +36,30 @@ func withhold(f *fleet) (answer func()) {
 	}
 }
 
+// underWay starts a fleet of one shard, and has p ask it for members, as 1, who do not come until answer is called.
+func underWay(t *testing.T) (f *fleet, p *probe, answer func()) {
+	f = newFleet(t, nil)
+	f.start(1)
+	answer, p = withhold(f), f.probe()
+	p.ask(f.supervisor, actors.SendEvent{ID: 1, Op: events.OpRequestGuildMembers, Data: members(t)})
+	pass(time.Second)
+	return f, p, answer
+}
+
+// crowd asks for more than the connection may have now, as 100 and on: some wait.
+func crowd(f *fleet, p *probe) {
+	for id := range uint64(200) {
+		p.ask(f.supervisor, actors.SendEvent{ID: 100 + id, Op: events.OpHeartbeat})
+	}
+	pass(time.Second)
+}
+
 // TestDrainEndsWhatIsUnderWay: a shard that drains takes no more sends and says so; what was written is answered, and then its connection ends and
 // its session stays. When it is to run again it resumes, and takes sends.
 func TestDrainEndsWhatIsUnderWay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newFleet(t, nil)
-		f.start(1)
-		answer, p := withhold(f), f.probe()
-		p.ask(f.supervisor, actors.SendEvent{ID: 1, Op: events.OpRequestGuildMembers, Data: members(t)})
-		pass(time.Second)
-		for id := range uint64(200) { // more than the connection may have now: some wait
-			p.ask(f.supervisor, actors.SendEvent{ID: 100 + id, Op: events.OpHeartbeat})
-		}
-		pass(time.Second)
+		f, p, answer := underWay(t)
+		crowd(f, p)
 		waiting, _ := f.shard(0)
 		if waiting.Waiting == 0 {
 			t.Fatal("nothing waits")
@@ -114,11 +125,7 @@ func (f *fleet) runsAgain() {
 // TestDrainThatIsTakenBackGoesOn: a shard that drains and has something under way takes sends again, on the same connection.
 func TestDrainThatIsTakenBackGoesOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newFleet(t, nil)
-		f.start(1)
-		answer, p := withhold(f), f.probe()
-		p.ask(f.supervisor, actors.SendEvent{ID: 1, Op: events.OpRequestGuildMembers, Data: members(t)})
-		pass(time.Second)
+		f, p, answer := underWay(t)
 		f.mode(actors.Drain)
 		pass(time.Second)
 		f.mode(actors.Run)
@@ -140,11 +147,7 @@ func TestDrainThatIsTakenBackGoesOn(t *testing.T) {
 // asked for meanwhile does not have it run.
 func TestPauseKeepsTheSession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newFleet(t, nil)
-		f.start(1)
-		_, p := withhold(f), f.probe()
-		p.ask(f.supervisor, actors.SendEvent{ID: 1, Op: events.OpRequestGuildMembers, Data: members(t)})
-		pass(time.Second)
+		f, p, _ := underWay(t)
 		f.mode(actors.Pause)
 		failed := expect[*actors.SendFailed](p, time.Second)
 		if e := sendError(t, failed.Err); failed.ID != 1 || !e.Sent() {

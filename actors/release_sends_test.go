@@ -15,15 +15,8 @@ func TestSendsOfAShardThatIsReleased(t *testing.T) {
 	for name, answered := range map[string]bool{"answered": true, "not answered": false} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				f := newFleet(t, nil)
-				f.start(1)
-				answer, p := withhold(f), f.probe()
-				p.ask(f.supervisor, actors.SendEvent{ID: 1, Op: events.OpRequestGuildMembers, Data: members(t)})
-				pass(time.Second)
-				for id := range uint64(200) { // more than the connection may have now: some wait
-					p.ask(f.supervisor, actors.SendEvent{ID: 100 + id, Op: events.OpHeartbeat})
-				}
-				pass(time.Second)
+				f, p, answer := underWay(t)
+				crowd(f, p)
 				waiting, _ := f.shard(0)
 				asker := f.probe()
 				asker.ask(f.supervisor, actors.ReleaseShard{Key: f.key(0), Within: 20 * time.Second})
