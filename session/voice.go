@@ -200,8 +200,8 @@ func (r *replies) guild(now time.Time, raw events.Raw, user events.Snowflake) []
 
 // ours reports whether the voice state that a guild lists is one of this session: another one's is taken over by a join, with a new server.
 func (v *voices) ours(before whereabouts, said events.GuildVoice) bool {
-	if said.SessionID != "" && said.SessionID == v.own {
-		return true
+	if said.SessionID != "" && v.own != "" {
+		return said.SessionID == v.own
 	}
 	same := said.SessionID == before.session || said.SessionID == "" || before.session == ""
 	return said.ChannelID == before.channel && same

@@ -38,6 +38,11 @@ func (c *voiceChat) guild(states ...string) {
 	c.told(events.TypeGuildCreate, `{"id":"5","name":"\"voice_states\":[{\"user_id\":\"7\"}]","members":[{"user":{"id":"7"}}],"voice_states":[`+strings.Join(list, ",")+`],"unavailable":false}`)
 }
 
+// takenOver is a voice state of the bot's by another session.
+func (c *voiceChat) takenOver() {
+	c.told(events.TypeVoiceStateUpdate, strings.Replace(voiceIn(8, `"guild_id":"5",`), "mine", "another", 1))
+}
+
 func (c *voiceChat) outage() { c.told(events.TypeGuildDelete, `{"id":"5","unavailable":true}`) }
 
 // voiceIn is a voice state of the bot's by this session.
@@ -141,8 +146,19 @@ var before = map[string]struct {
 	"an outage, disconnected in it":            {after(func(c *voiceChat) { c.outage(); c.guild() }), both, both},
 	"an outage, moved in it":                   {after(func(c *voiceChat) { c.outage(); c.guild(voiceIn(9, "")) }), both, alone},
 	"an outage, taken over by another process": {after(func(c *voiceChat) { c.outage(); c.guild(strings.Replace(voiceIn(8, ""), "mine", "another", 1)) }), either, either},
-	"an outage, then nothing but an id":        {after(func(c *voiceChat) { c.outage(); c.told(events.TypeGuildCreate, `{"id":"5"}`) }), either, either},
-	"an outage of another guild":               {after(func(c *voiceChat) { c.told(events.TypeGuildDelete, `{"id":"6","unavailable":true}`) }), alone, both},
+	"taken over by another process":            {after(func(c *voiceChat) { c.takenOver() }), either, either},
+	"taken over by another process, and an outage": {after(func(c *voiceChat) {
+		c.takenOver()
+		c.outage()
+		c.guild(strings.Replace(voiceIn(8, ""), "mine", "another", 1))
+	}), either, either},
+	"taken over by another process, which said not as whom, and an outage": {after(func(c *voiceChat) {
+		c.told(events.TypeVoiceStateUpdate, `{"guild_id":"5","user_id":"7","channel_id":"8"}`)
+		c.outage()
+		c.guild(strings.Replace(voiceIn(8, ""), "mine", "another", 1))
+	}), either, either},
+	"an outage, then nothing but an id": {after(func(c *voiceChat) { c.outage(); c.told(events.TypeGuildCreate, `{"id":"5"}`) }), either, either},
+	"an outage of another guild":        {after(func(c *voiceChat) { c.told(events.TypeGuildDelete, `{"id":"6","unavailable":true}`) }), alone, both},
 	"an outage while it was in no channel": {func(t *testing.T) *voiceChat {
 		c := begin(t, false, nil)
 		c.outage()
@@ -178,6 +194,18 @@ var before = map[string]struct {
 	"a restart, moved to 8 and 9":   {resumedIn(func(c *voiceChat) { c.state(8); c.state(9) }), both, alone},
 	"a restart, disconnected in it": {resumedIn(func(c *voiceChat) { c.state(0) }), both, both},
 	"a restart, removed and added":  {resumedIn(func(c *voiceChat) { c.told(events.TypeGuildDelete, `{"id":"5"}`); c.guild() }), both, both},
+	"a restart, moved to 8 in it, and an outage": {func(t *testing.T) *voiceChat {
+		c := begin(t, true, func(c *voiceChat) { c.state(8) })
+		c.outage()
+		c.guild(voiceIn(8, ""))
+		return c
+	}, alone, both},
+	"a restart, moved to 8 in it, and taken over in an outage": {func(t *testing.T) *voiceChat {
+		c := begin(t, true, func(c *voiceChat) { c.state(8) })
+		c.outage()
+		c.guild(strings.Replace(voiceIn(8, ""), "mine", "another", 1))
+		return c
+	}, either, either},
 	"a restart and an outage": {func(t *testing.T) *voiceChat {
 		c := begin(t, true, func(*voiceChat) {})
 		c.outage()
