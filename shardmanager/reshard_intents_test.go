@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -196,6 +197,61 @@ func TestReshardToAsManyShardsIsOverWhenTheirSessionsAreStored(t *testing.T) {
 		}
 		if s := g.Stats(); s.Identifies != spent || s.Live != 2 || next.Status().Ready() != 2 {
 			t.Errorf("%d are ready, %d identifies more: %+v", next.Status().Ready(), s.Identifies-spent, s)
+		}
+	})
+}
+
+// full is a store without room for the sessions of 4 shards, until it has some. It says which of them are missing when a reshard to them is noted as over.
+type full struct {
+	unfinished
+	room    atomic.Bool
+	missing atomic.Int32
+}
+
+func (f *full) Save(ctx context.Context, all ...session.Snapshot) error {
+	if !f.room.Load() && slices.ContainsFunc(all, func(s session.Snapshot) bool { return s.Shard.Total == 4 }) {
+		return errors.New("no room")
+	}
+	return f.Store.Save(ctx, all...)
+}
+
+func (f *full) SaveNote(ctx context.Context, note []byte) error {
+	before := f.lost.Load()
+	err := f.unfinished.SaveNote(ctx, note)
+	for i := 0; i < 4 && f.lost.Load() > before; i++ {
+		if _, err := f.Load(ctx, events.ShardID{Index: i, Total: 4}); err != nil {
+			f.missing.Add(1)
+		}
+	}
+	return err
+}
+
+// TestReshardIsNotOverBeforeItsSessionsAreStored: whoever followed a process that was killed would find neither what was noted nor the sessions.
+func TestReshardIsNotOverBeforeItsSessionsAreStored(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guildIDs(8)...), gatewaytest.WithMaxConcurrency(16))
+		store := &full{unfinished: unfinished{Store: session.NewMemoryStore()}}
+		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithSessionStore(store))
+		start(t, m)
+		done := make(chan error, 1)
+		go func() { done <- m.Reshard(t.Context(), 4, shardmanager.WithRetirement(0)) }()
+		for range 300 {
+			if p, _ := m.Resharding(); p.Cut > 0 && p.Cut == p.Guilds {
+				break
+			}
+			pass(time.Second)
+		}
+		pass(10 * time.Second)
+		if store.lost.Load() != 0 {
+			t.Error("noted as over, though nothing of it was stored")
+		}
+		store.room.Store(true)
+		pass(10 * time.Second)
+		if store.lost.Load() != 1 || store.missing.Load() != 0 {
+			t.Errorf("noted %d times as over, %d of the sessions were not stored", store.lost.Load(), store.missing.Load())
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	})
 }
