@@ -15,7 +15,7 @@ const cutTick = 100 * time.Millisecond
 // cutAll has all guilds cut over, and then the new shards serve. It ends early with the Manager alone.
 func (r *resharding) cutAll() error {
 	life := r.m.life
-	began, looked := time.Now(), time.Time{}
+	began, looked, revived := time.Now(), time.Time{}, time.Time{}
 	r.takeOverPresences()
 	r.cut.Want() //seam:guilds-wanted
 	for {
@@ -37,6 +37,10 @@ func (r *resharding) cutAll() error {
 			if stats.Flowing == stats.Guilds && stats.Open == 0 {
 				break
 			}
+			if now.Sub(revived) >= reviveEvery {
+				revived = now
+				r.revive()
+			}
 			if stats.Overflown {
 				r.m.log.Warn("reshard: many events are kept: handlers are far behind, or a session is", zap.Int("bytes", stats.Bytes), zap.Int("guilds", stats.Guilds-stats.Flowing))
 			}
@@ -49,6 +53,27 @@ func (r *resharding) cutAll() error {
 		}
 	}
 	return r.flip(life)
+}
+
+// reviveEvery is how often new shards that are quarantined run again while guilds are cut.
+const reviveEvery = time.Minute
+
+// revive has new shards run again that kept crashing. Before the first cut the old shards would go on instead; now some guilds have none but these, and the
+// others wait for them. No verb of an operator's is for shards that do not serve yet. They resume.
+func (r *resharding) revive() {
+	var all []ShardStatus
+	r.each(r.to, func(s ShardStatus) {
+		if s.Quarantined {
+			all = append(all, s)
+		}
+	})
+	for _, s := range all {
+		if _, err := r.m.ask(r.m.life, actors.RestartShard{Key: s.Key()}, supervisorTimeout); err != nil {
+			r.m.log.Error("reshard: a new shard kept crashing, and cannot be started again: tried again in a minute", zap.Stringer("shard", s.Key()), zap.Error(err))
+			return
+		}
+		r.m.log.Warn("reshard: a new shard kept crashing, and is started again: mend what crashes (props, middleware)", zap.Stringer("shard", s.Key()))
+	}
 }
 
 // flow has the events of guilds that were cut flow, when whoever asked to has been told.
