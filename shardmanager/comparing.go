@@ -17,13 +17,15 @@ const queueTime = 10 * time.Minute
 // warm waits until all new shards are Ready.
 func (r *resharding) warm(ctx context.Context) error {
 	for {
-		ready, extra := 0, 0
+		ready, extra, quarantined := 0, 0, false
 		var ended error
 		var poor *ratelimit.BudgetError
 		r.each(r.to, func(s ShardStatus) {
 			switch {
 			case s.State == session.Ready:
 				ready++
+			case s.Quarantined && r.goesOn: // there is no way back
+				quarantined = true
 			case s.Ended():
 				ended = whyEnded(s.Key(), s.Cause)
 			case s.Mode != actors.Run:
@@ -52,6 +54,9 @@ func (r *resharding) warm(ctx context.Context) error {
 			return ErrKeptTooMuch
 		case ready == r.to.Total:
 			return nil
+		}
+		if quarantined {
+			r.revive()
 		}
 		if err := r.sleep(ctx, reshardTick); err != nil {
 			return err

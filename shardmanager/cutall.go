@@ -15,7 +15,7 @@ const cutTick = 100 * time.Millisecond
 // cutAll has all guilds cut over, and then the new shards serve. It ends early with the Manager alone.
 func (r *resharding) cutAll() error {
 	life := r.m.life
-	began, looked, revived := time.Now(), time.Time{}, time.Time{}
+	began, looked := time.Now(), time.Time{}
 	r.takeOverPresences()
 	r.cut.Want() //seam:guilds-wanted
 	for {
@@ -37,10 +37,7 @@ func (r *resharding) cutAll() error {
 			if stats.Flowing == stats.Guilds && stats.Open == 0 {
 				break
 			}
-			if now.Sub(revived) >= reviveEvery {
-				revived = now
-				r.revive()
-			}
+			r.revive()
 			if stats.Overflown {
 				r.m.log.Warn("reshard: many events are kept: handlers are far behind, or a session is", zap.Int("bytes", stats.Bytes), zap.Int("guilds", stats.Guilds-stats.Flowing))
 			}
@@ -55,12 +52,16 @@ func (r *resharding) cutAll() error {
 	return r.flip(life)
 }
 
-// reviveEvery is how often new shards that are quarantined run again while guilds are cut.
+// reviveEvery is how often new shards that are quarantined are started again.
 const reviveEvery = time.Minute
 
-// revive has new shards run again that kept crashing. Before the first cut the old shards would go on instead; now some guilds have none but these, and the
+// revive starts new shards again that kept crashing. Before the first cut the old shards go on instead; after it some guilds have none but these, and the
 // others wait for them. No verb of an operator's is for shards that do not serve yet. They resume.
 func (r *resharding) revive() {
+	if time.Since(r.revived) < reviveEvery {
+		return
+	}
+	r.revived = time.Now()
 	var all []ShardStatus
 	r.each(r.to, func(s ShardStatus) {
 		if s.Quarantined {

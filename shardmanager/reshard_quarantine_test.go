@@ -2,12 +2,17 @@ package shardmanager_test
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -71,5 +76,64 @@ func TestReshardRunsANewShardAgainThatKeptCrashing(t *testing.T) {
 		time.Sleep(11 * time.Minute)
 		b.serve(t, 3)
 		b.finish()
+	})
+}
+
+// TestProcessThatGoesOnRunsANewShardAgainThatKeptCrashing, also while the new shards warm up: the first guilds are cut, so there is no way back.
+func TestProcessThatGoesOnRunsANewShardAgainThatKeptCrashing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		guilds := guildIDs(10)
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
+		store := session.NewMemoryStore()
+		came := &arrivals{all: make(map[string]int), fresh: make(map[string]int), how: make(map[string][]string)}
+		m, p := runProcess(t, g, store, came, 2)
+		start(t, m)
+		stop := make(chan struct{})
+		end := sync.OnceFunc(func() { close(stop) })
+		t.Cleanup(end)
+		said := chat(g.World(), guilds, stop)
+		time.Sleep(3 * time.Second) // its sessions are stored
+		done := make(chan error, 1)
+		go func() { done <- m.Reshard(t.Context(), 3) }()
+		for p, _ := m.Resharding(); p.Cut == 0; p, _ = m.Resharding() {
+			time.Sleep(50 * time.Millisecond)
+		}
+		p.dead.Store(true)
+		_ = m.Close(t.Context())
+		<-done
+		m, _ = runProcess(t, g, store, came, 2)
+		start(t, m)
+		for given, n := 0, 0; given < 3 && n < 1000; n++ {
+			given = 0
+			for _, shard := range m.Status().Shards {
+				switch {
+				case shard.Quarantined:
+					given++
+				case shard.Role == actors.Warming:
+					m.System().Root.Send(m.Supervisor(), actors.CrashShard{Key: shard.Key()})
+				}
+			}
+			pass(100 * time.Millisecond)
+		}
+		if p, goesOn := m.Resharding(); !goesOn || p.Phase != shardmanager.ReshardWarming {
+			t.Fatalf("it goes on %v: %v", goesOn, p)
+		}
+		time.Sleep(12 * time.Minute)
+		if p, _ := m.Resharding(); !p.Over || p.Err != nil || m.Status().Total != 3 || m.Status().Ready() != 3 {
+			t.Errorf("%v, %v: %d of %d ready", p, p.Err, m.Status().Ready(), m.Status().Total)
+		}
+		end()
+		counts := said()
+		time.Sleep(10 * time.Second)
+		came.mu.Lock()
+		defer came.mu.Unlock()
+		for guild, n := range counts {
+			for i := range n {
+				if name := fmt.Sprint(guild, " ", strconv.Itoa(i)); came.all[name] == 0 || came.fresh[name] > 1 {
+					t.Errorf("message %s of %d: came %d times, %d of them unflagged", name, n, came.all[name], came.fresh[name])
+				}
+			}
+		}
+		closeNow(t, m)
 	})
 }

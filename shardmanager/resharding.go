@@ -35,6 +35,8 @@ type resharding struct {
 	restore map[actors.Key]session.Snapshot // sessions of the new shards, which that process had
 	note    chan ReshardProgress            // for told; of capacity 1
 
+	revived time.Time // when new shards that kept crashing were last started again
+
 	noteFails bool // the notebook has, for so long that nothing waits for it any more
 	noteHangs bool // it is asked for nothing any more
 
