@@ -118,7 +118,7 @@ func TestProcessThatGoesOnRunsANewShardAgainThatKeptCrashing(t *testing.T) {
 		if p, goesOn := m.Resharding(); !goesOn || p.Phase != shardmanager.ReshardWarming {
 			t.Fatalf("it goes on %v: %v", goesOn, p)
 		}
-		time.Sleep(12 * time.Minute)
+		time.Sleep(25 * time.Minute) // and the old ones have retired
 		if p, _ := m.Resharding(); !p.Over || p.Err != nil || m.Status().Total != 3 || m.Status().Ready() != 3 {
 			t.Errorf("%v, %v: %d of %d ready", p, p.Err, m.Status().Ready(), m.Status().Total)
 		}
