@@ -17,15 +17,14 @@ const queueTime = 10 * time.Minute
 // warm waits until all new shards are Ready.
 func (r *resharding) warm(ctx context.Context) error {
 	for {
-		ready, extra, quarantined := 0, 0, false
+		ready, extra := 0, 0
 		var ended error
 		var poor *ratelimit.BudgetError
 		r.each(r.to, func(s ShardStatus) {
 			switch {
 			case s.State == session.Ready:
 				ready++
-			case s.Quarantined && r.goesOn: // there is no way back
-				quarantined = true
+			case s.Quarantined && r.goesOn: // there is no way back: see revive
 			case s.Ended():
 				ended = whyEnded(s.Key(), s.Cause)
 			case s.Mode != actors.Run:
@@ -55,7 +54,7 @@ func (r *resharding) warm(ctx context.Context) error {
 		case ready == r.to.Total:
 			return nil
 		}
-		if quarantined {
+		if r.goesOn {
 			r.revive()
 		}
 		if err := r.sleep(ctx, reshardTick); err != nil {

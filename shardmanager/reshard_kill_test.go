@@ -58,6 +58,24 @@ type arrivals struct {
 	how        map[string][]string
 }
 
+func newArrivals() *arrivals {
+	return &arrivals{all: make(map[string]int), fresh: make(map[string]int), how: make(map[string][]string)}
+}
+
+// once requires that all that was said came, and what came twice was flagged.
+func (a *arrivals) once(t *testing.T, said map[events.Snowflake]int) {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for guild, n := range said {
+		for i := range n {
+			if name := fmt.Sprint(guild, " ", strconv.Itoa(i)); a.all[name] == 0 || a.fresh[name] > 1 {
+				t.Errorf("message %s of %d: came %d times, %d of them unflagged: %v", name, n, a.all[name], a.fresh[name], a.how[name])
+			}
+		}
+	}
+}
+
 // runProcess begins a process of the bot. After its death nothing that its handlers are told counts.
 func runProcess(t *testing.T, g *gatewaytest.Server, store session.Store, came *arrivals, shards int) (*shardmanager.Manager, *process) {
 	t.Helper()
@@ -100,7 +118,7 @@ func killInReshard(t *testing.T, seed uint64) {
 	guilds := guildIDs(10)
 	g := newGateway(t, gatewaytest.WithShards(from), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
 	store := session.NewMemoryStore()
-	came := &arrivals{all: make(map[string]int), fresh: make(map[string]int), how: make(map[string][]string)}
+	came := newArrivals()
 	m, p := runProcess(t, g, store, came, from)
 	start(t, m)
 	stop := make(chan struct{})
@@ -159,16 +177,7 @@ func killInReshard(t *testing.T, seed uint64) {
 	end()
 	counts := said()
 	time.Sleep(10 * time.Second)
-	came.mu.Lock()
-	defer came.mu.Unlock()
-	for guild, n := range counts {
-		for i := range n {
-			name := fmt.Sprint(guild, " ", strconv.Itoa(i))
-			if came.all[name] == 0 || came.fresh[name] > 1 {
-				t.Errorf("message %s of %d: came %d times, %d of them unflagged: %v", name, n, came.all[name], came.fresh[name], came.how[name])
-			}
-		}
-	}
+	came.once(t, counts)
 	if status := m.Status(); t.Failed() {
 		t.Logf("%d to %d, killed after %v at %+v; now %d serve", from, to, after, phase, status.Total)
 	}

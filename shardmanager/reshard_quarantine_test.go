@@ -2,8 +2,6 @@ package shardmanager_test
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,7 +83,7 @@ func TestProcessThatGoesOnRunsANewShardAgainThatKeptCrashing(t *testing.T) {
 		guilds := guildIDs(10)
 		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
 		store := session.NewMemoryStore()
-		came := &arrivals{all: make(map[string]int), fresh: make(map[string]int), how: make(map[string][]string)}
+		came := newArrivals()
 		m, p := runProcess(t, g, store, came, 2)
 		start(t, m)
 		stop := make(chan struct{})
@@ -125,15 +123,7 @@ func TestProcessThatGoesOnRunsANewShardAgainThatKeptCrashing(t *testing.T) {
 		end()
 		counts := said()
 		time.Sleep(10 * time.Second)
-		came.mu.Lock()
-		defer came.mu.Unlock()
-		for guild, n := range counts {
-			for i := range n {
-				if name := fmt.Sprint(guild, " ", strconv.Itoa(i)); came.all[name] == 0 || came.fresh[name] > 1 {
-					t.Errorf("message %s of %d: came %d times, %d of them unflagged", name, n, came.all[name], came.fresh[name])
-				}
-			}
-		}
+		came.once(t, counts)
 		closeNow(t, m)
 	})
 }
