@@ -9,7 +9,7 @@ import (
 	"github.com/signalbox-go/signalbox/session"
 )
 
-// longWindow is for how long a new session that is away is waited for, to tell what of a flagged cut it has to show.
+// longWindow is for how long a new session that is away, or behind, is waited for, to tell what of a flagged cut it has to show.
 const longWindow = 5 * time.Minute
 
 // greeting is how long the first GUILD_CREATE of a guild is waited for: one that is not available has none.
@@ -72,8 +72,8 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 				g.Live(both, now)
 			}
 		}
-		if lived[to].IsZero() && now.Before(g.flagged.Add(longWindow)) { // it is away
-			g.Prolong(now.Add(c.cfg.Window / 2))
+		if now.Before(g.flagged.Add(longWindow)) {
+			g.Prolong(lived[to], now.Add(c.cfg.Slack))
 		}
 		g.owes(g.Tick(now))
 		if c.moved(guild, g); patience > 0 && g.Phase() < cutover.Cut && now.Sub(g.began) >= patience && c.wanted.Load() {

@@ -20,69 +20,108 @@ import (
 // TestNewShardThatIsAwayAfterAFlaggedCutTellsNothingTwice: what was delivered of the old session, since the new one did not show it in time, comes again with its Resume.
 func TestNewShardThatIsAwayAfterAFlaggedCutTellsNothingTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		guild := guildIDs(1)[0]
-		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(time.Second))
 		var away atomic.Bool
-		m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessageTyping),
-			shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
-				if of, ok := actors.DialOf(ctx); ok && of.Key.Shard.Total == 2 && away.Load() {
-					return nil, errors.New("no way there")
-				}
-				return g.DialContext(ctx, network, addr)
-			}))
-		var mu sync.Mutex
-		came := make(map[int64]int)
-		shardmanager.On(m, func(_ context.Context, e *events.TypingStart, _ events.Meta) {
-			mu.Lock()
-			defer mu.Unlock()
-			came[int64(e.Timestamp)]++
+		tellsOnce(t, time.Second, 20*time.Second, func(ctx context.Context, g *gatewaytest.Server, network, addr string) (net.Conn, error) {
+			if away.Load() {
+				return nil, errors.New("no way there")
+			}
+			return g.DialContext(ctx, network, addr)
+		}, func(new gatewaytest.Script) {
+			away.Store(true)
+			new.Drop()
+			time.AfterFunc(90*time.Second, func() { away.Store(false) })
 		})
-		start(t, m)
-		said, stop := make(chan int, 1), make(chan struct{})
-		end := sync.OnceFunc(func() { close(stop) })
-		t.Cleanup(end)
-		go func() { // people type without pause, and nothing that happens has an identity
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					said <- n
-					return
-				case <-time.After(300 * time.Millisecond):
-				}
-				g.World().Happen(guild, events.TypeTypingStart, map[string]any{"guild_id": guild, "channel_id": "1", "user_id": "2", "timestamp": 1_000_000 + n})
+	})
+}
+
+// TestNewShardThatIsNotReadAfterAFlaggedCutTellsNothingTwice: its connection stands, and what comes on it is late, as where handlers are far behind.
+func TestNewShardThatIsNotReadAfterAFlaggedCutTellsNothingTwice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var late atomic.Int64
+		tellsOnce(t, 40*time.Second, 3*time.Minute, func(ctx context.Context, g *gatewaytest.Server, network, addr string) (net.Conn, error) {
+			conn, err := g.DialContext(ctx, network, addr)
+			return lateConn{conn, &late}, err
+		}, func(gatewaytest.Script) {
+			late.Store(time.Now().Add(36 * time.Second).UnixNano())
+		})
+	})
+}
+
+// lateConn shows nothing until a time.
+type lateConn struct {
+	net.Conn
+	until *atomic.Int64
+}
+
+func (c lateConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	time.Sleep(time.Until(time.Unix(0, c.until.Load())))
+	return n, err
+}
+
+// tellsOnce reshards to two shards, whose connections dial makes, a guild in which nothing that happens has an identity, and hinders the new shard as the guild is cut.
+func tellsOnce(t *testing.T, interval, patience time.Duration,
+	dial func(ctx context.Context, g *gatewaytest.Server, network, addr string) (net.Conn, error), hinder func(gatewaytest.Script),
+) {
+	guild := guildIDs(1)[0]
+	g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guild), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(interval))
+	m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessageTyping),
+		shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if of, ok := actors.DialOf(ctx); ok && of.Key.Shard.Total == 2 {
+				return dial(ctx, g, network, addr)
 			}
-		}()
-		err := m.Reshard(t.Context(), 2, shardmanager.WithPatience(20*time.Second), shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
-			for _, cut := range cuts {
-				if cut.Guild == guild {
-					away.Store(true)
-					g.ShardOf(cut.To.Shard).Drop()
-					time.AfterFunc(90*time.Second, func() { away.Store(false) })
-				}
-			}
-			return nil
+			return g.DialContext(ctx, network, addr)
 		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p, _ := m.Resharding(); p.Flagged != 1 {
-			t.Errorf("%d guilds were cut by fingerprints", p.Flagged)
-		}
-		time.Sleep(time.Minute)
-		end()
-		all := <-said
-		time.Sleep(time.Minute)
+	var mu sync.Mutex
+	came := make(map[int64]int)
+	shardmanager.On(m, func(_ context.Context, e *events.TypingStart, _ events.Meta) {
 		mu.Lock()
 		defer mu.Unlock()
-		if len(came) != all {
-			t.Errorf("%d of %d came", len(came), all)
+		came[int64(e.Timestamp)]++
+	})
+	start(t, m)
+	said, stop := make(chan int, 1), make(chan struct{})
+	end := sync.OnceFunc(func() { close(stop) })
+	t.Cleanup(end)
+	go func() { // people type without pause, and nothing that happens has an identity
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				said <- n
+				return
+			case <-time.After(300 * time.Millisecond):
+			}
+			g.World().Happen(guild, events.TypeTypingStart, map[string]any{"guild_id": guild, "channel_id": "1", "user_id": "2", "timestamp": 1_000_000 + n})
 		}
-		for at, n := range came {
-			if n > 1 {
-				t.Error(fmt.Sprint("what happened at ", at, " came ", n, " times"))
+	}()
+	err := m.Reshard(t.Context(), 2, shardmanager.WithPatience(patience), shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
+		for _, cut := range cuts {
+			if cut.Guild == guild {
+				hinder(g.ShardOf(cut.To.Shard))
 			}
 		}
-	})
+		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := m.Resharding(); p.Flagged != 1 {
+		t.Errorf("%d guilds were cut by fingerprints", p.Flagged)
+	}
+	time.Sleep(time.Minute)
+	end()
+	all := <-said
+	time.Sleep(time.Minute)
+	mu.Lock()
+	defer mu.Unlock()
+	if len(came) != all {
+		t.Errorf("%d of %d came", len(came), all)
+	}
+	for at, n := range came {
+		if n > 1 {
+			t.Error(fmt.Sprint("what happened at ", at, " came ", n, " times"))
+		}
+	}
 }
 
 // TestNoGuildIsCutToASessionThatIsToldNothing: between two messages the guild is quiet, and both sessions live; but what the old one has shown the new one has not.

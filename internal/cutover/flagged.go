@@ -35,9 +35,10 @@ func (g *Guild[E]) CutFlagged(now time.Time, window time.Duration) (deliver []Ev
 	return deliver
 }
 
-// Prolong has the window of a flagged cut go on for a while, since the new session is away: what it has to show it shows when it is back.
-func (g *Guild[E]) Prolong(until time.Time) {
-	if g.place.Flagged && !g.until.IsZero() && until.After(g.until) {
+// Prolong has the window of a flagged cut go on until a time, if the new session, which is known to have lived at another (zero: it is away), has not proved since the
+// old one is not heeded any more: what that has shown it may show yet.
+func (g *Guild[E]) Prolong(lived, until time.Time) {
+	if g.place.Flagged && !g.until.IsZero() && lived.Add(-g.limits.Slack).Before(g.heeded) && until.After(g.until) {
 		g.until = until
 	}
 }
