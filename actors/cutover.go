@@ -247,14 +247,12 @@ func (c *Cutover) again(of *side, guild events.Snowflake, now time.Time) {
 		return
 	}
 	if of.old && c.wanted.Load() {
+		g.Away(c.away(guild))
 		c.flag(guild, g, now)
 	}
 	if g.Phase() < cutover.Cut {
-		g.owes(g.Abandon())
-		g.Guild, g.began, g.lived, g.joined, g.before = cutover.Begin[*kept](c.limits, now), now, time.Time{}, false, shown{}
-		if g.greeted[newSide] = of.old && g.greeted[newSide] || guild == 0; c.wanted.Load() {
-			g.Want()
-		}
+		c.anew(g, now)
+		g.greeted[newSide] = of.old && g.greeted[newSide] || guild == 0
 	}
 	if len(g.due) > 0 {
 		c.remind(c.cfg.From.Of(guild), guild)

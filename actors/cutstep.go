@@ -40,6 +40,7 @@ func (c *Cutover) Want() {
 	now := time.Now()
 	c.each(func(guild events.Snowflake, g *cut) {
 		g.Want()
+		g.Away(c.away(guild))
 		if !g.lived.IsZero() { // a quiet one need not wait for the next heartbeats
 			g.Live(g.lived, now)
 			c.moved(guild, g)
@@ -49,7 +50,7 @@ func (c *Cutover) Want() {
 }
 
 // Step tells all guilds the time, and which shards have proved to live. patience is for how long a guild is compared that cannot be cut in order; then it is cut by
-// fingerprints. 0: without end. It is called about once a second.
+// fingerprints, if the new session is not away. 0: without end. It is called about once a second.
 func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStats) {
 	lived := make(map[Key]time.Time, len(c.sides))
 	for key, of := range c.sides {
@@ -63,6 +64,8 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 	told := make(map[Key][2]int) // how many events the new shards have agreed in, and differed
 	c.each(func(guild events.Snowflake, g *cut) {
 		from, to := c.cfg.From.Of(guild), c.cfg.To.Of(guild)
+		away := c.away(guild)
+		g.Away(away)
 		if g.greeted[newSide] || now.Sub(g.began) >= greeting {
 			if both := earlier(lived[from], lived[to]); !lived[from].IsZero() && !lived[to].IsZero() && both.After(g.lived) {
 				if lived[from].After(g.began) {
@@ -77,10 +80,15 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 		}
 		g.owes(g.Tick(now))
 		if c.moved(guild, g); patience > 0 && g.Phase() < cutover.Cut && now.Sub(g.began) >= patience && c.wanted.Load() {
-			if now.Sub(g.began) >= 2*patience { // one of the sessions is gone
+			switch {
+			case away: // what was compared would be kept without end
+				c.anew(g, now)
+			case now.Sub(g.began) >= 2*patience: // the old session is gone
 				g.Suppose()
+				fallthrough
+			default:
+				c.flag(guild, g, now)
 			}
-			c.flag(guild, g, now)
 		}
 		if len(g.due) > 0 {
 			c.remind(from, guild)
@@ -129,6 +137,21 @@ func (s *CutoverStats) count(g *cut) {
 	for e := range g.Kept() {
 		s.Events++
 		s.Bytes += len(e.Of.raw.Data)
+	}
+}
+
+// away reports whether the session that a guild is to be cut to is away.
+func (c *Cutover) away(guild events.Snowflake) bool {
+	r := c.supervisor.board.record(c.cfg.To.Of(guild))
+	return r == nil || r.still().State != session.Ready
+}
+
+// anew begins the comparison of a guild anew.
+func (c *Cutover) anew(g *cut, now time.Time) {
+	g.owes(g.Abandon())
+	g.Guild, g.began, g.lived, g.joined, g.before = cutover.Begin[*kept](c.limits, now), now, time.Time{}, false, shown{}
+	if c.wanted.Load() {
+		g.Want()
 	}
 }
 

@@ -96,6 +96,7 @@ func (c *Cutover) take(of *side, guild events.Snowflake, now *kept) (publish []*
 	e := event{Of: now, Seq: now.meta.Seq, At: now.meta.Received}
 	e.Anchor, e.Print = c.identity(&now.raw, first && g.joined)
 	if which == oldSide {
+		g.Away(c.away(guild))
 		publish, g.due = g.due, nil
 		publish = append(publish, g.payloads(g.Old(e))...) //seam:old-delivers-until-the-cut
 		g.publishes(publish)

@@ -14,30 +14,34 @@ import (
 // queueTime is by how much longer than was planned a new shard may wait for its Identify.
 const queueTime = 10 * time.Minute
 
+// look counts the new shards that are Ready, and those that have a session, and says why one of them will not be Ready, or not soon.
+func (r *resharding) look() (ready, extra int, ended error) {
+	var poor *ratelimit.BudgetError
+	r.each(r.to, func(s ShardStatus) {
+		switch {
+		case s.State == session.Ready:
+			ready++
+		case s.Quarantined && r.goesOn: // there is no way back: see revive
+		case s.Ended():
+			ended = whyEnded(s.Key(), s.Cause)
+		case s.Mode != actors.Run:
+			ended = fmt.Errorf("shardmanager: the new shard %v is to %v", s.Key(), s.Mode)
+		case s.State == session.Backoff && (refusal(s.Cause) || errors.As(s.Cause, &poor) && !r.goesOn): // others have spent what was left
+			ended = s.Cause
+		case s.State == session.Queued && time.Until(s.Expected) > r.plan.Warm+queueTime && !r.goesOn:
+			ended = fmt.Errorf("shardmanager: the new shard %v may not identify before %v: the day's Identifies are spread over what is left of it", s.Key(), s.Expected.Round(time.Second))
+		}
+		if s.Session > 0 {
+			extra++
+		}
+	})
+	return ready, extra, ended
+}
+
 // warm waits until all new shards are Ready.
 func (r *resharding) warm(ctx context.Context) error {
 	for {
-		ready, extra := 0, 0
-		var ended error
-		var poor *ratelimit.BudgetError
-		r.each(r.to, func(s ShardStatus) {
-			switch {
-			case s.State == session.Ready:
-				ready++
-			case s.Quarantined && r.goesOn: // there is no way back: see revive
-			case s.Ended():
-				ended = whyEnded(s.Key(), s.Cause)
-			case s.Mode != actors.Run:
-				ended = fmt.Errorf("shardmanager: the new shard %v is to %v", s.Key(), s.Mode)
-			case s.State == session.Backoff && (refusal(s.Cause) || errors.As(s.Cause, &poor) && !r.goesOn): // others have spent what was left
-				ended = s.Cause
-			case s.State == session.Queued && time.Until(s.Expected) > r.plan.Warm+queueTime && !r.goesOn:
-				ended = fmt.Errorf("shardmanager: the new shard %v may not identify before %v: the day's Identifies are spread over what is left of it", s.Key(), s.Expected.Round(time.Second))
-			}
-			if s.Session > 0 {
-				extra++
-			}
-		})
+		ready, extra, ended := r.look()
 		stats := r.step()
 		r.show(func(p *ReshardProgress) {
 			p.Warm, p.Left = ready, time.Duration(float64(r.plan.Warm)*(1-float64(ready)/float64(r.to.Total)))+r.plan.Cut
@@ -63,20 +67,24 @@ func (r *resharding) warm(ctx context.Context) error {
 	}
 }
 
-// compare waits until all guilds may be cut, or for as long as patience lasts.
+// compare waits until all guilds may be cut, or for as long as patience lasts, and all new shards are Ready: one that has lost its session since may be long in getting
+// another, and the old ones can still go on.
 func (r *resharding) compare(ctx context.Context) error {
 	began := time.Now()
 	for {
+		ready, _, ended := r.look()
 		stats := r.step()
 		took := time.Since(began)
 		r.show(func(p *ReshardProgress) {
-			p.Phase, p.Left = ReshardComparing, max(r.plan.Cut-took, 0)
+			p.Phase, p.Warm, p.Left = ReshardComparing, ready, max(r.plan.Cut-took, 0)
 			p.take(stats)
 		})
 		over := stats.Ready == stats.Guilds || took >= r.patience
 		switch {
 		case over && r.goesOn: // the first guilds are cut already: there is no way back
 			return nil
+		case ended != nil && !r.goesOn:
+			return ended
 		case stats.Overflown && !r.goesOn:
 			return ErrKeptTooMuch
 		case over && stats.Deaf > 0:
@@ -85,7 +93,7 @@ func (r *resharding) compare(ctx context.Context) error {
 			return fmt.Errorf("%w: of %d guilds the new ones tell nothing", ErrDisagreed, stats.Silent)
 		case over && stats.Ready == 0:
 			return fmt.Errorf("%w: no guild could be compared in %v", ErrDisagreed, r.patience)
-		case over:
+		case over && ready == r.to.Total:
 			return nil
 		}
 		if err := r.sleep(ctx, reshardTick); err != nil {

@@ -15,9 +15,9 @@ func (g *Guild[E]) Suppose() {
 
 // CutFlagged cuts the guild now, by fingerprints: what the new session shows within a window is not delivered if it is equal to something that was delivered of the old
 // one and that the new one has not shown; and what the old one shows within its first half is delivered in the end if the new one does not show it. It does nothing until the two have been
-// compared for so long that both have proved to live, and when the guild was cut. What it returns is the old session's, and is to be delivered now.
+// compared for so long that both have proved to live, when the guild was cut, and while the new session is away. What it returns is the old session's, and is to be delivered now.
 func (g *Guild[E]) CutFlagged(now time.Time, window time.Duration) (deliver []Event[E]) {
-	if g.phase != Matching && g.phase != Cutting || !g.settled() {
+	if g.phase != Matching && g.phase != Cutting || !g.settled() || g.away {
 		return nil
 	}
 	if g.phase == Cutting {

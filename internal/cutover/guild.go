@@ -57,6 +57,7 @@ type Guild[E any] struct {
 	lives  int       // how often they have, in this phase
 	latest time.Time // event, of either
 	wanted bool      // it is to be cut
+	away   bool      // the new session is
 	anchor string    // Cutting: of the cut
 	until  time.Time // Cutting: it is given up; flagged: from when on nothing is matched
 	heeded time.Time // flagged: from when on the old one's are not heeded: the new one shows them before until, or nobody has asked for that
@@ -115,6 +116,9 @@ func (g *Guild[E]) Overflown() bool { return g.overflown }
 
 // Want has the guild cut as soon as it can be.
 func (g *Guild[E]) Want() { g.wanted = true }
+
+// Away says whether the new session is away: the guild is not cut to it then, for it may be lost, and the old one lives.
+func (g *Guild[E]) Away(away bool) { g.away = away }
 
 // Old takes what the old session shows, and returns what of that session is to be delivered now, in order.
 func (g *Guild[E]) Old(e Event[E]) (deliver []Event[E]) {
@@ -222,7 +226,9 @@ func (g *Guild[E]) Settled() bool {
 func (g *Guild[E]) settled() bool { return g.lives >= 2 }
 
 // ripe reports whether it may be cut.
-func (g *Guild[E]) ripe() bool { return g.phase == Matching && g.wanted && g.settled() && !g.doubt }
+func (g *Guild[E]) ripe() bool {
+	return g.phase == Matching && g.wanted && g.settled() && !g.doubt && !g.away
+}
 
 // Tick is told the time now and then, and returns what of the old session is to be delivered now.
 func (g *Guild[E]) Tick(now time.Time) (deliver []Event[E]) {

@@ -1,0 +1,165 @@
+package shardmanager_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
+	"github.com/signalbox-go/signalbox/shardmanager"
+)
+
+// loser is a bot of one shard and two guilds, which each become a shard's of their own, and of which one shard may lose its session.
+type loser struct {
+	*gatewaytest.Server
+	m     *shardmanager.Manager
+	loses events.ShardID // one of two
+	busy  events.Snowflake
+	quiet events.Snowflake
+	away  atomic.Bool // no new shard can dial
+
+	mu       sync.Mutex
+	happened []events.Snowflake
+	came     []events.Snowflake
+}
+
+func newLoser(t *testing.T, opts ...gatewaytest.Option) *loser {
+	l := new(loser)
+	for _, guild := range guildIDs(10) {
+		if events.ShardFor(guild, 2) == 0 {
+			l.quiet = guild
+		} else {
+			l.busy = guild
+		}
+	}
+	l.loses = events.ShardID{Index: events.ShardFor(l.busy, 2), Total: 2}
+	l.Server = newGateway(t, append(opts, gatewaytest.WithShards(1), gatewaytest.WithGuilds(l.quiet, l.busy), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(5*time.Second))...)
+	l.m = newManager(t, l.Server, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages),
+		shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if of, ok := actors.DialOf(ctx); ok && of.Key.Shard == l.loses && l.away.Load() {
+				return nil, errors.New("no way there")
+			}
+			return l.DialContext(ctx, network, addr)
+		}))
+	shardmanager.On(l.m, func(_ context.Context, e *events.MessageCreate, _ events.Meta) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.came = append(l.came, e.ID)
+	})
+	start(t, l.m)
+	return l
+}
+
+// lose has the new shard lose its session, and find no way to the gateway for a time.
+func (l *loser) lose(d time.Duration) {
+	l.away.Store(true)
+	l.ShardOf(l.loses).InvalidSession(false)
+	l.ShardOf(l.loses).Drop()
+	time.AfterFunc(d, func() { l.away.Store(false) })
+}
+
+// talk has people talk in the busy guild, until the test or end has ended it.
+func (l *loser) talk(t *testing.T) (end func()) {
+	stop, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		for n := events.Snowflake(1); ; n++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(700 * time.Millisecond):
+			}
+			id := events.Snowflake(time.Now().UnixMilli())<<22 | n
+			l.mu.Lock()
+			l.happened = append(l.happened, id)
+			l.mu.Unlock()
+			l.World().Happen(l.busy, events.TypeMessageCreate, map[string]any{"id": id, "guild_id": l.busy, "channel_id": "1"})
+		}
+	}()
+	end = sync.OnceFunc(func() { close(stop); <-over })
+	t.Cleanup(end)
+	return end
+}
+
+// once fails unless all that has happened came once, in order.
+func (l *loser) once(t *testing.T) {
+	t.Helper()
+	pass(time.Minute)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Equal(l.came, l.happened) {
+		t.Errorf("of %d messages %d came, or in another order", len(l.happened), len(l.came))
+	}
+}
+
+// TestNoGuildIsCutBeforeAllNewShardsAreReady: one that was, and has lost its session, is waited for, although patience is over.
+func TestNoGuildIsCutBeforeAllNewShardsAreReady(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLoser(t)
+		end := l.talk(t)
+		time.AfterFunc(8*time.Second, func() { l.lose(3 * time.Minute) })
+		err := l.m.Reshard(t.Context(), 2, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(context.Context, []shardmanager.GuildCut) error {
+			if l.away.Load() {
+				t.Error("guilds are cut while a new shard has no session")
+			}
+			return nil
+		}))
+		if err != nil {
+			t.Error(err)
+		}
+		end()
+		l.once(t)
+	})
+}
+
+// TestReshardEndsWhereANewShardHasLostItsSessionForTheDay: as the two are compared, the last Identify is spent, and the old shards can still go on.
+func TestReshardEndsWhereANewShardHasLostItsSessionForTheDay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLoser(t, gatewaytest.WithSessionStarts(100, 13, 20*time.Hour))
+		end := l.talk(t)
+		time.AfterFunc(8*time.Second, func() { l.lose(time.Second) })
+		failed := reshardError(t, l.m.Reshard(t.Context(), 2, shardmanager.WithPatience(40*time.Second)))
+		var poor *ratelimit.BudgetError
+		if !errors.As(failed, &poor) || failed.Cut || failed.Phase != shardmanager.ReshardComparing {
+			t.Error(failed)
+		}
+		end()
+		l.once(t)
+	})
+}
+
+// TestGuildIsNotCutToAShardThatIsAway: other guilds are cut already, and patience with this one is over while its new shard has no session. What happens meanwhile is the old
+// shard's to tell.
+func TestGuildIsNotCutToAShardThatIsAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLoser(t)
+		end := l.talk(t)
+		once := sync.OnceFunc(func() { l.lose(5 * time.Minute) })
+		began := time.Now()
+		err := l.m.Reshard(t.Context(), 2, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
+			for _, cut := range cuts {
+				if cut.Guild == l.busy && l.away.Load() {
+					t.Error("the guild is cut while its new shard has no session")
+				}
+			}
+			once()
+			return nil
+		}))
+		if err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < 5*time.Minute || took > 8*time.Minute {
+			t.Errorf("the reshard took %v", took)
+		}
+		end()
+		l.once(t)
+	})
+}
