@@ -165,6 +165,8 @@ func (c *chat) do(line string) {
 			err = &session.CloseError{Code: events.CloseCode(code)}
 		}
 		c.step(session.Input{Kind: session.Lost, Err: err})
+	case "busy":
+		c.machine.Step(c.now, session.Input{Kind: session.Lost, Conn: c.machine.Conn(), At: c.now.Add(c.duration(rest)), Err: errors.New("busy")})
 	case "stale":
 		for _, kind := range []session.InputKind{session.Connected, session.Lost, session.Granted, session.Refused, session.Frame} {
 			c.machine.Step(c.now, session.Input{Kind: kind, Conn: c.machine.Conn() - 1, Data: []byte(`{"op":7}`), Err: errors.New("old")})

@@ -129,24 +129,22 @@ var before = map[string]struct {
 	begin       func(*testing.T) *voiceChat
 	eight, nine string
 }{
-	"nothing":                {func(t *testing.T) *voiceChat { return begin(t, false, nil) }, both, both},
-	"it joined 8":            {inEight, alone, both},
-	"it left":                {after(func(c *voiceChat) { c.do("send 8 voice 5"); c.state(0) }), both, both},
-	"it was disconnected":    {after(func(c *voiceChat) { c.state(0) }), both, both},
-	"it was moved to 9":      {after(func(c *voiceChat) { c.state(9); c.server("b") }), both, alone},
-	"it was muted by others": {after(func(c *voiceChat) { c.state(8) }), alone, both},
-	"its server changed":     {after(func(c *voiceChat) { c.server("b") }), alone, both},
-	"it was removed":         {after(func(c *voiceChat) { c.told(events.TypeGuildDelete, `{"id":"5"}`) }), both, both},
-	"it was removed and added": {after(func(c *voiceChat) {
-		c.told(events.TypeGuildDelete, `{"id":"5"}`)
-		c.guild()
-	}), both, both},
-	"an outage goes on":                        {after(func(c *voiceChat) { c.outage() }), either, either},
-	"an outage":                                {after(func(c *voiceChat) { c.outage(); c.guild(voiceIn(8, "")) }), alone, both},
-	"an outage, disconnected in it":            {after(func(c *voiceChat) { c.outage(); c.guild() }), both, both},
-	"an outage, moved in it":                   {after(func(c *voiceChat) { c.outage(); c.guild(voiceIn(9, "")) }), both, alone},
-	"an outage, taken over by another process": {after(func(c *voiceChat) { c.outage(); c.guild(strings.Replace(voiceIn(8, ""), "mine", "another", 1)) }), either, either},
-	"taken over by another process":            {after(func(c *voiceChat) { c.takenOver() }), either, either},
+	"nothing":                       {func(t *testing.T) *voiceChat { return begin(t, false, nil) }, both, both},
+	"it joined 8":                   {inEight, alone, both},
+	"it left":                       {after(func(c *voiceChat) { c.do("send 8 voice 5"); c.state(0) }), both, both},
+	"it was disconnected":           {after(func(c *voiceChat) { c.state(0) }), both, both},
+	"it was moved to 9":             {after(func(c *voiceChat) { c.state(9); c.server("b") }), both, alone},
+	"it was muted by others":        {after(func(c *voiceChat) { c.state(8) }), alone, both},
+	"its server changed":            {after(func(c *voiceChat) { c.server("b") }), alone, both},
+	"it was removed":                {after(func(c *voiceChat) { c.told(events.TypeGuildDelete, `{"id":"5"}`) }), both, both},
+	"it was removed and added":      {after(func(c *voiceChat) { c.told(events.TypeGuildDelete, `{"id":"5"}`); c.guild() }), both, both},
+	"an outage goes on":             {after(func(c *voiceChat) { c.outage() }), either, either},
+	"an outage":                     {after(func(c *voiceChat) { c.outage(); c.guild(voiceIn(8, "")) }), alone, both},
+	"an outage, disconnected in it": {after(func(c *voiceChat) { c.outage(); c.guild() }), both, both},
+	"an outage, disconnected in it as were all": {after(func(c *voiceChat) { c.outage(); c.told(events.TypeGuildCreate, `{"id":"5","voice_states":[]}`) }), both, both},
+	"an outage, moved in it":                    {after(func(c *voiceChat) { c.outage(); c.guild(voiceIn(9, "")) }), both, alone},
+	"an outage, taken over by another process":  {after(func(c *voiceChat) { c.outage(); c.guild(strings.Replace(voiceIn(8, ""), "mine", "another", 1)) }), either, either},
+	"taken over by another process":             {after(func(c *voiceChat) { c.takenOver() }), either, either},
 	"taken over by another process, and an outage": {after(func(c *voiceChat) {
 		c.takenOver()
 		c.outage()

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -155,4 +156,21 @@ func TestJoinThatIsOvertakenIsAnsweredByWhereTheBotIs(t *testing.T) {
 	r.Add(noon, 3, request(t, join(5, 10)), time.Time{})
 	ends(t, &r, voiceState(5, 10), 0, 0)
 	ends(t, &r, voiceServer(5, `"b"`), 3, 2)
+}
+
+// TestHowTheBotLeftIsNotHowItIsBack: muted as it left a channel, it is not in the one that its guild lists it in after an outage.
+func TestHowTheBotLeftIsNotHowItIsBack(t *testing.T) {
+	t.Parallel()
+	c := begin(t, false, nil)
+	c.do("send 1 voice 5 8 muted")
+	c.told(events.TypeVoiceStateUpdate, strings.Replace(voiceIn(8, `"guild_id":"5",`), `"self_mute":false`, `"self_mute":true`, 1))
+	if voices := c.machine.Voices(); len(voices) != 1 || !voices[0].SelfMute {
+		t.Fatalf("it joined muted, and is in %+v", voices)
+	}
+	c.told(events.TypeVoiceStateUpdate, strings.Replace(voiceIn(0, `"guild_id":"5",`), `"self_mute":false`, `"self_mute":true`, 1))
+	c.outage()
+	c.guild(voiceIn(9, ""))
+	if voices := c.machine.Voices(); len(voices) != 1 || *voices[0].ChannelID != 9 || voices[0].SelfMute {
+		t.Errorf("it is in %+v", voices)
+	}
 }
