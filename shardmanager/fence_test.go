@@ -3,6 +3,7 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,14 +131,13 @@ func TestRefusalsThatAreVague(t *testing.T) {
 				m := newManager(t, g, shardmanager.WithSessionStore(vague{kept, how}))
 				start(t, m)
 				pass(3 * time.Second)
-				id := events.ShardID{Index: 2, Total: 4}
-				theirs, err := kept.Load(t.Context(), id)
-				if err != nil {
-					t.Fatal(err)
-				}
-				theirs.Fence++
-				if err := kept.Save(t.Context(), theirs); err != nil {
-					t.Fatal(err)
+				lost := []events.ShardID{{Index: 1, Total: 4}, {Index: 2, Total: 4}, {Index: 3, Total: 4}}
+				for _, id := range lost {
+					theirs, err := kept.Load(t.Context(), id)
+					theirs.Fence++
+					if err := errors.Join(err, kept.Save(t.Context(), theirs)); err != nil {
+						t.Fatal(err)
+					}
 				}
 				for index := range 4 {
 					g.Shard(index).Dispatch("X", 1)
@@ -145,11 +145,12 @@ func TestRefusalsThatAreVague(t *testing.T) {
 				pass(3 * time.Second)
 				for index := range 4 {
 					s, err := kept.Load(t.Context(), events.ShardID{Index: index, Total: 4})
-					if err != nil || (s.Seq == 2) != (index != 2) {
+					if err != nil || (s.Seq == 2) != (index == 0) {
 						t.Errorf("shard %d: %v, %v", index, s, err)
 					}
 				}
-				if p := m.Persistence(); p.Fenced != 1 || p.Failures != 0 {
+				p, fenced := m.Persistence(), new(session.FencedError)
+				if !errors.As(p.Err, &fenced) || !slices.Equal(fenced.Shards, lost) || p.Fenced != len(lost) || p.Failures != 0 {
 					t.Errorf("%+v", p)
 				}
 			})

@@ -116,6 +116,10 @@ func TestForecastOfAReshard(t *testing.T) {
 				if f.Identifies != after || f.ExtraSessions != after || f.Resumes != 0 || !f.Enough || !strings.Contains(f.String(), fmt.Sprintf("reshard to %d shards: ", after)) {
 					t.Errorf("%v", f)
 				}
+				other, err := m.Forecast(t.Context(), shardmanager.ReshardTo{Total: after + 1})
+				if plan, planErr := m.PlanReshard(t.Context(), after+1); errors.Join(err, planErr) != nil || (plan.Warm+plan.Cut-other.Duration).Abs() > time.Millisecond {
+					t.Errorf("%v, %v, beside %v, %v", plan, planErr, other, err)
+				}
 				began, opts := time.Now(), []shardmanager.ReshardOption(nil)
 				if after == before {
 					opts = append(opts, shardmanager.WithNewIntents(events.IntentGuilds))
@@ -244,6 +248,13 @@ func TestForecastRefusesWhatItCannotSay(t *testing.T) {
 		store.broken.Store(true)
 		unread := newManager(t, g, shardmanager.WithSessionStore(store))
 		refused(unread, shardmanager.ColdStart{}, errDisk)
+		hangs, asked, gate := newMoody(), make(chan shardmanager.Discovery, 1), make(chan struct{})
+		hangs.mood("LoadLedger", func() error { <-gate; return nil })
+		refused(newManager(t, g, shardmanager.WithSessionStore(hangs), shardmanager.WithHooks(heard{asked})), shardmanager.ColdStart{}, shardmanager.ErrStoreHangs)
+		close(gate)
+		if d := <-asked; d.Attempt != 1 || d.Err != nil {
+			t.Errorf("%+v", d)
+		}
 		if err := unread.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}

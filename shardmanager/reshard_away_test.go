@@ -144,7 +144,12 @@ func TestGuildIsNotCutToAShardThatIsAway(t *testing.T) {
 		end := l.talk(t)
 		once := sync.OnceFunc(func() { l.lose(5 * time.Minute) })
 		began := time.Now()
-		err := l.m.Reshard(t.Context(), 2, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
+		progress := shardmanager.WithReshardProgress(func(p shardmanager.ReshardProgress) {
+			if p.Phase == shardmanager.ReshardCutting && p.Cut > 0 && (p.Left > 0) != (p.Cut < p.Guilds) {
+				t.Errorf("%d of %d guilds are cut over, and %v are left", p.Cut, p.Guilds, p.Left)
+			}
+		})
+		err := l.m.Reshard(t.Context(), 2, progress, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
 			for _, cut := range cuts {
 				if cut.Guild == l.busy && l.away.Load() {
 					t.Error("the guild is cut while its new shard has no session")

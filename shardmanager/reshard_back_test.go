@@ -47,7 +47,7 @@ func TestReshardBackIsRefusedIfTheBudgetDoesNotPay(t *testing.T) {
 		b.ShardOf(events.ShardID{Index: 0, Total: 2}).InvalidSession(false)
 		pass(10 * time.Second)
 		before := b.Stats().Identifies
-		if plan, err := b.m.PlanReshard(t.Context(), 2); err != nil || plan.Identifies != 1 || plan.Extra != 0 || plan.Pays() {
+		if plan, err := b.m.PlanReshard(t.Context(), 2); err != nil || plan.Identifies != 1 || plan.Extra != 0 || plan.Remaining == 0 || plan.Pays() {
 			t.Errorf("%v, %v", plan, err)
 		}
 		began := false

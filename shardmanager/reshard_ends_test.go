@@ -202,7 +202,7 @@ func TestReshardBackWhileTheOldShardsRetireCostsNoIdentify(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := b.Stats().Identifies
-		if plan, err := b.m.PlanReshard(t.Context(), 2); err != nil || plan.Identifies != 0 || plan.Extra != 0 {
+		if plan, err := b.m.PlanReshard(t.Context(), 2); err != nil || plan.Identifies != 0 || plan.Extra != 0 || plan.Warm != 0 {
 			t.Errorf("%v, %v", plan, err)
 		}
 		if err := b.m.Reshard(t.Context(), 2); err != nil {

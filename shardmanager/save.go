@@ -71,9 +71,6 @@ func (s *saver) run() {
 func (s *saver) due(exact bool) (batch []session.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.left {
-		return nil
-	}
 	for _, shard := range s.m.Status().Shards {
 		if _, fenced := s.fenced[shard.Shard]; fenced || shard.Role != actors.Serving {
 			continue

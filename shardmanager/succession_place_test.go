@@ -1,6 +1,7 @@
 package shardmanager_test
 
 import (
+	"errors"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 type lostSpot struct {
 	*spot
 	lost    atomic.Bool
+	deaf    bool
 	listens atomic.Int32
 }
 
@@ -28,7 +30,9 @@ func (s *lostSpot) Claim() (bool, error) {
 }
 
 func (s *lostSpot) Listen() (net.Listener, error) {
-	s.listens.Add(1)
+	if s.listens.Add(1); s.deaf {
+		return nil, errDisk
+	}
 	return s.spot.Listen()
 }
 
@@ -50,6 +54,20 @@ func TestNobodyListensWhereThePlaceMayBeAnothers(t *testing.T) {
 		pass(time.Minute)
 		if n := next.Status().Ready(); n != followed || place.listens.Load() != 0 || logs.FilterMessageSnippet("no process can follow this one").Len() != 1 {
 			t.Errorf("%d are ready, listened %d times, %v", n, place.listens.Load(), logs.All())
+		}
+	})
+}
+
+// TestStartIsRefusedWhereNobodyCouldFollow: the one who starts learns it, and not the one who is to follow.
+func TestStartIsRefusedWhereNobodyCouldFollow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := followedGateway(t)
+		m := newManager(t, g, shardmanager.WithSessionStore(session.NewMemoryStore()), shardmanager.WithPlace(&lostSpot{spot: new(meeting).spot(), deaf: true}))
+		if err := m.Start(t.Context()); !errors.Is(err, errDisk) {
+			t.Errorf("Start: %v", err)
+		}
+		if pass(time.Minute); g.Stats().Identifies != 0 {
+			t.Errorf("%+v", g.Stats())
 		}
 	})
 }
