@@ -1,7 +1,10 @@
 package shardmanager_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,4 +46,80 @@ func TestDamagedNoteOfAReshardIsDiscarded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestProcessAfterAReshardBeginsWithItsShards, unless it is told another number. One that is to go on with a reshard is told one of its two.
+func TestProcessAfterAReshardBeginsWithItsShards(t *testing.T) {
+	for name, c := range map[string]struct {
+		done, asked, want int
+	}{
+		"done":                            {1, 0, 3},
+		"done, and asked for as before":   {1, 2, 2},
+		"done, and asked for others":      {1, 4, 4},
+		"half done, and asked for others": {0, 4, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(16))
+				store := session.NewMemoryStore()
+				note := fmt.Sprintf(`{"Version":1,"From":{"Total":2},"To":{"Total":3,"Generation":1},"Done":%v,"Cuts":[{"G":"1","O":1,"N":1}]}`, c.done == 1)
+				if err := store.(session.Notebook).SaveNote(t.Context(), []byte(note)); err != nil {
+					t.Fatal(err)
+				}
+				opts := []shardmanager.Option{shardmanager.WithSessionStore(store)}
+				if c.asked > 0 {
+					opts = append(opts, shardmanager.WithShards(c.asked))
+				}
+				m := newManager(t, g, opts...)
+				var refused *shardmanager.OptionError
+				if err := m.Start(t.Context()); errors.As(err, &refused) != (c.want == 0) || refused == nil && err != nil {
+					t.Fatal(err)
+				}
+				if pass(time.Minute); m.Status().Total != c.want {
+					t.Errorf("%d shards", m.Status().Total)
+				}
+			})
+		})
+	}
+}
+
+// TestProcessThatIsClosedInAReshardLeavesNothingToComeTwice: how far the new sessions are is written down to the last event, so that none is delivered or flagged again.
+func TestProcessThatIsClosedInAReshardLeavesNothingToComeTwice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		guilds := guildIDs(10)
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
+		store, came := session.NewMemoryStore(), newArrivals()
+		m, _ := runProcess(t, g, store, came, 2)
+		start(t, m)
+		stop := make(chan struct{})
+		end := sync.OnceFunc(func() { close(stop) })
+		t.Cleanup(end)
+		said := chat(g.World(), guilds, stop)
+		done := make(chan error, 1)
+		go func() { done <- m.Reshard(t.Context(), 3) }()
+		for p, _ := m.Resharding(); p.Cut < len(guilds)/2; p, _ = m.Resharding() {
+			time.Sleep(50 * time.Millisecond)
+		}
+		time.Sleep(450 * time.Millisecond) // since it was last written down
+		closeNow(t, m)
+		if err := <-done; err == nil {
+			t.Fatal("the reshard was over before")
+		}
+		m, _ = runProcess(t, g, store, came, 2)
+		start(t, m)
+		if _, goesOn := m.Resharding(); !goesOn {
+			t.Error("the reshard does not go on")
+		}
+		pass(3 * time.Minute)
+		end()
+		counts := said()
+		pass(10 * time.Second)
+		came.once(t, counts)
+		for name, n := range came.all {
+			if n > 1 || came.fresh[name] != 1 {
+				t.Errorf("message %s came %d times, %d of them unflagged: %v", name, n, came.fresh[name], came.how[name])
+			}
+		}
+		closeNow(t, m)
+	})
 }

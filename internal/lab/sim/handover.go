@@ -200,6 +200,7 @@ func (c *check) handovers() {
 	const nobody = -1
 	owner := make(map[int]int)    // by shard; 0: not known
 	over := make(map[int]bool)    // processes
+	killed := make(map[int]bool)  // of them: what they have begun goes nowhere
 	fence := make(map[int]uint64) // by shard, of what was released
 	fenceOf := func(r Record) (fence uint64) {
 		_, text, _ := strings.Cut(r.Text, "fence ")
@@ -211,14 +212,16 @@ func (c *check) handovers() {
 	for _, r := range c.trace {
 		switch {
 		case r.Witness == Process && (r.What == "closing" || r.What == "killed" || r.What == "done"):
-			over[r.Process] = true
+			over[r.Process], killed[r.Process] = true, killed[r.Process] || r.What == "killed"
 		case r.Witness == Process && r.What == "start" && r.Text != standbyText:
 			clear(owner)
 			if !c.plan.Store {
 				clear(fence) // nobody remembers
 			}
 		case r.Witness == Operator && r.What == "released":
-			owner[r.Shard] = nobody
+			if !killed[r.Process] { // or the one after it has begun to run the shard meanwhile
+				owner[r.Shard] = nobody
+			}
 			if now := fenceOf(r); now < fence[r.Shard] {
 				c.fail("H-3 fences", r.At, "shard %d is given out under fence %d, after %d", r.Shard, now, fence[r.Shard])
 			} else {
