@@ -113,7 +113,7 @@ func TestForecastOfAReshard(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if f.Identifies != after || f.ExtraSessions != after || f.Resumes != 0 || !f.Enough || !strings.Contains(f.String(), fmt.Sprintf("reshard to %d shards: ", after)) {
+				if f.Identifies != after || f.ExtraSessions != after || f.Resumes != 0 || !f.Enough || !f.Until.IsZero() || !strings.Contains(f.String(), fmt.Sprintf("reshard to %d shards: ", after)) {
 					t.Errorf("%v", f)
 				}
 				other, err := m.Forecast(t.Context(), shardmanager.ReshardTo{Total: after + 1})

@@ -106,7 +106,15 @@ func TestNoGuildIsCutBeforeAllNewShardsAreReady(t *testing.T) {
 		l := newLoser(t)
 		end := l.talk(t)
 		time.AfterFunc(8*time.Second, func() { l.lose(3 * time.Minute) })
-		err := l.m.Reshard(t.Context(), 2, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(context.Context, []shardmanager.GuildCut) error {
+		var once sync.Once
+		progress := shardmanager.WithReshardProgress(func(p shardmanager.ReshardProgress) {
+			once.Do(func() {
+				if p.Warm != 0 || p.Extra != 0 {
+					t.Errorf("before any has a session: %+v", p)
+				}
+			})
+		})
+		err := l.m.Reshard(t.Context(), 2, progress, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(context.Context, []shardmanager.GuildCut) error {
 			if l.away.Load() {
 				t.Error("guilds are cut while a new shard has no session")
 			}
