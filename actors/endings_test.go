@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
 
@@ -76,4 +78,40 @@ func TestSendThatIsGivenUpEndsInASendError(t *testing.T) {
 			t.Errorf("done: told %+v", told)
 		}
 	})
+}
+
+// TestSendOfAnActorThatSomebodyElseStopsEnds at once, also while the shard has no connection: nobody else would end it before its time.
+func TestSendOfAnActorThatSomebodyElseStopsEnds(t *testing.T) {
+	for _, away := range []bool{false, true} {
+		t.Run(fmt.Sprint("away ", away), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFleet(t, nil)
+				f.start(1)
+				guild := gatewaytest.GuildOf(*f.id(0), 0)
+				f.gateway.OnFrame(func(frame gatewaytest.Frame) bool { return frame.Op == events.OpRequestGuildMembers })
+				ended := make(chan error, 1)
+				go func() {
+					_, err := f.sendsTo(0).Send(t.Context(), events.RequestGuildMembers{GuildID: guild, Query: events.Ptr("a"), Limit: events.Ptr(1)})
+					ended <- err
+				}()
+				pass(time.Second)
+				if away {
+					f.gateway.Outage(true)
+					pass(time.Second)
+				}
+				f.system.Root.Stop(f.child(0))
+				pass(100 * time.Millisecond)
+				select {
+				case err := <-ended:
+					if failure := sendError(t, err); !failure.Sent() || !errors.Is(failure, session.ErrConnectionLost) {
+						t.Errorf("it ends in %v", err)
+					}
+				default:
+					t.Error("it does not end")
+				}
+				f.gateway.Outage(false)
+				pass(2 * time.Minute)
+			})
+		})
+	}
 }
