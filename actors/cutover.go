@@ -247,7 +247,6 @@ func (c *Cutover) again(of *side, guild events.Snowflake, now time.Time) {
 		return
 	}
 	if of.old && c.wanted.Load() {
-		g.Away(c.away(guild))
 		c.flag(guild, g, now)
 	}
 	if g.Phase() < cutover.Cut {

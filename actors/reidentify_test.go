@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 )
 
@@ -94,4 +95,25 @@ func (f *fleet) mode(mode actors.Mode) {
 	if set, ok := f.ask(actors.SetPlan{From: plan.Version, Change: map[actors.Key]actors.Want{f.key(0): want}}).(*actors.PlanSet); !ok {
 		f.t.Fatalf("%v: %+v", mode, set)
 	}
+}
+
+// TestShardThatEndsAfterItBeganAnewIsNotStartedAgain: the restart that was asked for together with a new session was carried out with it.
+func TestShardThatEndsAfterItBeganAnewIsNotStartedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(1)
+		plan := f.ask(actors.GetPlan{}).(*actors.Plan)
+		want := plan.Wants[f.key(0)]
+		want.Restarts, want.Reidentifies = want.Restarts+1, want.Reidentifies+1
+		f.ask(actors.SetPlan{From: plan.Version, Change: map[actors.Key]actors.Want{f.key(0): want}})
+		pass(time.Minute)
+		if shard, _ := f.shard(0); shard.State != session.Ready || shard.Session != 2 {
+			t.Fatalf("%+v", shard)
+		}
+		f.gateway.Shard(0).Close(events.CloseDisallowedIntents)
+		pass(time.Hour)
+		if shard, _ := f.shard(0); shard.State != session.Closed || f.gateway.Stats().Identifies != 2 {
+			t.Errorf("%v, after %d Identifies", shard.State, f.gateway.Stats().Identifies)
+		}
+	})
 }

@@ -52,7 +52,7 @@ func (s *succession) later(ctx context.Context, snapshot session.Snapshot) (sess
 	case snapshot.SessionID != "" && stored.Fence < snapshot.Fence:
 		return snapshot, nil
 	}
-	fence := max(stored.Fence+1, snapshot.Fence)
+	fence := max(stored.Fence+1, snapshot.Fence, uint64(time.Now().UnixMicro())) // above what that one saves under, which is no higher than when it began
 	if stored.SessionID == "" || !s.m.resumable(snapshot.Shard, stored) {
 		stored = session.Snapshot{Shard: snapshot.Shard}
 	}

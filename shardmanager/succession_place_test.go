@@ -1,8 +1,10 @@
 package shardmanager_test
 
 import (
+	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,5 +71,53 @@ func TestStartIsRefusedWhereNobodyCouldFollow(t *testing.T) {
 		if pass(time.Minute); g.Stats().Identifies != 0 {
 			t.Errorf("%+v", g.Stats())
 		}
+	})
+}
+
+// cutSpot is a place whose process can no longer be heard from a moment on.
+type cutSpot struct {
+	*spot
+	conn net.Conn
+}
+
+func (s *cutSpot) Dial(ctx context.Context) (net.Conn, error) {
+	var err error
+	s.conn, err = s.spot.Dial(ctx)
+	return s.conn, err
+}
+
+// TestWhoIsNotHeardIsNotTakenForDead: a process that has its place still lives, and runs the shards that it had not given yet, and those that it has taken back.
+func TestWhoIsNotHeardIsNotTakenForDead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := followedGateway(t)
+		store := shardmanager.WithSessionStore(session.NewMemoryStore())
+		at := new(meeting)
+		old := newManager(t, g, store, shardmanager.WithPlace(at.spot()))
+		start(t, old)
+		place := &cutSpot{spot: at.spot()}
+		next := newManager(t, g, store, shardmanager.WithPlace(place))
+		if err := next.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for next.Status().Ready() < followed/3 {
+			pass(time.Millisecond)
+		}
+		if err := place.conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		select {
+		case <-next.Done():
+			if !strings.Contains(next.Err().Error(), "shards were taken over") {
+				t.Errorf("the one that follows ends with %v", next.Err())
+			}
+		default:
+			t.Errorf("the one that follows goes on, with %d shards", next.Status().Ready())
+		}
+		pass(3 * time.Minute)
+		if n := old.Status().Ready(); n != followed || old.Persistence().Fenced != 0 {
+			t.Errorf("the one before runs %d shards; %+v", n, old.Persistence())
+		}
+		g.RequireNoViolations(t)
 	})
 }
