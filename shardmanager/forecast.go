@@ -163,7 +163,8 @@ func (s *foresight) ask() error {
 	began := time.Now()
 	found, err := m.askGateway(s.ctx)
 	took := time.Since(began)
-	actors.Tell(m.observers, func(h HookDiscovery) { h.OnDiscovery(Discovery{Attempt: 1, Took: took, Err: err}) })
+	told := Discovery{Attempt: 1, Took: took, Err: err}
+	actors.Tell(m.observers, func(h HookDiscovery) { h.OnDiscovery(told) })
 	if err != nil {
 		return endedBy(s.ctx, err)
 	}

@@ -234,11 +234,16 @@ func (m *Manager) start(ctx context.Context) error {
 		}
 		generation = begun.From.Generation
 	}
+	if m.succession != nil {
+		if err := m.succession.listen(); err != nil { // before any shard identifies
+			return err
+		}
+	}
 	start := actors.StartShards{Generation: generation, Total: total, IDs: ids, Standby: standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	_, err = m.ask(ctx, start, supervisorTimeout) // props that hang do so in the supervisor
 	started(err)
 	if err == nil && m.succession != nil {
-		err = m.succession.begin()
+		m.succession.begin()
 	}
 	return err
 }

@@ -51,6 +51,8 @@ type succession struct {
 	taken  chan struct{}    // closed when all run here
 	over   chan struct{}    // closed when nothing more is done; nil: nothing was begun
 	stop   context.CancelFunc
+
+	listener net.Listener // of listen
 }
 
 // meet finds out whether a process runs the shards already, and what it runs.
@@ -99,29 +101,30 @@ func (m *Manager) fits(offer handover.Offer) error {
 	return nil
 }
 
-// begin goes on with what Start has found, in the background.
-func (s *succession) begin() error {
-	ctx, stop := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	if s.before == nil {
-		listener, err := s.place.Listen()
-		if err != nil {
-			stop()
-			return fmt.Errorf("shardmanager: %w", err)
-		}
-		s.stop, s.over = stop, over
-		go func() {
-			defer close(over)
-			s.serve(ctx, listener)
-		}()
+// listen waits for whoever follows, if this process follows nobody. Until begin, nobody is answered.
+func (s *succession) listen() (err error) {
+	if s.before != nil {
 		return nil
 	}
+	if s.listener, err = s.place.Listen(); err != nil {
+		return fmt.Errorf("shardmanager: %w", err)
+	}
+	return nil
+}
+
+// begin goes on with what Start has found, in the background.
+func (s *succession) begin() {
+	ctx, stop := context.WithCancel(context.Background())
+	over := make(chan struct{})
 	s.stop, s.over = stop, over
 	go func() {
 		defer close(over)
-		s.succeed(s.m.life, ctx)
+		if s.before == nil {
+			s.serve(ctx, s.listener)
+		} else {
+			s.succeed(s.m.life, ctx)
+		}
 	}()
-	return nil
 }
 
 // succeed takes all shards over, and then waits for whoever follows.
@@ -236,9 +239,12 @@ func (s *succession) serve(ctx context.Context, listener net.Listener) {
 
 // close ends what is under way, and gives the place up. It comes after all sessions were saved: whoever follows takes them from there.
 func (s *succession) close() {
-	if s.over != nil {
+	switch {
+	case s.over != nil:
 		s.stop()
 		<-s.over
+	case s.listener != nil: // Start has failed since
+		_ = s.listener.Close()
 	}
 	if s.before != nil {
 		s.before.Close()
