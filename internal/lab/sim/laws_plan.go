@@ -143,7 +143,7 @@ func (c *check) planned() {
 			}
 			state, mode, _ := strings.Cut(l.what.Text, " ")
 			if running {
-				reached = reached || state == "Ready" && l.from <= m.from+bound
+				reached = reached || state == "Ready" && l.from <= m.from+bound+statusEvery // it is looked at no more often
 				continue
 			}
 			if from, to := max(l.from, m.from+bound), min(l.to, m.to-statusEvery); from <= to && (state != "Closed" && state != "Idle" || mode == "run") {
