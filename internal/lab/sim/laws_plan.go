@@ -165,7 +165,26 @@ func (c *check) backlog(m span) time.Duration {
 			since = l.ended
 		}
 	}
-	return (m.from - since) / c.plan.Events * c.plan.Slow
+	return (m.from-since)/c.plan.Events*c.plan.Slow + c.unhandled(m)*c.plan.Slow
+}
+
+// unhandled is how many events come again to a shard that is adopted, since handlers had not done with them where it was released.
+func (c *check) unhandled(m span) (n time.Duration) {
+	var adopted Record
+	for _, r := range c.trace {
+		if r.At <= m.from && r.Shard == m.shard && r.Witness == Operator && r.What == "adopts" {
+			adopted = r
+		}
+	}
+	if adopted.At+time.Second < m.from { // it runs for another reason
+		return 0
+	}
+	for _, r := range c.trace {
+		if r.At <= m.from && r.Shard == m.shard && r.Witness == Gateway && r.What == "dispatched" && r.Session == adopted.Session && r.Seq > adopted.Seq {
+			n++
+		}
+	}
+	return n
 }
 
 // unwell reports whether a fault within a time may hold up shards to which it was not done.
