@@ -80,13 +80,12 @@ func (c *Cutover) Step(now time.Time, patience time.Duration) (stats CutoverStat
 		}
 		g.owes(g.Tick(now))
 		if c.moved(guild, g); patience > 0 && g.Phase() < cutover.Cut && now.Sub(g.began) >= patience && c.wanted.Load() {
-			switch {
-			case away: // what was compared would be kept without end
-				c.anew(g, now)
-			case now.Sub(g.began) >= 2*patience: // the old session is gone
+			if now.Sub(g.began) >= 2*patience { // the old session is gone
 				g.Suppose()
-				fallthrough
-			default:
+			}
+			if away { // what is compared would be kept without end
+				c.anew(g, now)
+			} else {
 				c.flag(guild, g, now)
 			}
 		}

@@ -165,11 +165,11 @@ func (c *check) backlog(m span) time.Duration {
 			since = l.ended
 		}
 	}
-	return (m.from-since)/c.plan.Events*c.plan.Slow + c.unhandled(m)*c.plan.Slow
+	return (m.from-since)/c.plan.Events*c.plan.Slow + time.Duration(c.unhandled(m))*c.plan.Slow
 }
 
 // unhandled is how many events come again to a shard that is adopted, since handlers had not done with them where it was released.
-func (c *check) unhandled(m span) (n time.Duration) {
+func (c *check) unhandled(m span) (n int) {
 	var adopted Record
 	for _, r := range c.trace {
 		if r.At <= m.from && r.Shard == m.shard && r.Witness == Operator && r.What == "adopts" {
