@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/ratelimit"
@@ -24,7 +27,9 @@ type loser struct {
 	loses events.ShardID // one of two
 	busy  events.Snowflake
 	quiet events.Snowflake
-	away  atomic.Bool // no new shard can dial
+	away  atomic.Bool  // no new shard can dial
+	pause atomic.Int64 // between two messages
+	logs  *observer.ObservedLogs
 
 	mu       sync.Mutex
 	happened []events.Snowflake
@@ -42,7 +47,10 @@ func newLoser(t *testing.T, opts ...gatewaytest.Option) *loser {
 	}
 	l.loses = events.ShardID{Index: events.ShardFor(l.busy, 2), Total: 2}
 	l.Server = newGateway(t, append(opts, gatewaytest.WithShards(1), gatewaytest.WithGuilds(l.quiet, l.busy), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(5*time.Second))...)
-	l.m = newManager(t, l.Server, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages),
+	core, logs := observer.New(zap.WarnLevel)
+	l.logs = logs
+	l.pause.Store(int64(700 * time.Millisecond))
+	l.m = newManager(t, l.Server, shardmanager.WithLogger(zap.New(core)), shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages),
 		shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if of, ok := actors.DialOf(ctx); ok && of.Key.Shard == l.loses && l.away.Load() {
 				return nil, errors.New("no way there")
@@ -75,7 +83,7 @@ func (l *loser) talk(t *testing.T) (end func()) {
 			select {
 			case <-stop:
 				return
-			case <-time.After(700 * time.Millisecond):
+			case <-time.After(time.Duration(l.pause.Load())):
 			}
 			id := events.Snowflake(time.Now().UnixMilli())<<22 | n
 			l.mu.Lock()
@@ -171,6 +179,30 @@ func TestGuildIsNotCutToAShardThatIsAway(t *testing.T) {
 		}
 		if took := time.Since(began); took < 5*time.Minute || took > 8*time.Minute {
 			t.Errorf("the reshard took %v", took)
+		}
+		end()
+		l.once(t)
+	})
+}
+
+// TestLittleIsKeptOfAGuildWhoseNewShardIsAway: it is compared anew again and again, so that what the old shard has told is not kept for as long as the new one is away.
+func TestLittleIsKeptOfAGuildWhoseNewShardIsAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLoser(t)
+		end := l.talk(t)
+		once := sync.OnceFunc(func() {
+			l.lose(8 * time.Minute)
+			l.pause.Store(int64(50 * time.Millisecond)) // 9,600 messages until then
+		})
+		err := l.m.Reshard(t.Context(), 2, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(context.Context, []shardmanager.GuildCut) error {
+			once()
+			return nil
+		}))
+		if err != nil {
+			t.Error(err)
+		}
+		if many := l.logs.FilterMessageSnippet("many events are kept").Len(); many > 0 {
+			t.Errorf("%d warnings that many events are kept", many)
 		}
 		end()
 		l.once(t)
