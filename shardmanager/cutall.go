@@ -15,7 +15,7 @@ const cutTick = 100 * time.Millisecond
 // cutAll has all guilds cut over, and then the new shards serve. It ends early with the Manager alone.
 func (r *resharding) cutAll() error {
 	life := r.m.life
-	began, looked := time.Now(), time.Time{}
+	began, looked, overflown := time.Now(), time.Time{}, 0
 	r.takeOverPresences()
 	r.cut.Want() //seam:guilds-wanted
 	for {
@@ -39,6 +39,9 @@ func (r *resharding) cutAll() error {
 			}
 			r.revive()
 			if stats.Overflown {
+				overflown++
+			}
+			if stats.Overflown && seldom(overflown) {
 				r.m.log.Warn("reshard: many events are kept: handlers are far behind, or a session is", zap.Int("bytes", stats.Bytes), zap.Int("guilds", stats.Guilds-stats.Flowing))
 			}
 		}

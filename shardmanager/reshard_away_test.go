@@ -187,12 +187,19 @@ func TestGuildIsNotCutToAShardThatIsAway(t *testing.T) {
 
 // TestLittleIsKeptOfAGuildWhoseNewShardIsAway: it is compared anew again and again, so that what the old shard has told is not kept for as long as the new one is away.
 func TestLittleIsKeptOfAGuildWhoseNewShardIsAway(t *testing.T) {
+	t.Run("of 800 messages in a patience", func(t *testing.T) { manyKept(t, 8*time.Minute, 50*time.Millisecond, 0, 0) })
+	t.Run("of 8,000, and the log is told of it ever more seldom", func(t *testing.T) { manyKept(t, 2*time.Minute, 5*time.Millisecond, 1, 8) })
+}
+
+// manyKept fails unless a reshard whose new shard is away for a time, while people talk, warns that often that many events are kept.
+func manyKept(t *testing.T, away, pause time.Duration, least, most int) {
 	bubble(t, func(t *testing.T) {
 		l := newLoser(t)
 		end := l.talk(t)
 		once := sync.OnceFunc(func() {
-			l.lose(8 * time.Minute)
-			l.pause.Store(int64(50 * time.Millisecond)) // 9,600 messages until then
+			l.lose(away)
+			l.pause.Store(int64(pause))
+			time.AfterFunc(away, func() { l.pause.Store(int64(time.Second)) })
 		})
 		err := l.m.Reshard(t.Context(), 2, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(context.Context, []shardmanager.GuildCut) error {
 			once()
@@ -201,7 +208,7 @@ func TestLittleIsKeptOfAGuildWhoseNewShardIsAway(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if many := l.logs.FilterMessageSnippet("many events are kept").Len(); many > 0 {
+		if many := l.logs.FilterMessageSnippet("many events are kept").Len(); many < least || many > most {
 			t.Errorf("%d warnings that many events are kept", many)
 		}
 		end()
