@@ -232,6 +232,26 @@ func (p *process) whole() bool {
 	return total > 0
 }
 
+// unfinished says of a reshard that has not ended whether it is "stuck", or "waits": guilds whose new shard has no Identify left today stay the old one's until then.
+func (p *process) unfinished(progress shardmanager.ReshardProgress) string {
+	may := 0
+	for _, s := range p.m.Status().Shards {
+		var poor *ratelimit.BudgetError
+		if s.Role != actors.Warming || !errors.As(s.Cause, &poor) {
+			continue
+		}
+		for _, guild := range append(p.sim.plan.guilds(), 0) { // 0: what is of no guild
+			if events.ShardFor(guild, s.Shard.Total) == s.Shard.Index {
+				may++
+			}
+		}
+	}
+	if progress.Phase == shardmanager.ReshardCutting && progress.Guilds-progress.Cut <= may {
+		return "waits"
+	}
+	return "stuck"
+}
+
 // dieWriting kills the process while it writes down how far a reshard is, or after a while.
 func (sim *simulation) dieWriting(f Injection) {
 	select {

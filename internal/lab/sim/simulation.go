@@ -138,7 +138,7 @@ func (sim *simulation) settle() {
 	}
 	if p := sim.current(); p.resharding.Load() > 0 && !p.ended() { // and nothing would end
 		progress, _ := p.m.Resharding()
-		sim.record(Record{Witness: Operator, What: "stuck", Process: p.number, Shard: -1, Text: fmt.Sprintf("%+v", progress)})
+		sim.record(Record{Witness: Operator, What: p.unfinished(progress), Process: p.number, Shard: -1, Text: fmt.Sprintf("%+v", progress)})
 		p.close(false)
 		sim.start()
 	}
