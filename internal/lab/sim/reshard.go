@@ -232,12 +232,13 @@ func (p *process) whole() bool {
 	return total > 0
 }
 
-// unfinished says of a reshard that has not ended whether it is "stuck", or "waits": guilds whose new shard has no Identify left today stay the old one's until then.
+// unfinished says of a reshard that has not ended whether it is "stuck", or "waits": of the day's Identifies there is none, or not yet one, for a new shard, and its
+// guilds stay the old one's until then.
 func (p *process) unfinished(progress shardmanager.ReshardProgress) string {
 	may := 0
 	for _, s := range p.m.Status().Shards {
 		var poor *ratelimit.BudgetError
-		if s.Role != actors.Warming || !errors.As(s.Cause, &poor) {
+		if s.Role != actors.Warming || !errors.As(s.Cause, &poor) && s.State != session.Queued {
 			continue
 		}
 		for _, guild := range append(p.sim.plan.guilds(), 0) { // 0: what is of no guild
