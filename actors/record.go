@@ -188,11 +188,11 @@ func (r *record) still() ShardStatus {
 func (r *record) copyTo(s *ShardStatus) {
 	r.mu.Lock()
 	*s = r.status
-	left := r.permits
+	left, guilds := r.permits, r.kept.Guilds
 	r.mu.Unlock()
 	s.Permits = left.of(s)
 	s.Intents = events.Intents(r.intents.Load())
-	s.Seq, s.Odd, s.Guilds = r.seq.Load(), int(r.odd.Load()), r.guilds()
+	s.Seq, s.Odd, s.Guilds = r.seq.Load(), int(r.odd.Load()), guilds
 	s.Waiting, s.Sharing = int(r.waits.Load()), int(r.shares.Load())
 	read := r.read.Load()
 	if l := r.link.Load(); l != nil {
@@ -222,13 +222,6 @@ func (r *record) keep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kept, r.number = r.cursor.Snapshot(r.key.Shard), r.cursor.Session
-}
-
-// guilds is how many guilds the shard has.
-func (r *record) guilds() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.kept.Guilds
 }
 
 // session is what the shard's session is known by, for a store, and its number; false if there is none.
