@@ -64,7 +64,7 @@ func (s *incarnation) adopt(snapshot session.Snapshot) any {
 	if err != nil {
 		return &Refusal{Err: err}
 	}
-	want := s.books.plan.wants[key]
+	want, _ := s.books.plan.want(key)
 	want.Mode, want.Code, want.Fence = Run, events.CloseNone, snapshot.Fence
 	if of := s.books.lives.of[key]; of != nil && of.final {
 		want.Restarts++ // what has ended it for good was somebody else's matter since

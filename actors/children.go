@@ -61,7 +61,7 @@ func (s *incarnation) busiestFirst(actions []action) {
 
 // showClosed shows as Closed a shard that is not to run and whose actor is gone: one that was stopped before it could say so, or rested.
 func (s *incarnation) showClosed(key Key) {
-	want, named := s.books.plan.wants[key]
+	want, named := s.books.plan.want(key)
 	if of := s.books.lives.of[key]; of == nil || of.phase != ended || named && want.Mode == Run {
 		return
 	}
@@ -112,7 +112,7 @@ func (s *incarnation) cause(key Key) error {
 
 // whyStopped is what send events of a shard end in that is stopped.
 func (s *incarnation) whyStopped(key Key) error {
-	switch s.books.plan.wants[key].Mode {
+	switch want, _ := s.books.plan.want(key); want.Mode {
 	case Pause:
 		return ErrPaused
 	case Drain:

@@ -3,17 +3,15 @@ package actors
 import (
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/internal/foreign"
-	"github.com/signalbox-go/signalbox/internal/stack"
 	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
 // guard calls code of the user's, such as the limiter, on an actor's goroutine, and reports whether it came back: its panic costs this call
 // alone. So does runtime.Goexit, which nobody can take back, since from the first one on all is called apart. The first one is a crash of the
-// actor (see survivor): to call everything apart would take from every send what hardly anybody needs.
+// actor (see filter): to call everything apart would take from every send what hardly anybody needs.
 func (s *Supervisor) guard(what string, call func()) (returned bool) {
 	if s.distrust.Load() {
 		err := foreign.Call(what, func() error { call(); return nil })
@@ -40,99 +38,74 @@ func (s *Supervisor) blame(what string, err error) {
 	}
 }
 
-// survivor is a dispatcher under which an actor survives runtime.Goexit. The mailbox would go on to believe that somebody handles messages:
-// nobody would any more, not even a stop. It is taken for a crash on the message that was handled, and whoever runs the actor is asked anew.
-// A dispatcher that runs actors on a goroutine of its own still loses that one.
-type survivor struct {
-	actor.Dispatcher
-	*sieve
-	handle func() // the mailbox's, which has but one
-	run    func() // survive, bound once
-}
-
-// Schedule implements actor.Dispatcher. The mailbox calls it once at a time.
-func (s *survivor) Schedule(handle func()) {
-	if s.run == nil {
-		s.handle, s.run = handle, s.survive
-	}
-	s.Dispatcher.Schedule(s.run)
-}
-
-// survive handles messages until there are none.
-func (s *survivor) survive() {
-	stack.Reserve4K()
-	returned := false
-	defer func() {
-		if !returned { // a panic does not come this far
-			s.EscalateFailure(foreign.ErrGoexit, s.handled)
-			s.Dispatcher.Schedule(s.run)
-		}
-	}()
-	s.handle()
-	returned = true
-}
-
-// guarded is a bucket of the user's. It keeps what goes into a call and comes out of it, so that no call allocates.
+// guarded is a bucket of the user's, which the supervisor's actor alone calls.
 type guarded struct {
 	ratelimit.Bucket
-	s           *Supervisor
+	s *Supervisor
+}
+
+// bucketCall is a call of a bucket, one after the other: it keeps what goes into it and comes out of it, so that none allocates.
+type bucketCall struct {
+	bucket      ratelimit.Bucket
+	does        bucketDoes
 	at, retryAt time.Time
 	ok          bool
 	left        permits
-	asks        bucketCall
 	call        func() // ask, bound once
 }
 
-// bucketCall is what a bucket is asked for.
-type bucketCall uint8
+// bucketDoes is what a bucket is asked to do.
+type bucketDoes uint8
 
 const (
-	callTake bucketCall = iota
-	callWrote
-	callRemaining
+	bucketTakes bucketDoes = iota
+	bucketWrote
+	bucketReturns
+	bucketRemains
 )
 
-func newGuarded(b ratelimit.Bucket, s *Supervisor) *guarded {
-	g := &guarded{Bucket: b, s: s}
-	g.call = g.ask
-	return g
+// ask calls the user's code.
+func (c *bucketCall) ask() {
+	switch b := c.bucket; c.does {
+	case bucketTakes:
+		c.ok, c.retryAt = b.Take(c.at)
+	case bucketWrote:
+		b.Wrote(c.at)
+	case bucketReturns:
+		b.Return()
+	case bucketRemains:
+		c.left.left, c.left.limit, c.left.whole = b.Remaining(c.at), b.Limit(), b.Reset(c.at)
+	}
 }
 
-// ask calls the user's code.
-func (g *guarded) ask() {
-	switch b := g.Bucket; g.asks {
-	case callTake:
-		g.ok, g.retryAt = b.Take(g.at)
-	case callWrote:
-		b.Wrote(g.at)
-	case callRemaining:
-		g.left.left, g.left.limit, g.left.whole = b.Remaining(g.at), b.Limit(), b.Reset(g.at)
+// asks calls the user's code under guard, and reports whether it came back.
+func (g *guarded) asks(what string, does bucketDoes, at time.Time) bool {
+	c := &g.s.bucketCall
+	if c.call == nil {
+		c.call = c.ask
 	}
+	c.bucket, c.does, c.at = g.Bucket, does, at
+	return g.s.guard(what, c.call)
 }
 
 // Take implements ratelimit.Bucket.
 func (g *guarded) Take(now time.Time) (ok bool, retryAt time.Time) {
-	g.asks, g.at = callTake, now
-	if !g.s.guard("Take", g.call) {
+	if !g.asks("Take", bucketTakes, now) {
 		return false, now.Add(limiterPause)
 	}
-	return g.ok, g.retryAt
+	return g.s.bucketCall.ok, g.s.bucketCall.retryAt
 }
 
 // Wrote implements ratelimit.Bucket.
-func (g *guarded) Wrote(at time.Time) {
-	g.asks, g.at = callWrote, at
-	g.s.guard("Wrote", g.call)
-}
+func (g *guarded) Wrote(at time.Time) { g.asks("Wrote", bucketWrote, at) }
 
 // Return implements ratelimit.Bucket.
-func (g *guarded) Return() { g.s.guard("Return", g.Bucket.Return) }
+func (g *guarded) Return() { g.asks("Return", bucketReturns, time.Time{}) }
 
 // standing is how many permits there are now: none, where the bucket does not say.
 func (g *guarded) standing(now time.Time) permits {
-	g.asks, g.at, g.left = callRemaining, now, permits{}
-	if !g.s.guard("Remaining", g.call) {
+	if !g.asks("Remaining", bucketRemains, now) {
 		return permits{}
 	}
-	return g.left
+	return g.s.bucketCall.left
 }

@@ -1,7 +1,7 @@
 package actors
 
 // phase is where the life of a shard's actor stands.
-type phase int
+type phase uint8
 
 const (
 	ended    phase = iota // there is none
@@ -18,17 +18,17 @@ func (p phase) String() string { return name(phaseNames[:], int(p)) }
 // life is what was seen of one shard's actor, and what it was told.
 type life struct {
 	phase    phase
+	drains   bool   // it was told to take no more send events
+	resting  bool   // it has ended as it should not, and is not to be spawned yet, whoever asks for it
+	final    bool   // it has ended for good: only a restart that is asked for spawns it again
+	old      bool   // it was spawned before the plan forgot the shard, and named it again
 	number   uint64 // of the actor, among all that were spawned
 	role     Role   // that it was told
 	turns    uint64 // counts the roles that it was told
-	drains   bool   // it was told to take no more send events
 	asked    uint64 // restarts that it was told of
 	restarts uint64 // restarts that it has done
 	told     uint64 // new sessions that it was told to begin
 	begun    uint64 // of them, those that it has begun, or an actor of the shard before it
-	resting  bool   // it has ended as it should not, and is not to be spawned yet, whoever asks for it
-	final    bool   // it has ended for good: only a restart that is asked for spawns it again
-	old      bool   // it was spawned before the plan forgot the shard, and named it again
 }
 
 func (l *life) alive() bool { return l.phase == starting || l.phase == running }
@@ -119,7 +119,7 @@ func (l *lives) took(key Key, turn uint64) (ceased bool) {
 }
 
 func (l *lives) cease(key Key) bool {
-	served := l.servers[key.Shard.Total][key.Shard.Index] == key
+	served := l.servers.has(key)
 	l.servers.remove(key)
 	return served
 }

@@ -102,7 +102,7 @@ func (e *StalePlanError) Error() string {
 // plan keeps a Plan, so that a change costs what it touches.
 type plan struct {
 	version uint64
-	wants   map[Key]Want
+	wants   map[Key]*Want  // shared by those that want the same, and never written
 	servers servers        // by the wants
 	fleets  map[Fleet]int  // how many shards it names of each
 	fences  map[Key]uint64 // of those that it has forgotten
@@ -126,11 +126,25 @@ func (f Fleet) Of(guild events.Snowflake) Key { return f.Key(events.ShardFor(gui
 func (f Fleet) Has(key Key) bool { return key.Generation == f.Generation && key.Shard.Total == f.Total }
 
 func newPlan() *plan {
-	return &plan{wants: make(map[Key]Want), servers: make(servers), fleets: make(map[Fleet]int), fences: make(map[Key]uint64)}
+	return &plan{wants: make(map[Key]*Want), servers: make(servers), fleets: make(map[Fleet]int), fences: make(map[Key]uint64)}
+}
+
+// want is what is wanted of a shard, or false if the plan does not name it.
+func (p *plan) want(key Key) (Want, bool) {
+	if want := p.wants[key]; want != nil {
+		return *want, true
+	}
+	return Want{}, false
 }
 
 // copy is the plan as a value.
-func (p *plan) copy() Plan { return Plan{p.version, maps.Clone(p.wants)} }
+func (p *plan) copy() Plan {
+	wants := make(map[Key]Want, len(p.wants))
+	for key, want := range p.wants {
+		wants[key] = *want
+	}
+	return Plan{p.version, wants}
+}
 
 // change takes wants in, and forgets those to remove: all of it, or, with an error, nothing. It returns the keys that it
 // touches, in order, and those of them that are new.
@@ -164,9 +178,10 @@ func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err 
 		}
 		p.servers.add(key)
 	}
+	alike := make(map[Want]*Want)
 	for _, key := range keys {
 		want, changed := wants[key]
-		before, known := p.wants[key]
+		before, known := p.want(key)
 		switch {
 		case changed && !known:
 			added = append(added, key)
@@ -181,9 +196,16 @@ func (p *plan) change(wants map[Key]Want, remove []Key) (keys, added []Key, err 
 				delete(p.fleets, of)
 			}
 		}
-		if p.wants[key] = want; !changed {
+		if !changed {
 			delete(p.wants, key)
+			continue
 		}
+		shared := alike[want]
+		if shared == nil {
+			shared = new(Want)
+			*shared, alike[want] = want, shared
+		}
+		p.wants[key] = shared
 	}
 	p.version++
 	return keys, added, nil
@@ -195,7 +217,7 @@ func (p *plan) restore(keys []Key) {
 		p.servers.remove(key)
 	}
 	for _, key := range keys {
-		if want, known := p.wants[key]; known && want.serves() {
+		if want, known := p.want(key); known && want.serves() {
 			p.servers.add(key)
 		}
 	}
@@ -211,7 +233,7 @@ func (w Want) floor() uint64 {
 
 // check looks at one want, beside what was wanted of the shard before.
 func (p *plan) check(key Key, want Want) error {
-	before, known := p.wants[key]
+	before, known := p.want(key)
 	floor := max(before.Fence, p.fences[key])
 	if want.Mode != Release {
 		floor = max(floor, before.floor())

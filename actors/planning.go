@@ -45,7 +45,7 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 		record.keep()
 	}
 	for _, key := range keys {
-		if want, named := s.books.plan.wants[key]; named {
+		if want, named := s.books.plan.want(key); named {
 			s.board.record(key).wanted.Store(uint64(want.Intents))
 			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role, status.Fence = want.Mode, want.Role, want.Fence }) //seam:status-shows-the-plan
 		} else {
@@ -65,7 +65,7 @@ func (s *incarnation) fenced(wants map[Key]Want) map[Key]Want {
 	}
 	wants = maps.Clone(wants)
 	for key, want := range wants {
-		before, known := s.books.plan.wants[key]
+		before, known := s.books.plan.want(key)
 		if want.Mode != Release || known && before.Mode != Release {
 			want.Fence = max(want.Fence, s.cfg.Fence)
 			wants[key] = want
@@ -77,7 +77,7 @@ func (s *incarnation) fenced(wants map[Key]Want) map[Key]Want {
 // restorable is why a session cannot be given to a shard: it is given before the shard begins.
 func (s *incarnation) restorable(key Key, wants map[Key]Want, snapshot session.Snapshot) error {
 	_, named := wants[key]
-	if _, known := s.books.plan.wants[key]; !named && !known {
+	if _, known := s.books.plan.want(key); !named && !known {
 		return &PlanError{key, "there is a session for it, but the plan does not name it"}
 	}
 	if snapshot.Shard != key.Shard {
@@ -105,7 +105,7 @@ func (s *incarnation) startShards(m StartShards) any {
 	wants, restore := make(map[Key]Want, len(ids)), make(map[Key]session.Snapshot, len(m.Sessions))
 	for _, id := range ids {
 		key := Key{Generation: m.Generation, Shard: events.ShardID{Index: id, Total: m.Total}}
-		want, known := s.books.plan.wants[key]
+		want, known := s.books.plan.want(key)
 		if want.Mode, want.Code = Run, events.CloseNone; m.Standby {
 			if known {
 				continue
@@ -135,7 +135,7 @@ func (s *incarnation) stopShards(m StopShards) any {
 	}
 	wants := make(map[Key]Want, len(keys))
 	for _, key := range keys {
-		want, named := s.books.plan.wants[key]
+		want, named := s.books.plan.want(key)
 		switch {
 		case !named:
 		case want.Mode == Release: // it stops anyway, and is somebody else's
@@ -155,7 +155,7 @@ func (s *incarnation) stopShards(m StopShards) any {
 func (s *incarnation) setMode(m SetMode) any {
 	wants := make(map[Key]Want, len(m.Keys))
 	for _, key := range m.Keys {
-		want, named := s.books.plan.wants[key]
+		want, named := s.books.plan.want(key)
 		if !named { //seam:order-taken
 			return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, key)}
 		}
@@ -174,7 +174,7 @@ func (s *incarnation) setMode(m SetMode) any {
 
 // askFor asks for one restart more of a shard, or for one new session.
 func (s *incarnation) askFor(key Key, more func(*Want)) any {
-	want, named := s.books.plan.wants[key]
+	want, named := s.books.plan.want(key)
 	if !named {
 		return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, key)}
 	}

@@ -39,7 +39,7 @@ type action struct {
 // it; or touch one that is as it should be.
 func reconcile(p *plan, l *lives, keys []Key) (actions []action) {
 	for _, key := range keys {
-		want, named := p.wants[key]
+		want, named := p.want(key)
 		if !named {
 			want.Mode = Stop
 		}

@@ -92,13 +92,14 @@ func (w *world) change() {
 			remove = append(remove, key)
 			continue
 		}
+		was, _ := w.plan.want(key)
 		wants[key] = Want{
 			Mode:     rapid.SampledFrom([]Mode{Run, Run, Run, Pause, Drain, Stop, Release}).Draw(w.t, "mode"),
 			Role:     rapid.SampledFrom([]Role{Serving, Serving, Warming, Retiring}).Draw(w.t, "role"),
-			Restarts: w.plan.wants[key].Restarts + uint64(rapid.IntRange(0, 1).Draw(w.t, "restarts")),
+			Restarts: was.Restarts + uint64(rapid.IntRange(0, 1).Draw(w.t, "restarts")),
 
-			Reidentifies: w.plan.wants[key].Reidentifies + uint64(rapid.IntRange(0, 3).Draw(w.t, "sessions")/3),
-			Fence:        max(w.plan.wants[key].Fence, w.plan.fences[key]) + uint64(rapid.IntRange(0, 1).Draw(w.t, "fence")),
+			Reidentifies: was.Reidentifies + uint64(rapid.IntRange(0, 3).Draw(w.t, "sessions")/3),
+			Fence:        max(was.Fence, w.plan.fences[key]) + uint64(rapid.IntRange(0, 1).Draw(w.t, "fence")),
 		}
 	}
 	before := maps.Clone(w.plan.wants)
@@ -115,7 +116,11 @@ func (w *world) change() {
 	}
 	w.t.Logf("want %v, remove %v", wants, remove)
 	for key, want := range wants {
-		if want.Restarts > before[key].Restarts || want.Reidentifies > before[key].Reidentifies {
+		var was Want
+		if known := before[key]; known != nil {
+			was = *known
+		}
+		if want.Restarts > was.Restarts || want.Reidentifies > was.Reidentifies {
 			delete(w.quarantined, key)
 		}
 	}
@@ -200,12 +205,12 @@ func (w *world) calm() {
 		}
 	}
 	for key := range w.actors {
-		if _, wanted := w.plan.wants[key]; !wanted {
+		if _, wanted := w.plan.want(key); !wanted {
 			w.t.Errorf("%v runs, and the plan does not name it", key)
 		}
 	}
 	for key := range w.lives.of {
-		if _, wanted := w.plan.wants[key]; !wanted {
+		if _, wanted := w.plan.want(key); !wanted {
 			w.t.Errorf("%v is not forgotten", key)
 		}
 	}

@@ -149,7 +149,7 @@ func (c *chat) line(t *testing.T, line string) {
 	case "tick":
 		keys := slices.SortedFunc(maps.Keys(c.plan.wants), Key.Compare)
 		for key := range c.lives.of {
-			if _, wanted := c.plan.wants[key]; !wanted {
+			if _, wanted := c.plan.want(key); !wanted {
 				keys = append(keys, key)
 			}
 		}

@@ -29,7 +29,8 @@ type fact struct {
 }
 
 func (w *world) carryOut(a action) {
-	m, want := w.actors[a.key], w.plan.wants[a.key]
+	m := w.actors[a.key]
+	want, _ := w.plan.want(a.key)
 	w.t.Logf("do %v", a)
 	w.lives.told(a)
 	of := w.lives.of[a.key]
@@ -157,7 +158,8 @@ func (w *world) hear() {
 		w.lives.rest(f.key)
 		w.resting = append(w.resting, f.key)
 	case "failed":
-		if of := w.lives.of[f.key]; (of.alive() || of.resting) && of.restarts >= w.plan.wants[f.key].Restarts && of.told >= w.plan.wants[f.key].Reidentifies && !of.old {
+		want, _ := w.plan.want(f.key)
+		if of := w.lives.of[f.key]; (of.alive() || of.resting) && of.restarts >= want.Restarts && of.told >= want.Reidentifies && !of.old {
 			w.quarantined[f.key] = true
 		}
 		w.lives.closed(f.key, true)

@@ -29,7 +29,7 @@ func newRelease(now time.Time, within time.Duration) *release {
 
 // releaseShard begins to release a shard, or joins those who wait for that; nil: the answer comes later.
 func (s *incarnation) releaseShard(asker *actor.PID, m ReleaseShard) any {
-	want, named := s.books.plan.wants[m.Key]
+	want, named := s.books.plan.want(m.Key)
 	if !named {
 		return &Refusal{Err: fmt.Errorf("%w: %v", ErrUnknownShard, m.Key)}
 	}
@@ -69,7 +69,7 @@ func (s *incarnation) releaseShard(asker *actor.PID, m ReleaseShard) any {
 func (s *incarnation) noteReleases(keys []Key) {
 	now := time.Now()
 	for _, key := range keys {
-		want, named := s.books.plan.wants[key]
+		want, named := s.books.plan.want(key)
 		r := s.books.releases[key]
 		switch {
 		case !named || want.Mode != Release:
@@ -137,8 +137,9 @@ func (s *incarnation) handOut(key Key, r *release, now time.Time) {
 		return
 	}
 	record := s.board.record(key)
-	snapshot := s.atRest(record)                                            //seam:released-snapshot-exact
-	snapshot.Fence, snapshot.SavedAt = s.books.plan.wants[key].Fence+1, now //seam:released-under-next-fence
+	want, _ := s.books.plan.want(key)
+	snapshot := s.atRest(record)                         //seam:released-snapshot-exact
+	snapshot.Fence, snapshot.SavedAt = want.Fence+1, now //seam:released-under-next-fence
 	record.giveOut(&snapshot)
 	log := s.log.With(zap.Stringer("shard", key), zap.Bool("exact", snapshot.Exact), zap.Uint64("fence", snapshot.Fence))
 	if cut := s.cfg.Bus.CutOff(key); len(cut) > 0 {

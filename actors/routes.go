@@ -32,7 +32,8 @@ func (r *routes) set(p *plan, keys []Key) {
 	now := r.now.Load()
 	touched := make(map[int][]int) // indexes, by total
 	for _, key := range keys {
-		if shard := key.Shard; now.at(shard) != p.servers[shard.Total][shard.Index] {
+		shard := key.Shard
+		if serves, _ := p.servers.at(shard); now.at(shard) != serves {
 			touched[shard.Total] = append(touched[shard.Total], shard.Index)
 		}
 	}
@@ -56,7 +57,7 @@ func (r *routes) set(p *plan, keys []Key) {
 		f := served{total: total, keys: make([]Key, total), count: len(of)}
 		copy(f.keys, now.of(total).keys)
 		for _, index := range indexes {
-			f.keys[index] = of[index]
+			f.keys[index], _ = p.servers.at(events.ShardID{Index: index, Total: total})
 		}
 		next.serving = append(next.serving, f)
 	}

@@ -29,10 +29,10 @@ func TestRoutesAreThoseOfThePlan(t *testing.T) {
 				}
 				keys = append(keys, key)
 				of := Fleet{key.Generation, total}
-				switch serves := p.servers[total][key.Shard.Index] == key; {
-				case serves && rapid.Bool().Draw(t, "ceases"):
+				switch _, served := p.servers.at(key.Shard); {
+				case p.servers.has(key) && rapid.Bool().Draw(t, "ceases"):
 					p.servers.remove(key)
-				case p.servers[total][key.Shard.Index] == Key{}:
+				case !served:
 					p.servers.add(key)
 				}
 				if named[key] = rapid.Bool().Draw(t, "named"); named[key] {
@@ -62,25 +62,25 @@ func requireRoutes(t *rapid.T, now *routing, p *plan) {
 	}
 	for guild := events.Snowflake(0); guild < 30<<22; guild += 1 << 22 {
 		want, serves := find(func(total int) (Key, bool) {
+			index := events.ShardFor(guild, total)
 			if guild == 0 {
-				return p.servers[total][slices.Min(slices.Collect(maps.Keys(p.servers[total])))], true
+				index = slices.Min(slices.Collect(maps.Keys(p.servers[total])))
 			}
-			key, ok := p.servers[total][events.ShardFor(guild, total)]
-			return key, ok
+			return p.servers.at(events.ShardID{Index: index, Total: total})
 		})
 		if got, ok := now.guild(guild); got != want || ok != serves {
 			t.Fatalf("guild %d is served by %v (%v), want %v (%v)", guild>>22, got, ok, want, serves)
 		}
 	}
 	for index := -1; index < 6; index++ {
-		want, serves := find(func(total int) (Key, bool) { key, ok := p.servers[total][index]; return key, ok })
+		want, serves := find(func(total int) (Key, bool) { return p.servers.at(events.ShardID{Index: index, Total: total}) })
 		if got, ok := now.index(index); got != want || ok != serves {
 			t.Fatalf("index %d is %v (%v), want %v (%v)", index, got, ok, want, serves)
 		}
 		for total := 1; total < 5; total++ {
 			shard := events.ShardID{Index: index, Total: total}
-			if shard.Valid() && now.at(shard) != p.servers[total][index] {
-				t.Fatalf("%v is served by %v, want %v", shard, now.at(shard), p.servers[total][index])
+			if want, _ := p.servers.at(shard); shard.Valid() && now.at(shard) != want {
+				t.Fatalf("%v is served by %v, want %v", shard, now.at(shard), want)
 			}
 		}
 	}

@@ -70,7 +70,7 @@ func (s *incarnation) forward(now time.Time, r *request) {
 	c := s.books.children[r.key]
 	if c == nil {
 		err := ErrUnknownShard
-		if s.books.plan.wants[r.key].Mode == Release { // it has never run here
+		if want, _ := s.books.plan.want(r.key); want.Mode == Release { // it has never run here
 			err = ErrMoving
 		}
 		r.fail(Refused, err, events.Answer{})
@@ -194,7 +194,7 @@ func (s *incarnation) up(m shardUp) {
 		s.arm(s.books.retry)
 		return
 	}
-	c.account.open(m.conn, m.session, newGuarded(bucket, s.Supervisor))
+	c.account.open(m.conn, m.session, &guarded{bucket, s.Supervisor})
 	now := time.Now()
 	c.permits(now)
 	s.flush(now, c)

@@ -20,17 +20,18 @@ import (
 // the lives of the shards, what may be sent when, who waits to Identify, what is seen of it all. Make it with NewSupervisor, and
 // spawn one actor with its Props. Its methods are safe for concurrent use and ask no actor.
 type Supervisor struct {
-	cfg       SupervisorConfig
-	log       *zap.Logger
-	board     *Board
-	routes    routes
-	dialer    *dialer
-	feeds     feeds
-	observers *Observers
-	serial    atomic.Uint64 // of requests
-	landings  landings
-	cutover   atomic.Pointer[Cutover] // nil: there is none
-	distrust  atomic.Bool             // a call of the user's code has ended its goroutine
+	cfg        SupervisorConfig
+	log        *zap.Logger
+	board      *Board
+	routes     routes
+	dialer     *dialer
+	feeds      feeds
+	observers  *Observers
+	serial     atomic.Uint64 // of requests
+	landings   landings
+	cutover    atomic.Pointer[Cutover] // nil: there is none
+	distrust   atomic.Bool             // a call of the user's code has ended its goroutine
+	bucketCall bucketCall              // the latest, of the supervisor's actor
 
 	books books // touched by the supervisor's actor alone
 }

@@ -21,7 +21,7 @@ func (q *Queue) Clone(now time.Time) IdentifyQueue {
 	c.ledger.refused = slices.Clone(q.ledger.refused)
 	for key, l := range q.lanes {
 		of := &lane{gathered: l.gathered, whole: l.whole, out: l.out, later: -1, free: -1}
-		of.waiting = heap[*waiter]{before: c.before, moved: l.waiting.moved}
+		of.waiting = heap[*waiter]{before: c.first, moved: l.waiting.moved}
 		c.lanes[key] = of
 	}
 	for shard, w := range q.waiters {

@@ -48,7 +48,7 @@ func (q *Queue) lane(shard Shard) *lane {
 		if lost := q.ledger.lost; !lost.IsZero() {
 			l.whole = lost.Add(q.spacing)
 		}
-		l.waiting = heap[*waiter]{before: q.before, moved: func(w *waiter, place int) { w.place = place }}
+		l.waiting = heap[*waiter]{before: q.first, moved: func(w *waiter, place int) { w.place = place }}
 		q.lanes[key] = l
 	}
 	return l
@@ -57,9 +57,18 @@ func (q *Queue) lane(shard Shard) *lane {
 // leave takes a waiter out.
 func (q *Queue) leave(w *waiter) {
 	delete(q.waiters, w.shard)
+	q.waiters = emptied(q.waiters)
 	l := q.lane(w.shard)
 	l.waiting.remove(w.place)
 	q.settle(l)
+}
+
+// emptied gives back the room of a map in which nothing is left: all shards of a fleet may have been in it at one moment.
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	if len(m) > 0 {
+		return m
+	}
+	return make(map[K]V)
 }
 
 // settle sorts a lane in anew, after anything of it has changed.

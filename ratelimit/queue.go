@@ -23,8 +23,9 @@ type Queue struct {
 	written     map[Shard]time.Time // the last Identify, while that matters
 
 	waiters map[Shard]*waiter
-	permits map[Shard]*permit // those that are out
-	expires heap[*permit]     // those of them that were handed out, the first to expire first
+	first   func(a, b *waiter) bool // before, bound once
+	permits map[Shard]*permit       // those that are out
+	expires heap[*permit]           // those of them that were handed out, the first to expire first
 	lanes   map[int]*lane
 	later   heap[*lane] // those that are free at a later time, the earliest first
 	free    heap[*lane] // those that are free, by who goes first
@@ -58,6 +59,7 @@ func newQueue(start SessionStart, s settings) *Queue {
 		waiters: make(map[Shard]*waiter), permits: make(map[Shard]*permit), lanes: make(map[int]*lane),
 	}
 	q.budget.kept, q.ledger.Ledger = s.reserve, s.ledger
+	q.first = q.before
 	q.expires = heap[*permit]{
 		before: func(a, b *permit) bool { return a.expires.Before(b.expires) },
 		moved:  func(p *permit, place int) { p.place = place },
@@ -178,6 +180,7 @@ func (q *Queue) unused(p *permit) {
 // back notes that a permit is out no more.
 func (q *Queue) back(p *permit) {
 	delete(q.permits, p.shard)
+	q.permits = emptied(q.permits)
 	q.ledger.news = q.ledger.news || !p.counted.IsZero()
 	if p.place >= 0 {
 		q.expires.remove(p.place)
