@@ -27,10 +27,9 @@ const (
 // whole member lists of the bot, priority, order and deadlines, and what was forwarded and is not yet known to be written. It is
 // a plain value that is told the time. The supervisor alone asks it, and it outlives the supervisor's crashes.
 type admission struct {
-	limit    int // of each shard's queue
-	accounts map[Key]*account
-	lists    map[events.Snowflake]list
-	wakeups  wakeups
+	limit   int // of each shard's queue
+	lists   map[events.Snowflake]list
+	wakeups wakeups
 }
 
 // list is when a guild's whole member list may be asked for again.
@@ -40,26 +39,11 @@ type list struct {
 }
 
 func newAdmission(limit int) *admission {
-	return &admission{limit: limit, accounts: make(map[Key]*account), lists: make(map[events.Snowflake]list)}
+	return &admission{limit: limit, lists: make(map[events.Snowflake]list)}
 }
 
-// of is the account of a shard, which is made if there is none.
-func (a *admission) of(key Key) *account {
-	c := a.accounts[key]
-	if c == nil {
-		c = &account{admission: a, key: key}
-		a.accounts[key] = c
-	}
-	return c
-}
-
-// forget ends what waits for a shard, and forgets the shard.
-func (a *admission) forget(key Key, err error) {
-	if c := a.accounts[key]; c != nil {
-		c.refuse(err)
-		delete(a.accounts, key)
-	}
-}
+// newAccount is an account of a shard of which nothing waits.
+func (a *admission) newAccount(key Key) *account { return &account{admission: a, key: key} }
 
 // due takes one of the accounts whose time has come; nil: there is none, and at is when there is; zero: not before something changes.
 func (a *admission) due(now time.Time) (c *account, at time.Time) {

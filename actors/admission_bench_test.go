@@ -49,7 +49,7 @@ func admitting(b *testing.B, shards int, limiter ratelimit.RateLimiter, took fun
 			s.board.place(key)
 			i.books.lives.told(action{key: key, do: spawn})
 			teller := &shard{Supervisor: s, shardLife: shardLife{supervisor: self}, system: system}
-			i.books.children[key] = &child{key: key, account: i.books.admission.of(key), record: s.board.record(key), pid: ctx.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			i.books.children[key] = &child{key: key, account: i.books.admission.newAccount(key), record: s.board.record(key), pid: ctx.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 				if m, ok := ctx.Message().(admitted); ok {
 					teller.landed(m.request, time.Now())
 					took(m.request)

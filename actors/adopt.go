@@ -35,10 +35,10 @@ func (s *Supervisor) Adoptable(snapshot session.Snapshot) (Key, error) {
 	}
 	if r := s.board.record(key); r != nil {
 		switch status := r.still(); {
-		case status.Mode == Run, status.State != session.Closed && status.State != session.Idle:
+		case status.mode == Run, status.state != session.Closed && status.state != session.Idle:
 			return refused(ErrRunsHere)
-		case snapshot.Fence <= status.Fence:
-			return refused(behind(snapshot.Fence, status.Fence))
+		case snapshot.Fence <= status.fence:
+			return refused(behind(snapshot.Fence, status.fence))
 		}
 	}
 	if snapshot.Fence == 0 {

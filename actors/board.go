@@ -177,7 +177,7 @@ func (b *Board) secrets(key Key) []string {
 // serves reports whether the plan names a shard that serves, or would if it was not stopped.
 func (b *Board) serves(key Key) bool {
 	r := b.record(key)
-	return r != nil && r.still().Role == Serving
+	return r != nil && r.still().role == Serving
 }
 
 // all are the records of all shards, by key.
@@ -205,7 +205,7 @@ func (b *Board) place(keys ...Key) {
 		if b.records[key] == nil {
 			r := newRecord(key)
 			b.records[key] = r
-			b.count(Tally{}, tallyOf(&r.status))
+			b.count(Tally{}, tallyOf(&r.standing))
 		}
 	}
 	b.sorted = nil
@@ -216,15 +216,15 @@ func (b *Board) remove(key Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r := b.records[key]; r != nil {
-		status := r.still()
-		b.count(tallyOf(&status), Tally{})
+		standing := r.still()
+		b.count(tallyOf(&standing), Tally{})
 	}
 	delete(b.records, key)
 	b.sorted = nil
 }
 
 // update changes the status of a shard, and with it what is counted.
-func (b *Board) update(key Key, change func(*ShardStatus)) {
+func (b *Board) update(key Key, change func(*standing)) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	r := b.records[key]
@@ -233,26 +233,26 @@ func (b *Board) update(key Key, change func(*ShardStatus)) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := tallyOf(&r.status)
-	defer func() { b.count(before, tallyOf(&r.status)) }() // also where change does not return
-	change(&r.status)                                      //seam:status-kept-current
+	before := tallyOf(&r.standing)
+	defer func() { b.count(before, tallyOf(&r.standing)) }() // also where change does not return
+	change(&r.standing)                                      //seam:status-kept-current
 }
 
 // tallyOf is what one shard counts for.
-func tallyOf(s *ShardStatus) (t Tally) {
-	if s.State != session.Closed && s.State != session.Idle {
+func tallyOf(s *standing) (t Tally) {
+	if s.state != session.Closed && s.state != session.Idle {
 		t.Open = 1
 	}
-	if s.Mode != Run || s.Role != Serving {
+	if s.mode != Run || s.role != Serving {
 		return t
 	}
 	t.Wanted = 1
 	switch {
-	case s.State == session.Ready:
+	case s.state == session.Ready:
 		t.Ready = 1
-	case s.Ended():
+	case s.ended():
 		t.Ended = 1
-	case s.State == session.Backoff && s.refused:
+	case s.state == session.Backoff && s.refused:
 		t.Refused = 1
 	}
 	return t

@@ -23,7 +23,7 @@ func boardOf(total int) (*Board, []Key) {
 	}
 	b.place(keys...)
 	for _, key := range keys {
-		b.update(key, func(s *ShardStatus) { s.State = session.Ready })
+		b.update(key, func(s *standing) { s.state = session.Ready })
 	}
 	return b, keys
 }
@@ -48,7 +48,7 @@ func TestTallyIsWhatStatusShows(t *testing.T) {
 				state, mode := session.State(rapid.IntRange(0, int(session.Closed)).Draw(t, "state")), Mode(rapid.IntRange(0, 3).Draw(t, "mode"))
 				refused := rapid.Bool().Draw(t, "refused")
 				cause := rapid.SampledFrom([]error{nil, ErrClosed, ErrQuarantined}).Draw(t, "cause")
-				b.update(key, func(s *ShardStatus) { s.State, s.Mode, s.refused, s.Cause = state, mode, refused, cause })
+				b.update(key, func(s *standing) { s.state, s.mode, s.refused, s.cause = state, mode, refused, cause })
 			}
 			var want Tally
 			for _, s := range b.Status().Shards {
@@ -64,7 +64,7 @@ func TestTallyIsWhatStatusShows(t *testing.T) {
 				if s.Mode == Run && s.State == session.Closed && s.Cause == ErrQuarantined { // what was stopped is to start again
 					want.Ended++
 				}
-				if s.Mode == Run && s.State == session.Backoff && s.refused {
+				if s.Mode == Run && s.State == session.Backoff && b.record(s.Key()).still().refused {
 					want.Refused++
 				}
 			}
@@ -81,12 +81,12 @@ func TestChangeThatDoesNotReturnIsCounted(t *testing.T) {
 	b, keys := boardOf(2)
 	func() {
 		defer func() { _ = recover() }()
-		b.update(keys[0], func(s *ShardStatus) {
-			s.State = session.Backoff
+		b.update(keys[0], func(s *standing) {
+			s.state = session.Backoff
 			panic("a bug")
 		})
 	}()
-	b.update(keys[0], func(s *ShardStatus) { s.Conn++ })
+	b.update(keys[0], func(s *standing) { s.conn++ })
 	if tally, want := b.Tally(), (Tally{Wanted: 2, Ready: 1, Open: 2}); tally != want {
 		t.Errorf("counted %+v, not %+v", tally, want)
 	}
@@ -110,7 +110,7 @@ func TestAChangeCostsTheSameOnAnyBoard(t *testing.T) {
 			before, n := calls, 0
 			costs[total] = testing.AllocsPerRun(1000, func() {
 				n++
-				b.update(keys[n%len(keys)], func(s *ShardStatus) { s.Conn++ })
+				b.update(keys[n%len(keys)], func(s *standing) { s.conn++ })
 			})
 			synctest.Wait()
 			if before != 1 || calls-before != n {
@@ -151,9 +151,9 @@ func TestWaitEnds(t *testing.T) {
 		}
 		synctest.Wait()
 		for left := 2; left >= 1; left-- {
-			b.update(keys[left], func(s *ShardStatus) { s.State = session.Backoff })
-			b.update(keys[left], func(s *ShardStatus) { s.State = session.Ready }) // it is over before who waits can look
-			b.update(keys[left], func(s *ShardStatus) { s.State = session.Backoff })
+			b.update(keys[left], func(s *standing) { s.state = session.Backoff })
+			b.update(keys[left], func(s *standing) { s.state = session.Ready }) // it is over before who waits can look
+			b.update(keys[left], func(s *standing) { s.state = session.Backoff })
 			synctest.Wait()
 			if err, met := got[left]; !met || err != nil || len(got) != 3-left {
 				t.Errorf("%d are ready, and met are %v", left, got)
@@ -184,7 +184,7 @@ func TestWaitThatIsMetAsTheSupervisorEndsIsMet(t *testing.T) {
 		asked := 0
 		err := b.Wait(t.Context(), func(tally Tally) bool {
 			if asked++; asked == 1 {
-				b.update(keys[0], func(s *ShardStatus) { s.State = session.Backoff })
+				b.update(keys[0], func(s *standing) { s.state = session.Backoff })
 				b.end(ErrSupervisorEnded)
 			}
 			return tally.Ready == 0
@@ -227,7 +227,7 @@ func BenchmarkChange(b *testing.B) {
 			n := 0
 			for b.Loop() {
 				n++
-				board.update(keys[n%total], func(s *ShardStatus) { s.Conn++ })
+				board.update(keys[n%total], func(s *standing) { s.conn++ })
 			}
 			cancel()
 			<-ended

@@ -55,8 +55,8 @@ func TestCauseInAStatus(t *testing.T) {
 				for i, m := range moves {
 					time.Sleep(time.Second)
 					times = append(times, time.Now())
-					b.update(keys[0], func(s *ShardStatus) {
-						s.State, s.Since = m.to, time.Now()
+					b.update(keys[0], func(s *standing) {
+						s.state, s.since = m.to, time.Now()
 						s.because(session.Change{To: m.to, At: time.Now(), Cause: m.cause})
 					})
 					s, _ := b.Shard(keys[0])
@@ -77,8 +77,8 @@ func TestTakenOverSessionThatStaysReadyIsSound(t *testing.T) {
 		began := time.Now()
 		for _, c := range []session.Change{{To: session.Backoff, Cause: session.ErrTakenOver}, {To: session.Ready}} {
 			c.At = time.Now()
-			b.update(keys[0], func(s *ShardStatus) {
-				s.State, s.Since = c.To, c.At
+			b.update(keys[0], func(s *standing) {
+				s.state, s.since = c.To, c.At
 				s.because(c)
 			})
 		}

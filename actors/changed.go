@@ -14,18 +14,18 @@ import (
 
 // changed makes a move of a shard's session known. crashed: its actor has ended as it should not.
 func (s *Supervisor) changed(system *actor.ActorSystem, key Key, c session.Change, crashed bool) {
-	s.board.update(key, func(status *ShardStatus) {
-		status.State, status.Since, status.Conn, status.Session, status.Retry, status.beat = c.To, c.At, c.Conn, c.Session, c.Retry, c.Beat
+	s.board.update(key, func(status *standing) {
+		status.state, status.since, status.conn, status.session, status.retry, status.beat = c.To, c.At, c.Conn, c.Session, c.Retry, c.Beat
 		status.went(c)
 		status.refused = overBudget(c.Cause)
 		switch {
 		case crashed:
-			status.Crashes++
-			status.Quarantined = c.To == session.Closed
+			status.crashes++
+			status.quarantined = c.To == session.Closed
 		case c.To == session.Identifying:
-			status.Identifies++
+			status.identifies++
 		case c.To == session.Ready && c.From == session.Resuming && !c.Lost:
-			status.Resumes++
+			status.resumes++
 		}
 	})
 	if r := s.board.record(key); r != nil {

@@ -128,14 +128,14 @@ func (s *incarnation) spawn(a action, again bool) {
 	key, of := a.key, s.books.lives.of[a.key]
 	c := s.books.children[key]
 	if c == nil {
-		c = &child{key: key, account: s.books.admission.of(key), record: s.board.record(key)}
+		c = &child{key: key, account: s.books.admission.newAccount(key), record: s.board.record(key)}
 		s.books.children[key] = c
 	}
 	if c.cause = nil; again {
 		c.crashes = nil //seam:mended-shard-without-past
 	}
-	s.board.update(key, func(status *ShardStatus) {
-		status.Quarantined = false
+	s.board.update(key, func(status *standing) {
+		status.quarantined = false
 		status.begins(time.Now())
 	})
 	c.account.closed = nil
@@ -151,7 +151,6 @@ func (s *incarnation) spawn(a action, again bool) {
 		return
 	}
 	c.pid = pid
-	s.books.byPID[pid.Id] = key
 	c.record.pid.Store(pid)
 }
 
@@ -163,7 +162,7 @@ func (s *incarnation) begin(c *child, life shardLife) (pid *actor.PID, err error
 			opts = append(opts, s.cfg.ShardProps(c.key)...)
 		}
 		props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
-		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf("shard-%d-%d-%d", c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
+		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf(shardName, c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
 		return err
 	})
 	return pid, err
@@ -205,8 +204,8 @@ func (s *incarnation) settled(key Key, ceased bool) {
 
 // terminated takes note that a shard's actor has ended.
 func (s *incarnation) terminated(who *actor.PID) {
-	if key, ok := s.books.byPID[who.Id]; ok {
-		s.gone(key)
+	if c := s.childOf(who); c != nil {
+		s.gone(c.key)
 	}
 }
 
@@ -217,7 +216,6 @@ func (s *incarnation) gone(key Key) {
 		s.down(s.closing(key, status)) // its own word of that may come after this one
 	}
 	c.account.shut()
-	delete(s.books.byPID, c.pid.Id)
 	c.pid = nil
 	unasked, ceased := s.books.lives.gone(key)
 	s.endIdentify(key, 0)
@@ -255,7 +253,9 @@ func (s *incarnation) close(key Key, err error) {
 
 // forget keeps nothing of a shard any more.
 func (s *incarnation) forget(key Key) {
-	s.books.admission.forget(key, ErrUnknownShard)
+	if c := s.books.children[key]; c != nil {
+		c.account.refuse(ErrUnknownShard)
+	}
 	delete(s.books.children, key)
 	delete(s.books.resting, key)
 	delete(s.books.reopen, key)

@@ -142,7 +142,7 @@ func (s *CutoverStats) count(g *cut) {
 // away reports whether the session that a guild is to be cut to is away.
 func (c *Cutover) away(guild events.Snowflake) bool {
 	r := c.supervisor.board.record(c.cfg.To.Of(guild))
-	return r == nil || r.still().State != session.Ready
+	return r == nil || r.still().state != session.Ready
 }
 
 // anew begins the comparison of a guild anew.
@@ -254,8 +254,8 @@ func (b *Board) lived(key Key) time.Time {
 		return time.Time{}
 	}
 	s := r.still()
-	sent := s.LatencyAt.Add(-s.Latency)
-	if s.State != session.Ready || s.LatencyAt.IsZero() || sent.Before(s.Since) {
+	sent := s.latencyAt.Add(-s.latency)
+	if s.state != session.Ready || s.latencyAt.IsZero() || sent.Before(s.since) {
 		return time.Time{}
 	}
 	return sent

@@ -74,7 +74,7 @@ func (c *bucketCall) ask() {
 	case bucketReturns:
 		b.Return()
 	case bucketRemains:
-		c.left.left, c.left.limit, c.left.whole = b.Remaining(c.at), b.Limit(), b.Reset(c.at)
+		c.left.left, c.left.limit, c.left.whole = int32(clamp(b.Remaining(c.at))), int32(clamp(b.Limit())), b.Reset(c.at)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -24,21 +25,20 @@ func (s *incarnation) HandleFailure(_ *actor.ActorSystem, parent actor.Superviso
 
 // failed notes that a shard's actor has crashed on a message. What comes of it is seen to when the actor has ended.
 func (s *incarnation) failed(who *actor.PID, reason, message any) {
-	key, ok := s.books.byPID[who.Id]
-	if !ok {
+	c := s.childOf(who)
+	if c == nil {
 		return
 	}
 	if envelope, ok := message.(*actor.MessageEnvelope); ok {
 		message = envelope.Message
 	}
-	if l := s.board.record(key).link.Load(); l != nil {
+	if l := c.record.link.Load(); l != nil {
 		l.close(events.CloseUnknownError)
 	}
-	c := s.books.children[key]
 	c.account.shut()
 	c.crash = fmt.Errorf("%w: %s", ErrCrashed, foreign.Text(reason))
-	s.books.lives.closed(key, false)
-	s.log.Error("shard actor crashed", zap.Stringer("shard", key), zap.String("reason", foreign.Text(reason)), zap.String("message", fmt.Sprintf("%T", message)))
+	s.books.lives.closed(c.key, false)
+	s.log.Error("shard actor crashed", zap.Stringer("shard", c.key), zap.String("reason", foreign.Text(reason)), zap.String("message", fmt.Sprintf("%T", message)))
 }
 
 // guardian is the strategy for a supervisor. What it loses in a crash is the message that it
@@ -161,4 +161,20 @@ func (s *incarnation) catchUp(ctx actor.Context, m recovered) {
 	s.catchUpIdentify()
 	s.slow = time.Time{}
 	s.due()
+}
+
+// shardName is the name of a shard's actor, by generation, total and index.
+const shardName = "shard-%d-%d-%d"
+
+// childOf is the child that has an actor; nil: none has.
+func (s *incarnation) childOf(who *actor.PID) *child {
+	var key Key
+	name := who.Id[strings.LastIndexByte(who.Id, '/')+1:]
+	if n, _ := fmt.Sscanf(name, shardName, &key.Generation, &key.Shard.Total, &key.Shard.Index); n < 3 {
+		return nil
+	}
+	if c := s.books.children[key]; c != nil && c.pid != nil && c.pid.Id == who.Id {
+		return c
+	}
+	return nil
 }

@@ -130,7 +130,7 @@ func (h host) Latency(roundTrip, late time.Duration) {
 	s, now := h.shard, h.now
 	s.record.keep() // an ACK may end what comes again
 	s.present()
-	s.board.update(s.key, func(status *ShardStatus) { status.Latency, status.LatencyAt = roundTrip, now })
+	s.board.update(s.key, func(status *standing) { status.latency, status.latencyAt = roundTrip, now })
 	tell(s.observers.heartbeat, ObserverHeartbeat.OnHeartbeat, HeartbeatAcknowledged{s.key, s.link.conn, roundTrip, late})
 }
 

@@ -114,7 +114,7 @@ func (s *incarnation) identified(m identified) {
 func (s *incarnation) settleIdentify(key Key, q *question) {
 	r := s.board.record(key)
 	now := r.still()
-	if q.granted && (r.identified.Load() == q.conn || now.State == session.Identifying && now.Conn == q.conn) {
+	if q.granted && (r.identified.Load() == q.conn || now.state == session.Identifying && now.conn == q.conn) {
 		s.identified(identified{key, q.conn, time.Now()})
 	} else {
 		s.withdrawIdentify(withdrawIdentify{key, q.conn})
@@ -233,14 +233,14 @@ func (s *incarnation) catchUpIdentify() {
 	f := &s.books.identifies
 	for _, q := range f.asked {
 		r := s.board.record(q.key)
-		if now := r.still(); now.State != session.Queued || now.Conn != q.conn {
+		if now := r.still(); now.state != session.Queued || now.conn != q.conn {
 			s.settleIdentify(q.key, q)
 		}
 	}
 	for _, r := range s.board.all() {
-		if now := r.still(); now.State == session.Queued {
+		if now := r.still(); now.state == session.Queued {
 			if of := s.books.lives.of[r.key]; of != nil {
-				s.askIdentify(askIdentify{from{r.key, of.number}, now.Conn})
+				s.askIdentify(askIdentify{from{r.key, of.number}, now.conn})
 			}
 		}
 	}

@@ -225,8 +225,8 @@ func (s *incarnation) pause() {
 func (s *incarnation) stop() {
 	s.distrust.Store(true) // what ends the goroutine now would keep the actor from its end
 	s.pause()
-	for _, c := range s.books.admission.accounts {
-		c.refuse(closedBy(ErrSupervisorEnded))
+	for _, c := range s.books.children {
+		c.account.refuse(closedBy(ErrSupervisorEnded))
 	}
 	s.books.joins.end(closedBy(ErrSupervisorEnded))
 	s.endReleases()
@@ -240,7 +240,7 @@ func (s *incarnation) ended() {
 	s.books.ended = s.system
 	defer s.board.end(ErrSupervisorEnded)
 	for _, r := range s.board.all() {
-		if state := r.still().State; state != session.Closed && state != session.Idle {
+		if state := r.still().state; state != session.Closed && state != session.Idle {
 			s.changed(s.system, r.key, session.Change{At: time.Now(), From: state, To: session.Closed, Cause: ErrClosed}, false)
 		}
 	}

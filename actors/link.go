@@ -51,15 +51,16 @@ type link struct {
 	system    *actor.ActorSystem
 	shard     *actor.PID
 	all       *sync.WaitGroup // the goroutines of all links
-	credit    chan struct{}   // of batches
 	key       Key
 	dialled   time.Time // when the dial began
 	observers *Observers
 	taps      []tap.Conn
+	over      atomic.Bool   // it is not wanted any more: nothing more is told
+	lent      atomic.Int32  // batches under way
 	underWay  atomic.Int64  // frames
 	last      atomic.Int64  // when something was read, in Unix nanoseconds; 0: nothing was
 	read      *batch        // what the reader has not handed over yet
-	over      chan struct{} // closed when it is not wanted any more: nothing more is told
+	wake      chan struct{} // of capacity 1: over or lent has changed, for the one goroutine
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // of the dial that is under way
@@ -69,17 +70,15 @@ type link struct {
 func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, all *sync.WaitGroup, o *Observers) *link {
 	return &link{
 		key: key, conn: conn, system: system, shard: shard, all: all, observers: o, taps: o.open(key, conn),
-		credit: make(chan struct{}, batches), over: make(chan struct{}),
+		wake: make(chan struct{}, 1),
 	}
 }
 
-// isOver reports whether the connection is not wanted any more.
-func (l *link) isOver() bool {
+// wakes has the one goroutine look again at what it waits for.
+func (l *link) wakes() {
 	select {
-	case <-l.over:
-		return true
+	case l.wake <- struct{}{}:
 	default:
-		return false
 	}
 }
 
@@ -132,7 +131,7 @@ func (l *link) survive(what string, returned *bool) {
 func (l *link) readAll(socket *transport.Conn) {
 	returned := false
 	defer l.survive("the reader of NetDial's connection", &returned)
-	for !l.isOver() {
+	for !l.over.Load() {
 		data, err := socket.Read()
 		if err != nil {
 			l.hand()
@@ -171,7 +170,7 @@ func (l *link) dial(url events.Secret, cfg *transport.Config) (*transport.Conn, 
 func (l *link) dials(cancel context.CancelFunc) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cancel = cancel; cancel != nil && l.isOver() {
+	if l.cancel = cancel; cancel != nil && l.over.Load() {
 		cancel()
 	}
 }
@@ -184,19 +183,22 @@ func (l *link) hand() {
 	}
 	l.read = nil
 	l.last.Store(b.at.UnixNano())
-	select {
-	case l.credit <- struct{}{}:
-		if len(l.observers.frames) > 0 {
-			l.observe(b)
-		}
-		l.underWay.Add(int64(len(b.frames)))
-		l.tell(b)
-	case <-l.over:
+	for l.stalled() && !l.over.Load() {
+		<-l.wake
 	}
+	if l.over.Load() {
+		return
+	}
+	l.lent.Add(1)
+	if len(l.observers.frames) > 0 {
+		l.observe(b)
+	}
+	l.underWay.Add(int64(len(b.frames)))
+	l.tell(b)
 }
 
 // stalled reports whether the reader has to wait for the actor: all that may be under way is, in however few frames.
-func (l *link) stalled() bool { return len(l.credit) == cap(l.credit) }
+func (l *link) stalled() bool { return l.lent.Load() >= batches }
 
 // observe tells what was read. The batch is the actor's afterwards.
 func (l *link) observe(b *batch) {
@@ -215,23 +217,25 @@ func (l *link) await(turn time.Time) bool {
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-l.over:
-		return false
+	for !l.over.Load() {
+		select {
+		case <-timer.C:
+			return true
+		case <-l.wake:
+		}
 	}
+	return false
 }
 
 func (l *link) tell(message any) {
-	if !l.isOver() {
+	if !l.over.Load() {
 		l.system.Root.Send(l.shard, message)
 	}
 }
 
 // lose tells that the dial or the connection has failed.
 func (l *link) lose(err error) {
-	if !l.isOver() {
+	if !l.over.Load() {
 		for _, t := range l.taps {
 			t.Lost(err)
 		}
@@ -244,7 +248,7 @@ func (l *link) attach(socket *transport.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.socket = socket
-	return !l.isOver()
+	return !l.over.Load()
 }
 
 // write sends one payload. One goroutine at a time.
@@ -252,7 +256,7 @@ func (l *link) write(op events.Opcode, payload []byte) error {
 	l.mu.Lock()
 	socket := l.socket
 	l.mu.Unlock()
-	if socket == nil || l.isOver() {
+	if socket == nil || l.over.Load() {
 		return fmt.Errorf("actors: write on a closed connection")
 	}
 	for _, t := range l.taps { // before its answer can come
@@ -266,10 +270,11 @@ func (l *link) write(op events.Opcode, payload []byte) error {
 func (l *link) close(code events.CloseCode) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.isOver() {
+	if l.over.Load() {
 		return
 	}
-	close(l.over) //seam:closed-link-silent
+	l.over.Store(true) //seam:closed-link-silent
+	l.wakes()
 	for _, t := range l.taps {
 		t.Closed(code)
 	}
@@ -284,8 +289,6 @@ func (l *link) close(code events.CloseCode) {
 // repay gives back the credit of one batch.
 func (l *link) repay(frames int) {
 	l.underWay.Add(-int64(frames))
-	select {
-	case <-l.credit:
-	default:
-	}
+	l.lent.Add(-1)
+	l.wakes()
 }

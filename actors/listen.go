@@ -47,7 +47,7 @@ func (s *incarnation) heardSince(began time.Time) []heard {
 		}
 		all = append(all, heard{
 			key: r.key, seq: r.seq.Load(),
-			whole: !behind && status.State == session.Ready && status.Since.Before(began),
+			whole: !behind && status.state == session.Ready && status.since.Before(began),
 		})
 	}
 	return all

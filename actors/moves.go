@@ -12,10 +12,15 @@ const movesKept = 20
 // usualMoves are those of a shard that becomes Ready and stays so.
 const usualMoves = 6
 
-// move is a session.Change in 32 bytes: there are many shards.
+// moves are the latest ones of a shard, the oldest first, and what has caused them: nothing, mostly.
+type moves struct {
+	latest []move
+	causes []error // of each; nil: nothing has caused any
+}
+
+// move is a session.Change in 16 bytes, but for its cause: there are many shards.
 type move struct {
 	at      int64 // Unix nanoseconds
-	cause   error
 	conn    uint32
 	session uint16
 	states  uint8 // from and to
@@ -31,18 +36,30 @@ const (
 func (r *record) note(c session.Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.moves) == movesKept {
-		copy(r.moves, r.moves[1:])
-		r.moves = r.moves[:movesKept-1]
+	if r.moves == nil {
+		r.moves = &moves{latest: make([]move, 0, usualMoves)}
 	}
-	m := move{c.At.UnixNano(), c.Cause, uint32(c.Conn), uint16(min(c.Session, 1<<16-1)), uint8(c.From)<<4 | uint8(c.To), uint8(min(c.Failed, manyFailed))}
+	m := move{c.At.UnixNano(), uint32(c.Conn), uint16(min(c.Session, 1<<16-1)), uint8(c.From)<<4 | uint8(c.To), uint8(min(c.Failed, manyFailed))}
 	if c.Lost {
 		m.failed |= lostBit
 	}
-	if r.moves == nil {
-		r.moves = make([]move, 0, usualMoves)
+	r.moves.add(m, c.Cause)
+}
+
+func (m *moves) add(latest move, cause error) {
+	if cause != nil && m.causes == nil {
+		m.causes = make([]error, len(m.latest), movesKept)
 	}
-	r.moves = append(r.moves, m)
+	if len(m.latest) == movesKept {
+		m.latest = append(m.latest[:0], m.latest[1:]...)
+		if m.causes != nil {
+			m.causes = append(m.causes[:0], m.causes[1:]...)
+		}
+	}
+	m.latest = append(m.latest, latest)
+	if m.causes != nil {
+		m.causes = append(m.causes, cause)
+	}
 }
 
 // Moves are the latest moves of a shard's session, 20 at the most, the oldest first, with their causes. Retry and Beat are not kept, Session is counted
@@ -54,11 +71,18 @@ func (b *Board) Moves(key Key) (all []session.Change) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, m := range r.moves {
-		all = append(all, session.Change{
+	if r.moves == nil {
+		return nil
+	}
+	for i, m := range r.moves.latest {
+		c := session.Change{
 			At: time.Unix(0, m.at), From: session.State(m.states >> 4), To: session.State(m.states & 15), Conn: uint64(m.conn), Session: uint64(m.session),
-			Lost: m.failed&lostBit != 0, Cause: m.cause, Failed: int(m.failed & manyFailed),
-		})
+			Lost: m.failed&lostBit != 0, Failed: int(m.failed & manyFailed),
+		}
+		if r.moves.causes != nil {
+			c.Cause = r.moves.causes[i]
+		}
+		all = append(all, c)
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"math"
 	"time"
 
 	"github.com/signalbox-go/signalbox/session"
@@ -9,8 +10,8 @@ import (
 // permits are how many send events a connection takes at once, as the supervisor has last counted them. The zero value has none.
 type permits struct {
 	conn  uint64
-	left  int
-	limit int       // of left
+	left  int32
+	limit int32     // of left
 	whole time.Time // when all are there again; zero: nobody can say
 }
 
@@ -20,9 +21,9 @@ func (p *permits) of(s *ShardStatus) int {
 		return 0 // they are of another connection
 	}
 	if p.left < p.limit && !p.whole.IsZero() && !time.Now().Before(p.whole) {
-		return p.limit
+		return int(p.limit)
 	}
-	return min(max(p.left, 0), p.limit) // a bucket of somebody else's may be imprecise
+	return int(min(max(p.left, 0), p.limit)) // a bucket of somebody else's may be imprecise
 }
 
 // permits shows how many send events the shard's connection takes at once.
@@ -37,3 +38,6 @@ func (c *child) permits(now time.Time) {
 	defer c.record.mu.Unlock()
 	c.record.permits = p
 }
+
+// clamp is a count of somebody else's, in 32 bits.
+func clamp(n int) int { return min(max(n, math.MinInt32), math.MaxInt32) }

@@ -47,9 +47,9 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 	for _, key := range keys {
 		if want, named := s.books.plan.want(key); named {
 			s.board.record(key).wanted.Store(uint64(want.Intents))
-			s.board.update(key, func(status *ShardStatus) { status.Mode, status.Role, status.Fence = want.Mode, want.Role, want.Fence }) //seam:status-shows-the-plan
+			s.board.update(key, func(status *standing) { status.mode, status.role, status.fence = want.Mode, want.Role, want.Fence }) //seam:status-shows-the-plan
 		} else {
-			s.board.update(key, func(status *ShardStatus) { status.Mode = Stop })
+			s.board.update(key, func(status *standing) { status.mode = Stop })
 		}
 	}
 	s.routes.set(s.books.plan, keys)

@@ -1,9 +1,7 @@
 package actors
 
 import (
-	"errors"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,8 +71,7 @@ type ShardStatus struct {
 	Crashes     int // of the shard's actor
 	Quarantined bool
 
-	refused bool          // Backoff, because the day's budget of Identifies refuses to go on
-	beat    time.Duration // Ready: the heartbeat interval
+	beat time.Duration // Ready: the heartbeat interval
 }
 
 // HeartbeatInterval is the time from one heartbeat to the next, as the gateway has asked for; 0: the shard is not Ready.
@@ -86,56 +83,6 @@ func (s *ShardStatus) Key() Key { return Key{Generation: s.Generation, Shard: s.
 // Ended reports whether the shard has ended by itself, and for good: nothing but a restart that is asked for starts it again. One that was
 // stopped, and is to run again, is Closed still for a moment, and has not.
 func (s *ShardStatus) Ended() bool { return s.State == session.Closed && isFatal(s.Cause) }
-
-const sound = time.Minute // Ready for so long, a session is not taken over any more; as in package session
-
-// went takes a move.
-func (s *ShardStatus) went(c session.Change) {
-	switch {
-	case c.To == session.Ready:
-		s.Away = time.Time{}
-	case s.Away.IsZero():
-		s.Away = c.At
-	}
-	s.because(c)
-}
-
-// begins has the shard begin again, if it is not in the midst of something: what comes is another time away, unless it had ended by itself.
-func (s *ShardStatus) begins(now time.Time) {
-	if s.State != session.Idle && s.State != session.Closed {
-		return
-	}
-	if !s.Ended() {
-		s.Away = now
-	}
-	s.State, s.Cause, s.CauseSince = session.Idle, nil, time.Time{} // the one before has closed
-}
-
-// because takes the cause of a move. One that goes on keeps its time, and one that is over leaves: to be Ready ends all but a session that
-// is taken over, in which two processes are Ready by turns.
-func (s *ShardStatus) because(c session.Change) {
-	switch {
-	case c.To == session.Ready && errors.Is(s.Cause, session.ErrTakenOver):
-	case c.To == session.Ready || c.To == session.Closed && c.Cause == nil:
-		s.Cause, s.CauseSince = nil, time.Time{}
-	case c.Cause == nil:
-	case s.Cause == nil || likeness(s.Cause) != likeness(c.Cause):
-		s.CauseSince = c.At
-		fallthrough
-	default:
-		s.Cause = c.Cause
-	}
-}
-
-// likeness is a cause's text without durations, times and other numbers, which differ from one time to the next.
-func likeness(cause error) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return -1
-		}
-		return r
-	}, cause.Error())
-}
 
 // record is what is known of one shard, and outlives the crashes of its actor.
 type record struct {
@@ -157,17 +104,17 @@ type record struct {
 	forecast   atomic.Pointer[ratelimit.Forecast] // while it waits for a permit to Identify; written by the supervisor alone
 
 	mu       sync.Mutex
-	status   ShardStatus      // but for its moving parts; written by Board.update alone
+	standing standing         // written by Board.update alone
 	kept     session.Snapshot // of cursor, for other goroutines; its Seq is not kept up
 	number   uint64           // of the session in kept
 	begun    place            // where it last began with a session from elsewhere
-	moves    []move           // the latest ones, the oldest first
+	moves    *moves           // the latest ones; nil: there were none
 	permits  permits
 	released *session.Snapshot // it was released, and this was given out; nil: it was not
 }
 
 func newRecord(key Key) *record {
-	return &record{key: key, status: ShardStatus{Shard: key.Shard, Generation: key.Generation, Away: time.Now()}}
+	return &record{key: key, standing: standing{away: time.Now()}}
 }
 
 // connects takes the latest connection.
@@ -177,17 +124,18 @@ func (r *record) connects(l *link) {
 	}
 }
 
-// still is the status without its moving parts.
-func (r *record) still() ShardStatus {
+// still is how the shard stands, without what moves all the time.
+func (r *record) still() standing {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.status
+	return r.standing
 }
 
-// copyTo copies the status, with its moving parts.
+// copyTo copies the status.
 func (r *record) copyTo(s *ShardStatus) {
+	s.Shard, s.Generation = r.key.Shard, r.key.Generation
 	r.mu.Lock()
-	*s = r.status
+	r.standing.copyTo(s)
 	left, guilds := r.permits, r.kept.Guilds
 	r.mu.Unlock()
 	s.Permits = left.of(s)

@@ -157,7 +157,7 @@ func (s *Supervisor) atRest(r *record) session.Snapshot {
 	if !ok {
 		return none
 	}
-	if r.still().Role != Serving { // nobody is to hear of it
+	if r.still().role != Serving { // nobody is to hear of it
 		return snapshot
 	}
 	began, seq := s.cfg.Bus.Shard(r.key).Settled()

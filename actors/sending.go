@@ -61,7 +61,9 @@ func (s *incarnation) admit(now time.Time, r *request) {
 // raise has what a request shares go as early as the request would.
 func (s *incarnation) raise(r *request) {
 	if j := s.books.joins.of[joinKey{r.event.Op, r.event.Guild}]; j != nil && !r.over() && r.priority > j.carrier.priority {
-		s.books.admission.of(j.carrier.key).raise(j.carrier, r.priority)
+		if c := s.books.children[j.carrier.key]; c != nil {
+			c.account.raise(j.carrier, r.priority)
+		}
 	}
 }
 

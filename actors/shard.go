@@ -23,11 +23,10 @@ type shard struct {
 	system  *actor.ActorSystem
 	self    *actor.PID
 	machine *session.Machine
-	asked   map[uint64]*request // those that the machine was given, by serial
+	asked   map[uint64]*request // those that the machine was given, by serial; nil: none was yet
 	link    *link
 	now     time.Time // of the message that is handled
 	owed    []debt    // batches whose credit is held back, since the subscribers are behind
-	full    bool
 	timer   *time.Timer
 	armed   time.Time
 	wake    time.Time // of the machine
@@ -35,6 +34,7 @@ type shard struct {
 	asking  uint64    // the connection for which a permit to Identify was asked for and not used; 0: none
 	expires time.Time // of the permit
 	shows   *request  // the presence that the session is to be sent again; nil: none was yet
+	full    bool      // the subscribers are behind
 	drains  bool      // it ends when what was sent has its answers
 	ended   bool      // it has stopped itself
 }
@@ -49,7 +49,7 @@ type shardLife struct {
 }
 
 func newShard(s *Supervisor, r *record, life shardLife) *shard {
-	return &shard{Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key), asked: make(map[uint64]*request)}
+	return &shard{Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key)}
 }
 
 // log is for what is told of this shard, which is little: none is kept.
@@ -133,7 +133,7 @@ func (s *shard) start(ctx actor.Context) {
 
 // build makes the session, of what the shard's actors before it have left.
 func (s *shard) build() (err error) {
-	conn := s.record.still().Conn
+	conn := s.record.still().conn
 	s.machine, err = session.NewMachine(session.Config{ //seam:crash-keeps-session
 		Shard: s.key.Shard, Identify: s.identification(s.key), OptionalIntents: s.cfg.OptionalIntents, Cursor: &s.record.cursor,
 		Conn: conn, Rand: random(s.cfg.Seed, s.key, conn),
@@ -236,6 +236,9 @@ func (s *shard) send(m admitted) {
 	if !s.machine.Sendable(m.conn) || r.expired(s.now, Admitted) || s.outdated(r) || !r.claim() {
 		s.landed(r, time.Time{})
 		return
+	}
+	if s.asked == nil {
+		s.asked = make(map[uint64]*request)
 	}
 	s.asked[r.serial] = r
 	s.step(session.Input{

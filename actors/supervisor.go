@@ -41,7 +41,6 @@ type books struct {
 	plan       *plan
 	lives      *lives
 	children   map[Key]*child
-	byPID      map[string]Key
 	admission  *admission
 	landed     []landing // that were taken, and of which the first so many are dealt with
 	dealt      int
@@ -68,7 +67,7 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 	s.routes.now.Store(new(routing))
 	s.board.without.Store(uint64(cfg.OptionalIntents & cfg.LeftOut))
 	s.books = books{
-		plan: newPlan(), lives: newLives(), children: make(map[Key]*child), byPID: make(map[string]Key),
+		plan: newPlan(), lives: newLives(), children: make(map[Key]*child),
 		admission: newAdmission(cfg.QueueLimit), joins: newJoins(cfg.QueueLimit), identifies: newIdentifies(),
 		resting: make(map[Key]time.Time), reopen: make(map[Key]shardUp), releases: make(map[Key]*release),
 	}

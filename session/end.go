@@ -12,9 +12,9 @@ import (
 func lost(m *Machine, in Input) {
 	var closed *CloseError
 	if errors.As(in.Err, &closed) && closed.Fatal() { //seam:fatal-code-ends-shard
-		if optional := m.optional; closed.Code == events.CloseDisallowedIntents && m.identify.Intents&optional != 0 {
+		if optional := m.optional; closed.Code == events.CloseDisallowedIntents && m.intents&optional != 0 {
 			m.retreat(fmt.Errorf("%w: %w", in.Err, errSessionGone), events.CloseNone, 0)
-			m.SetIntents(m.identify.Intents &^ optional)
+			m.SetIntents(m.intents &^ optional)
 			return
 		}
 		m.fail(in.Err)

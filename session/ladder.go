@@ -58,19 +58,19 @@ const (
 // ladder remembers what failed, to choose the next step down: the resume URL, then the
 // gateway's own URL with the same session, then a new session; and how long to wait before.
 type ladder struct {
-	attempts int       // in a row that gained nothing
-	since    time.Time // when the first of them failed; zero: the latest attempt gained something
-	refusals int       // op 9 in a row
-	resumes  int       // failed Resumes of this session in a row
-	replays  int       // Resumes of this session in a row that came to no RESUMED in time
-	dials    int       // connections to the resume URL in a row that came to no Hello
-	tooLarge int       // READYs in a row that could not be read because of their size
-	takeover int       // connections in a row that ended soon after Ready, without a reason
+	since    time.Time // when the first of the attempts failed; zero: the latest gained something
+	attempts int32     // in a row that gained nothing
+	refusals int32     // op 9 in a row
+	resumes  int32     // failed Resumes of this session in a row
+	replays  int32     // Resumes of this session in a row that came to no RESUMED in time
+	dials    int32     // connections to the resume URL in a row that came to no Hello
+	tooLarge int32     // READYs in a row that could not be read because of their size
+	takeover int32     // connections in a row that ended soon after Ready, without a reason
+	ours     bool      // the wait in Backoff is our own choice, and not the gateway's wish
 	bad      unreadable
 	reached  int64     // the sequence when Resume was written, to see progress
 	ready    time.Time // since when the session is Ready
 	dialled  time.Time // when the latest dial began
-	ours     bool      // the wait in Backoff is our own choice, and not the gateway's wish
 }
 
 // live notes that the session is Ready.
@@ -135,8 +135,8 @@ func (m *Machine) retreat(cause error, code events.CloseCode, wish time.Duration
 	if l.ours = wish == 0; code != events.CloseNone {
 		wait = max(wait, closePause)
 	}
-	at := m.now.Add(max(wait, wish, l.dialled.Add(dialDistance).Sub(m.now), 0))            //seam:distance-of-dials
-	m.become(Backoff, at, Change{Cause: cause, Lost: lost, Retry: at, Failed: l.attempts}) //seam:lost-session-told
+	at := m.now.Add(max(wait, wish, l.dialled.Add(dialDistance).Sub(m.now), 0))                 //seam:distance-of-dials
+	m.become(Backoff, at, Change{Cause: cause, Lost: lost, Retry: at, Failed: int(l.attempts)}) //seam:lost-session-told
 	if !at.After(m.now) {
 		m.connect(Change{})
 	}
@@ -186,7 +186,7 @@ var errSessionGone = errors.New("the session is gone")
 // backoff is the time from one attempt to the next, after so many in a row that gained nothing: a time around a value that doubles, widely
 // spread, so that of a fleet some shard soon finds that an outage is over. That Identifies which keep failing do not use up the day's budget is the
 // identify queue's concern.
-func (m *Machine) backoff(attempts int) time.Duration {
+func (m *Machine) backoff(attempts int32) time.Duration {
 	if attempts <= 0 {
 		return 0
 	}

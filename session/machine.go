@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+	"unique"
 
 	"github.com/signalbox-go/signalbox/events"
 )
@@ -30,8 +31,10 @@ const (
 
 // Machine is one shard's session, over any number of connections. Make it with NewMachine.
 type Machine struct {
-	identify events.Identify // what sessions begin with; without a presence, which is the cursor's
-	optional events.Intents  // see Config
+	shard    events.ShardID
+	intents  events.Intents                 // that sessions begin with
+	optional events.Intents                 // see Config
+	others   unique.Handle[events.Identify] // the rest of Identify, which all shards of a fleet share; the presence is the cursor's
 	random   *rand.Rand
 	host     Host
 	cursor   *Cursor
@@ -70,12 +73,11 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 		}
 		cfg.Cursor.Presence = string(presence.Data)
 	}
-	cfg.Identify.Presence = nil
-	if cfg.Rand == nil {
-		cfg.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
-	}
-	m := &Machine{
-		identify: cfg.Identify, optional: cfg.OptionalIntents, random: cfg.Rand, host: host, cursor: cfg.Cursor, conn: cfg.Conn,
+	m := &Machine{shard: cfg.Shard, intents: cfg.Identify.Intents, optional: cfg.OptionalIntents, host: host, cursor: cfg.Cursor, conn: cfg.Conn}
+	cfg.Identify.Shard, cfg.Identify.Intents, cfg.Identify.Presence = events.ShardID{}, 0, nil
+	m.others = unique.Make(cfg.Identify)
+	if m.random = cfg.Rand; m.random == nil {
+		m.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
 	m.replies.Part = host.Part
 	m.replies.voice.missed = true // until READY: a session that is resumed began elsewhere
@@ -84,7 +86,7 @@ func NewMachine(cfg Config, host Host) (*Machine, error) {
 
 // Format prints where the machine stands, and no secret, whatever the verb.
 func (m *Machine) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "{shard %v %v conn %d}", m.identify.Shard, m.state, m.conn)
+	fmt.Fprintf(f, "{shard %v %v conn %d}", m.shard, m.state, m.conn)
 }
 
 // State is where the machine stands.
@@ -97,11 +99,18 @@ func (m *Machine) Conn() uint64 { return m.conn }
 func (m *Machine) Err() error { return m.err }
 
 // Terms are what the session began with, or, where there is none, what the next one is to begin with.
-func (m *Machine) Terms() Terms { return termsOf(m.identify) }
+func (m *Machine) Terms() Terms { return termsOf(m.identify()) }
 
 // SetIntents has sessions begin with other intents, from the next one on. Call it between steps, when there is no session.
 func (m *Machine) SetIntents(intents events.Intents) {
-	m.identify.Intents = intents //seam:intents-as-asked
+	m.intents = intents //seam:intents-as-asked
+}
+
+// identify is what a session begins with, but for its presence.
+func (m *Machine) identify() events.Identify {
+	identify := m.others.Value()
+	identify.Shard, identify.Intents = m.shard, m.intents
+	return identify
 }
 
 // Sendable reports whether a Send for this connection would be written now.

@@ -25,7 +25,7 @@ func (m *Machine) Presence() (presence string, due bool) {
 
 // identification is the Identify with the latest presence. One that does not fit into it is sent when the session has begun.
 func (m *Machine) identification() (payload []byte, presence string, err error) {
-	request, err := m.identify.Request()
+	request, err := m.identify().Request()
 	if err != nil {
 		return nil, "", err
 	}

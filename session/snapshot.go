@@ -42,7 +42,10 @@ type Snapshot struct {
 func (s Snapshot) Cursor() Cursor {
 	c := Cursor{ //seam:restored-session-whole
 		SessionID: events.Secret(s.SessionID), ResumeURL: events.Secret(s.ResumeURL), Seq: s.Seq, User: s.Bot, Restored: !s.Exact,
-		Terms: s.Terms, saved: s.SavedAt,
+		Terms: s.Terms,
+	}
+	if !s.SavedAt.IsZero() {
+		c.saved = s.SavedAt.UnixMicro()
 	}
 	c.guilds = guilds{count: max(s.Guilds, 0), seq: max(s.GuildsSeq, 0)}
 	c.guilds.unnamed = min(max(s.GuildsAway, 0), c.guilds.count)

@@ -140,7 +140,7 @@ func (m *Machine) hello(raw events.Raw) {
 		return
 	}
 	//seam:resume-from-last-sequence
-	payload, err := payloadOf(events.Resume{Token: m.identify.Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq})
+	payload, err := payloadOf(events.Resume{Token: m.others.Value().Token, SessionID: m.cursor.SessionID, Seq: m.cursor.Seq})
 	if err != nil { // it will not be written, now or later
 		m.reconnect(fmt.Errorf("%w: %w", err, errSessionGone), closeToResume)
 		return
@@ -257,7 +257,7 @@ func (m *Machine) deliver(raw events.Raw, at time.Time, replayed bool) {
 	m.ended(m.replies.Observe(m.now, raw, m.cursor.User))
 	//seam:event-delivered
 	if m.host.Deliver(raw, events.Meta{
-		Shard: m.identify.Shard, Session: m.cursor.Session, Seq: seq, Received: at, Replayed: replayed,
+		Shard: m.shard, Session: m.cursor.Session, Seq: seq, Received: at, Replayed: replayed,
 		Redelivered: m.cursor.Restored,
 	}) {
 		m.beat.stall(m.now)

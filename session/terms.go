@@ -68,13 +68,13 @@ func (e *AgeError) Error() string {
 // outdated is why a session is not to be resumed now, by who wants these terms; nil: it is.
 func (c *Cursor) outdated(now time.Time, wanted Terms) error {
 	saved := c.saved
-	c.saved = time.Time{} // from here on the session is looked after, and does not age
-	switch age := now.Sub(saved); {
+	c.saved = 0 // from here on the session is looked after, and does not age
+	switch age := now.Sub(time.UnixMicro(saved)); {
 	case !c.Resumable():
 		return nil
 	case c.Terms.Known && c.Terms != wanted:
 		return &TermsError{c.Terms, wanted}
-	case !saved.IsZero() && age > MaxAge:
+	case saved != 0 && age > MaxAge:
 		return &AgeError{age}
 	}
 	return nil

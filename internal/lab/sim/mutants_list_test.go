@@ -41,7 +41,7 @@ var mutants = []mutant{
 	{name: "the pause grows without end", law: "L-1", breaks: []breach{{"longest-pause", value("30*time.Hour")}}},
 	{name: "what an old connection says counts", law: "I-9|I-10|I-5|L-|T-|panic", breaks: []breach{
 		{"old-connection-ignored", never()}, {"closed-link-silent", drop()},
-		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(3 * time.Second); l.mu.Lock(); if !l.isOver() { close(l.over) }; l.mu.Unlock(); socket.Close(code, "") }`)},
+		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(3 * time.Second); l.mu.Lock(); if !l.over.Load() { l.over.Store(true) }; l.mu.Unlock(); socket.Close(code, "") }`)},
 	}},
 	{name: "nobody is told that a session is lost", law: "I-7", breaks: []breach{{"lost-session-told", field("Lost", "lost && m.conn == 0")}}},
 
@@ -115,7 +115,7 @@ var mutants = []mutant{
 	{name: "a rolling restart has too many away", law: "D-8", breaks: []breach{{"rolling-at-once", value("max(how.AtOnce, 1) + 2")}}},
 	{name: "a pause is refused", law: "D-7", breaks: []breach{{"order-taken", or("m.Mode == Pause")}}},
 	{name: "Status shows another plan", law: "D-1", breaks: []breach{{"status-shows-the-plan", when("want.Mode == Run")}}},
-	{name: "Status does not see that a connection is lost", law: "D-2", breaks: []breach{{"status-kept-current", arg(0, `func() *ShardStatus { after := r.status; change(&after); if after.State == session.Backoff || after.State == session.Connecting { return &after }; return &r.status }()`)}}},
+	{name: "Status does not see that a connection is lost", law: "D-2", breaks: []breach{{"status-kept-current", arg(0, `func() *standing { after := r.standing; change(&after); if after.state == session.Backoff || after.state == session.Connecting { return &after }; return &r.standing }()`)}}},
 	{name: "what rests is not closed", law: "D-1", breaks: []breach{{"not-to-run-is-closed", never()}}},
 	{name: "a crash ends a shard for good", law: "L-1|D-", breaks: []breach{{"how-it-ended-noted", value("stopping", "true")}}},
 	{name: "the end of an actor is not noted", law: "L-1|D-", breaks: []breach{{"end-of-actor-noted", value("stopping", "false", "of.resting || unasked")}}},
@@ -131,7 +131,7 @@ var mutants = []mutant{
 	// Handed over.
 	{name: "a released shard runs again by a start", law: "H-1|D-1", breaks: []breach{{"released-needs-higher-fence", value("w.Fence")}}},
 	{name: "what was received counts as handled when a shard is released", law: "I-6|W-2", breaks: []breach{{"released-snapshot-exact", instead("snapshot, _, _ := record.session()")}}},
-	{name: "a shard is given out under the fence that it had", law: "H-2|H-3", breaks: []breach{{"released-under-next-fence", value("s.books.plan.wants[key].Fence", "now")}}},
+	{name: "a shard is given out under the fence that it had", law: "H-2|H-3", breaks: []breach{{"released-under-next-fence", value("want.Fence", "now")}}},
 	{name: "a snapshot is claimed twice", law: "H-1", breaks: []breach{{"claim-needs-higher-fence", never()}}},
 
 	// The number of shards changes.
@@ -162,11 +162,11 @@ var mutants = []mutant{
 	// Faults that users would report, of which the simulation saw too little of the world to notice all.
 	{name: "planted event for one of two handlers", law: "W-2", breaks: []breach{{"every-handler-gets-event", instead("if i == 0 || it.meta.Seq%16 != 5 { lanes[i].push(it) } else { sh.settle(it, s.Overflow == Block, b) }")}}},
 	{name: "planted dead Block queue", law: "W-2|I-6|L-", breaks: []breach{{"drained-queue-told", drop()}}},
-	{name: "planted intent ignored", law: "W-3", breaks: []breach{{"intents-as-asked", after("m.identify.Intents &^= events.IntentGuildMessages")}}},
+	{name: "planted intent ignored", law: "W-3", breaks: []breach{{"intents-as-asked", after("m.intents &^= events.IntentGuildMessages")}}},
 	{name: "planted lost voice state", law: "W-2|I-6", breaks: []breach{{"event-delivered", when("raw.Type != events.TypeVoiceStateUpdate")}}},
 	{name: "planted guild of two sessions", law: "W-1", breaks: []breach{
-		{"old-connection-ignored", before("if in.Kind == Frame && in.Conn < m.conn && m.state == Ready { if raw, err := new(events.Peeker).Peek(in.Data); err == nil { m.host.Deliver(raw, events.Meta{Shard: m.identify.Shard, Session: m.cursor.Session, Seq: raw.Seq, Received: in.At}) } }")},
+		{"old-connection-ignored", before("if in.Kind == Frame && in.Conn < m.conn && m.state == Ready { if raw, err := new(events.Peeker).Peek(in.Data); err == nil { m.host.Deliver(raw, events.Meta{Shard: m.shard, Session: m.cursor.Session, Seq: raw.Seq, Received: in.At}) } }")},
 		{"closed-link-silent", drop()},
-		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(20 * time.Second); l.mu.Lock(); if !l.isOver() { close(l.over) }; l.mu.Unlock(); socket.Close(code, "") }`)},
+		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(20 * time.Second); l.mu.Lock(); if !l.over.Load() { l.over.Store(true) }; l.mu.Unlock(); socket.Close(code, "") }`)},
 	}},
 }
