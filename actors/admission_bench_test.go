@@ -48,8 +48,8 @@ func admitting(b *testing.B, shards int, limiter ratelimit.RateLimiter, took fun
 			key := Key{Shard: events.ShardID{Index: index, Total: shards}}
 			s.board.place(key)
 			i.books.lives.told(action{key: key, do: spawn})
-			teller := &shard{Supervisor: s, shardLife: shardLife{supervisor: self}, system: system}
-			i.books.children[key] = &child{key: key, account: i.books.admission.newAccount(key), record: s.board.record(key), pid: ctx.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+			teller := &shard{Supervisor: s, shardLife: &shardLife{supervisor: self}, system: system}
+			i.books.children[key] = &child{account: i.books.admission.newAccount(key), record: s.board.record(key), pid: ctx.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 				if m, ok := ctx.Message().(admitted); ok {
 					teller.landed(m.request, time.Now())
 					took(m.request)

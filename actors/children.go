@@ -17,7 +17,6 @@ import (
 
 // child is the actor of one shard.
 type child struct {
-	key     Key
 	account *account
 	record  *record
 	shown   int         // how many send events wait, as the record has it
@@ -128,7 +127,7 @@ func (s *incarnation) spawn(a action, again bool) {
 	key, of := a.key, s.books.lives.of[a.key]
 	c := s.books.children[key]
 	if c == nil {
-		c = &child{key: key, account: s.books.admission.newAccount(key), record: s.board.record(key)}
+		c = &child{account: s.books.admission.newAccount(key), record: s.board.record(key)}
 		s.books.children[key] = c
 	}
 	if c.cause = nil; again {
@@ -139,7 +138,7 @@ func (s *incarnation) spawn(a action, again bool) {
 		status.begins(time.Now())
 	})
 	c.account.closed = nil
-	life := shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self, turn: s.dialer.turn(time.Now())}
+	life := &shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self, turn: s.dialer.turn(time.Now())}
 	if a.sessions > of.begun {
 		life.reidentify = a.sessions
 	}
@@ -155,14 +154,14 @@ func (s *incarnation) spawn(a action, again bool) {
 }
 
 // begin spawns an actor. It fails if the name is taken by somebody whom we do not know, or if the user's props do not return.
-func (s *incarnation) begin(c *child, life shardLife) (pid *actor.PID, err error) {
+func (s *incarnation) begin(c *child, life *shardLife) (pid *actor.PID, err error) {
 	err = foreign.Call("SupervisorConfig.ShardProps", func() (err error) { // what props do as the actor is spawned is the user's as well
 		opts := []actor.PropsOption{filtered(&s.board.ignored, nil)}
 		if s.cfg.ShardProps != nil {
-			opts = append(opts, s.cfg.ShardProps(c.key)...)
+			opts = append(opts, s.cfg.ShardProps(c.record.key)...)
 		}
 		props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
-		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf(shardName, c.key.Generation, c.key.Shard.Total, c.key.Shard.Index))
+		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf(shardName, c.record.key.Generation, c.record.key.Shard.Total, c.record.key.Shard.Index))
 		return err
 	})
 	return pid, err
@@ -205,7 +204,7 @@ func (s *incarnation) settled(key Key, ceased bool) {
 // terminated takes note that a shard's actor has ended.
 func (s *incarnation) terminated(who *actor.PID) {
 	if c := s.childOf(who); c != nil {
-		s.gone(c.key)
+		s.gone(c.record.key)
 	}
 }
 

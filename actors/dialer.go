@@ -19,6 +19,7 @@ type dialer struct {
 	url       atomic.Pointer[string] // of the gateway
 	transport transport.Config
 	decoders  transport.Decoders
+	observers *Observers
 	links     sync.WaitGroup // the goroutines that dial, read and close
 	interval  time.Duration  // between two dials
 
@@ -27,7 +28,7 @@ type dialer struct {
 }
 
 func newDialer(cfg *SupervisorConfig) *dialer {
-	d := &dialer{interval: DialsApart(cfg.DialRate)}
+	d := &dialer{observers: cfg.Observers, interval: DialsApart(cfg.DialRate)}
 	d.transport = transport.Config{Compression: cfg.Compression, Decoders: &d.decoders, NetDial: cfg.NetDial, TLS: cfg.TLS.Clone(), Hosts: cfg.GatewayHosts}
 	d.url.Store(&cfg.URL)
 	return d
@@ -61,12 +62,12 @@ func (s *Supervisor) Dials() (apart time.Duration, next time.Time) {
 }
 
 // dial begins a connection of a shard in its turn, which is told what comes of it. url is empty for the gateway's own.
-func (d *dialer) dial(now, turn time.Time, key Key, conn uint64, url events.Secret, system *actor.ActorSystem, shard *actor.PID, o *Observers) *link {
+func (d *dialer) dial(now, turn time.Time, key Key, conn uint64, url events.Secret, system *actor.ActorSystem, shard *actor.PID) *link {
 	if url == "" {
 		url = events.Secret(*d.url.Load()) //seam:dial-discovered-host
 	}
-	l := newLink(key, conn, system, shard, &d.links, o)
-	tell(o.dial, ObserverDial.OnDial, DialBegun{key, conn, turn})
+	l := newLink(key, conn, system, shard, d)
+	tell(d.observers.dial, ObserverDial.OnDial, DialBegun{key, conn, turn})
 	if turn.After(now) {
 		system.Root.Send(shard, turnCame{l, turn})
 	}

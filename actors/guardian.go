@@ -37,8 +37,8 @@ func (s *incarnation) failed(who *actor.PID, reason, message any) {
 	}
 	c.account.shut()
 	c.crash = fmt.Errorf("%w: %s", ErrCrashed, foreign.Text(reason))
-	s.books.lives.closed(c.key, false)
-	s.log.Error("shard actor crashed", zap.Stringer("shard", c.key), zap.String("reason", foreign.Text(reason)), zap.String("message", fmt.Sprintf("%T", message)))
+	s.books.lives.closed(c.record.key, false)
+	s.log.Error("shard actor crashed", zap.Stringer("shard", c.record.key), zap.String("reason", foreign.Text(reason)), zap.String("message", fmt.Sprintf("%T", message)))
 }
 
 // guardian is the strategy for a supervisor. What it loses in a crash is the message that it

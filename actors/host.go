@@ -23,7 +23,7 @@ func (h host) Connect(conn uint64, url events.Secret) {
 	if s.turn = (time.Time{}); turn.IsZero() {
 		turn = s.dialer.turn(s.now)
 	}
-	s.link = s.dialer.dial(s.now, turn, s.key, conn, url, s.system, s.self, s.observers)
+	s.link = s.dialer.dial(s.now, turn, s.key, conn, url, s.system, s.self)
 	s.record.connects(s.link)
 }
 

@@ -47,29 +47,29 @@ func (b *batch) done() {
 // link is one connection of a shard, from the dial to the end, with the one goroutine that
 // dials, and then the one that reads. It tells the shard's actor what happens, in order.
 type link struct {
-	conn      uint64
-	system    *actor.ActorSystem
-	shard     *actor.PID
-	all       *sync.WaitGroup // the goroutines of all links
-	key       Key
-	dialled   time.Time // when the dial began
-	observers *Observers
-	taps      []tap.Conn
-	over      atomic.Bool   // it is not wanted any more: nothing more is told
-	lent      atomic.Int32  // batches under way
-	underWay  atomic.Int64  // frames
-	last      atomic.Int64  // when something was read, in Unix nanoseconds; 0: nothing was
-	read      *batch        // what the reader has not handed over yet
-	wake      chan struct{} // of capacity 1: over or lent has changed, for the one goroutine
+	conn     uint64
+	system   *actor.ActorSystem
+	shard    *actor.PID
+	dialer   *dialer
+	key      Key
+	dialled  int64         // when the dial began, in Unix nanoseconds
+	took     time.Duration // that it took
+	taps     []tap.Conn
+	over     atomic.Bool   // it is not wanted any more: nothing more is told
+	lent     atomic.Int32  // batches under way
+	underWay atomic.Int64  // frames
+	last     atomic.Int64  // when something was read, in Unix nanoseconds; 0: nothing was
+	read     *batch        // what the reader has not handed over yet
+	wake     chan struct{} // of capacity 1: over or lent has changed, for the one goroutine
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // of the dial that is under way
 	socket *transport.Conn
 }
 
-func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, all *sync.WaitGroup, o *Observers) *link {
+func newLink(key Key, conn uint64, system *actor.ActorSystem, shard *actor.PID, d *dialer) *link {
 	return &link{
-		key: key, conn: conn, system: system, shard: shard, all: all, observers: o, taps: o.open(key, conn),
+		key: key, conn: conn, system: system, shard: shard, dialer: d, taps: d.observers.open(key, conn),
 		wake: make(chan struct{}, 1),
 	}
 }
@@ -103,7 +103,8 @@ func (l *link) run(turn time.Time, url events.Secret, cfg *transport.Config) {
 	returned := false
 	defer l.survive("NetDial's connection", &returned)
 	if l.await(turn) {
-		l.dialled = time.Now()
+		began := time.Now()
+		l.dialled = began.UnixNano()
 		socket, err := l.dial(url, cfg)
 		switch {
 		case err != nil:
@@ -111,8 +112,9 @@ func (l *link) run(turn time.Time, url events.Secret, cfg *transport.Config) {
 		case !l.attach(socket):
 			socket.Close(events.CloseNone, "")
 		default:
+			l.took = time.Since(began)
 			l.tell(connected{l})
-			l.all.Go(func() { l.readAll(socket) })
+			l.dialer.links.Go(func() { l.readAll(socket) })
 		}
 	}
 	returned = true
@@ -190,7 +192,7 @@ func (l *link) hand() {
 		return
 	}
 	l.lent.Add(1)
-	if len(l.observers.frames) > 0 {
+	if len(l.dialer.observers.frames) > 0 {
 		l.observe(b)
 	}
 	l.underWay.Add(int64(len(b.frames)))
@@ -206,7 +208,7 @@ func (l *link) observe(b *batch) {
 	for _, frame := range b.frames {
 		read.Bytes += len(frame)
 	}
-	tell(l.observers.frames, ObserverFrames.OnFrames, read)
+	tell(l.dialer.observers.frames, ObserverFrames.OnFrames, read)
 }
 
 // await reports whether the connection is still wanted when its turn has come.
@@ -282,7 +284,7 @@ func (l *link) close(code events.CloseCode) {
 		l.cancel()
 	}
 	if socket := l.socket; socket != nil {
-		l.all.Go(func() { socket.Close(code, "") }) //seam:closed-link-closes-socket
+		l.dialer.links.Go(func() { socket.Close(code, "") }) //seam:closed-link-closes-socket
 	}
 }
 

@@ -6,9 +6,8 @@ import "github.com/signalbox-go/signalbox/session"
 func (s *shard) input(message any) (in session.Input) {
 	switch m := message.(type) {
 	case connected:
-		took := s.now.Sub(m.dialled)
-		s.record.dialled.Store(m.dialled.UnixNano())
-		tell(s.observers.connected, ObserverConnected.OnConnected, Connected{s.key, m.conn, took})
+		s.record.dialled.Store(m.dialled)
+		tell(s.observers.connected, ObserverConnected.OnConnected, Connected{s.key, m.conn, m.took})
 		in = session.Input{Kind: session.Connected, Conn: m.conn}
 	case turnCame:
 		in = session.Input{Kind: session.Waiting, Conn: m.conn, At: m.turn}

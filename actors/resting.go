@@ -25,30 +25,30 @@ func (s *incarnation) rest(c *child, cause error) {
 	for now.Sub(c.crashes[0]) > crashWindow {
 		c.crashes = c.crashes[1:]
 	}
-	log := s.log.With(zap.Stringer("shard", c.key), zap.Int("crashes", len(c.crashes)), zap.NamedError("cause", cause))
-	status, _ := s.board.Shard(c.key)
+	log := s.log.With(zap.Stringer("shard", c.record.key), zap.Int("crashes", len(c.crashes)), zap.NamedError("cause", cause))
+	status, _ := s.board.Shard(c.record.key)
 	if len(c.crashes) >= crashLimit { //seam:quarantine-after-five
 		cause = fmt.Errorf("%w: %w", ErrQuarantined, cause)
-		s.books.lives.giveUp(c.key)
-		delete(s.books.resting, c.key)
-		s.close(c.key, closedBy(cause))
+		s.books.lives.giveUp(c.record.key)
+		delete(s.books.resting, c.record.key)
+		s.close(c.record.key, closedBy(cause))
 		log.Error("shard quarantined: its actor keeps ending")
-		s.crashed(ShardCrashed{c.key, len(c.crashes), cause, time.Time{}, true})
-		s.changed(s.system, c.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
+		s.crashed(ShardCrashed{c.record.key, len(c.crashes), cause, time.Time{}, true})
+		s.changed(s.system, c.record.key, session.Change{At: now, From: status.State, To: session.Closed, Conn: status.Conn, Cause: cause}, true)
 		return
 	}
 	delay := restartBase << (len(c.crashes) - 1)
 	spread := (restartSpread - 1) * delay
-	if random := random(s.cfg.Seed, c.key, uint64(1)<<31|uint64(len(c.crashes))); random != nil {
+	if random := random(s.cfg.Seed, c.record.key, uint64(1)<<31|uint64(len(c.crashes))); random != nil {
 		delay += time.Duration(random.Int64N(int64(spread)))
 	} else {
 		delay += rand.N(spread)
 	}
-	s.books.lives.rest(c.key)
-	s.restUntil(c.key, now.Add(delay)) //seam:crashed-shard-restarts
+	s.books.lives.rest(c.record.key)
+	s.restUntil(c.record.key, now.Add(delay)) //seam:crashed-shard-restarts
 	log.Error("shard actor ended: it starts again and resumes", zap.Duration("delay", delay))
-	s.crashed(ShardCrashed{c.key, len(c.crashes), cause, now.Add(delay), false})
-	s.changed(s.system, c.key, session.Change{
+	s.crashed(ShardCrashed{c.record.key, len(c.crashes), cause, now.Add(delay), false})
+	s.changed(s.system, c.record.key, session.Change{
 		At: now, From: status.State, To: session.Backoff, Conn: status.Conn, Session: status.Session, Cause: cause, Retry: now.Add(delay),
 	}, true)
 }

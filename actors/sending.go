@@ -164,7 +164,7 @@ func (s *incarnation) showPermits(now time.Time) {
 		c := b.spent[len(b.spent)-1]
 		b.spent = b.spent[:len(b.spent)-1]
 		c.spent = false
-		if b.children[c.key] == c {
+		if b.children[c.record.key] == c {
 			c.permits(now)
 		}
 	}

@@ -16,9 +16,9 @@ import (
 // (see host.go). It knows neither its neighbours, nor the plan, nor a limit. What outlives a crash is in the record.
 type shard struct {
 	*Supervisor
-	shardLife
-	record *record
-	out    *bus.Shard // where its events go
+	*shardLife // its own from now on
+	record     *record
+	out        *bus.Shard // where its events go
 
 	system  *actor.ActorSystem
 	self    *actor.PID
@@ -48,7 +48,7 @@ type shardLife struct {
 	reidentify uint64    // how many new sessions there are with the one that it is to begin; 0: it goes on with that of before
 }
 
-func newShard(s *Supervisor, r *record, life shardLife) *shard {
+func newShard(s *Supervisor, r *record, life *shardLife) *shard {
 	return &shard{Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key)}
 }
 

@@ -44,7 +44,7 @@ func TestTapIsCalledWhereItHappens(t *testing.T) {
 	t.Parallel()
 	c := new(counting)
 	o := NewObservers(zap.NewNop(), c)
-	l := newLink(Key{}, 1, nil, nil, nil, o)
+	l := newLink(Key{}, 1, nil, nil, &dialer{observers: o})
 	tell(o.crash, ObserverCrash.OnCrash, ShardCrashed{})
 	Tell(o, func(h ObserverCrash) { h.OnCrash(ShardCrashed{}) })
 	if l.close(0); c.n != 4 {

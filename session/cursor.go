@@ -20,9 +20,9 @@ type Cursor struct {
 	EventRate float64          // a slow average of events in a second
 	Restored  bool             // from a Snapshot that is not Exact: what comes again may have been handled
 
-	saved   int64  // Unix microseconds: when the Snapshot was that it is from, until a machine has looked at it; 0: there is none, or it does not say
 	updated bool   // the session was told what is shown after it began
 	again   bool   // another process has told it that, so that it is to be told again
+	saved   int64  // Unix microseconds: when the Snapshot was that it is from, until a machine has looked at it; 0: there is none, or it does not say
 	shown   string // the presence that the session was told last; empty: not known
 	spans   []span // what was delivered; none: all up to Seq, and nothing else
 	latest  int64  // sequence, of those delivered

@@ -19,9 +19,9 @@ const (
 type unreadable struct {
 	session uint64 // the place:
 	seq     int64  // behind this event
-	count   int    // frames there
-	hellos  int    // Hellos in a row
-	readys  int    // frames in a row in the place of READY
+	count   int32  // frames there
+	hellos  int32  // Hellos in a row
+	readys  int32  // frames in a row in the place of READY
 }
 
 // unreadable takes a frame that cannot be read. On a new connection it may be whole, so that is tried first; but what

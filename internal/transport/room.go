@@ -12,6 +12,7 @@ const (
 	likelyRoom = 4 << 10 // a payload that is larger mostly comes alone
 	mostRoom   = 32 << 10
 	idleRoom   = 1 << 10 // whoever uses less between two waits keeps no more than this
+	restRoom   = 64      // and whoever uses less between three, such as for ACKs of heartbeats, keeps none
 	largeRoom  = 512 << 10
 	heapPage   = 8 << 10 // of Go's heap: the least that it gives back to the system
 )
@@ -132,7 +133,7 @@ func (r *room) fill(reader io.Reader) ([]byte, error) {
 
 // wait is called before the network is waited for.
 func (r *room) wait() {
-	if r.used < idleRoom && cap(r.free) > idleRoom {
+	if r.used < idleRoom && cap(r.free) > idleRoom || r.used+r.last < restRoom {
 		r.free = nil
 	}
 	r.last, r.used = r.used, 0
