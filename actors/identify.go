@@ -32,6 +32,13 @@ type question struct {
 
 func newIdentifies() identifies { return identifies{asked: make(map[ratelimit.Shard]*question)} }
 
+// forget forgets what a shard has asked for. It keeps no room where nobody asks for anything: a whole fleet may have at one moment.
+func (f *identifies) forget(name ratelimit.Shard) {
+	if delete(f.asked, name); len(f.asked) == 0 {
+		f.asked = make(map[ratelimit.Shard]*question)
+	}
+}
+
 func limiterShard(key Key) ratelimit.Shard {
 	return ratelimit.Shard{Generation: key.Generation, Index: key.Shard.Index, Total: key.Shard.Total}
 }
@@ -88,7 +95,7 @@ func (s *incarnation) withdrawIdentify(m withdrawIdentify) {
 	if q := f.asked[name]; q == nil || q.conn != m.conn {
 		return
 	}
-	delete(f.asked, name)
+	f.forget(name)
 	s.withdraw(name)
 	s.unproved(m.key, m.conn)
 	s.decide()
@@ -104,7 +111,7 @@ func (s *incarnation) identified(m identified) {
 	if q := f.asked[name]; q == nil || q.conn != m.conn {
 		return
 	}
-	delete(f.asked, name)
+	f.forget(name)
 	// If this call is lost the permit expires, and counts as used then.
 	s.limit("Used", func(queue ratelimit.IdentifyQueue) { queue.Used(m.at, name) })
 	s.decide()
@@ -197,13 +204,13 @@ func (s *incarnation) decided(d ratelimit.Decision) {
 	q := f.asked[d.Shard]
 	switch {
 	case q == nil || s.books.children[q.key] == nil || s.books.children[q.key].pid == nil:
-		delete(f.asked, d.Shard)
+		f.forget(d.Shard)
 		if d.Err == nil { // nobody wants it
 			s.withdraw(d.Shard)
 		}
 		return
 	case d.Err != nil:
-		delete(f.asked, d.Shard)
+		f.forget(d.Shard)
 	case !s.probes(q):
 		s.hold(d.Shard, q)
 		return
@@ -264,7 +271,7 @@ func (s *incarnation) closeIdentify() {
 		f.work.cancel()
 	}
 	for name, q := range f.asked {
-		if delete(f.asked, name); !q.granted {
+		if f.forget(name); !q.granted {
 			s.withdraw(name)
 		}
 	}

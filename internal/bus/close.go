@@ -87,7 +87,7 @@ func (b *Bus) unhandled(over bool) []CutOff {
 func (l *lane) unhandled(over bool) (running, waiting int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	running, waiting = l.calls, len(l.queue)-l.head
+	running, waiting = int(l.calls), len(l.waiting())
 	switch {
 	case l.sub.cancelled(): // nothing of it would be handled
 		waiting = 0
@@ -160,7 +160,7 @@ func InHandler() bool {
 func (b *Bus) begin(l *lane) {
 	b.mu.Lock()
 	if l.goroutines == 0 {
-		l.place = len(b.busy)
+		l.place = int32(len(b.busy))
 		b.busy = append(b.busy, l)
 	}
 	l.goroutines++

@@ -60,7 +60,7 @@ func (s *subscriber) lane(b *Bus, sh *Shard) *lane {
 	defer s.mu.Unlock()
 	l := s.lanes[sh]
 	if l == nil {
-		l = &lane{bus: b, sub: s, shard: sh}
+		l = &lane{sub: s, shard: sh}
 		switch {
 		case s.Send != nil:
 			l.credit = make(chan struct{}, max(s.Credit, 1))
@@ -75,34 +75,36 @@ func (s *subscriber) lane(b *Bus, sh *Shard) *lane {
 // lane is the way of one shard's events to one subscriber: a queue, and a goroutine while there
 // is something in it, or some: see crew.
 type lane struct {
-	bus   *Bus
 	sub   *subscriber
 	shard *Shard
 
 	mu    sync.Mutex
 	queue []slot
-	head  int // where the queue begins
-	busy  bool
-	full  bool             // it holds the shard up
 	keys  map[string]*keys // of those that wait, for Coalesce
-	high  int              // the most that ever waited
 	total int64            // shed so far
 	shed  *Shed            // and not reported yet; nil: nothing
-	calls int              // of the handler that have not returned
+	head  int32            // where the queue begins
+	high  int32            // the most that ever waited
+	calls int32            // of the handler that have not returned
+	busy  bool
+	full  bool // it holds the shard up
 	// Goroutines, and its place among the busy lanes: the bus's lock guards them.
-	goroutines, place int
+	goroutines, place int32
 	// credit has an entry for each event that was sent and is not settled. nil: the events are handled here.
 	credit chan struct{}
 	crew   *crew // nil: one event is handled at a time
 }
+
+// waiting are those that wait.
+func (l *lane) waiting() []slot { return l.queue[l.head:] }
 
 func (l *lane) push(it *item) {
 	key := l.sub.key(&it.raw)
 	l.mu.Lock()
 	dropped, report := l.shedFor(it, key)
 	l.queue = append(l.queue, slot{it, l.remember(it, key), l.crew.queue(it.guild)})
-	depth := len(l.queue) - l.head
-	l.high = max(l.high, depth)
+	depth := len(l.waiting())
+	l.high = max(l.high, int32(depth))
 	fill := !l.full && l.fills(depth)
 	l.full = l.full || fill
 	begin := !l.busy
@@ -115,12 +117,12 @@ func (l *lane) push(it *item) {
 	}
 	l.mu.Unlock()
 	if begin {
-		l.bus.begin(l)
+		l.shard.bus.begin(l)
 	}
 	if dropped != nil {
-		l.shard.settle(dropped, false, l.bus)
+		l.shard.settle(dropped, false, l.shard.bus)
 	}
-	l.bus.report(report)
+	l.shard.bus.report(report)
 	if depth%yieldEvery == 0 {
 		runtime.Gosched() // who reads and who publishes can hold a processor for long, and the queue would grow
 	}
@@ -143,7 +145,7 @@ func (l *lane) pop(last slot) (next slot, shed Shed) {
 	if l.crew != nil && !l.choose() {
 		return slot{}, shed // others are at it
 	}
-	if l.head == len(l.queue) {
+	if len(l.waiting()) == 0 {
 		l.busy, l.queue, l.head = false, l.queue[:0], 0
 		if cap(l.queue) > keepQueue {
 			l.queue = nil
@@ -153,23 +155,23 @@ func (l *lane) pop(last slot) (next slot, shed Shed) {
 	next = l.queue[l.head] //seam:handled-in-order
 	l.queue[l.head] = slot{}
 	l.head++
-	if l.head == len(l.queue) {
+	if len(l.waiting()) == 0 {
 		l.head, l.queue = 0, l.queue[:0]
-	} else if l.head >= 64 && l.head*2 >= len(l.queue) { // so that the queue does not creep through memory
-		rest := copy(l.queue, l.queue[l.head:])
+	} else if l.head >= 64 && int(l.head) >= len(l.waiting()) { // so that the queue does not creep through memory
+		rest := copy(l.queue, l.waiting())
 		clear(l.queue[rest:])
 		l.queue, l.head = l.queue[:rest], 0
 	}
 	l.calls++
 	l.forget(next.it, next.key)
-	if l.full && len(l.queue)-l.head <= l.sub.limit(l.bus)/2 {
+	if l.full && len(l.waiting()) <= l.sub.limit(l.shard.bus)/2 {
 		l.full = false
-		if l.shard.unfill(l.bus.cfg.LowWater) {
+		if l.shard.unfill(l.shard.bus.cfg.LowWater) {
 			defer l.shard.tellCaughtUp() //seam:drained-queue-told
 		}
 	}
 	if l.crew != nil && l.joins() {
-		l.bus.begin(l)
+		l.shard.bus.begin(l)
 	}
 	return next, shed
 }

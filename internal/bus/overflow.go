@@ -77,12 +77,12 @@ func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
 	if l.sub.Overflow == Block {
 		return nil, Shed{}
 	}
-	waiting := l.queue[l.head:]
+	waiting := l.waiting()
 	at := -1
 	if k := l.keys[key]; k != nil && k.newest != nil {
 		at = slices.IndexFunc(waiting, func(s slot) bool { return s.it == k.newest })
 		k.newest = nil
-	} else if len(waiting) >= l.sub.limit(l.bus) {
+	} else if len(waiting) >= l.sub.limit(l.shard.bus) {
 		at = slices.IndexFunc(waiting, func(s slot) bool { return !keeps(s.it.raw.Type) })
 		if at >= 0 {
 			l.forget(waiting[at].it, waiting[at].key)
@@ -96,8 +96,8 @@ func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
 	copy(waiting[1:], waiting[:at]) // most are shed near the front
 	waiting[0] = slot{}
 	l.head++
-	if l.head >= len(waiting) { // nothing pops while the handler is stuck
-		rest := copy(l.queue, l.queue[l.head:])
+	if int(l.head) >= len(waiting) { // nothing pops while the handler is stuck
+		rest := copy(l.queue, l.waiting())
 		clear(l.queue[rest:])
 		l.queue, l.head = l.queue[:rest], 0
 	}
@@ -108,7 +108,7 @@ func (l *lane) shedFor(it *item, key string) (dropped *item, report Shed) {
 // stuck must not keep it to itself: each time as many as fit into the queue are reported at once.
 func (l *lane) note(it *item) (report Shed) {
 	seq := it.meta.Seq
-	if l.shed != nil && (l.shed.Session != it.meta.Session || l.shed.Count >= l.sub.limit(l.bus)) {
+	if l.shed != nil && (l.shed.Session != it.meta.Session || l.shed.Count >= l.sub.limit(l.shard.bus)) {
 		report, l.shed = *l.shed, nil
 	}
 	if l.shed == nil {
@@ -156,7 +156,7 @@ func (l *lane) fills(depth int) bool {
 	if l.sub.Overflow == Block {
 		return l.sub.Queue > 0 && depth >= l.sub.Queue
 	}
-	return depth > l.sub.limit(l.bus) // of what is never shed
+	return depth > l.sub.limit(l.shard.bus) // of what is never shed
 }
 
 func (b *Bus) report(shed Shed) {
@@ -173,7 +173,7 @@ func (b *Bus) Queues() []Queue {
 		s.mu.Lock()
 		for sh, l := range s.lanes {
 			l.mu.Lock()
-			queues = append(queues, Queue{s.Name, sh.key, len(l.queue) - l.head, l.high, s.limit(b), l.total})
+			queues = append(queues, Queue{s.Name, sh.key, len(l.waiting()), int(l.high), s.limit(b), l.total})
 			l.mu.Unlock()
 		}
 		s.mu.Unlock()

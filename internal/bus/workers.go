@@ -119,7 +119,7 @@ func (l *lane) choice() int {
 	if c.free == 0 || c.none.busy {
 		return -1
 	}
-	for at, s := range l.queue[l.head:] {
+	for at, s := range l.waiting() {
 		switch {
 		case s.guild == &c.none:
 			if l.calls > 0 { //seam:no-guild-alone
@@ -145,7 +145,7 @@ func (l *lane) choose() bool {
 		c.workers--
 		return c.workers == 0 // nothing waits: who could be waited for?
 	}
-	waiting := l.queue[l.head:]
+	waiting := l.waiting()
 	next := waiting[at]
 	copy(waiting[1:], waiting[:at])
 	waiting[0] = next
