@@ -138,30 +138,35 @@ func (s *incarnation) spawn(a action, again bool) {
 		status.begins(time.Now())
 	})
 	c.account.closed = nil
-	life := &shardLife{from: from{key, of.number}, role: of.role, supervisor: s.self, turn: s.dialer.turn(time.Now())}
+	life := &shardLife{from: from{key, of.number}, record: c.record, role: of.role, supervisor: s.self, turn: s.dialer.turn(time.Now())}
 	if a.sessions > of.begun {
 		life.reidentify = a.sessions
 	}
-	pid, err := s.begin(c, life)
+	pid, err := s.begin(key)
 	if err != nil {
 		s.log.Error("shard not started", zap.Stringer("shard", key), zap.Error(err))
 		s.books.lives.gone(key)
 		s.rest(c, fmt.Errorf("actors: shard %v: %w", key, err))
 		return
 	}
+	s.system.Root.Send(pid, life)
 	c.pid = pid
 	c.record.pid.Store(pid)
 }
 
+// shardProps are those of a shard's actor.
+func (s *Supervisor) shardProps(more ...actor.PropsOption) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return &shard{Supervisor: s} }, append([]actor.PropsOption{filtered(&s.board.ignored, nil)}, more...)...)
+}
+
 // begin spawns an actor. It fails if the name is taken by somebody whom we do not know, or if the user's props do not return.
-func (s *incarnation) begin(c *child, life *shardLife) (pid *actor.PID, err error) {
+func (s *incarnation) begin(key Key) (pid *actor.PID, err error) {
 	err = foreign.Call("SupervisorConfig.ShardProps", func() (err error) { // what props do as the actor is spawned is the user's as well
-		opts := []actor.PropsOption{filtered(&s.board.ignored, nil)}
+		props := s.shards
 		if s.cfg.ShardProps != nil {
-			opts = append(opts, s.cfg.ShardProps(c.record.key)...)
+			props = s.shardProps(s.cfg.ShardProps(key)...)
 		}
-		props := actor.PropsFromProducer(func() actor.Actor { return newShard(s.Supervisor, c.record, life) }, opts...)
-		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf(shardName, c.record.key.Generation, c.record.key.Shard.Total, c.record.key.Shard.Index))
+		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf(shardName, key.Generation, key.Shard.Total, key.Shard.Index))
 		return err
 	})
 	return pid, err

@@ -16,8 +16,7 @@ import (
 // (see host.go). It knows neither its neighbours, nor the plan, nor a limit. What outlives a crash is in the record.
 type shard struct {
 	*Supervisor
-	*shardLife // its own from now on
-	record     *record
+	*shardLife            // nil: it has not begun
 	out        *bus.Shard // where its events go
 
 	system  *actor.ActorSystem
@@ -39,19 +38,6 @@ type shard struct {
 	ended   bool      // it has stopped itself
 }
 
-// shardLife is what the supervisor gives an actor to begin with.
-type shardLife struct {
-	from
-	role       Role
-	supervisor *actor.PID
-	turn       time.Time // of its first dial
-	reidentify uint64    // how many new sessions there are with the one that it is to begin; 0: it goes on with that of before
-}
-
-func newShard(s *Supervisor, r *record, life *shardLife) *shard {
-	return &shard{Supervisor: s, shardLife: life, record: r, out: s.cfg.Bus.Shard(life.key)}
-}
-
 // log is for what is told of this shard, which is little: none is kept.
 func (s *shard) log() *zap.Logger {
 	of := s.key.Shard
@@ -62,13 +48,19 @@ func (s *shard) log() *zap.Logger {
 // frame of at most 4096 bytes or fails by the write deadline.
 func (s *shard) Receive(ctx actor.Context) {
 	s.now = time.Now()
-	switch ctx.Message().(type) {
-	case *actor.Started:
-		s.start(ctx)
+	switch m := ctx.Message().(type) {
+	case *shardLife:
+		if s.shardLife == nil {
+			s.start(ctx, m)
+		}
 	case *actor.Stopping:
 		s.stop()
 		return
-	case *actor.Stopped, *actor.Restarting:
+	case *actor.Restarting: // not by us: another would have nothing to begin with
+		s.stop()
+		ctx.Stop(ctx.Self())
+		return
+	case *actor.Stopped:
 		return
 	}
 	if s.machine != nil && !s.ended {
@@ -113,7 +105,8 @@ func (s *shard) rest(ctx actor.Context) {
 	}
 }
 
-func (s *shard) start(ctx actor.Context) {
+func (s *shard) start(ctx actor.Context, life *shardLife) {
+	s.shardLife, s.out = life, s.cfg.Bus.Shard(life.key)
 	s.system, s.self = ctx.ActorSystem(), ctx.Self()
 	s.out.OnCaughtUp(func() { s.system.Root.Send(s.self, caughtUp{}) })
 	if err := s.build(); err != nil {

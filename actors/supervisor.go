@@ -31,6 +31,7 @@ type Supervisor struct {
 	landings   landings
 	cutover    atomic.Pointer[Cutover] // nil: there is none
 	distrust   atomic.Bool             // a call of the user's code has ended its goroutine
+	shards     *actor.Props            // of shards' actors, where the user has none for one
 	bucketCall bucketCall              // the latest, of the supervisor's actor
 
 	books books // touched by the supervisor's actor alone
@@ -63,6 +64,7 @@ func NewSupervisor(cfg SupervisorConfig) (*Supervisor, error) {
 		return nil, err
 	}
 	s := &Supervisor{cfg: cfg, log: cfg.Logger, board: cfg.Board, dialer: newDialer(&cfg), observers: cfg.Observers}
+	s.shards = s.shardProps()
 	s.observers.begin(s.secrets)
 	s.routes.now.Store(new(routing))
 	s.board.without.Store(uint64(cfg.OptionalIntents & cfg.LeftOut))

@@ -3,12 +3,23 @@ package actors
 import (
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/signalbox-go/signalbox/events"
 )
 
 // The messages among the actors themselves. They name the actor that they come from by its number, since its last words may come after the
 // library's word of its end.
 type (
+	// shardLife is what an actor begins with, the first that it is told: so all can be spawned alike. It is the actor's own from then on. Supervisor → shard.
+	shardLife struct {
+		from
+		record     *record
+		role       Role
+		supervisor *actor.PID
+		turn       time.Time // of its first dial
+		reidentify uint64    // how many new sessions there are with the one that it is to begin; 0: it goes on with that of before
+	}
 	// shardUp: the shard is Ready on this connection. Shard → supervisor.
 	shardUp struct {
 		from
