@@ -70,18 +70,11 @@ func (s *incarnation) noteReleases(keys []Key) {
 	now := time.Now()
 	for _, key := range keys {
 		want, named := s.books.plan.want(key)
-		r := s.books.releases[key]
-		switch {
-		case !named || want.Mode != Release:
+		if !named || want.Mode != Release {
 			if record := s.board.record(key); record != nil {
 				record.giveOut(nil)
 			}
 			s.answerRelease(key, &Refusal{Err: fmt.Errorf("%w: %v: the plan has changed meanwhile", ErrNotReleased, key)})
-		case r != nil:
-		case s.books.children[key] != nil: // it has run here
-			if _, given := s.board.record(key).gaveOut(); !given {
-				s.books.releases[key] = newRelease(now, releaseTime)
-			}
 		}
 		if c := s.books.children[key]; named && want.Mode == Release && c != nil {
 			c.account.refuse(ErrMoving)
@@ -91,9 +84,16 @@ func (s *incarnation) noteReleases(keys []Key) {
 	}
 }
 
-// releaseGoesOn has a release looked at, if there is one.
+// releaseGoesOn has a release looked at. One that nobody asks for begins here: by a plan, or since the actor has ended after its time was over.
 func (s *incarnation) releaseGoesOn(key Key, now time.Time) {
-	if s.books.releases[key] != nil {
+	r := s.books.releases[key]
+	if r == nil && s.books.plan.wants[key].Mode == Release && s.books.children[key] != nil { // it has run here
+		if _, given := s.board.record(key).gaveOut(); !given {
+			r = newRelease(now, releaseTime)
+			s.books.releases[key] = r
+		}
+	}
+	if r != nil {
 		s.arm(now)
 	}
 }
