@@ -150,6 +150,10 @@ func TestFileThatCannotBeReachedForAWhile(t *testing.T) {
 			must(t, os.Remove(path))
 			return blocked(t, path+".new")
 		}, "cannot be written anew"},
+		"it is gone, and what is written anew cannot be opened": {func(path string) func() {
+			must(t, os.Remove(path), os.Symlink(path, path+".new")) // which becomes a link to itself
+			return func() { must(t, os.Remove(path)) }
+		}, "too many levels of symbolic links"},
 		"it is damaged, and cannot be set aside": {func(path string) func() {
 			overwrite(t, path, []byte("damaged"))
 			return blocked(t, path+".corrupt")
