@@ -34,12 +34,12 @@ type flight struct {
 	presences *ratelimit.Window // nil: it is no presence
 }
 
-// open begins with a connection that is Ready, and its bucket. A new session has all of its presences before it.
+// open begins with a connection that is Ready, and its bucket. A new session has all of its presences before it. What takes nothing in still does not.
 func (c *account) open(conn, session uint64, bucket ratelimit.Bucket) {
 	if session != c.session {
 		c.presences = nil
 	}
-	c.conn, c.session, c.bucket, c.closed = conn, session, bucket, nil
+	c.conn, c.session, c.bucket = conn, session, bucket
 }
 
 // shut holds everything back until there is a new connection.

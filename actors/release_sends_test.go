@@ -5,8 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/session"
 )
 
 // TestSendsOfAShardThatIsReleased: from the first moment new ones are refused, what waits is given back, and what was written is answered while there
@@ -55,6 +58,79 @@ func TestSendsOfAShardThatIsReleased(t *testing.T) {
 				f.gateway.RequireNoViolations(t)
 			})
 		})
+	}
+}
+
+// gone are the modes in which a shard takes no more sends, though it is connected, and what those end in.
+var gone = map[actors.Mode]error{actors.Drain: actors.ErrDraining, actors.Release: actors.ErrMoving}
+
+// TestReconnectOfAShardThatTakesNoMoreSends: it takes none on its new connection either, where what was written before has its answer.
+func TestReconnectOfAShardThatTakesNoMoreSends(t *testing.T) {
+	for mode, want := range gone {
+		t.Run(mode.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f, p, answer := underWay(t)
+				f.mode(mode)
+				f.gateway.Shard(0).Drop()
+				pass(time.Second)
+				if shard, _ := f.shard(0); shard.State != session.Ready || shard.Resumes != 1 {
+					t.Fatalf("it is %v, after %d resumes", shard.State, shard.Resumes)
+				}
+				if _, err := f.sendsTo(0).Send(t.Context(), events.Heartbeat{}); !errors.Is(err, want) {
+					t.Errorf("a new one: %v", err)
+				}
+				answer()
+				if sent := expect[*actors.EventSent](p, time.Second); sent.ID != 1 {
+					t.Errorf("sent: %+v", sent)
+				}
+				if pass(time.Second); f.gateway.Stats().Live != 0 {
+					t.Error("with none under way it is connected")
+				}
+			})
+		})
+	}
+}
+
+// TestSendThatComesBackFromAShardThatTakesNoMore is told why, and does not wait: it was admitted before, for a connection that had ended.
+func TestSendThatComesBackFromAShardThatTakesNoMore(t *testing.T) {
+	for mode, want := range gone {
+		for name, event := range map[string]actors.SendEvent{
+			"in the queue": {ID: 7, Op: events.OpHeartbeat},
+			"a presence":   {ID: 7, Op: events.OpPresenceUpdate, Data: presence(t)},
+		} {
+			t.Run(mode.String()+" "+name, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					var f *fleet
+					f = newFleet(t, nil, actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+						return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+							if m, ok := e.Message.(actors.SendEvent); ok && m.ID == 7 { // the supervisor hears of what follows behind it
+								f.gateway.Outage(true)
+								f.gateway.DropAll()
+								time.Sleep(time.Second)
+								f.system.Root.Send(f.supervisor, actors.SetMode{Keys: []actors.Key{f.key(0)}, Mode: mode})
+							}
+							next(ctx, e)
+						}
+					}))
+					f.start(1)
+					answer, p, q := withhold(f), f.probe(), f.probe()
+					p.ask(f.supervisor, actors.SendEvent{ID: 1, Op: events.OpRequestGuildMembers, Data: members(t)}) // for its answer the shard goes on
+					pass(time.Second)
+					q.ask(f.supervisor, event)
+					if e := sendError(t, expect[*actors.SendFailed](q, 2*time.Second).Err); !errors.Is(e, want) || e.Sent() || !e.Retryable() {
+						t.Errorf("it is told %v", e)
+					}
+					pass(0)
+					if shard, _ := f.shard(0); shard.State == session.Ready || shard.State == session.Closed || shard.Waiting != 0 {
+						t.Errorf("the shard is %v, and %d wait", shard.State, shard.Waiting)
+					}
+					f.gateway.Outage(false)
+					pass(time.Second)
+					answer()
+					q.expectNone(time.Minute)
+				})
+			})
+		}
 	}
 }
 
