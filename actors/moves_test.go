@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +45,45 @@ func TestLatestMovesAreKept(t *testing.T) {
 		}
 		if none := f.Board().Moves(f.key(3)); none != nil {
 			t.Errorf("of no shard: %+v", none)
+		}
+	})
+}
+
+// TestMovesCountFailedAttempts in a row, up to 127, and tell them apart from lost sessions.
+func TestMovesCountFailedAttempts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var told []session.Change
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.Changed = func(_ actors.Key, c session.Change) { mu.Lock(); told = append(told, c); mu.Unlock() }
+		})
+		f.start(1)
+		most, lost := 0, 0
+		look := func(after time.Duration) {
+			t.Helper()
+			pass(after)
+			moves := f.Board().Moves(f.key(0))
+			mu.Lock()
+			defer mu.Unlock()
+			for i, want := range told[len(told)-len(moves):] {
+				if want.Lost {
+					lost++
+				}
+				most = max(most, want.Failed)
+				if got := moves[i]; got.Failed != min(want.Failed, 127) || got.Lost != want.Lost || got.To != want.To {
+					t.Fatalf("to %v: %d failed, lost %v; want to %v, %d and %v", got.To, got.Failed, got.Lost, want.To, min(want.Failed, 127), want.Lost)
+				}
+			}
+		}
+		f.gateway.Shard(0).InvalidSession(false)
+		look(time.Minute)
+		f.gateway.Outage(true)
+		f.gateway.DropAll()
+		for range 20 {
+			look(5 * time.Minute)
+		}
+		if most < 130 || lost == 0 {
+			t.Errorf("at most %d have failed, and %d times a session was lost", most, lost)
 		}
 	})
 }
