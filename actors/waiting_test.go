@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
@@ -65,6 +67,39 @@ func TestNothingWaitsForAQuarantinedShard(t *testing.T) {
 		pass(0)
 		if shard, _ := f.shard(0); !shard.Quarantined || shard.Waiting != 0 {
 			t.Errorf("quarantined: %v, %d wait", shard.Quarantined, shard.Waiting)
+		}
+	})
+}
+
+// TestSendsThatWaitForAForgottenShard are told that there is none, and when the time comes at which they had gone the supervisor looks for nobody.
+func TestSendsThatWaitForAForgottenShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var crashes atomic.Int64
+		var f *fleet
+		f = newFleet(t, nil, actor.WithGuardian(actors.Guardian()), recoveries(&f, &crashes, ""))
+		f.start(2)
+		key := f.key(0)
+		p := f.probe()
+		for id := range uint64(200) {
+			p.ask(f.supervisor, actors.SendEvent{ID: id, Op: events.OpHeartbeat, Shard: f.id(0)})
+		}
+		pass(time.Second)
+		waiting, _ := f.shard(0)
+		f.ask(actors.SetPlan{From: 1, Remove: []actors.Key{key}})
+		told := 0
+		for range 200 {
+			if failed, ok := p.next(time.Second).(*actors.SendFailed); ok {
+				if told++; sendError(t, failed.Err).Sent() {
+					t.Errorf("%d: %v", failed.ID, failed.Err)
+				}
+			}
+		}
+		if told != waiting.Waiting || told == 0 {
+			t.Errorf("%d were told that they were not sent, %d had waited", told, waiting.Waiting)
+		}
+		pass(2 * time.Minute)
+		if n := crashes.Load(); n > 0 || f.status().Ready() != 1 {
+			t.Errorf("the supervisor crashed %d times; %v", n, stands(f.status()))
 		}
 	})
 }
