@@ -147,13 +147,11 @@ func (h host) report(c *session.Change) {
 		if !s.Supervisor.log.Core().Enabled(level) {
 			return // most that happens is not logged, and costs nothing
 		}
-		if entry := s.log().Check(level, what); entry != nil {
-			fields := []zap.Field{zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn)}
-			if c.To != session.Closed || isFatal(c.Cause) { // else it was asked for: no error
-				fields = append(fields, zap.Error(c.Cause))
-			}
-			entry.Write(append(fields, more...)...)
+		fields := []zap.Field{zap.Stringer("from", c.From), zap.Stringer("state", c.To), zap.Uint64("conn", c.Conn)}
+		if c.To != session.Closed || isFatal(c.Cause) { // else it was asked for: no error
+			fields = append(fields, zap.Error(c.Cause))
 		}
+		s.log().Log(level, what, append(fields, more...)...)
 	}
 	switch {
 	case c.To == session.Ready:
