@@ -21,7 +21,7 @@ type tracer struct {
 	said []string
 
 	receive, handle, end func()
-	skips                bool
+	skips, plain         bool
 }
 
 func (r *tracer) say(format string, args ...any) {
@@ -48,6 +48,9 @@ func (r *tracer) Receive(ctx context.Context, t events.Type, meta events.Meta) c
 func (r *tracer) Handle(ctx context.Context, handler string, _ events.Type, meta events.Meta) (context.Context, func(bool)) {
 	r.say("handle %d by %s in %v", meta.Seq, handler, ctx.Value(mark{}))
 	do(r.handle)
+	if r.plain {
+		return nil, nil
+	}
 	return context.WithValue(ctx, mark{}, handler), func(panicked bool) {
 		r.say("end %d by %s %v", meta.Seq, handler, panicked)
 		do(r.end)
@@ -115,6 +118,33 @@ func TestWhatIsNotFollowedIsHandled(t *testing.T) {
 	}
 	if want := []string{"receive X 1", "receive X 2", "receive X 3"}; !slices.Equal(r.said, want) {
 		t.Errorf("%q", r.said)
+	}
+}
+
+// TestHandlerHasTheContextOfItsEvent, where the tracer has none for it alone, or fails before it does.
+func TestHandlerHasTheContextOfItsEvent(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]*tracer{
+		"none for the handler": {plain: true},
+		"panics":               {handle: func() { panic("boom") }},
+		"ends its goroutine":   {handle: runtime.Goexit},
+	} {
+		cfg := silent()
+		cfg.Tracer, cfg.TracerPanicked = r, func(error) {}
+		b := bus.New(cfg)
+		for _, handler := range []string{"a", "b"} {
+			b.Subscribe(bus.Subscription{Name: handler, Handle: func(ctx context.Context, _ any, _ events.Meta) {
+				r.say("%s has %v", handler, ctx.Value(mark{}))
+			}})
+		}
+		post(b, events.Raw{Type: "X"}, at(0, 1))
+		if cut := b.Close(t.Context()); cut != nil {
+			t.Error(cut)
+		}
+		slices.Sort(r.said)
+		if want := []string{"a has event", "b has event", "handle 1 by a in event", "handle 1 by b in event", "receive X 1"}; !slices.Equal(r.said, want) {
+			t.Errorf("%s: %q, want %q", name, r.said, want)
+		}
 	}
 }
 
