@@ -87,7 +87,7 @@ func (s *incarnation) noteReleases(keys []Key) {
 // releaseGoesOn has a release looked at. One that nobody asks for begins here: by a plan, or since the actor has ended after its time was over.
 func (s *incarnation) releaseGoesOn(key Key, now time.Time) {
 	r := s.books.releases[key]
-	if r == nil && s.books.plan.wants[key].Mode == Release && s.books.children[key] != nil { // it has run here
+	if want, _ := s.books.plan.want(key); r == nil && want.Mode == Release && s.books.children[key] != nil { // it has run here
 		if _, given := s.board.record(key).gaveOut(); !given {
 			r = newRelease(now, releaseTime)
 			s.books.releases[key] = r

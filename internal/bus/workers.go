@@ -115,11 +115,11 @@ func (l *lane) joins() bool {
 
 // choice is where the first event waits that may be handled now, from the queue's beginning. -1: none may.
 func (l *lane) choice() int {
-	c := l.crew
+	c, waiting := l.crew, l.waiting()
 	if c.free == 0 || c.none.busy {
-		return -1
+		waiting = nil // of them none may
 	}
-	for at, s := range l.waiting() {
+	for at, s := range waiting {
 		switch {
 		case s.guild == &c.none:
 			if l.calls > 0 { //seam:no-guild-alone
