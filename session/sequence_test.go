@@ -41,13 +41,20 @@ func TestNoSequenceIsMutedOrComesTwice(t *testing.T) {
 					say(count)
 				}
 			}
-			switch rapid.IntRange(0, 2).Draw(t, "mistake") {
+			switch rapid.IntRange(0, 3).Draw(t, "mistake") {
 			case 0:
 				count += rapid.Int64Range(1, 10).Draw(t, "gap")
 			case 1:
 				say(rapid.OneOf(rapid.Int64Range(1, 60), rapid.Int64Range(1, math.MaxInt64)).Draw(t, "nonsense"))
 			case 2:
 				say(rapid.Int64Range(1, count).Draw(t, "repeated or late"))
+			case 3: // it comes through, and counts for nothing
+				for seq := rapid.Int64Range(1, count).Draw(t, "RESUMED, once more"); seq > 0; seq-- {
+					if j.given[seq] {
+						j.feed(m, fmt.Sprintf(`{"op":0,"t":"RESUMED","s":%d,"d":{}}`, seq), 0)
+						break
+					}
+				}
 			}
 		}
 		for range 3 {
