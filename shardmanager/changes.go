@@ -33,7 +33,7 @@ func (m *Manager) tellHooks(change Change) {
 
 // endWith ends the Manager if a shard's end is that of all. It does so before hooks are told, which might restart what has ended.
 func (m *Manager) endWith(key actors.Key, c session.Change) {
-	if c.To != session.Closed || c.Cause == nil || errors.Is(c.Cause, actors.ErrClosed) {
+	if c.To != session.Closed || errors.Is(c.Cause, actors.ErrClosed) {
 		return
 	}
 	var closed *session.CloseError

@@ -45,21 +45,52 @@ func TestHookComesTooLateToSaveTheLastShard(t *testing.T) {
 	}
 }
 
-// TestStopThatIsAskedForEndsNothingElse: a shard has ended for good, and then the user stops the others. They may start again.
+// TestStopThatIsAskedForEndsNothingElse: a shard has ended for good, and then the user stops the others, which may lose their connection on the way. They may start again.
 func TestStopThatIsAskedForEndsNothingElse(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2))
-		m := newManager(t, g)
-		start(t, m)
-		g.Shard(0).Close(events.CloseInvalidShard)
-		pass(time.Second)
-		m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{shardKey(m, 1)}})
-		pass(10 * time.Second)
-		if err := m.Err(); err != nil {
-			t.Fatalf("the Manager has ended: %v", err)
-		}
-		if err := m.Restart(t.Context(), 1); err != nil {
-			t.Error(err)
-		}
-	})
+	for name, stop := range map[string]func(*testing.T, *gatewaytest.Server, *shardmanager.Manager){
+		"it is stopped": func(t *testing.T, _ *gatewaytest.Server, m *shardmanager.Manager) {
+			m.System().Root.Send(m.Supervisor(), actors.StopShards{Keys: []actors.Key{shardKey(m, 1)}})
+		},
+		"it loses its connection while it drains": func(t *testing.T, g *gatewaytest.Server, m *shardmanager.Manager) {
+			g.OnFrame(func(f gatewaytest.Frame) bool { return f.Op == events.OpRequestGuildMembers })
+			guild := gatewaytest.GuildOf(events.ShardID{Index: 1, Total: 2}, 0)
+			go func() {
+				_, _ = m.Send(t.Context(), events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{1}})
+			}()
+			pass(time.Second)
+			if err := m.Drain(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+			pass(time.Second)
+			if status, _ := m.Shard(1).Status(); status.State != session.Ready {
+				t.Errorf("it does not wait for an answer: %v", status.State)
+			}
+			g.Shard(1).Drop()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(2), gatewaytest.WithGuildsPerShard(1))
+				m := newManager(t, g)
+				start(t, m)
+				g.Shard(0).Close(events.CloseInvalidShard)
+				pass(time.Second)
+				stop(t, g, m)
+				pass(10 * time.Second)
+				if err := m.Err(); err != nil {
+					t.Fatalf("the Manager has ended: %v", err)
+				}
+				if status, _ := m.Shard(1).Status(); status.State != session.Closed {
+					t.Errorf("shard 1 is %v", status.State)
+				}
+				if err := errors.Join(m.Restart(t.Context(), 1), m.Unpause(t.Context(), 1)); err != nil {
+					t.Error(err)
+				}
+				pass(10 * time.Second)
+				if status, _ := m.Shard(1).Status(); status.State != session.Ready {
+					t.Errorf("and then %v", status.State)
+				}
+			})
+		})
+	}
 }

@@ -104,27 +104,34 @@ func isSendError(err error) bool {
 	return errors.As(err, &failed) && failed.Stage == actors.Refused
 }
 
-// TestPresenceBeforeThereIsAShardIsNoSuccess: while Start is under way there may be no shard yet that could be told.
-func TestPresenceBeforeThereIsAShardIsNoSuccess(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var m *shardmanager.Manager
-		early := make(chan error, 10)
-		m = newManager(t, newGateway(t), shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
-			index := indexOf(key)
-			return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
-				return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
-					if _, ok := e.Message.(actors.StartShards); ok && index < 0 {
-						early <- second(m.Send(context.Background(), events.UpdatePresence{Status: events.StatusIdle}))
-					}
-					next(ctx, e)
+// TestSendToSeveralBeforeThereIsAShardIsNoSuccess: while Start is under way there may be no shard yet that could be told, or asked.
+func TestSendToSeveralBeforeThereIsAShardIsNoSuccess(t *testing.T) {
+	for name, out := range map[string]events.Outgoing{
+		"a presence": events.UpdatePresence{Status: events.StatusIdle},
+		"sounds":     events.RequestSoundboardSounds{GuildIDs: []events.Snowflake{aGuild, aGuild + 1<<22}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var m *shardmanager.Manager
+				early := make(chan error, 10)
+				m = newManager(t, newGateway(t), shardmanager.WithActorProps(func(key actors.Key) []actor.PropsOption {
+					index := indexOf(key)
+					return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+						return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+							if _, ok := e.Message.(actors.StartShards); ok && index < 0 {
+								early <- second(m.Send(context.Background(), out))
+							}
+							next(ctx, e)
+						}
+					})}
+				}))
+				start(t, m)
+				if err := <-early; !errors.Is(err, shardmanager.ErrNotStarted) || !isSendError(err) {
+					t.Errorf("%v", err)
 				}
-			})}
-		}))
-		start(t, m)
-		if err := <-early; !errors.Is(err, shardmanager.ErrNotStarted) {
-			t.Errorf("%v", err)
-		}
-	})
+			})
+		})
+	}
 }
 
 // TestErrStaysWhatItWas: nil after Close, however often and in whichever way it is called again; and after an end

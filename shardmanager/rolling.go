@@ -277,7 +277,7 @@ func (r *rolling) await(ctx context.Context, key actors.Key, enough func(ShardSt
 		return status.Ended() || status.Mode != actors.Run || enough(status)
 	})
 	switch {
-	case err != nil && status.Cause != nil && errors.Is(err, errNotBack):
+	case errors.Is(err, errNotBack) && status.Cause != nil:
 		return fmt.Errorf("%w: %w", err, status.Cause)
 	case err != nil:
 		return err
