@@ -69,6 +69,42 @@ func TestReleaseInTime(t *testing.T) {
 	})
 }
 
+// TestReleaseWaitsForHandlers for ten seconds, or as long as WithDrain says, and for no longer.
+func TestReleaseWaitsForHandlers(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts    []shardmanager.Option
+		handler time.Duration // it takes so long
+		within  time.Duration
+		exact   bool
+	}{
+		"by default":                     {nil, time.Minute, 10 * time.Second, false},
+		"WithDrain, longer":              {[]shardmanager.Option{shardmanager.WithDrain(20 * time.Second)}, time.Minute, 20 * time.Second, false},
+		"WithDrain(0)":                   {[]shardmanager.Option{shardmanager.WithDrain(0)}, time.Minute, 0, false},
+		"WithDrain(0), and none is busy": {[]shardmanager.Option{shardmanager.WithDrain(0)}, 0, 0, true},
+		"it is done before":              {nil, 6 * time.Second, 5 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				m := newManager(t, g, c.opts...)
+				xsOf(m, c.handler)
+				start(t, m)
+				seq := g.Shard(0).Dispatch("X", 1)
+				pass(time.Second)
+				begun := time.Now()
+				snapshot, err := m.Release(t.Context(), 0)
+				if took := time.Since(begun); err != nil || took < c.within || took > c.within+time.Second {
+					t.Errorf("after %v: %v", took, err)
+				}
+				if snapshot.SessionID == "" || snapshot.Exact != c.exact || (snapshot.Seq == seq) != c.exact {
+					t.Errorf("exact %v, %d of %d", snapshot.Exact, snapshot.Seq, seq)
+				}
+				pass(time.Minute)
+			})
+		})
+	}
+}
+
 // TestReleaseOfAPausedShardWaitsForNothing: it has no connection, and so nothing to wait for.
 func TestReleaseOfAPausedShardWaitsForNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {

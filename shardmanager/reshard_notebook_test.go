@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -37,12 +38,27 @@ func TestNotebookThatFailsHoldsUpTheFirstCutAlone(t *testing.T) {
 				let := make(chan struct{})
 				defer func() { close(let); pass(time.Minute) }()
 				g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guildIDs(30)...), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithHeartbeatInterval(time.Second))
-				store := &brokenNotebook{session.NewMemoryStore(), func() error { return save(let) }}
+				var asked, flows time.Time
+				store := &brokenNotebook{session.NewMemoryStore(), func() error {
+					if asked.IsZero() {
+						asked = time.Now()
+					}
+					return save(let)
+				}}
 				m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithSessionStore(store))
 				start(t, m)
 				began := time.Now()
-				if err := m.Reshard(t.Context(), 3); err != nil {
+				err := m.Reshard(t.Context(), 3, shardmanager.WithReshardProgress(func(p shardmanager.ReshardProgress) {
+					if p.Cut > 0 && flows.IsZero() {
+						flows = time.Now()
+					}
+				}))
+				if err != nil {
 					t.Fatal(err)
+				}
+				synctest.Wait()
+				if held := flows.Sub(asked); held < 29*time.Second || held > 35*time.Second {
+					t.Errorf("the first cut was held up for %v", held)
 				}
 				if took := time.Since(began); took > 2*time.Minute {
 					t.Errorf("it took %v", took)
