@@ -15,7 +15,7 @@ const cutTick = 100 * time.Millisecond
 // cutAll has all guilds cut over, and then the new shards serve. It ends early with the Manager alone.
 func (r *resharding) cutAll() error {
 	life := r.m.life
-	began, looked, overflown := time.Now(), time.Time{}, 0
+	began, looked, overflown, failed := time.Now(), time.Time{}, 0, 0
 	r.takeOverPresences()
 	r.cut.Want() //seam:guilds-wanted
 	for {
@@ -35,7 +35,13 @@ func (r *resharding) cutAll() error {
 				}
 			})
 			if stats.Flowing == stats.Guilds && stats.Open == 0 {
-				break
+				err := r.flip(life)
+				if err == nil {
+					return r.settle(life)
+				}
+				if failed++; seldom(failed) && life.Err() == nil { // there is no way back: the guilds are the new shards'
+					r.m.log.Error("reshard: the new shards cannot take their place yet: tried again", zap.Int("failures", failed), zap.Error(err))
+				}
 			}
 			r.revive()
 			if stats.Overflown {
@@ -52,7 +58,6 @@ func (r *resharding) cutAll() error {
 			return context.Cause(life)
 		}
 	}
-	return r.flip(life)
 }
 
 // reviveEvery is how often new shards that are quarantined are started again.
@@ -105,7 +110,7 @@ func (r *resharding) flow(cuts []GuildCut) {
 func (r *resharding) flip(ctx context.Context) error {
 	r.takeOverPresences()
 	r.takeOverVoices()
-	err := r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
+	return r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
 		for key, want := range plan.Wants {
 			switch {
 			case r.from.Has(key):
@@ -118,9 +123,10 @@ func (r *resharding) flip(ctx context.Context) error {
 			change[key] = want
 		}
 	})
-	if err != nil {
-		return err
-	}
+}
+
+// settle waits until they have taken their place.
+func (r *resharding) settle(ctx context.Context) error {
 	limit := time.Now().Add(flipTime)
 	for {
 		stats := r.cut.Step(time.Now(), 0)
