@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,5 +173,44 @@ func TestHowTheBotLeftIsNotHowItIsBack(t *testing.T) {
 	c.guild(voiceIn(9, ""))
 	if voices := c.machine.Voices(); len(voices) != 1 || *voices[0].ChannelID != 9 || voices[0].SelfMute {
 		t.Errorf("it is in %+v", voices)
+	}
+}
+
+// TestVoicesAreTheChannelsOfThisSessionAlone: not those that the bot has left, and not those that another session has it in, since a join there would move the audio.
+func TestVoicesAreTheChannelsOfThisSessionAlone(t *testing.T) {
+	t.Parallel()
+	restarted := func(missed ...func(*voiceChat)) func(t *testing.T) *voiceChat {
+		return resumedIn(func(c *voiceChat) {
+			for _, event := range missed {
+				event(c)
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		begin    func(*testing.T) *voiceChat
+		channels []events.Snowflake
+	}{
+		"nothing":                          {func(t *testing.T) *voiceChat { return begin(t, false, nil) }, nil},
+		"joined":                           {inEight, []events.Snowflake{8}},
+		"moved":                            {after(state(9)), []events.Snowflake{9}},
+		"left":                             {after(state(0)), nil},
+		"taken over by another session":    {after((*voiceChat).takenOver), nil},
+		"removed from the guild":           {after(func(c *voiceChat) { c.told(events.TypeGuildDelete, `{"id":"5"}`) }), nil},
+		"in an outage":                     {after((*voiceChat).outage), nil},
+		"restarted":                        {restarted(), nil},
+		"restarted, and joined":            {restarted(state(8)), []events.Snowflake{8}},
+		"restarted, joined and left":       {restarted(state(8), state(0)), nil},
+		"restarted, and left what was not": {restarted(state(0)), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var channels []events.Snowflake
+			for _, voice := range test.begin(t).machine.Voices() {
+				channels = append(channels, *voice.ChannelID)
+			}
+			if !slices.Equal(channels, test.channels) {
+				t.Errorf("it is in the channels %v, want %v", channels, test.channels)
+			}
+		})
 	}
 }
