@@ -88,3 +88,30 @@ func TestPresenceThatComesBackGivesWay(t *testing.T) {
 		f.gateway.RequireNoViolations(t)
 	})
 }
+
+// TestPresencesThatWaitGoEachInItsTime: as soon as its own shard may send one more, whatever the order in which the shards have used up theirs.
+func TestPresencesThatWaitGoEachInItsTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(6)
+		const limit, period = 5, 21 * time.Second // of a session
+		p := f.probe()
+		may := make(map[uint64]time.Time)
+		for _, index := range []int{3, 5, 0, 1, 4, 2} {
+			may[uint64(index)] = time.Now().Add(period)
+			for n := range limit {
+				p.ask(f.supervisor, actors.SendEvent{ID: uint64(100 + n), Op: events.OpPresenceUpdate, Data: presence(t), Shard: f.id(index)})
+				expect[*actors.EventSent](p, time.Second)
+			}
+			p.ask(f.supervisor, actors.SendEvent{ID: uint64(index), Op: events.OpPresenceUpdate, Data: presence(t), Shard: f.id(index)})
+			p.expectNone(1500 * time.Millisecond)
+		}
+		for range len(may) {
+			sent := expect[*actors.EventSent](p, time.Minute)
+			if late := time.Since(may[sent.ID]); late < 0 || late > 100*time.Millisecond {
+				t.Errorf("that of shard %d goes %v after it may", sent.ID, late)
+			}
+		}
+		f.gateway.RequireNoViolations(t)
+	})
+}
