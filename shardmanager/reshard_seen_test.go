@@ -17,35 +17,40 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
+// TestSendsGoToTheGuildsPresentOwner: to the new shards for guilds that were cut, while others wait for their cut still; and OwnerOf says so.
 func TestSendsGoToTheGuildsPresentOwner(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := talkingBot(t, 2)
-		guild := guildIDs(1)[0]
-		owner := make(chan int, 1)
+		cut, parted := make(map[events.Snowflake]bool), false
+		look := func() {
+			for _, guild := range guildIDs(8) {
+				total := 2
+				if cut[guild] {
+					total = 3
+				}
+				if owner, ok := b.m.OwnerOf(guild); !ok || owner.Shard.Total != total {
+					t.Errorf("%d guilds are cut: the owner of %v is %v, want one of %d", len(cut), guild, owner, total)
+				}
+				answer, err := events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{b.BotID()}}.SendEvent(t.Context(), b.m)
+				if err != nil || answer.Shard.Total != total {
+					t.Errorf("%d guilds are cut: %v was asked for by %+v, want one of %d: %v", len(cut), guild, answer.Receipt, total, err)
+				}
+			}
+		}
 		err := b.m.Reshard(t.Context(), 3, shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
-			for _, cut := range cuts {
-				if cut.Guild == guild {
-					if answer, err := (events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{b.BotID()}}).SendEvent(t.Context(), b.m); err != nil || answer.Shard.Total != 2 {
-						t.Errorf("before the cut: %+v, %v", answer.Receipt, err)
-					}
-					go func() {
-						time.Sleep(5 * time.Second)
-						answer, err := (events.RequestGuildMembers{GuildID: guild, UserIDs: []events.Snowflake{b.BotID()}}).SendEvent(t.Context(), b.m)
-						if err != nil {
-							t.Error(err)
-						}
-						owner <- answer.Shard.Total
-					}()
+			look()
+			for _, of := range cuts {
+				parted = parted || len(cut) > 0
+				if of.Guild != 0 {
+					cut[of.Guild] = true
 				}
 			}
 			return nil
 		}))
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || !parted || len(cut) != 8 {
+			t.Fatalf("%d guilds were cut, not at once: %v; %v", len(cut), parted, err)
 		}
-		if total := <-owner; total != 3 {
-			t.Errorf("after the cut the %d shards sent", total)
-		}
+		look()
 		b.finish()
 	})
 }
