@@ -5,27 +5,34 @@ import (
 	"time"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 )
 
+// newParallelFleet is a fleet whose gateway lets a shard have two sessions, and what changes its plan.
+func newParallelFleet(t *testing.T) (f *fleet, plan func(map[actors.Key]actors.Want)) {
+	t.Helper()
+	g := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithExact(), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithGuildsPerShard(2), gatewaytest.WithParallelSessions())
+	f = newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.URL, cfg.NetDial = g.URL, g.DialContext })
+	f.gateway = g
+	version := uint64(0)
+	return f, func(change map[actors.Key]actors.Want) {
+		t.Helper()
+		set, ok := f.ask(actors.SetPlan{From: version, Change: change}).(*actors.PlanSet)
+		if !ok {
+			t.Fatalf("%+v", set)
+		}
+		version = set.Version
+		pass(10 * time.Second)
+	}
+}
+
 // TestCutoverCountsNewShardsThatServe, and no other: neither an old one that takes its role again after a crash, nor one of neither fleet, which goes on as ever.
 func TestCutoverCountsNewShardsThatServe(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		g := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithExact(), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithParallelSessions())
-		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.URL, cfg.NetDial = g.URL, g.DialContext })
-		f.gateway = g
+		f, plan := newParallelFleet(t)
 		before, after, neither := keyOf(0, 0, 2), keyOf(1, 0, 2), keyOf(5, 1, 2)
-		version := uint64(0)
-		plan := func(change map[actors.Key]actors.Want) {
-			t.Helper()
-			set, ok := f.ask(actors.SetPlan{From: version, Change: change}).(*actors.PlanSet)
-			if !ok {
-				t.Fatalf("%+v", set)
-			}
-			version = set.Version
-			pass(10 * time.Second)
-		}
 		plan(map[actors.Key]actors.Want{before: {}, neither: {}})
 		c, err := f.BeginCutover(f.system, actors.CutoverConfig{From: actors.Fleet{Total: 2}, To: actors.Fleet{Generation: 1, Total: 2}})
 		if err != nil {
@@ -50,4 +57,46 @@ func TestCutoverCountsNewShardsThatServe(t *testing.T) {
 			t.Errorf("%d new shards serve, want 1", n)
 		}
 	})
+}
+
+// TestGuildIsGreetedByItsOldShardAlone: what the new session says of it as it begins tells handlers nothing, also if the new shard serves before the guild is cut.
+func TestGuildIsGreetedByItsOldShardAlone(t *testing.T) {
+	for _, role := range []actors.Role{actors.Warming, actors.Serving} {
+		t.Run(role.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f, plan := newParallelFleet(t)
+				before, after := keyOf(0, 0, 1), keyOf(1, 0, 1)
+				p := f.probe()
+				f.ask(&actors.Subscribe{PID: p.pid, Types: []events.Type{events.TypeGuildCreate}, Credit: 10})
+				plan(map[actors.Key]actors.Want{before: {}})
+				greetings := func() (n int) {
+					for message := p.next(0); message != nil; message = p.next(0) {
+						if _, ok := message.(*actors.Dispatch); ok {
+							n++
+						}
+					}
+					return n
+				}
+				if n := greetings(); n != 2 {
+					t.Fatalf("the old shard tells of %d guilds, want 2", n)
+				}
+				c, err := f.BeginCutover(f.system, actors.CutoverConfig{From: actors.Fleet{Total: 1}, To: actors.Fleet{Generation: 1, Total: 1}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.End()
+				change := map[actors.Key]actors.Want{after: {Role: role}}
+				if role == actors.Serving {
+					change[before] = actors.Want{Role: actors.Retiring}
+				}
+				plan(change)
+				if stats := c.Step(time.Now(), 0); stats.Guilds != 3 || stats.Flowing > 0 { // and 0
+					t.Errorf("%+v", stats)
+				}
+				if n := greetings(); n != 0 {
+					t.Errorf("the new shard tells of %d guilds", n)
+				}
+			})
+		})
+	}
 }

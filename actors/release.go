@@ -107,9 +107,6 @@ func (s *incarnation) hasten(key Key) {
 
 // releasesDue takes the steps that are due: answers have had their time, the actor has ended, handlers are done.
 func (s *incarnation) releasesDue(now time.Time) {
-	if len(s.books.releases) == 0 {
-		return
-	}
 	for _, key := range sortedKeys(s.books.releases) {
 		r, of := s.books.releases[key], s.books.lives.of[key]
 		switch {
