@@ -17,26 +17,37 @@ import (
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
-// TestHandlersThatGetNothingAnyMoreAreNamed: those that the intents fed which are left out, by their names, and no others.
+// TestHandlersThatGetNothingAnyMoreAreNamed: those that the intents fed which are left out, by their names, and no others. Of messages without their content that is so too.
 func TestHandlersThatGetNothingAnyMoreAreNamed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t, gatewaytest.WithAllowedIntents(needsNothing|needsPresences))
-		hook := leftOutHook{make(chan shardmanager.IntentsLeftOut, 1)}
-		m := newManager(t, g, shardmanager.WithOptionalIntents(events.IntentsPrivileged), shardmanager.WithHooks(hook))
-		shardmanager.On(m, func(context.Context, *events.GuildMemberAdd, events.Meta) {}, shardmanager.WithName("welcome"))
-		shardmanager.On(m, func(context.Context, *events.GuildMemberUpdate, events.Meta) {}, shardmanager.WithName("roles"))
-		shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) {}, shardmanager.WithName("commands"))
-		shardmanager.On(m, unhurried)
-		shardmanager.On(m, func(context.Context, *events.MessageDelete, events.Meta) {}, shardmanager.WithName("audit"))
-		shardmanager.On(m, func(context.Context, *events.PresenceUpdate, events.Meta) {}, shardmanager.WithName("presences"))
-		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, shardmanager.WithName("all"))
-		shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, shardmanager.WithName("threads"), shardmanager.WithTypes("THREAD_MEMBERS_UPDATE"))
-		start(t, m)
-		told := <-hook.told
-		if want := []string{"MESSAGE_CREATE (github.com/signalbox-go/signalbox/shardmanager_test.unhurried)", "commands", "roles", "welcome"}; !slices.Equal(told.Handlers, want) {
-			t.Errorf("named: %q, want %q", told.Handlers, want)
-		}
-	})
+	const anonymous = "MESSAGE_CREATE (github.com/signalbox-go/signalbox/shardmanager_test.unhurried)"
+	for allowed, want := range map[events.Intents][]string{
+		needsPresences:                {anonymous, "commands", "edits", "roles", "welcome"},
+		needsPresences | needsContent: {"roles", "welcome"},
+		needsPresences | needsMembers: {anonymous, "commands", "edits"},
+		needsContent | needsMembers:   {"presences"},
+	} {
+		t.Run(allowed.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithAllowedIntents(needsNothing|allowed))
+				hook := leftOutHook{make(chan shardmanager.IntentsLeftOut, 1)}
+				m := newManager(t, g, shardmanager.WithOptionalIntents(events.IntentsPrivileged), shardmanager.WithHooks(hook))
+				shardmanager.On(m, func(context.Context, *events.GuildMemberAdd, events.Meta) {}, shardmanager.WithName("welcome"))
+				shardmanager.On(m, func(context.Context, *events.GuildMemberUpdate, events.Meta) {}, shardmanager.WithName("roles"))
+				shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) {}, shardmanager.WithName("commands"))
+				shardmanager.On(m, func(context.Context, *events.MessageUpdate, events.Meta) {}, shardmanager.WithName("edits"))
+				shardmanager.On(m, unhurried)
+				shardmanager.On(m, func(context.Context, *events.MessageDelete, events.Meta) {}, shardmanager.WithName("audit"))
+				shardmanager.On(m, func(context.Context, *events.PresenceUpdate, events.Meta) {}, shardmanager.WithName("presences"))
+				shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, shardmanager.WithName("all"))
+				shardmanager.OnRaw(m, func(context.Context, events.Raw, events.Meta) {}, shardmanager.WithName("threads"), shardmanager.WithTypes("THREAD_MEMBERS_UPDATE"))
+				start(t, m)
+				told := <-hook.told
+				if !slices.Equal(told.Handlers, want) {
+					t.Errorf("named: %q, want %q", told.Handlers, want)
+				}
+			})
+		})
+	}
 }
 
 // TestSendThatNeedsAnIntentThatIsLeftOut is refused before a permit is spent.

@@ -269,3 +269,20 @@ func TestFlagsThatGrantIntents(t *testing.T) {
 		})
 	}
 }
+
+// TestFlagsThatNoApplicationHasAreNotBelieved: nothing is left out for them, and Start does not refuse intents that the gateway grants.
+func TestFlagsThatNoApplicationHasAreNotBelieved(t *testing.T) {
+	for _, flags := range []string{"-1", "-4096", "-2147483648", "9007199254740992", "1e300", "-1e300", "true", "[]", "565248, \"flags\":-4096"} {
+		t.Run(flags, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t)
+				g.OnApplication(func(w http.ResponseWriter) bool { fmt.Fprintf(w, `{"flags":%s}`, flags); return true })
+				m := newManager(t, g, shardmanager.WithIntents(needsNothing|needsMembers), shardmanager.WithOptionalIntents(needsContent))
+				start(t, m)
+				if intents := m.Status().Shards[0].Intents; intents != needsNothing|needsMembers|needsContent {
+					t.Errorf("the session has %v", intents)
+				}
+			})
+		})
+	}
+}
