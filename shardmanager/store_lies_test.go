@@ -124,6 +124,38 @@ func TestStoredSessionsOfAnotherTotal(t *testing.T) {
 	})
 }
 
+// uncounted is a store that cannot say how many snapshots it has.
+type uncounted struct {
+	session.Store
+	why func(context.Context) error
+}
+
+func (u uncounted) Totals(ctx context.Context) (map[int]int, error) { return nil, u.why(ctx) }
+
+// TestStoreThatCannotCountHoldsUpNoStart: a warning says that it is not known whether sessions of another number of shards are stored, and why.
+func TestStoreThatCannotCountHoldsUpNoStart(t *testing.T) {
+	for name, test := range map[string]struct {
+		why  func(context.Context) error
+		says string
+	}{
+		"it fails":  {func(context.Context) error { return errDisk }, errDisk.Error()},
+		"it hangs":  {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, "deadline exceeded"},
+		"it panics": {func(context.Context) error { panic("a bug in the store") }, "panic"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				core, logs := observer.New(zap.WarnLevel)
+				m := newManager(t, newGateway(t), shardmanager.WithSessionStore(uncounted{session.NewMemoryStore(), test.why}), shardmanager.WithLogger(zap.New(core)))
+				start(t, m)
+				synctest.Wait() // until it is logged
+				if all := logs.All(); len(all) != 1 || !strings.Contains(all[0].Message, "number of shards") || !strings.Contains(fmt.Sprint(all[0].ContextMap()["error"]), test.says) {
+					t.Errorf("logged: %v", all)
+				}
+			})
+		})
+	}
+}
+
 // TestFreshSessionsStayWithinTheBudget: they wait in the queue, and are refused where an Identify is.
 func TestFreshSessionsStayWithinTheBudget(t *testing.T) {
 	bubble(t, func(t *testing.T) {
