@@ -54,7 +54,9 @@ func TestPlaceIsOneProcesss(t *testing.T) {
 	if _, err := second.Dial(t.Context()); !errors.Is(err, handover.ErrNobody) {
 		t.Errorf("nobody listens any more: %v", err)
 	}
-	_ = first.Close()
+	if err := first.Close(); err != nil {
+		t.Errorf("a place of which the listener is closed: %v", err)
+	}
 	if conn, err := handover.Meet(t.Context(), second); conn != nil || err != nil {
 		t.Fatal(conn, err)
 	}

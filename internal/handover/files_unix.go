@@ -90,7 +90,10 @@ func (f *files) Dial(ctx context.Context) (net.Conn, error) {
 func (f *files) Close() error {
 	var errs []error
 	if f.listener != nil {
-		errs = append(errs, f.listener.Close(), os.Remove(f.path))
+		if err := f.listener.Close(); !errors.Is(err, net.ErrClosed) { // or whoever accepts has closed it
+			errs = append(errs, err)
+		}
+		errs = append(errs, os.Remove(f.path))
 	}
 	return errors.Join(append(errs, f.lock.Close())...)
 }
