@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
@@ -132,7 +135,8 @@ func TestOneProcessFollowsAnother(t *testing.T) {
 	}
 }
 
-// TestHandoverThatIsBrokenOff, by the end of one of the two: nothing is lost, nothing comes twice, and the one that is left runs all.
+// TestHandoverThatIsBrokenOff, by the end of one of the two: nothing is lost, nothing comes twice, and the one that is left runs all. The one before says that
+// it goes on, if it does.
 func TestHandoverThatIsBrokenOff(t *testing.T) {
 	for _, ends := range []string{"the one before", "the one that follows"} {
 		t.Run(ends, func(t *testing.T) {
@@ -140,7 +144,8 @@ func TestHandoverThatIsBrokenOff(t *testing.T) {
 				g := followedGateway(t)
 				store := shardmanager.WithSessionStore(session.NewMemoryStore())
 				at, h := new(meeting), newHandled()
-				old := newManager(t, g, store, shardmanager.WithPlace(at.spot()))
+				core, logs := observer.New(zap.WarnLevel)
+				old := newManager(t, g, store, shardmanager.WithPlace(at.spot()), shardmanager.WithLogger(zap.New(core)))
 				h.by(old, 40*time.Millisecond) // more than comes, for a shard: but it has enough in hand
 				start(t, old)
 				stop := chatter(g, followed)
@@ -172,6 +177,9 @@ func TestHandoverThatIsBrokenOff(t *testing.T) {
 					t.Error(err)
 				}
 				h.check(t, sent, true)
+				if says := logs.FilterMessageSnippet("this process goes on").Len(); (says > 0) != (left == old) {
+					t.Errorf("the one before says %d times that it goes on", says)
+				}
 				if s := g.Stats(); s.Identifies != followed || s.Live != followed {
 					t.Errorf("%+v", s)
 				}
