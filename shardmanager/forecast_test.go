@@ -2,10 +2,12 @@ package shardmanager_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
+	"github.com/signalbox-go/signalbox/ratelimit"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
@@ -90,4 +92,52 @@ func TestForecastsComeTrue(t *testing.T) {
 			})
 		}
 	}
+}
+
+// vainLimiter has a queue that refuses until a time, since the budget is spent, and grants nothing after it, though it says that there is some.
+type vainLimiter struct {
+	ratelimit.RateLimiter
+	until time.Time
+}
+
+func (l vainLimiter) Identify() ratelimit.IdentifyQueue { return &vainQueue{until: l.until} }
+
+type vainQueue struct {
+	stuckQueue
+	until time.Time
+	asked []ratelimit.Shard
+}
+
+func (q *vainQueue) Ask(_ time.Time, shard ratelimit.Shard) { q.asked = append(q.asked, shard) }
+func (q *vainQueue) Decide(now time.Time) (all []ratelimit.Decision, next time.Time) {
+	if !now.Before(q.until) {
+		return nil, time.Time{}
+	}
+	for _, shard := range q.asked {
+		all = append(all, ratelimit.Decision{Shard: shard, Err: &ratelimit.BudgetError{Until: q.until}})
+	}
+	q.asked = nil
+	return all, time.Time{}
+}
+func (q *vainQueue) Stats(now time.Time) ratelimit.QueueStats {
+	stats := q.stuckQueue.Stats(now)
+	if now.Before(q.until) {
+		stats.Remaining = 0
+	}
+	return stats
+}
+func (q *vainQueue) Clone(time.Time) ratelimit.IdentifyQueue { return &vainQueue{until: q.until} }
+
+// TestForecastOfWhatIsNeverGrantedIsAnError, also if the queue says that it would be, later: there is no duration to tell.
+func TestForecastOfWhatIsNeverGrantedIsAnError(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		limiter := vainLimiter{ratelimit.Local(ratelimit.SessionStart{Total: 9, Remaining: 9, MaxConcurrency: 1}), time.Now().Add(time.Hour)}
+		m := newManager(t, newGateway(t), shardmanager.WithRateLimiter(limiter))
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := m.Forecast(t.Context(), shardmanager.ColdStart{Shards: 2}); err == nil || !strings.Contains(err.Error(), "it would never be done") {
+			t.Errorf("%v, %v", f, err)
+		}
+	})
 }
