@@ -3,6 +3,7 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -58,5 +59,41 @@ func TestReshardBackIsRefusedIfTheBudgetDoesNotPay(t *testing.T) {
 		}
 		pass(15 * time.Minute)
 		b.serve(t, 3)
+	})
+}
+
+// TestPlanReckonsHowLongIdentifiesTake, where nothing foretells it: with a limiter that does not tell how it stands. They take their turns of 5 s, as many in each as Discord
+// allows, and the last one some time to be Ready.
+func TestPlanReckonsHowLongIdentifiesTake(t *testing.T) {
+	for atOnce, turns := range map[int]time.Duration{1: 6, 2: 3, 4: 2, 5: 2, 6: 1, 16: 1} {
+		t.Run(fmt.Sprintf("6 identifies, %d at once", atOnce), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newManager(t, newGateway(t, gatewaytest.WithMaxConcurrency(atOnce)), shardmanager.WithShards(1), shardmanager.WithRateLimiter(&countingLimiter{}))
+				start(t, m)
+				plan, err := m.PlanReshard(t.Context(), 6)
+				if want := (turns-1)*5*time.Second + 2*time.Second; err != nil || plan.Warm != want {
+					t.Errorf("%v, want %v: %v", plan.Warm, want, err)
+				}
+			})
+		})
+	}
+}
+
+// TestPlanOfAReshardBackReckonsWithLostSessions: those of the old shards that were lost as they retire begin anew, in their turns.
+func TestPlanOfAReshardBackReckonsWithLostSessions(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 3, gatewaytest.WithMaxConcurrency(1))
+		if err := b.m.Reshard(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		for lost, want := range []time.Duration{0, 2 * time.Second, 7 * time.Second, 12 * time.Second} {
+			if plan, err := b.m.PlanReshard(t.Context(), 3); err != nil || plan.Warm != want || plan.Identifies != lost || plan.Extra != 0 {
+				t.Errorf("%d are lost: %v, want %v: %v", lost, plan.Warm, want, err)
+			}
+			if lost < 3 {
+				b.ShardOf(events.ShardID{Index: lost, Total: 3}).InvalidSession(false)
+				pass(500 * time.Millisecond)
+			}
+		}
 	})
 }
