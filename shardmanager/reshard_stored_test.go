@@ -1,8 +1,12 @@
 package shardmanager_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +33,58 @@ func TestSessionsOfTheNewShardsAloneStayStored(t *testing.T) {
 				totals, err := store.(session.Totaler).Totals(t.Context())
 				if err != nil || !maps.Equal(totals, map[int]int{total: total}) {
 					t.Errorf("stored are, by their total, %v; %v", totals, err)
+				}
+			})
+		})
+	}
+}
+
+// TestReshardOfWhatCannotBeKeptEndsBeforeTheFirstCut, whether new shards still identify or are compared already: a guild in which more happens than is kept of one goes on with
+// its old shard, and nothing of it is lost. Its new one is told nothing.
+func TestReshardOfWhatCannotBeKeptEndsBeforeTheFirstCut(t *testing.T) {
+	for _, phase := range []shardmanager.ReshardPhase{shardmanager.ReshardWarming, shardmanager.ReshardComparing} {
+		t.Run(phase.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				const total = 4
+				var guilds []events.Snowflake
+				for _, guild := range guildIDs(40) {
+					if events.ShardFor(guild, total) == 0 { // which identifies first
+						guilds = append(guilds, guild)
+					}
+				}
+				g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guilds[0]), gatewaytest.WithHeartbeatInterval(time.Minute))
+				m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages))
+				var came atomic.Int64
+				shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) { came.Add(1) })
+				start(t, m)
+				g.OnEntry(func(e gatewaytest.Entry) {
+					if e.Kind == gatewaytest.Began && e.Shard.Total == total && e.Shard.Index == 0 {
+						go g.ShardOf(e.Shard).Lose(1 << 20)
+					}
+				})
+				var once sync.Once
+				var talk sync.WaitGroup
+				const messages = 5000
+				failed := reshardError(t, m.Reshard(t.Context(), total, shardmanager.WithReshardProgress(func(p shardmanager.ReshardProgress) {
+					if p.Phase != phase || p.Extra == 0 {
+						return
+					}
+					once.Do(func() {
+						talk.Go(func() {
+							for range messages {
+								time.Sleep(2 * time.Millisecond)
+								g.World().Message(guilds[0], gatewaytest.Message{Content: "is anybody there?"})
+							}
+						})
+					})
+				})))
+				if !errors.Is(failed, shardmanager.ErrKeptTooMuch) || failed.Cut || failed.Phase != phase {
+					t.Errorf("%v: %v", failed.Phase, failed)
+				}
+				talk.Wait()
+				pass(time.Minute)
+				if status := m.Status(); came.Load() != messages || status.Total != 1 || len(status.Shards) != 1 || status.Ready() != 1 {
+					t.Errorf("%d messages of %d came; %v", came.Load(), messages, status)
 				}
 			})
 		})
