@@ -92,7 +92,7 @@ func TestPlanOfAReshardBackReckonsWithLostSessions(t *testing.T) {
 			}
 			if lost < 3 {
 				b.ShardOf(events.ShardID{Index: lost, Total: 3}).InvalidSession(false)
-				pass(500 * time.Millisecond)
+				pass(100 * time.Millisecond) // less than they wait in all before they identify
 			}
 		}
 	})
