@@ -60,6 +60,31 @@ func TestRepliesCollectChunks(t *testing.T) {
 	}
 }
 
+// TestRepliesOfOneNonceAreToldApart: two ask with the same one, and what answers the first, which has that part already, answers the other.
+func TestRepliesOfOneNonceAreToldApart(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{1, 2} { // of the second answer
+		var r session.Replies
+		r.Add(noon, 1, request(t, members(5, "a")), time.Time{})
+		r.Add(noon, 2, request(t, members(5, "a")), time.Time{})
+		for _, index := range []int{0, 1} {
+			if ended := r.Observe(noon, chunk("a", 5, index, 3), bot); len(ended) != 0 {
+				t.Fatalf("part %d of 3 ended %+v", index, ended)
+			}
+		}
+		var ended []session.Outcome
+		for index := range count {
+			ended = append(ended, r.Observe(noon, chunk("a", 5, index, count), bot)...)
+		}
+		if len(ended) != 1 || ended[0].ID != 2 || len(ended[0].Events) != count {
+			t.Errorf("an answer of %d parts ended %+v, want the second request", count, ended)
+		}
+		if ended := r.Observe(noon, chunk("a", 5, 2, 3), bot); len(ended) != 1 || ended[0].ID != 1 || len(ended[0].Events) != 3 {
+			t.Errorf("the last of three parts ended %+v, want the first request", ended)
+		}
+	}
+}
+
 func TestRepliesToTheOtherRequests(t *testing.T) {
 	t.Parallel()
 	state := func(user, channel string) events.Raw {

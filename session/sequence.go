@@ -20,18 +20,12 @@ type span struct{ from, to int64 }
 
 // seen reports whether the event with this sequence was delivered.
 func (c *Cursor) seen(seq int64) bool {
-	if len(c.spans) == 0 {
-		return seq <= c.Seq
-	}
 	for _, s := range slices.Backward(c.spans) {
-		if seq > s.to {
-			return false
-		}
-		if seq >= s.from {
-			return true
+		if seq >= s.from { // the first has no beginning
+			return seq <= s.to
 		}
 	}
-	return false
+	return seq <= c.Seq // there are none
 }
 
 // follows reports whether the sequence goes on from events that were delivered.
