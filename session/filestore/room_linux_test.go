@@ -99,3 +99,20 @@ func TestNoteThatEndsHalfway(t *testing.T) {
 	note(t, s, "another")
 	has(t, "when there is room", s, "another")
 }
+
+// running puts a program that runs in a file's place, which nobody may write to, not even root. It returns what undoes that.
+func running(t *testing.T, path string) (undo func()) {
+	t.Helper()
+	sleep, err := exec.LookPath("sleep")
+	must(t, err)
+	program, err := os.ReadFile(sleep)
+	must(t, err, os.Rename(path, path+".aside"), os.WriteFile(path, program, 0o700))
+	runs := exec.CommandContext(t.Context(), path, "60")
+	runs.Args[0] = "sleep"
+	must(t, runs.Start())
+	return func() {
+		must(t, runs.Process.Kill())
+		_ = runs.Wait() // it was killed
+		must(t, os.Rename(path+".aside", path))
+	}
+}

@@ -47,6 +47,7 @@ func TestOpenThatFailsChangesNothing(t *testing.T) {
 		lost bool // when it works
 	}{
 		"it cannot be written anew": {func(path string) func() { return blocked(t, path+".new") }, nil, "cannot be written anew: its folder must allow that", false},
+		"nobody may write to it":    {func(path string) func() { return running(t, path) }, nil, "cannot be opened for writing: open ", false},
 		"a damaged one cannot be set aside": {func(path string) func() {
 			must(t, os.WriteFile(path, []byte("damaged"), 0o600))
 			return blocked(t, path+".corrupt")
