@@ -1,6 +1,8 @@
 package shardmanager_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -141,3 +143,66 @@ func TestForecastOfWhatIsNeverGrantedIsAnError(t *testing.T) {
 		}
 	})
 }
+
+// TestForecastDoesNotWaitForALimiterThatHangs for longer than its context: it says what hangs, and why it waits no more.
+func TestForecastDoesNotWaitForALimiterThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g, gate := newGateway(t), make(chan struct{})
+		defer close(gate)
+		m := newManager(t, g, shardmanager.WithRateLimiter(hangingLimiter{ratelimit.Local(ratelimit.SessionStart{Total: 9, Remaining: 9, MaxConcurrency: 1}), gate}))
+		start(t, m)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errAborted)
+		defer cancel()
+		began := time.Now()
+		_, err := m.Forecast(ctx, shardmanager.ColdStart{Shards: 2})
+		if took := time.Since(began); !errors.Is(err, errAborted) || !strings.Contains(err.Error(), "the limiter's identify queue does not return") || took > time.Minute+time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}
+
+// hangingLimiter has a queue whose copies hang when they are to decide.
+type hangingLimiter struct {
+	ratelimit.RateLimiter
+	gate chan struct{}
+}
+
+func (l hangingLimiter) Identify() ratelimit.IdentifyQueue {
+	return hangingQueue{l.RateLimiter.Identify().(*ratelimit.Queue), l.gate, false}
+}
+
+type hangingQueue struct {
+	*ratelimit.Queue
+	gate  chan struct{}
+	hangs bool
+}
+
+func (q hangingQueue) Clone(now time.Time) ratelimit.IdentifyQueue {
+	return hangingQueue{q.Queue.Clone(now).(*ratelimit.Queue), q.gate, true}
+}
+
+func (q hangingQueue) Decide(now time.Time) (all []ratelimit.Decision, next time.Time) {
+	if q.hangs {
+		<-q.gate
+	}
+	return q.Queue.Decide(now)
+}
+
+// stuckLimiter has a queue that grants nothing, and says so of the time to come.
+type stuckLimiter struct{ ratelimit.RateLimiter }
+
+func (stuckLimiter) Identify() ratelimit.IdentifyQueue { return stuckQueue{} }
+
+type stuckQueue struct{}
+
+func (stuckQueue) Ask(time.Time, ratelimit.Shard)           {}
+func (stuckQueue) Withdraw(time.Time, ratelimit.Shard)      {}
+func (stuckQueue) Used(time.Time, ratelimit.Shard)          {}
+func (stuckQueue) Update(time.Time, ratelimit.SessionStart) {}
+func (stuckQueue) Decide(time.Time) (all []ratelimit.Decision, next time.Time) {
+	return nil, time.Time{}
+}
+func (stuckQueue) Stats(time.Time) ratelimit.QueueStats {
+	return ratelimit.QueueStats{Known: true, Total: 9, Remaining: 9, MaxConcurrency: 1}
+}
+func (q stuckQueue) Clone(time.Time) ratelimit.IdentifyQueue { return q }

@@ -57,19 +57,27 @@ func TestForecastReckonsWithWhatTheFleetHasSeen(t *testing.T) {
 			t.Errorf("%v", f)
 		}
 	})
-	t.Run("a cold start", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			const trip = 300 * time.Millisecond
-			g := newGateway(t, gatewaytest.WithShards(16), gatewaytest.WithMaxConcurrency(16))
-			client := *g.Client()
-			client.Transport = slowTrip{client.Transport, trip}
-			m := newManager(t, g, shardmanager.WithIntents(events.IntentGuildMembers), shardmanager.WithHTTPClient(&client), slowly(g, trip, trip))
-			f := foretold(t, g, m, shardmanager.ColdStart{}, func() { start(t, m) })
-			if f.Duration < 5*trip { // two questions, a dial, the READY of the first, and those of the others
-				t.Errorf("%v", f)
-			}
+	for name, c := range map[string]struct {
+		intents events.Intents
+		trips   int
+	}{
+		"a cold start": {events.IntentGuildMembers, 5}, // two questions, a dial, the READY of the first, and those of the others
+		"a cold start without privileged intents": {events.IntentGuilds, 3}, // a question, a dial, and READY of all at once
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				const trip = 300 * time.Millisecond
+				g := newGateway(t, gatewaytest.WithShards(16), gatewaytest.WithMaxConcurrency(16))
+				client := *g.Client()
+				client.Transport = slowTrip{client.Transport, trip}
+				m := newManager(t, g, shardmanager.WithIntents(c.intents), shardmanager.WithHTTPClient(&client), slowly(g, trip, trip))
+				f := foretold(t, g, m, shardmanager.ColdStart{}, func() { start(t, m) })
+				if trips := f.Duration / trip; int(trips) != c.trips {
+					t.Errorf("%d trips, want %d: %v", trips, c.trips, f)
+				}
+			})
 		})
-	})
+	}
 	t.Run("the distance of dials", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			g := newGateway(t, gatewaytest.WithShards(20), gatewaytest.WithMaxConcurrency(20))
@@ -275,22 +283,3 @@ func TestForecastRefusesWhatItCannotSay(t *testing.T) {
 		}
 	})
 }
-
-// stuckLimiter has a queue that grants nothing, and says so of the time to come.
-type stuckLimiter struct{ ratelimit.RateLimiter }
-
-func (stuckLimiter) Identify() ratelimit.IdentifyQueue { return stuckQueue{} }
-
-type stuckQueue struct{}
-
-func (stuckQueue) Ask(time.Time, ratelimit.Shard)           {}
-func (stuckQueue) Withdraw(time.Time, ratelimit.Shard)      {}
-func (stuckQueue) Used(time.Time, ratelimit.Shard)          {}
-func (stuckQueue) Update(time.Time, ratelimit.SessionStart) {}
-func (stuckQueue) Decide(time.Time) (all []ratelimit.Decision, next time.Time) {
-	return nil, time.Time{}
-}
-func (stuckQueue) Stats(time.Time) ratelimit.QueueStats {
-	return ratelimit.QueueStats{Known: true, Total: 9, Remaining: 9, MaxConcurrency: 1}
-}
-func (q stuckQueue) Clone(time.Time) ratelimit.IdentifyQueue { return q }

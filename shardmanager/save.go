@@ -56,10 +56,9 @@ func (s *saver) run() {
 	for {
 		select {
 		case <-ticker.C:
-			if len(s.stop) > 0 { // the last save is due as well, and does for both
-				continue
+			if len(s.stop) == 0 { // else the last save is due as well, and does for both
+				s.save(false)
 			}
-			s.save(false)
 		case exact := <-s.stop:
 			s.save(exact)
 			return

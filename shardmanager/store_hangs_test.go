@@ -149,6 +149,36 @@ func TestCloseThatCannotSave(t *testing.T) {
 	})
 }
 
+// TestCloseWhoseLastSaveBeginsLate: a save was under way when it was called, which did its work, and the last one hangs. It says so, though none has failed.
+func TestCloseWhoseLastSaveBeginsLate(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t)
+		store, gate := newMoody(), make(chan struct{})
+		m := newUnsaved(t, g, 1, shardmanager.WithSessionStore(store))
+		start(t, m)
+		pass(3 * time.Second)
+		begun := make(chan struct{}, 1)
+		store.mood("Save", func() error {
+			store.mood("Save", func() error { <-gate; return nil })
+			begun <- struct{}{}
+			time.Sleep(700 * time.Millisecond)
+			return nil
+		})
+		g.Shard(0).Dispatch("X", 1)
+		<-begun
+		err := bounded(t, m)
+		var unsaved *shardmanager.UnsavedError
+		if !errors.As(err, &unsaved) || unsaved.Shards != 1 || !errors.Is(err, shardmanager.ErrStoreHangs) {
+			t.Errorf("Close: %v", err)
+		}
+		if p := m.Persistence(); p.Failures != 0 {
+			t.Errorf("a save has failed before: %+v", p)
+		}
+		close(gate)
+		pass(time.Second)
+	})
+}
+
 // TestLogoutThatCannotForget: the sessions are over, and the store may still have them.
 func TestLogoutThatCannotForget(t *testing.T) {
 	for _, method := range []string{"Delete", "Save"} {
