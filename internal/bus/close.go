@@ -140,14 +140,13 @@ var handlersCaller = runtime.FuncForPC(reflect.ValueOf((*lane).call).Pointer()).
 // InHandler reports whether it is called by a handler, however deep below. Nothing but its stack tells, since a handler may bring
 // any context.
 func InHandler() bool {
-	callers := make([]uintptr, 64)
-	n := runtime.Callers(2, callers)
-	for n == len(callers) {
-		callers = make([]uintptr, 2*n)
-		n = runtime.Callers(2, callers)
+	callers, n := []uintptr(nil), 0
+	for n == len(callers) { // there may be more
+		callers = make([]uintptr, 64+2*n)
+		n = runtime.Callers(0, callers)
 	}
 	frames := runtime.CallersFrames(callers[:n])
-	for more := n > 0; more; {
+	for more := true; more; {
 		var frame runtime.Frame
 		if frame, more = frames.Next(); frame.Function == handlersCaller {
 			return true
