@@ -186,3 +186,49 @@ func TestNothingIsSentWithoutAPermit(t *testing.T) {
 		})
 	}
 }
+
+// impreciseQueue says for a while that it decides at once, or should have before, and does not.
+type impreciseQueue struct {
+	ratelimit.IdentifyQueue
+	until time.Time
+	early time.Duration
+	asked atomic.Int64
+}
+
+func (q *impreciseQueue) Decide(now time.Time) ([]ratelimit.Decision, time.Time) {
+	if n := q.asked.Add(1); n < 10_000 && now.Before(q.until) { // a hot loop ends
+		return nil, now.Add(-q.early)
+	}
+	return q.IdentifyQueue.Decide(now)
+}
+
+type impreciseLimiter struct {
+	ratelimit.RateLimiter
+	queue *impreciseQueue
+}
+
+func (l impreciseLimiter) Identify() ratelimit.IdentifyQueue { return l.queue }
+
+// TestQueueThatIsImpreciseIsAskedWithPauses, and the shard identifies when it is well.
+func TestQueueThatIsImpreciseIsAskedWithPauses(t *testing.T) {
+	for _, early := range []time.Duration{0, time.Hour} {
+		t.Run(early.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				queue := &impreciseQueue{until: time.Now().Add(5 * time.Second), early: early}
+				f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+					queue.IdentifyQueue = cfg.Limiter.Identify()
+					cfg.Limiter = impreciseLimiter{cfg.Limiter, queue}
+				})
+				f.ask(actors.StartShards{Total: 1})
+				pass(4 * time.Second)
+				if n := queue.asked.Load(); n > 5000 || f.status().Ready() != 0 {
+					t.Errorf("it was asked %d times within 4 s, %d are ready", n, f.status().Ready())
+				}
+				pass(2 * time.Second)
+				if f.status().Ready() != 1 {
+					t.Errorf("when it is well: %v", stands(f.status()))
+				}
+			})
+		})
+	}
+}
