@@ -219,3 +219,69 @@ func TestReleaseWaitsForAnIdentifyThatWasSpent(t *testing.T) {
 		}
 	})
 }
+
+// TestReleaseOfAShardThatDoesNotServe: nobody is to hear of its events, so it is exact; but what handlers have in hand from when it served is not done.
+func TestReleaseOfAShardThatDoesNotServe(t *testing.T) {
+	for role, busy := range map[actors.Role]bool{actors.Warming: false, actors.Retiring: true} {
+		t.Run(role.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newFleet(t, nil)
+				key := keyOf(0, 0, 1)
+				plan := func(role actors.Role) {
+					t.Helper()
+					now := f.ask(actors.GetPlan{}).(*actors.Plan)
+					if set, ok := f.ask(actors.SetPlan{From: now.Version, Change: map[actors.Key]actors.Want{key: {Role: role}}}).(*actors.PlanSet); !ok {
+						t.Fatalf("%+v", set)
+					}
+					pass(5 * time.Second)
+				}
+				var here seen
+				f.Handle([]events.Type{"X"}, here.handle(time.Minute))
+				served := int64(0)
+				if busy {
+					plan(actors.Serving)
+					served = f.gateway.Shard(0).Dispatch("X", 1)
+					pass(time.Second)
+				}
+				plan(role)
+				last := f.gateway.Shard(0).Dispatch("X", 2)
+				pass(time.Second)
+				released, ok := f.ask(actors.ReleaseShard{Key: key, Within: 2 * time.Second}).(*actors.ShardReleased)
+				if !ok {
+					t.Fatal("it is not released")
+				}
+				if s := released.Snapshot; s.SessionID == "" || busy && (s.Seq != served-1 || s.Exact) || !busy && (s.Seq != last || !s.Exact) {
+					t.Errorf("%v: exact %v; handlers have %d in hand, and the last was %d", s, s.Exact, served, last)
+				}
+				if got := here.take(); busy != equal(got, served) || !busy && got != nil {
+					t.Errorf("handlers were given %v", got)
+				}
+				pass(time.Minute)
+			})
+		})
+	}
+}
+
+// TestStandbyNamesOnlyWhatIsNotNamedYet: those wait to be adopted, and a shard that runs or has stopped here goes on as it is.
+func TestStandbyNamesOnlyWhatIsNotNamedYet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.ask(actors.StartShards{Total: 3, IDs: []int{0, 1}})
+		pass(10 * time.Second)
+		f.ask(actors.StopShards{Keys: []actors.Key{keyOf(0, 1, 3)}})
+		pass(time.Second)
+		if started := f.ask(actors.StartShards{Total: 3, Standby: true}).(*actors.ShardsStarted); started.Err != nil {
+			t.Fatal(started.Err)
+		}
+		pass(time.Minute)
+		plan := f.ask(actors.GetPlan{}).(*actors.Plan)
+		for index, want := range []actors.Mode{actors.Run, actors.Stop, actors.Release} {
+			if mode := plan.Wants[keyOf(0, index, 3)].Mode; mode != want {
+				t.Errorf("shard %d is to %v, want %v", index, mode, want)
+			}
+		}
+		if s := f.gateway.Stats(); s.Connections != 2 || s.Live != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}

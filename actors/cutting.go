@@ -46,7 +46,7 @@ func (c *Cutover) deliver(s *shard, of *side, raw events.Raw, meta events.Meta) 
 }
 
 func (s *shard) publishIfServing(raw events.Raw, meta events.Meta) (full bool) {
-	if s.role == Serving {
+	if s.role == Serving { //seam:serving-shard-delivers
 		return s.out.Publish(raw, meta)
 	}
 	s.out.Skip(meta)

@@ -77,15 +77,13 @@ func (h host) Deliver(raw events.Raw, meta events.Meta) (full bool) {
 	if c != nil {
 		of = c.side(s.key)
 	}
-	switch {
-	case of != nil:
-		if full = c.deliver(s, of, raw, meta); full {
-			s.stall()
-		}
-	case s.role == Serving: //seam:serving-shard-delivers
-		if full = s.out.Publish(raw, meta); full {
-			s.stall()
-		}
+	if of != nil {
+		full = c.deliver(s, of, raw, meta)
+	} else {
+		full = s.publishIfServing(raw, meta)
+	}
+	if full {
+		s.stall()
 	}
 	s.record.seq.Store(max(meta.Seq, s.record.cursor.Seq)) // there are events without one
 	s.record.heard.Store(meta.Received.UnixNano())

@@ -154,9 +154,6 @@ func (s *Supervisor) atRest(r *record) session.Snapshot {
 	if !ok {
 		return none
 	}
-	if r.still().role != Serving { // nobody is to hear of it
-		return snapshot
-	}
 	began, seq := s.cfg.Bus.Shard(r.key).Settled()
 	if began == 0 && seq == 0 { // handlers have finished nothing since it began here
 		began, seq = r.begun.session, r.begun.seq
