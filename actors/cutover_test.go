@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,4 +100,58 @@ func TestGuildIsGreetedByItsOldShardAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhatWasHeldForACutComesBeforeWhatFollows: the new session does not show the event at which the guild was to be cut. What the old one has shown since is
+// delivered in order, also if its actor has more at hand before it hears of that.
+func TestWhatWasHeldForACutComesBeforeWhatFollows(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		guild := gatewaytest.GuildOf(events.ShardID{Total: 1}, 0)
+		g := gatewaytest.NewServer(t, gatewaytest.WithVirtualNetwork(), gatewaytest.WithExact(), gatewaytest.WithMaxConcurrency(16), gatewaytest.WithGuilds(guild))
+		var slow atomic.Bool
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) {
+			cfg.URL, cfg.NetDial, cfg.Identify.Intents = g.URL, g.DialContext, events.IntentGuilds|events.IntentGuildMessages
+			cfg.ShardProps = onShards(func(message string) {
+				if message == "*actors.batch" && slow.CompareAndSwap(true, false) {
+					time.Sleep(2 * time.Second)
+				}
+			})
+		})
+		var came seen
+		f.Handle([]events.Type{events.TypeMessageCreate}, came.handle(0))
+		old, next := keyOf(0, 0, 1), actors.Fleet{Generation: 1, Total: 2}
+		set := f.ask(actors.SetPlan{Change: map[actors.Key]actors.Want{old: {}}}).(*actors.PlanSet)
+		pass(10 * time.Second)
+		c, err := f.BeginCutover(f.system, actors.CutoverConfig{From: actors.Fleet{Total: 1}, To: next})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.End()
+		f.ask(actors.SetPlan{From: set.Version, Change: map[actors.Key]actors.Want{next.Key(0): {Role: actors.Warming}, next.Key(1): {Role: actors.Warming}}})
+		say := func() {
+			g.World().Message(guild, gatewaytest.Message{Content: "x"})
+			pass(100 * time.Millisecond)
+		}
+		for range 300 { // until both sessions are known to tell the same
+			say()
+			pass(900 * time.Millisecond)
+			c.Step(time.Now(), 0)
+		}
+		g.ShardOf(next.Of(guild).Shard).Lose(1 << 20)
+		c.Want()
+		say()
+		before := len(came.take())
+		say()
+		if n := len(came.take()); n != 0 {
+			t.Fatalf("%d events were delivered, behind %d, and none was held: %+v", n, before, c.Step(time.Now(), 0))
+		}
+		pass(5 * time.Second)
+		slow.Store(true)
+		say()
+		c.Step(time.Now(), 0)
+		pass(3 * time.Second)
+		if got := came.take(); slow.Load() || len(got) != 2 || got[0] != got[1]-1 {
+			t.Errorf("events came as %v: %+v", got, c.Step(time.Now(), 0))
+		}
+	})
 }
