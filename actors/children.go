@@ -79,8 +79,10 @@ func (s *incarnation) carryOut(a action) {
 	case spawn:
 		s.spawn(a, again)
 	case restart:
+		s.books.children[a.key].account.closed = nil // it takes a drain back, too
 		s.tell(a.key, restartShard{a.restarts, s.cause(a.key)})
 	case reidentify:
+		s.books.children[a.key].account.closed = nil
 		s.tell(a.key, reidentifyShard{a.restarts, a.sessions, s.cause(a.key)})
 	case drain:
 		s.books.children[a.key].account.refuse(s.whyStopped(a.key))
@@ -142,14 +144,13 @@ func (s *incarnation) spawn(a action, again bool) {
 	if a.sessions > of.begun {
 		life.reidentify = a.sessions
 	}
-	pid, err := s.begin(key)
+	pid, err := s.begin(key, life)
 	if err != nil {
 		s.log.Error("shard not started", zap.Stringer("shard", key), zap.Error(err))
 		s.books.lives.gone(key)
 		s.rest(c, fmt.Errorf("actors: shard %v: %w", key, err))
 		return
 	}
-	s.system.Root.Send(pid, life)
 	c.pid = pid
 	c.record.pid.Store(pid)
 }
@@ -159,16 +160,25 @@ func (s *Supervisor) shardProps(more ...actor.PropsOption) *actor.Props {
 	return actor.PropsFromProducer(func() actor.Actor { return &shard{Supervisor: s} }, append([]actor.PropsOption{filtered(&s.board.ignored, nil)}, more...)...)
 }
 
-// begin spawns an actor. It fails if the name is taken by somebody whom we do not know, or if the user's props do not return.
-func (s *incarnation) begin(key Key) (pid *actor.PID, err error) {
+// begin spawns an actor, and tells it what it begins with. It fails if the name is taken by somebody whom we do not know, or if the user's props
+// do not return, or the middleware of what is sent: an actor that has not begun would be of no use.
+func (s *incarnation) begin(key Key, life *shardLife) (pid *actor.PID, err error) {
+	var spawned *actor.PID
 	err = foreign.Call("SupervisorConfig.ShardProps", func() (err error) { // what props do as the actor is spawned is the user's as well
 		props := s.shards
 		if s.cfg.ShardProps != nil {
 			props = s.shardProps(s.cfg.ShardProps(key)...)
 		}
 		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf(shardName, key.Generation, key.Shard.Total, key.Shard.Index))
+		if err == nil {
+			spawned = pid
+			s.system.Root.Send(pid, life)
+		}
 		return err
 	})
+	if err != nil && spawned != nil {
+		s.system.Root.Stop(spawned)
+	}
 	return pid, err
 }
 

@@ -122,3 +122,24 @@ func TestShardPropsThatPanicCostTheirShard(t *testing.T) {
 		}
 	})
 }
+
+// TestSenderMiddlewareThatPanicsOnceCostsNoShard: whatever it panics on as a shard begins.
+func TestSenderMiddlewareThatPanicsOnceCostsNoShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		var failed atomic.Bool
+		f.system.Root.WithSenderMiddleware(func(next actor.SenderFunc) actor.SenderFunc {
+			return func(ctx actor.SenderContext, to *actor.PID, m *actor.MessageEnvelope) {
+				if fmt.Sprintf("%T", m.Message) == "*actors.shardLife" && failed.CompareAndSwap(false, true) {
+					panic("a bug")
+				}
+				next(ctx, to, m)
+			}
+		})
+		f.start(1)
+		pass(time.Minute)
+		if shard, _ := f.shard(0); !failed.Load() || shard.State != session.Ready || shard.Crashes != 1 {
+			t.Errorf("the shard is %v after %d crashes", shard.State, shard.Crashes)
+		}
+	})
+}

@@ -132,32 +132,50 @@ func TestRestsOfCrashedShardsDiffer(t *testing.T) {
 	}
 }
 
-// TestDrainThatIsTakenBackByARestartEndsNoActor: the shard goes on with its session, and is never Closed.
-func TestDrainThatIsTakenBackByARestartEndsNoActor(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var closed atomic.Int64
-		f := sharing(t, func(cfg *actors.SupervisorConfig) {
-			cfg.Changed = func(_ actors.Key, c session.Change) {
-				if c.To == session.Closed {
-					closed.Add(1)
-				}
+// TestDrainThatIsTakenBackEndsNoActor: by a restart, or by a new session, which may have been asked for while the shard drained. It is never Closed, and takes sends again.
+func TestDrainThatIsTakenBackEndsNoActor(t *testing.T) {
+	for name, plan := range map[string][]actors.Want{
+		"by a restart":                        {{Mode: actors.Drain}, {Restarts: 1}},
+		"by a new session":                    {{Mode: actors.Drain}, {Reidentifies: 1}},
+		"after a restart was asked for":       {{Mode: actors.Drain}, {Mode: actors.Drain, Restarts: 1}, {Restarts: 1}},
+		"of a release, by a restart":          {{Mode: actors.Release}, {Restarts: 1, Fence: 1}},
+		"of a release, by a new session":      {{Mode: actors.Release}, {Reidentifies: 1, Fence: 1}},
+		"of a release, and nothing else asks": {{Mode: actors.Release}, {Fence: 1}},
+	} {
+		t.Run(name, func(t *testing.T) { bubble(t, func(t *testing.T) { drainTakenBack(t, plan) }) })
+	}
+}
+
+func drainTakenBack(t *testing.T, plan []actors.Want) {
+	var closed atomic.Int64
+	f := sharing(t, func(cfg *actors.SupervisorConfig) {
+		cfg.Changed = func(_ actors.Key, c session.Change) {
+			if c.To == session.Closed {
+				closed.Add(1)
 			}
-		})
-		p := f.probe()
-		p.ask(f.supervisor, actors.SendEvent{Op: events.OpRequestGuildMembers, Data: data(t, some())}) // its answer is due as long as it drains
-		pass(100 * time.Millisecond)
-		for version, want := range []actors.Want{{Mode: actors.Drain}, {Restarts: 1}} {
-			set := actors.SetPlan{From: uint64(version) + 1, Change: map[actors.Key]actors.Want{f.key(0): want}}
-			if answer, ok := f.ask(set).(*actors.PlanSet); !ok {
-				t.Fatalf("%+v", answer)
-			}
-			pass(100 * time.Millisecond)
-		}
-		pass(time.Minute)
-		if shard, _ := f.shard(0); shard.State != session.Ready || closed.Load() > 0 || f.gateway.Stats().Resumes != 1 {
-			t.Errorf("the shard is %v, was Closed %d times; %+v", shard.State, closed.Load(), f.gateway.Stats())
 		}
 	})
+	p := f.probe()
+	p.ask(f.supervisor, actors.SendEvent{Op: events.OpRequestGuildMembers, Data: data(t, some())}) // its answer is due as long as it drains
+	pass(100 * time.Millisecond)
+	for version, want := range plan {
+		set := actors.SetPlan{From: uint64(version) + 1, Change: map[actors.Key]actors.Want{f.key(0): want}}
+		if answer, ok := f.ask(set).(*actors.PlanSet); !ok {
+			t.Fatalf("%+v", answer)
+		}
+		pass(100 * time.Millisecond)
+	}
+	pass(time.Minute)
+	last := plan[len(plan)-1]
+	if s := f.gateway.Stats(); s.Resumes != int(last.Restarts) || s.Identifies != 1+int(last.Reidentifies) {
+		t.Errorf("%+v", s)
+	}
+	if shard, _ := f.shard(0); shard.State != session.Ready || closed.Load() > 0 {
+		t.Errorf("the shard is %v, was Closed %d times", shard.State, closed.Load())
+	}
+	if _, err := f.sendsTo(0).Send(t.Context(), events.UpdatePresence{Status: events.StatusIdle}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestCrashesFarApartAreNotCountedTogether: a shard is given up at the fifth crash within five minutes. One that crashes more seldom always comes
