@@ -153,27 +153,20 @@ func TestReshardEndsWhereANewShardHasLostItsSessionForTheDay(t *testing.T) {
 	})
 }
 
-// TestGuildIsNotCutToAShardThatIsAway: other guilds are cut already, and patience with this one is over while its new shard has no session. What happens meanwhile is the old
-// shard's to tell. Both guilds may be cut in one moment, before anybody can know: that shows nothing, and is tried again.
-func TestGuildIsNotCutToAShardThatIsAway(t *testing.T) {
+// untilShown tries again where the two guilds were cut in one moment, before anybody could know of the loss: that shows nothing.
+func untilShown(t *testing.T, try func(t *testing.T) (shown bool)) {
 	t.Parallel()
 	for shown := false; !shown; {
-		synctest.Test(t, func(t *testing.T) { shown = cutWhileAway(t) })
+		synctest.Test(t, func(t *testing.T) { shown = try(t) })
 	}
 }
 
-// cutWhileAway reports whether the other guild was cut after the loss.
-func cutWhileAway(t *testing.T) (shown bool) {
-	l := newLoser(t)
+// reshard has the busy guild's new shard lose its session for a time as the other guild is cut, while people talk, and reports whether the busy one was cut later. It fails unless
+// that is when the shard is back, and unless all that has happened came once.
+func (l *loser) reshard(t *testing.T, away time.Duration, talk func(lost bool), opts ...shardmanager.ReshardOption) (shown bool) {
 	end := l.talk(t)
-	shown = true
-	began, lost := time.Now(), time.Time{}
-	progress := shardmanager.WithReshardProgress(func(p shardmanager.ReshardProgress) {
-		if p.Phase == shardmanager.ReshardCutting && p.Cut > 0 && !lost.IsZero() && time.Since(lost) > time.Second && (p.Left > 0) != (p.Cut < p.Guilds) {
-			t.Errorf("%d of %d guilds are cut over, and %v are left", p.Cut, p.Guilds, p.Left)
-		}
-	})
-	err := l.m.Reshard(t.Context(), 2, progress, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(_ context.Context, cuts []shardmanager.GuildCut) error {
+	shown, lost := true, time.Time{}
+	before := func(_ context.Context, cuts []shardmanager.GuildCut) error {
 		for _, cut := range cuts {
 			switch {
 			case cut.Guild != l.busy:
@@ -185,10 +178,13 @@ func cutWhileAway(t *testing.T) (shown bool) {
 		}
 		if lost.IsZero() {
 			lost = time.Now()
-			l.lose(5 * time.Minute)
+			l.lose(away)
+			talk(true)
+			time.AfterFunc(away, func() { talk(false) })
 		}
 		return nil
-	}))
+	}
+	err := l.m.Reshard(t.Context(), 2, append(opts, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(before))...)
 	end()
 	if !shown {
 		return false
@@ -196,11 +192,29 @@ func cutWhileAway(t *testing.T) (shown bool) {
 	if err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took < 5*time.Minute || took > 8*time.Minute {
-		t.Errorf("the reshard took %v", took)
-	}
 	l.once(t)
 	return true
+}
+
+// TestGuildIsNotCutToAShardThatIsAway: other guilds are cut already, and patience with this one is over while its new shard has no session. What happens meanwhile is the old
+// shard's to tell.
+func TestGuildIsNotCutToAShardThatIsAway(t *testing.T) {
+	untilShown(t, func(t *testing.T) bool {
+		l := newLoser(t)
+		began, lost := time.Now(), time.Time{}
+		progress := shardmanager.WithReshardProgress(func(p shardmanager.ReshardProgress) {
+			if p.Phase == shardmanager.ReshardCutting && p.Cut > 0 && !lost.IsZero() && time.Since(lost) > time.Second && (p.Left > 0) != (p.Cut < p.Guilds) {
+				t.Errorf("%d of %d guilds are cut over, and %v are left", p.Cut, p.Guilds, p.Left)
+			}
+		})
+		if !l.reshard(t, 5*time.Minute, func(bool) { lost = time.Now() }, progress) {
+			return false
+		}
+		if took := time.Since(began); took < 5*time.Minute || took > 9*time.Minute {
+			t.Errorf("the reshard took %v", took)
+		}
+		return true
+	})
 }
 
 // TestLittleIsKeptOfAGuildWhoseNewShardIsAway: it is compared anew again and again, so that what the old shard has told is not kept for as long as the new one is away.
@@ -211,25 +225,21 @@ func TestLittleIsKeptOfAGuildWhoseNewShardIsAway(t *testing.T) {
 
 // manyKept fails unless a reshard whose new shard is away for a time, while people talk, warns that often that many events are kept.
 func manyKept(t *testing.T, away, pause time.Duration, least, most int) {
-	bubble(t, func(t *testing.T) {
+	untilShown(t, func(t *testing.T) bool {
 		l := newLoser(t)
-		end := l.talk(t)
-		once := sync.OnceFunc(func() {
-			l.lose(away)
-			l.pause.Store(int64(pause))
-			time.AfterFunc(away, func() { l.pause.Store(int64(time.Second)) })
-		})
-		err := l.m.Reshard(t.Context(), 2, shardmanager.WithPatience(40*time.Second), shardmanager.WithBeforeCut(func(context.Context, []shardmanager.GuildCut) error {
-			once()
-			return nil
-		}))
-		if err != nil {
-			t.Error(err)
+		talk := func(lost bool) {
+			if lost {
+				l.pause.Store(int64(pause))
+			} else {
+				l.pause.Store(int64(time.Second))
+			}
+		}
+		if !l.reshard(t, away, talk) {
+			return false
 		}
 		if many := l.logs.FilterMessageSnippet("many events are kept").Len(); many < least || many > most {
 			t.Errorf("%d warnings that many events are kept", many)
 		}
-		end()
-		l.once(t)
+		return true
 	})
 }
