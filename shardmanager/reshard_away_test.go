@@ -163,7 +163,7 @@ func untilShown(t *testing.T, try func(t *testing.T) (shown bool)) {
 
 // reshard has the busy guild's new shard lose its session for a time as the other guild is cut, while people talk, and reports whether the busy one was cut later. It fails unless
 // that is when the shard is back, and unless all that has happened came once.
-func (l *loser) reshard(t *testing.T, away time.Duration, talk func(lost bool), opts ...shardmanager.ReshardOption) (shown bool) {
+func (l *loser) reshard(t *testing.T, away time.Duration, talk func(away bool), opts ...shardmanager.ReshardOption) (shown bool) {
 	end := l.talk(t)
 	shown, lost := true, time.Time{}
 	before := func(_ context.Context, cuts []shardmanager.GuildCut) error {
@@ -207,7 +207,11 @@ func TestGuildIsNotCutToAShardThatIsAway(t *testing.T) {
 				t.Errorf("%d of %d guilds are cut over, and %v are left", p.Cut, p.Guilds, p.Left)
 			}
 		})
-		if !l.reshard(t, 5*time.Minute, func(bool) { lost = time.Now() }, progress) {
+		if !l.reshard(t, 5*time.Minute, func(away bool) {
+			if away {
+				lost = time.Now()
+			}
+		}, progress) {
 			return false
 		}
 		if took := time.Since(began); took < 5*time.Minute || took > 9*time.Minute {
@@ -227,8 +231,8 @@ func TestLittleIsKeptOfAGuildWhoseNewShardIsAway(t *testing.T) {
 func manyKept(t *testing.T, away, pause time.Duration, least, most int) {
 	untilShown(t, func(t *testing.T) bool {
 		l := newLoser(t)
-		talk := func(lost bool) {
-			if lost {
+		talk := func(away bool) {
+			if away {
 				l.pause.Store(int64(pause))
 			} else {
 				l.pause.Store(int64(time.Second))
