@@ -163,21 +163,20 @@ func (s *Supervisor) shardProps(more ...actor.PropsOption) *actor.Props {
 // begin spawns an actor, and tells it what it begins with. It fails if the name is taken by somebody whom we do not know, or if the user's props
 // do not return, or the middleware of what is sent: an actor that has not begun would be of no use.
 func (s *incarnation) begin(key Key, life *shardLife) (pid *actor.PID, err error) {
-	var spawned *actor.PID
 	err = foreign.Call("SupervisorConfig.ShardProps", func() (err error) { // what props do as the actor is spawned is the user's as well
 		props := s.shards
 		if s.cfg.ShardProps != nil {
 			props = s.shardProps(s.cfg.ShardProps(key)...)
 		}
-		pid, err = s.parent.SpawnNamed(props, fmt.Sprintf(shardName, key.Generation, key.Shard.Total, key.Shard.Index))
-		if err == nil {
-			spawned = pid
-			s.system.Root.Send(pid, life)
+		if pid, err = s.parent.SpawnNamed(props, fmt.Sprintf(shardName, key.Generation, key.Shard.Total, key.Shard.Index)); err != nil {
+			pid = nil // who has the name is not ours
+			return err
 		}
-		return err
+		s.system.Root.Send(pid, life)
+		return nil
 	})
-	if err != nil && spawned != nil {
-		s.system.Root.Stop(spawned)
+	if err != nil && pid != nil {
+		s.system.Root.Stop(pid)
 	}
 	return pid, err
 }
