@@ -34,6 +34,7 @@ func (s *incarnation) reconcile(keys []Key) {
 	}
 	for _, key := range keys {
 		s.showClosed(key)
+		s.admitsAtRest(key)
 	}
 	actions := reconcile(s.books.plan, s.books.lives, keys)
 	s.busiestFirst(actions)
@@ -55,18 +56,6 @@ func (s *incarnation) busiestFirst(actions []action) {
 	}
 	if len(ranks) > 0 {
 		slices.SortStableFunc(actions, func(a, b action) int { return cmp.Compare(ranks[b.key], ranks[a.key]) })
-	}
-}
-
-// showClosed shows as Closed a shard that is not to run and whose actor is gone: one that was stopped before it could say so, or rested.
-func (s *incarnation) showClosed(key Key) {
-	want, named := s.books.plan.want(key)
-	if of := s.books.lives.of[key]; of == nil || of.phase != ended || named && want.Mode == Run {
-		return
-	}
-	status, _ := s.board.Shard(key)
-	if status.State != session.Closed && status.State != session.Idle { //seam:not-to-run-is-closed
-		s.changed(s.system, key, session.Change{At: time.Now(), From: status.State, To: session.Closed, Conn: status.Conn, Session: status.Session, Cause: ErrClosed}, false)
 	}
 }
 

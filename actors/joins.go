@@ -59,13 +59,14 @@ func (s *joins) add(now time.Time, r *request) (first *join, taken bool) {
 	if r.expired(now, Queued) {
 		return nil, true
 	}
-	if s.wait[r.key] >= s.limit {
-		s.purge(r.key)
+	shard := s.shard(r)
+	if s.wait[shard] >= s.limit {
+		s.purge(shard)
 	}
 	key := joinKey{r.event.Op, r.event.Guild}
 	j := s.of[key]
 	switch {
-	case s.wait[r.key] >= s.limit:
+	case s.wait[shard] >= s.limit:
 		r.fail(Refused, ErrQueueFull, events.Answer{})
 		return nil, true
 	case j == nil:
@@ -82,8 +83,16 @@ func (s *joins) add(now time.Time, r *request) (first *join, taken bool) {
 	default:
 		j.next = append(j.next, r)
 	}
-	s.wait[r.key]++
+	s.wait[shard]++
 	return first, true
+}
+
+// shard is where a request is counted: with the shard that was asked for all, though it may have come by another one that tells of the guild.
+func (s *joins) shard(r *request) Key {
+	if j := s.of[joinKey{r.event.Op, r.event.Guild}]; j != nil {
+		return j.carrier.key
+	}
+	return r.key
 }
 
 // claim is asked right before the carrier goes: it is false if nobody waits for it any more.

@@ -113,10 +113,11 @@ func (s *incarnation) proved(intents events.Intents) {
 	s.decide()
 }
 
-// disproved takes note that the gateway has refused the intents. Who has identified with others than those of now says nothing new.
+// disproved takes note that the gateway has refused the intents. Who has identified with what is left out by now says nothing new; and a shard with
+// intents of its own, none of them optional, ends by itself.
 func (s *incarnation) disproved(intents events.Intents) {
 	p := &s.books.probe
-	if intents != s.intents() || p.refused {
+	if p.refused || intents&s.board.LeftOut() != 0 || intents != s.intents() && intents&s.cfg.OptionalIntents == 0 {
 		return
 	}
 	*p = probe{refused: true, until: time.Now().Add(probePatience), held: p.held}

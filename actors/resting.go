@@ -60,6 +60,32 @@ func (s *incarnation) restUntil(key Key, at time.Time) {
 	s.arm(at)
 }
 
+// showClosed shows as Closed a shard that is not to run and whose actor is gone: one that was stopped before it could say so, or rested.
+func (s *incarnation) showClosed(key Key) {
+	want, named := s.books.plan.want(key)
+	if of := s.books.lives.of[key]; of == nil || of.phase != ended || named && want.Mode == Run {
+		return
+	}
+	status, _ := s.board.Shard(key)
+	if status.State != session.Closed && status.State != session.Idle { //seam:not-to-run-is-closed
+		s.changed(s.system, key, session.Change{At: time.Now(), From: status.State, To: session.Closed, Conn: status.Conn, Session: status.Session, Cause: ErrClosed}, false)
+	}
+}
+
+// admitsAtRest has a shard that rests take send events, or not, as the plan says: it has no actor to be told of it.
+func (s *incarnation) admitsAtRest(key Key) {
+	of, c := s.books.lives.of[key], s.books.children[key]
+	if of == nil || of.phase != ended || !of.resting || of.final || c == nil {
+		return
+	}
+	if want, _ := s.books.plan.want(key); want.Mode == Run {
+		c.account.closed = nil
+		return
+	}
+	c.account.refuse(s.whyStopped(key))
+	c.waits()
+}
+
 func (s *incarnation) crashed(c ShardCrashed) {
 	tell(s.observers.crash, ObserverCrash.OnCrash, c)
 }

@@ -54,7 +54,7 @@ func (s *incarnation) admit(now time.Time, r *request) {
 		return
 	}
 	s.raise(r)
-	s.shares(r.key)
+	s.shares(s.books.joins.shard(r))
 	s.arm(r.deadline)
 }
 

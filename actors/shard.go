@@ -185,6 +185,9 @@ func (s *shard) arm() {
 }
 
 func (s *shard) granted(m granted) {
+	if s.asking == 0 && !s.again.IsZero() && m.conn == s.machine.Conn() && s.machine.State() == session.Queued {
+		s.asking, s.again = m.conn, time.Time{} // the supervisor has crashed since, and asked in its place
+	}
 	if m.conn != s.asking || m.conn != s.machine.Conn() || s.machine.State() != session.Queued {
 		return // it was withdrawn, and goes back without it
 	}
