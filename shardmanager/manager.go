@@ -227,17 +227,17 @@ func (m *Manager) start(ctx context.Context) error {
 	m.refresher = newRefresher(m, shards, found)
 	m.mu.Unlock()
 	go m.guard()
+	if m.succession != nil {
+		if err := m.succession.listen(); err != nil { // before any shard identifies, and before what only the start of the shards ends
+			return err
+		}
+	}
 	generation, started := uint64(0), func(error) {}
 	if begun != nil && !begun.Done && !begun.doneBy(begin.sessions) && before == nil && !standby && m.cfg.ids == nil {
 		if started, err = m.goOn(begun); err != nil {
 			return err
 		}
 		generation = begun.From.Generation
-	}
-	if m.succession != nil {
-		if err := m.succession.listen(); err != nil { // before any shard identifies
-			return err
-		}
 	}
 	start := actors.StartShards{Generation: generation, Total: total, IDs: ids, Standby: standby, Sessions: slices.Collect(maps.Values(begin.sessions))}
 	_, err = m.ask(ctx, start, supervisorTimeout) // props that hang do so in the supervisor
