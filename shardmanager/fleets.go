@@ -36,6 +36,17 @@ func (r *resharding) restorable(plan *actors.Plan) map[actors.Key]session.Snapsh
 	return all
 }
 
+// allHere reports whether all old shards serve here, and are to run.
+func (r *resharding) allHere() bool {
+	serving := 0
+	r.each(r.from, func(s ShardStatus) {
+		if s.Role == actors.Serving && s.Mode == actors.Run {
+			serving++
+		}
+	})
+	return serving == r.from.Total
+}
+
 // each looks at the shards of a fleet.
 func (r *resharding) each(of actors.Fleet, f func(ShardStatus)) {
 	for _, s := range r.m.Status().Shards {

@@ -128,6 +128,9 @@ func (m *Manager) beginReshard(r *resharding) (before *resharding, err error) {
 	if before = m.reshard; before != r.follows { // what was planned is not so any more
 		return nil, ErrResharding
 	}
+	if !r.goesOn && !r.allHere() { // nor are the shards: Discord was asked meanwhile
+		return nil, ErrNotAllHere
+	}
 	r.over, r.home, r.recall = make(chan struct{}), make(chan struct{}), func() {}
 	r.note = make(chan ReshardProgress, 1)
 	r.progress = ReshardProgress{From: r.plan.From, To: r.plan.To, Began: time.Now()}
