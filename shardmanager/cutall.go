@@ -108,8 +108,8 @@ func (r *resharding) flow(cuts []GuildCut) {
 
 // flip has the new shards serve, and the old ones retire, in one change of the plan.
 func (r *resharding) flip(ctx context.Context) error {
-	r.takeOverPresences()
 	r.takeOverVoices()
+	r.takeOverPresences() // the last: one that is set while the old shards are asked where the bot is goes to them
 	return r.change(ctx, func(plan *actors.Plan, change map[actors.Key]actors.Want) {
 		for key, want := range plan.Wants {
 			switch {
