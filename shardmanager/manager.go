@@ -49,7 +49,8 @@ type Manager struct {
 	saver             *saver
 	ledger            *ledger // of the store; nil: it has none
 	claims            claims
-	succession        *succession // nil: no process follows another
+	succession        *succession   // nil: no process follows another
+	taken             chan struct{} // closed when all shards of the process before run here, or there was none
 	refresher         *refresher
 	reshard           *resharding             // the latest; nil: there was none
 	rolls             atomic.Pointer[rolling] // under way; nil: none is
@@ -63,7 +64,7 @@ type Manager struct {
 
 // New checks the options together. The error joins one *OptionError for each that cannot work.
 func New(token string, opts ...Option) (*Manager, error) {
-	m := &Manager{board: actors.NewBoard(), done: make(chan struct{}), claims: newClaims()}
+	m := &Manager{board: actors.NewBoard(), done: make(chan struct{}), claims: newClaims(), taken: make(chan struct{})}
 	m.life, m.endLife = context.WithCancelCause(context.Background())
 	m.cfg = config{apiURL: defaultAPIURL, drain: defaultDrain}
 	m.cfg.identify = events.Identify{

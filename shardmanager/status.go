@@ -27,12 +27,9 @@ func (m *Manager) WaitReady(ctx context.Context) error {
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(m.life, func() { cancel(context.Cause(m.life)) })()
-	m.mu.Lock()
-	follows := m.succession
-	m.mu.Unlock()
-	if follows != nil {
+	if m.cfg.place != nil { // also while it is not known yet whether there is a process before
 		select {
-		case <-follows.taken:
+		case <-m.taken:
 		case <-waiting.Done():
 		}
 	}

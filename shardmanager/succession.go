@@ -48,7 +48,6 @@ type succession struct {
 	place  handover.Place
 	before *handover.Taking // nil: there was no process before
 	took   atomic.Int64     // shards
-	taken  chan struct{}    // closed when all run here
 	over   chan struct{}    // closed when nothing more is done; nil: nothing was begun
 	stop   context.CancelFunc
 
@@ -60,7 +59,7 @@ func (m *Manager) meet(ctx context.Context) (*handover.Offer, error) {
 	if m.cfg.place == nil {
 		return nil, nil
 	}
-	s := &succession{m: m, place: m.cfg.place, taken: make(chan struct{})}
+	s := &succession{m: m, place: m.cfg.place}
 	m.mu.Lock()
 	m.succession = s
 	m.mu.Unlock()
@@ -70,7 +69,7 @@ func (m *Manager) meet(ctx context.Context) (*handover.Offer, error) {
 			return nil, fmt.Errorf("shardmanager: %w", err)
 		}
 		if conn == nil {
-			close(s.taken)
+			close(m.taken)
 			return nil, nil
 		}
 		before, err := handover.Ask(ctx, conn)
@@ -135,7 +134,7 @@ func (s *succession) succeed(life, ctx context.Context) {
 		}
 		return
 	}
-	close(s.taken)
+	close(s.m.taken)
 	s.m.log.Info("hand-over: all shards run here", zap.Int("shards", len(s.before.Offer.Shards)))
 	if err := handover.Inherit(life, s.place); err != nil {
 		if life.Err() == nil {
