@@ -136,25 +136,25 @@ func (m *Manager) goOn(note *reshardNote) (started func(error), err error) {
 }
 
 // keep writes down how far it is. What fails is tried again for a while: until then no guild flows. When that was in vain, each later one is tried
-// once, and one that hangs is asked for no more.
-func (r *resharding) keep(note reshardNote) {
+// once, and one that hangs is asked for no more. It reports whether that is written down.
+func (r *resharding) keep(note reshardNote) bool {
 	kept := r.m.notebook()
 	if kept == nil || r.noteHangs {
-		return
+		return false
 	}
 	began := time.Now()
 	for failures := 1; ; failures++ {
 		err := r.keepOnce(kept, note)
 		if err == nil {
 			r.noteFails = false
-			return
+			return true
 		}
 		if seldom(failures) && !r.noteFails {
 			r.m.log.Error("reshard: how far it is was not written down", zap.Int("failures", failures), zap.Error(err))
 		}
 		r.noteHangs = errors.Is(err, ErrStoreHangs)
 		if r.noteFails = r.noteFails || time.Since(began) >= noteTime; r.noteFails || r.noteHangs || r.sleep(r.m.life, saveEvery) != nil {
-			return
+			return false
 		}
 	}
 }
@@ -226,7 +226,24 @@ func (r *resharding) finish() {
 		}
 		r.keep(r.noteNow(false))
 	}
-	r.keep(reshardNote{Version: reshardVersion, From: r.from, To: r.to, Done: true})
+	r.unnoted.Store(!r.keep(r.noteDone()))
+}
+
+// noteDone is that the new shards serve.
+func (r *resharding) noteDone() reshardNote {
+	return reshardNote{Version: reshardVersion, From: r.from, To: r.to, Done: true}
+}
+
+// finishLate is finish for a notebook that has failed for too long, until ctx ends: or whoever follows, however late, would go on with what is over. One that
+// hangs is asked again by the end of the Manager alone.
+func (r *resharding) finishLate(ctx context.Context) {
+	for !r.noteHangs && r.unnoted.Load() && r.sleep(ctx, saveEvery) == nil {
+		err := r.keepOnce(r.m.notebook(), r.noteDone())
+		if errors.Is(err, ErrStoreHangs) {
+			return
+		}
+		r.unnoted.Store(err != nil)
+	}
 }
 
 // holds reports whether the store has a session of each shard of a fleet that has one.
@@ -252,13 +269,22 @@ func (m *Manager) endNote(exact bool) {
 		return
 	}
 	<-r.over
+	if r.returns != nil { // that is how far it is
+		r = r.returns
+	}
 	r.mu.Lock()
 	unfinished := r.unfinished
 	r.mu.Unlock()
-	if !unfinished {
+	var note reshardNote
+	switch {
+	case unfinished:
+		note = r.noteNow(exact)
+	case r.unnoted.Load():
+		note = r.noteDone()
+	default:
 		return
 	}
-	if err := r.keepOnce(m.notebook(), r.noteNow(exact)); err != nil {
+	if err := r.keepOnce(m.notebook(), note); err != nil {
 		m.log.Error("reshard: how far it is was not written down: events of guilds that were cut over come again", zap.Error(err))
 	}
 }

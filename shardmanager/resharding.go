@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -39,6 +40,10 @@ type resharding struct {
 
 	noteFails bool // the notebook has, for so long that nothing waits for it any more
 	noteHangs bool // it is asked for nothing any more
+
+	unnoted atomic.Bool // that the new shards serve was not written down
+
+	returns *resharding // the way back to the old shards, if it had to be gone; written before over is closed
 
 	over   chan struct{}      // closed when nothing is done any more but to retire
 	err    error              // then

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -12,6 +13,9 @@ import (
 
 // retire keeps the old shards connected for a while, and ends them then, unless another reshard begins: one back needs them, and any other ends them itself.
 func (r *resharding) retire(ctx context.Context) {
+	var late sync.WaitGroup
+	late.Go(func() { r.finishLate(ctx) })
+	defer late.Wait() // the next one writes down other things
 	if r.sleep(ctx, r.retirement) != nil {
 		return
 	}
@@ -55,6 +59,7 @@ func (r *resharding) turn() error {
 	if r.intents != 0 {
 		back.intents, back.today = r.today, r.intents
 	}
+	r.returns = back
 	if err := back.reshard(r.m.life); err != nil {
 		return fmt.Errorf("shardmanager: no way back to the old shards: %w", errors.Unwrap(err))
 	}
