@@ -63,27 +63,31 @@ func (f *forgetful) SaveNote(ctx context.Context, note []byte) error {
 
 // TestReshardIsNotedAsOverWhenTheNotebookIsBack: the process that follows does not go on with what ended an hour ago.
 func TestReshardIsNotedAsOverWhenTheNotebookIsBack(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guildIDs(6)...), gatewaytest.WithMaxConcurrency(16))
-		store := &forgetful{Store: session.NewMemoryStore()}
-		store.fails.Store(true)
-		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithSessionStore(store))
-		start(t, m)
-		if err := m.Reshard(t.Context(), 3); err != nil {
-			t.Fatal(err)
-		}
-		store.fails.Store(false)
-		pass(time.Hour)
-		closeNow(t, m)
-		spent := g.Stats().Identifies
-		next := newManager(t, g, shardmanager.WithSessionStore(store))
-		start(t, next)
-		pass(time.Minute)
-		p, begun := next.Resharding()
-		if s := g.Stats(); begun || next.Status().Total != 3 || s.Identifies != spent {
-			t.Errorf("it reshards: %v, %v; %d shards, %d identifies", begun, p, next.Status().Total, s.Identifies-spent)
-		}
-	})
+	for name, within := range map[string]time.Duration{"an hour before the end": time.Hour, "as it ends": 0} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guildIDs(6)...), gatewaytest.WithMaxConcurrency(16))
+				store := &forgetful{Store: session.NewMemoryStore()}
+				store.fails.Store(true)
+				m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithSessionStore(store))
+				start(t, m)
+				if err := m.Reshard(t.Context(), 3); err != nil {
+					t.Fatal(err)
+				}
+				store.fails.Store(false)
+				pass(within)
+				closeNow(t, m)
+				spent := g.Stats().Identifies
+				next := newManager(t, g, shardmanager.WithSessionStore(store))
+				start(t, next)
+				pass(time.Minute)
+				p, begun := next.Resharding()
+				if s := g.Stats(); begun || next.Status().Total != 3 || s.Identifies != spent {
+					t.Errorf("it reshards: %v, %v; %d shards, %d identifies", begun, p, next.Status().Total, s.Identifies-spent)
+				}
+			})
+		})
+	}
 }
 
 // slowAnswers is an HTTP client whose answers take a while.
