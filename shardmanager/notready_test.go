@@ -67,7 +67,7 @@ func TestCausesAreBounded(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(100), gatewaytest.WithMaxConcurrency(100))
 		m := newManager(t, g, shardmanager.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			d, _ := actors.DialOf(ctx)
-			return nil, fmt.Errorf("cause %s\n%s", strings.Repeat("c", 1+d.Shard.Index), strings.Repeat("x", 10000))
+			return nil, fmt.Errorf("cause %s\n%s", strings.Repeat("c", 1+d.Shard.Index), strings.Repeat("x", 1000))
 		}))
 		if err := m.Start(t.Context()); err != nil {
 			t.Fatal(err)

@@ -96,8 +96,8 @@ func TestLossNowAndThenIsMadeUpForAtOnce(t *testing.T) {
 	for name, hurt := range hurts {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				r := newRecovery(t, 200)
-				for shard := range 200 {
+				r := newRecovery(t, 200/sizes)
+				for shard := range 200 / sizes {
 					r.lose(t, func() { hurt(r.Shard(shard)) }, shard)
 					pass(70 * time.Second)
 				}

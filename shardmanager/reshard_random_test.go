@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	reshardSeeds = flag.Int("reshard.seeds", 30, "how many random reshards TestReshardsWhileMuchHappens goes through")
+	reshardSeeds = flag.Int("reshard.seeds", 30/sizes, "how many random reshards TestReshardsWhileMuchHappens goes through")
 	reshardSeed  = flag.Int("reshard.seed", 1, "the first of them")
 )
 
