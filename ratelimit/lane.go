@@ -44,10 +44,7 @@ func (q *Queue) lane(shard Shard) *lane {
 	key := shard.key(q.concurrency) //seam:generations-share-keys
 	l := q.lanes[key]
 	if l == nil {
-		l = &lane{later: -1, free: -1}
-		if lost := q.ledger.lost; !lost.IsZero() {
-			l.whole = lost.Add(q.spacing)
-		}
+		l = &lane{whole: q.ledger.lost.Add(q.spacing), later: -1, free: -1}
 		l.waiting = heap[*waiter]{before: q.first, moved: func(w *waiter, place int) { w.place = place }}
 		q.lanes[key] = l
 	}

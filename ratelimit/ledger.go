@@ -53,7 +53,10 @@ func (e *LedgerError) Error() string {
 // Unwrap is the cause.
 func (e *LedgerError) Unwrap() error { return e.Err }
 
-const ledgerPause = 10 * time.Second // after an access that failed
+const (
+	ledgerPause = 10 * time.Second // after an access that failed
+	resetsApart = time.Minute      // at the most: one reset, as two processes know it
+)
 
 // ErrLedgerChanged is what SaveLedger returns, and then keeps nothing, if somebody else has saved since. A ledger that several
 // processes share counts how often it was saved, and LoadLedger says so in Version. SaveLedger keeps only a state that has the same Version.
@@ -190,9 +193,10 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 	here := func(at time.Time) time.Time { return now.Add(at.Sub(now.Round(0))) }
 	own := q.recount()
 	// What no budget can be a mistaken ledger says, and then what Discord has said counts.
-	if at := here(state.ResetAt); now.Before(at) && !at.After(now.Add(day+time.Hour)) && state.Remaining >= 0 {
+	past := b.resetAt.Add(resetsApart - day) // what ends until then is the day before ours
+	if at := here(state.ResetAt); now.Before(at) && at.After(past) && !at.After(now.Add(day+time.Hour)) && state.Remaining >= 0 {
 		left := state.Remaining + len(own)
-		if l.version == 0 || l.spoken {
+		if l.spoken {
 			left = min(left, b.remaining)
 		}
 		b.remaining = left
