@@ -116,7 +116,7 @@ func TestObserversAreNotToldOfWhatIsNot(t *testing.T) {
 	})
 }
 
-// TestGuildThatNobodyServesHasNoRoute: its shard is not in the plan, and another one of the same total is.
+// TestGuildThatNobodyServesHasNoRoute: its shard is not in the plan, and another one of the same total is. Who sends for it is told which shard is missing.
 func TestGuildThatNobodyServesHasNoRoute(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFleet(t, nil)
@@ -130,6 +130,10 @@ func TestGuildThatNobodyServesHasNoRoute(t *testing.T) {
 		}
 		if key, err := f.RouteShard(events.ShardID{Index: 0, Total: 2}); !errors.Is(err, actors.ErrUnknownShard) {
 			t.Errorf("a shard that is not in the plan: %v, %v", key, err)
+		}
+		_, err := f.Client(f.system, f.supervisor).Send(t.Context(), events.RequestGuildMembers{GuildID: gatewaytest.GuildOf(events.ShardID{Index: 0, Total: 2}, 0), Query: events.Ptr("a"), Limit: events.Ptr(1)})
+		if failed := sendError(t, err); failed.Stage != actors.Refused || !errors.Is(err, actors.ErrUnknownShard) || !strings.Contains(err.Error(), "shard 0 of 2") {
+			t.Errorf("a send event for the one that is not: %v", err)
 		}
 	})
 }

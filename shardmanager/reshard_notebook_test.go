@@ -113,7 +113,7 @@ func TestGuildThatIsJoinedAsTheNewShardsTakeTheirPlaceLosesNothing(t *testing.T)
 
 // TestPlanSaysHowMuchMemoryTheNewSessionsTake, by how the gateway compresses.
 func TestPlanSaysHowMuchMemoryTheNewSessionsTake(t *testing.T) {
-	for compression, kib := range map[events.Compression]int{"": 704, events.CompressionZlib: 160, events.CompressionNone: 64} {
+	for compression, kib := range map[events.Compression]int{"": 704, events.CompressionZlib: 160, events.CompressionNone: 64, events.CompressionPayload: 64} {
 		t.Run(string(compression), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				g := newGateway(t, gatewaytest.WithShards(1))
