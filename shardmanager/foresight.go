@@ -172,17 +172,13 @@ func (how Rolling) foresee(s *foresight, r *rehearsal, f *Forecast) error {
 	var next func()
 	next = func() {
 		if len(shards) > 0 {
-			restart(func() {
-				if len(shards) > 0 {
-					r.after(how.pause(), next)
-				}
-			})
+			restart(func() { r.after(how.pause(), next) })
 		}
 	}
 	restart(func() {
 		r.after(canaryTime, func() {
 			r.done(nil)
-			for range max(how.AtOnce, 1) {
+			for range min(max(how.AtOnce, 1), len(shards)) {
 				next()
 			}
 		})

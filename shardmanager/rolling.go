@@ -113,6 +113,7 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if r.of = len(r.waiting); r.of == 0 {
 		return nil
 	}
+	r.how.AtOnce = min(how.AtOnce, r.of)
 	r.progress = RollingProgress{Shard: -1, Of: r.of, Began: time.Now()}
 	if !m.rolls.CompareAndSwap(nil, r) {
 		return ErrRolling
@@ -125,7 +126,7 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 		return r.failure
 	}
 	var all sync.WaitGroup
-	atOnce := max(how.AtOnce, 1) //seam:rolling-at-once
+	atOnce := max(r.how.AtOnce, 1) //seam:rolling-at-once
 	for range atOnce {
 		all.Go(func() {
 			for r.next(0) && r.pause() {

@@ -3,6 +3,7 @@ package shardmanager_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -102,6 +103,56 @@ func TestRollingRestartIsAbortedInAPause(t *testing.T) {
 		}
 		if status, _ := m.Shard(1).Status(); status.State != session.Ready || status.Conn != 1 {
 			t.Errorf("the next one: %+v", status)
+		}
+	})
+}
+
+// TestRollingRestartOfAllAtOnce: whoever names more than there are, however many, has all of them away at once behind the canary, as it was foreseen.
+func TestRollingRestartOfAllAtOnce(t *testing.T) {
+	const shards = 5
+	for name, atOnce := range map[string]int{"as many as follow": shards - 1, "as many as there are": shards, "one more": shards + 1, "the most": math.MaxInt} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(16))
+				m := newManager(t, g)
+				start(t, m)
+				pass(time.Minute)
+				how := shardmanager.Rolling{AtOnce: atOnce}
+				how.Progress = func(p shardmanager.RollingProgress) {
+					if p.Left < 0 || p.Left > 0 != (p.Done < shards) {
+						t.Errorf("with %d of %d done %v are left", p.Done, p.Of, p.Left)
+					}
+				}
+				f := foretold(t, g, m, how, func() {
+					if err := m.RollingRestartWith(t.Context(), how); err != nil {
+						t.Error(err)
+					}
+				})
+				if f.Duration < 10*time.Second || f.Duration > 11*time.Second {
+					t.Errorf("%v", f)
+				}
+			})
+		})
+	}
+}
+
+// TestRollingRestartOfNone is done, and was foreseen to be: all shards are paused.
+func TestRollingRestartOfNone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithMaxConcurrency(16))
+		m := newManager(t, g)
+		start(t, m)
+		if err := m.Pause(t.Context(), 0, 1); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		f := foretold(t, g, m, shardmanager.Rolling{}, func() {
+			if err := m.RollingRestart(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		if f.Shards != 0 || f.Duration != 0 {
+			t.Errorf("%v", f)
 		}
 	})
 }
