@@ -2,11 +2,13 @@ package transport_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -50,5 +52,33 @@ func TestProxyThatNobodyCanSpeakToIsNotDialled(t *testing.T) {
 	}})
 	if err == nil || err.Error() != "transport: dial: proxy: unknown scheme: gopher" {
 		t.Error(err)
+	}
+}
+
+// TestProxyWithoutAPortIsAtItsUsualOne, as for net/http, which asks the REST API through the same one.
+func TestProxyWithoutAPortIsAtItsUsualOne(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:1080")
+	if err == nil { // else it is somebody else's who answers
+		t.Cleanup(func() { _ = listener.Close() })
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 512))
+				_, _ = io.WriteString(conn, "\x05\xff")
+				_ = conn.Close()
+			}
+		}()
+	}
+	for _, proxy := range []string{"socks5://127.0.0.1", "socks5h://me:s3cret@127.0.0.1"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, err := transport.Dial(ctx, "wss://gateway.discord.gg", transport.Config{Proxy: through(t, proxy)})
+		cancel()
+		if err == nil || strings.Contains(err.Error(), "missing port") || listener != nil && !strings.Contains(err.Error(), "requires authentication") {
+			t.Errorf("%s: %v", proxy, err)
+		}
 	}
 }

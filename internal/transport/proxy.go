@@ -61,7 +61,7 @@ func throughProxy(ctx context.Context, u *url.URL, addr string, cfg *Config) (co
 	case proxy.Scheme == "socks5" || proxy.Scheme == "socks5h":
 		same := *proxy
 		theirs, same.Scheme = &same, "socks5" // the library resolves no names: they are the proxy's to resolve either way
-		conn, err = direct(ctx, "tcp", proxy.Host)
+		conn, err = direct(ctx, "tcp", proxyAddr(proxy))
 	default:
 		return nil, nil, errors.New("proxy: unknown scheme: " + proxy.Scheme)
 	}
@@ -69,6 +69,15 @@ func throughProxy(ctx context.Context, u *url.URL, addr string, cfg *Config) (co
 		return nil, nil, &throughProxyError{err}
 	}
 	return conn, theirs, nil
+}
+
+// proxyAddr is where a proxy is. A URL that names no port means the usual one of its scheme, as it does to net/http, which reaches the REST API.
+func proxyAddr(proxy *url.URL) string {
+	port := proxy.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[proxy.Scheme]
+	}
+	return net.JoinHostPort(proxy.Hostname(), port)
 }
 
 // proxyFor is the proxy for the URL; nil: there is none.
@@ -91,11 +100,7 @@ const proxyAnswer = 64 << 10 // bytes of a proxy's answer that are read
 
 // tunnel asks an HTTP proxy for a connection to addr.
 func tunnel(ctx context.Context, dial dialFunc, proxy *url.URL, addr string, cfg *tls.Config) (conn net.Conn, err error) {
-	port := proxy.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[proxy.Scheme]
-	}
-	conn, err = dial(ctx, "tcp", net.JoinHostPort(proxy.Hostname(), port))
+	conn, err = dial(ctx, "tcp", proxyAddr(proxy))
 	if err != nil {
 		return nil, err
 	}
