@@ -145,10 +145,7 @@ func target(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("filestore: %w", err)
 	}
-	switch real, err := filepath.EvalSymlinks(path); {
-	case err == nil:
-		path = real
-	case !errors.Is(err, fs.ErrNotExist):
+	if path, err = followed(path); err != nil {
 		return "", fmt.Errorf("filestore: %w", err)
 	}
 	switch info, err := os.Stat(path); {
@@ -164,6 +161,29 @@ func target(path string) (string, error) {
 		return "", fmt.Errorf("filestore: %s is no folder", filepath.Dir(path))
 	}
 	return path, nil
+}
+
+// followed is the path without symbolic links. The last of them may point to where no file is yet: that is where it will be.
+func followed(path string) (string, error) {
+	for range 40 { // as many as Linux follows
+		real, err := filepath.EvalSymlinks(path)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return real, err
+		}
+		to, err := os.Readlink(path)
+		if err != nil { // it is no link: there is no file, or no folder
+			return path, nil
+		}
+		if !filepath.IsAbs(to) {
+			folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if err != nil {
+				return "", err
+			}
+			to = filepath.Join(folder, to)
+		}
+		path = to
+	}
+	return "", errors.New("too many symbolic links")
 }
 
 // Close closes the file. Everything that was saved is in it. A second Close does nothing.
