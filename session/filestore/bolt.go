@@ -213,9 +213,8 @@ func unwrapBolt(place, record []byte, k key) ([]byte, error) {
 			return nil, errBolt
 		}
 		return body, nil
-	case k.old != nil && len(record) > k.old.NonceSize() && record[0] == 2:
-		nonce, body := record[1:1+k.old.NonceSize()], record[1+k.old.NonceSize():]
-		return k.old.Open(nil, nonce, body, place)
+	case k.old != nil && len(record) > 0 && record[0] == 2:
+		return k.old.Open(nil, nil, record[1:], place)
 	}
 	return nil, damage("a record is of another version, or its encryption is another")
 }

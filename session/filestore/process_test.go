@@ -38,14 +38,17 @@ const (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	roles := map[string]func(*filestore.Store) error{"save": saveOnAndOn, "identify": identifyAll, "own": own, "notes": noteOnAndOn, "note": noteOnce, "batch": func(s *filestore.Store) error { return s.Save(context.Background(), largeBatch(2)...) }}
+	roles := map[string]func(*filestore.Store) error{"save": saveOnAndOn, "identify": identifyAll, "own": own, "notes": noteOnAndOn, "note": noteOnce, "seal": sealOnce, "batch": func(s *filestore.Store) error { return s.Save(context.Background(), largeBatch(2)...) }}
 	role, ok := roles[os.Getenv(envRole)]
 	if !ok {
 		os.Exit(m.Run())
 	}
 	var opts []filestore.Option
-	if os.Getenv(envArg) == "unsynced" {
+	switch os.Getenv(envArg) {
+	case "unsynced":
 		opts = append(opts, filestore.WithoutSync())
+	case "sealed":
+		opts = append(opts, filestore.WithKey(secret))
 	}
 	s, err := filestore.Open(os.Getenv(envPath), opts...)
 	if err == nil {
