@@ -188,3 +188,38 @@ func BenchmarkStepACK(b *testing.B) {
 		m.Step(j.now, in)
 	}
 }
+
+// TestRateLimitRefusesOneOfThoseWithItsNonce: Discord refuses one request by it. Of two callers that have chosen the same nonce the other one gets its answer.
+func TestRateLimitRefusesOneOfThoseWithItsNonce(t *testing.T) {
+	t.Parallel()
+	whole := events.RequestGuildMembers{GuildID: 5, Query: events.Ptr(""), Limit: events.Ptr(0), Nonce: "a"}
+	limited := raw(events.TypeRateLimited, `{"opcode":8,"retry_after":1,"meta":{"guild_id":"5","nonce":"a"}}`)
+	begun := chunk("a", 5, 0, 2)
+	for name, test := range map[string]struct {
+		asked  [2]events.RequestGuildMembers
+		before []events.Raw
+		want   uint64
+	}{
+		"a whole list and members by id":           {asked: [2]events.RequestGuildMembers{whole, members(5, "a")}, want: 1},
+		"members by id and a whole list":           {asked: [2]events.RequestGuildMembers{members(5, "a"), whole}, want: 2},
+		"two whole lists: the second is too soon":  {asked: [2]events.RequestGuildMembers{whole, whole}, want: 2},
+		"a whole list that is answered, and other": {asked: [2]events.RequestGuildMembers{whole, members(5, "a")}, before: []events.Raw{begun}, want: 2},
+	} {
+		var r session.Replies
+		for i, out := range test.asked {
+			r.Add(noon, uint64(i+1), request(t, out), time.Time{})
+		}
+		for _, event := range test.before {
+			r.Observe(noon, event, bot)
+		}
+		ended := r.Observe(noon, limited, bot)
+		var refused *events.RateLimitedError
+		if len(ended) != 1 || ended[0].ID != test.want || !errors.As(ended[0].Err, &refused) {
+			t.Errorf("%s: ended %+v, want %d alone", name, ended, test.want)
+			continue
+		}
+		if ended = r.Observe(noon, limited, bot); len(test.before) == 0 && (len(ended) != 1 || ended[0].ID != 3-test.want) {
+			t.Errorf("%s: a second refusal ended %+v", name, ended)
+		}
+	}
+}

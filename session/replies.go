@@ -204,16 +204,17 @@ func (r *replies) rateLimited(now time.Time, raw events.Raw) []Outcome {
 	if events.DecodeInto(&raw, &limited) != nil || limited.Opcode != events.OpRequestGuildMembers {
 		return nil
 	}
-	meta := limited.Meta
-	return r.sweep(now, func(p *pending) (bool, error) {
-		if p.request.Op != limited.Opcode || p.request.Nonce != meta.Nonce || p.request.Guild != meta.GuildID {
-			return false, nil
+	for _, full := range [...]bool{true, false} { // it means one: a whole list rather than others, and of two the later, which came too soon
+		for i, p := range slices.Backward(r.pending) {
+			q := p.request
+			if q.Op != limited.Opcode || q.Full != full || q.Nonce != limited.Meta.Nonce || q.Guild != limited.Meta.GuildID || p.chunks > 0 {
+				continue
+			}
+			r.drop(i)
+			return []Outcome{p.outcome(now, &events.RateLimitedError{Opcode: q.Op, GuildID: q.Guild, RetryAfter: limited.RetryAfter.Duration()})}
 		}
-		return true, &events.RateLimitedError{
-			Opcode: limited.Opcode, GuildID: meta.GuildID,
-			RetryAfter: limited.RetryAfter.Duration(),
-		}
-	})
+	}
+	return nil
 }
 
 // first gives the event to the first request that it matches. Requests of a connection that was
