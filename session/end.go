@@ -64,8 +64,13 @@ func unexplained(cause error) bool {
 	return closed.Code == events.CloseUnknownError || closed.Code < events.CloseUnknownError && closed.Resumable()
 }
 
-// restart gives up the connection because somebody wants it to.
-func restart(m *Machine, in Input) { m.reconnect(in.Err, closeToResume) }
+// restart gives up the connection because somebody wants it to: a Resume that is under way has not failed by that.
+func restart(m *Machine, in Input) {
+	if m.state == Resuming {
+		m.ladder.resumes--
+	}
+	m.reconnect(in.Err, closeToResume)
+}
 
 // reidentify gives up the session because somebody wants it to, and with it the connection.
 func reidentify(m *Machine, in Input) {

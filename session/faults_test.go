@@ -176,3 +176,32 @@ func TestGiantReadyEndsTheShardAtTheSecond(t *testing.T) {
 		t.Errorf("after three Resumes: %v", c.machine.State())
 	}
 }
+
+// TestRestartsWhileItResumesLoseNoSession: a restart costs a connection, and no Identify, however often it is asked for.
+func TestRestartsWhileItResumesLoseNoSession(t *testing.T) {
+	t.Parallel()
+	c := newChat(t, new(sync.Map))
+	c.do("resumable")
+	c.do("start")
+	for n := range 10 {
+		c.do("connected")
+		c.do("hello")
+		if c.machine.State() != session.Resuming {
+			t.Fatalf("after %d restarts: %v", n, c.machine.State())
+		}
+		c.do("restart")
+		c.do("wait")
+	}
+	for _, failed := range []int{1, 2, 3} { // those that fail count as ever
+		if !c.cursor.Resumable() {
+			t.Fatalf("the session is lost before Resume %d fails", failed)
+		}
+		c.do("connected")
+		c.do("hello")
+		c.do("lost reset")
+		c.do("wait")
+	}
+	if c.cursor.Resumable() {
+		t.Error("three Resumes have failed, and the session is tried still")
+	}
+}
