@@ -205,3 +205,32 @@ func TestRestartsWhileItResumesLoseNoSession(t *testing.T) {
 		t.Error("three Resumes have failed, and the session is tried still")
 	}
 }
+
+// TestResumeURLThatIsNoneCostsNoSession: whatever READY gives for one, what is stored of the session is resumed by the next process.
+func TestResumeURLThatIsNoneCostsNoSession(t *testing.T) {
+	t.Parallel()
+	for url, kept := range map[string]bool{
+		"WSS://resume.discord.gg": true, "Ws://127.0.0.1:1": true, "": false, "resume.discord.gg": false, "https://resume.discord.gg": false, "wss://": false,
+		"wss://resume.discord.gg/ x": false, "wss://" + strings.Repeat("a", 2043): false,
+	} {
+		c := newChat(t, new(sync.Map))
+		ready := `recv {"op":0,"t":"READY","s":1,"d":{"session_id":"new","resume_gateway_url":"` + url + `"}}`
+		for _, line := range []string{"start", "connected", "hello", "granted", ready} {
+			c.do(line)
+		}
+		stored := c.cursor.Snapshot(events.ShardID{Index: 3, Total: 16})
+		if err := stored.Check(stored.Shard, c.now); err != nil || stored.SessionID != "new" || (stored.ResumeURL == url) != (kept || url == "") {
+			t.Errorf("%.40q: stored with %.40q: %v", url, stored.ResumeURL, err)
+		}
+		c.do("lost reset")
+		c.do("wait")
+		c.do("connected")
+		c.do("hello")
+		if c.machine.State() != session.Resuming {
+			t.Errorf("%.40q: %v", url, c.machine.State())
+		}
+		if dialled := strings.Contains(c.out.String(), "to the resume URL"); dialled != kept {
+			t.Errorf("%.40q: dialled: %v", url, dialled)
+		}
+	}
+}

@@ -114,7 +114,7 @@ func (s Snapshot) Check(shard events.ShardID, now time.Time) error {
 		return errors.New("it names no session")
 	case len(s.SessionID) > maxSessionID || !clean(s.SessionID):
 		return fmt.Errorf("its session id, of %d bytes, cannot be one of Discord's", len(s.SessionID))
-	case len(s.ResumeURL) > maxURL || !clean(s.ResumeURL) || !dialable(s.ResumeURL):
+	case !usable(s.ResumeURL):
 		return fmt.Errorf("its resume URL, of %d bytes, is none", len(s.ResumeURL))
 	case s.Seq < 0:
 		return fmt.Errorf("its sequence is %d", s.Seq)
@@ -129,8 +129,9 @@ func clean(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) })
 }
 
-// dialable reports whether a resume URL is one of a gateway, or is left out. Whether it may be dialled is decided where it is.
-func dialable(text string) bool {
+// usable reports whether a resume URL is one of a gateway, or is left out. Whether it may be dialled is decided where it is.
+func usable(text string) bool {
 	scheme, rest, found := strings.Cut(text, "://")
-	return text == "" || found && (scheme == "wss" || scheme == "ws") && rest != ""
+	gateway := found && (strings.EqualFold(scheme, "wss") || strings.EqualFold(scheme, "ws")) && rest != ""
+	return text == "" || gateway && len(text) <= maxURL && clean(text)
 }

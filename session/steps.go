@@ -197,6 +197,10 @@ func (m *Machine) ready(raw events.Raw, at time.Time, cause error) {
 		m.oddly("READY names no session: it works, but cannot be resumed")
 		ready.SessionID, ready.ResumeURL = "", ""
 	}
+	if url := ready.ResumeURL.Reveal(); !usable(url) { // a Snapshot that had it would not be resumed
+		m.oddly("READY's resume URL, of %d bytes, is none: the gateway's own is dialled", len(url))
+		ready.ResumeURL = ""
+	}
 	m.newSession(ready, cause)
 	m.deliver(raw, at, false)
 }
