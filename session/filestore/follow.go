@@ -74,17 +74,21 @@ func (s *Store) change() error {
 	case v.head.id == s.head.id && v.head.epoch > s.head.epoch && !s.known.later(v.known):
 		return s.move(v)
 	}
-	known := s.known
+	known, head := s.known, s.head
 	more, err := known.join(v.known, time.Now())
 	if err != nil {
 		return errors.Join(err, v.file.Close())
 	}
-	if err := s.move(v); err != nil || !more {
-		return err
+	if err = s.move(v); err == nil && more {
+		s.log.Warn("session file was replaced while it was in use: what this process knows is written into the new one", zap.String("file", s.path))
+		s.known = known
+		err = s.rewrite()
 	}
-	s.log.Warn("session file was replaced while it was in use: what this process knows is written into the new one", zap.String("file", s.path))
-	s.known = known
-	return s.rewrite()
+	if err != nil { // what this process knows stands nowhere yet: so it is tried again
+		s.known, s.head = known, head
+		err = errors.Join(err, s.shut())
+	}
+	return err
 }
 
 // move goes over to another file.
