@@ -37,6 +37,7 @@ func (s *Store) read() (v view, err error) {
 	if v.head, err = decodeHeader(first); err != nil {
 		return v, err
 	}
+	v.head.from = v.head.decodeFrom(first)
 	if v.head.key != s.key.name {
 		return v, ErrOtherKey
 	}

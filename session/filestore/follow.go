@@ -71,10 +71,10 @@ func (s *Store) change() error {
 		return errors.Join(s.mend(err), v.file.Close())
 	case err != nil:
 		return errors.Join(err, v.file.Close())
-	case v.head.id == s.head.id && v.head.epoch > s.head.epoch && !s.known.later(v.known):
+	case v.head.id == s.head.id && v.head.epoch > s.head.epoch && (v.head.from == s.sum || !s.known.later(v.known)):
 		return s.move(v)
 	}
-	known, head := s.known, s.head
+	known, head, end := s.known, s.head, s.tail
 	more, err := known.join(v.known, time.Now())
 	if err != nil {
 		return errors.Join(err, v.file.Close())
@@ -85,7 +85,7 @@ func (s *Store) change() error {
 		err = s.rewrite()
 	}
 	if err != nil { // what this process knows stands nowhere yet: so it is tried again
-		s.known, s.head = known, head
+		s.known, s.head, s.tail = known, head, end
 		err = errors.Join(err, s.shut())
 	}
 	return err

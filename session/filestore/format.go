@@ -24,6 +24,7 @@ const (
 	headerSize = 96 // magic, version, 4 unused, id, epoch, key's name, 16 unused, sum
 	markAt     = 512
 	markSize   = 8 + sumSize // where the frames end, sum
+	fromAt     = 256         // header.from, sum; earlier versions neither write nor read it
 	framesAt   = 1024
 
 	frameHead = 4 + sumSize // length, sum
@@ -36,9 +37,10 @@ type damage string
 func (d damage) Error() string { return "filestore: damaged file: " + string(d) }
 
 type header struct {
-	id    [16]byte // of all files that follow from one another by being written anew
-	epoch uint64   // of them
-	key   [16]byte // the name of the key, or zero
+	id    [16]byte      // of all files that follow from one another by being written anew
+	epoch uint64        // of them
+	key   [16]byte      // the name of the key, or zero
+	from  [sumSize]byte // of the last frame of the file that was written anew as this one; zero: it does not say
 }
 
 func (h header) sum(place uint64, data []byte) [sumSize]byte {
@@ -97,6 +99,23 @@ func (h header) decodeMark(b []byte) (end int64, err error) {
 		return 0, damage("the mark of its end is altered")
 	}
 	return int64(binary.LittleEndian.Uint64(b)), nil
+}
+
+func (h header) encodeFrom() []byte {
+	sum := h.sum(math.MaxUint64-1, h.from[:])
+	return append(h.from[:], sum[:]...)
+}
+
+// decodeFrom reads what is believed if it is whole, and is not needed.
+func (h header) decodeFrom(b []byte) (from [sumSize]byte) {
+	if len(b) < fromAt+2*sumSize {
+		return from
+	}
+	h.from = [sumSize]byte(b[fromAt:])
+	if !bytes.Equal(h.encodeFrom(), b[fromAt:fromAt+2*sumSize]) {
+		return from
+	}
+	return h.from
 }
 
 // frame appends a frame that will stand at a place.

@@ -22,7 +22,7 @@ func (s *Store) fresh() error {
 func (s *Store) rewrite() error {
 	const needs = "filestore: the file cannot be written anew: its folder must allow that, and to mount the file alone does not: %w"
 	head, temp := s.head, s.path+".new"
-	head.epoch++
+	head.epoch, head.from = head.epoch+1, s.sum
 	last, err := s.write(temp, head)
 	if noRoom(err) {
 		return fmt.Errorf("filestore: the file cannot be written anew: make room on the disk: %w", errors.Join(err, os.Remove(temp)))
@@ -67,6 +67,7 @@ func (s *Store) write(name string, head header) (last tail, err error) {
 	})
 	start := make([]byte, framesAt)
 	copy(start, head.encode())
+	copy(start[fromAt:], head.encodeFrom())
 	copy(start[markAt:], head.encodeMark(last.end))
 	if err == nil {
 		err = out.Flush()
