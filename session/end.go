@@ -22,9 +22,13 @@ func lost(m *Machine, in Input) {
 	}
 	m.refusedPresence(in.Err)
 	l := &m.ladder
-	if m.state == Identifying && errors.Is(in.Err, ErrTooLarge) {
+	if errors.Is(in.Err, ErrTooLarge) && m.lastTry() {
 		if l.tooLarge++; l.tooLarge >= maxTooLarge { // each has cost an Identify, and the next would as well
-			m.fail(fmt.Errorf("session: READY cannot be read, of %d Identifies: use more shards: %w", l.tooLarge, in.Err))
+			what := "READY"
+			if m.state != Identifying {
+				what = "an event soon after READY"
+			}
+			m.fail(fmt.Errorf("session: %s cannot be read, of %d Identifies: use more shards: %w", what, l.tooLarge, in.Err))
 			return
 		}
 	}
@@ -33,6 +37,18 @@ func lost(m *Machine, in Input) {
 		wish = min(in.At.Sub(m.now), maxRetryAfter) + jitter(m.random, 2*backoffBase)
 	}
 	m.retreat(m.takenOver(in.Err), events.CloseNone, wish)
+}
+
+// lastTry reports whether an Identify follows if the connection ends here.
+func (m *Machine) lastTry() bool {
+	switch m.state {
+	case Identifying:
+		return true
+	case Resuming:
+		return m.ladder.resumes+1 >= maxResumes && m.cursor.Seq <= m.ladder.reached
+	default:
+		return m.state == Ready && !m.cursor.Resumable()
+	}
 }
 
 // takenOver gives the cause a name when it looks like a session that two processes resume in turn: it ends soon after

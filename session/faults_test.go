@@ -234,3 +234,39 @@ func TestResumeURLThatIsNoneCostsNoSession(t *testing.T) {
 		}
 	}
 }
+
+// TestGiantEventAfterEachReadyEndsTheShardAtTheSecond: what no Resume gets past comes again in the next session, and all Identifies of the day would not help.
+func TestGiantEventAfterEachReadyEndsTheShardAtTheSecond(t *testing.T) {
+	t.Parallel()
+	giant := fmt.Errorf("transport: %w: over 64 MiB", session.ErrTooLarge)
+	for name, ready := range map[string]string{"resumable": "ready 1", "not resumable": `recv {"op":0,"t":"READY","s":1,"d":{}}`} {
+		for _, healthy := range []bool{false, true} {
+			c := newChat(t, new(sync.Map))
+			c.do("start")
+			c.do("acks")
+			identifies, most := 0, 5
+			for identifies < most && c.machine.State() != session.Closed {
+				c.do("connected")
+				c.do("hello")
+				if c.machine.State() == session.Queued {
+					c.do("granted")
+					c.do(ready)
+					if identifies++; healthy {
+						c.do("after 2m")
+					}
+				}
+				c.step(session.Input{Kind: session.Lost, Err: giant})
+				if c.machine.State() == session.Backoff {
+					c.do("wait")
+				}
+			}
+			want := most
+			if !healthy {
+				want = 2
+			}
+			if err := c.machine.Err(); identifies != want || errors.Is(err, session.ErrTooLarge) == healthy {
+				t.Errorf("%s, healthy %v: %d Identifies, %v: %v", name, healthy, identifies, c.machine.State(), err)
+			}
+		}
+	}
+}

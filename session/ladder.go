@@ -39,7 +39,7 @@ const closeToResume = events.CloseUnknownError //seam:close-keeps-session
 
 const (
 	dialGrace    = time.Second // for a dial that does not end by its time
-	maxTooLarge  = 2           // READYs in a row that are too large to be read, then the shard ends
+	maxTooLarge  = 2           // Identifies in a row that came to what is too large to be read, then the shard ends
 	maxResumes   = 3           // failed in a row, then the session is given up
 	maxReplays   = 3           // Resumes in a row that came to no RESUMED in their time, whatever else they brought
 	maxURLDials  = 2           // failed in a row to the resume URL, then the gateway's own URL is dialled
@@ -64,7 +64,7 @@ type ladder struct {
 	resumes  int32     // failed Resumes of this session in a row
 	replays  int32     // Resumes of this session in a row that came to no RESUMED in time
 	dials    int32     // connections to the resume URL in a row that came to no Hello
-	tooLarge int32     // READYs in a row that could not be read because of their size
+	tooLarge int32     // Identifies in a row that came to a READY, or soon after it an event, which could not be read because of its size
 	takeover int32     // connections in a row that ended soon after Ready, without a reason
 	ours     bool      // the wait in Backoff is our own choice, and not the gateway's wish
 	bad      unreadable
@@ -75,7 +75,7 @@ type ladder struct {
 
 // live notes that the session is Ready.
 func (l *ladder) live(now time.Time) {
-	l.ready, l.resumes, l.replays, l.dials, l.tooLarge = now, 0, 0, 0, 0
+	l.ready, l.resumes, l.replays, l.dials = now, 0, 0, 0
 }
 
 // url is where to dial: the resume URL only for a session that it belongs to, else empty.
@@ -160,6 +160,9 @@ func (m *Machine) judge(cause error) bool {
 		}
 	case Ready: // without a session that can be resumed it costs an Identify, which is not to be had in haste
 		gained = m.cursor.Resumable() || m.now.Sub(l.ready) >= healthy //seam:live-session-gained
+		if m.now.Sub(l.ready) >= healthy {
+			l.tooLarge = 0
+		}
 	}
 	if l.attempts++; gained {
 		l.attempts, l.refusals, l.since = 0, 0, time.Time{}
