@@ -115,3 +115,19 @@ func (e *CutOffError) Unwrap() (causes []error) {
 	}
 	return causes
 }
+
+// RollingError says where a RollingRestart has stopped.
+type RollingError struct {
+	Shard int // that did not come back; or, when ctx has ended, one that was not done
+	Done  int // shards that are back
+	Of    int
+	Err   error // what its state says, or the cause of ctx's end
+}
+
+// Error names the shard, counts, and says why.
+func (e *RollingError) Error() string {
+	return fmt.Sprintf("shardmanager: rolling restart stopped at shard %d, with %d of %d done: %v", e.Shard, e.Done, e.Of, e.Err)
+}
+
+// Unwrap is the cause.
+func (e *RollingError) Unwrap() error { return e.Err }

@@ -178,7 +178,7 @@ func (how Rolling) foresee(s *foresight, r *rehearsal, f *Forecast) error {
 	restart(func() {
 		r.after(canaryTime, func() {
 			r.done(nil)
-			for range min(max(how.AtOnce, 1), len(shards)) {
+			for range how.atOnce(len(shards)) {
 				next()
 			}
 		})

@@ -44,6 +44,9 @@ func (r Rolling) pause() time.Duration {
 	return max(r.Pause, 0)
 }
 
+// atOnce is AtOnce, or the default, of so many shards.
+func (r Rolling) atOnce(of int) int { return min(max(r.AtOnce, 1), of) }
+
 // RollingProgress is how far a rolling restart has come.
 type RollingProgress struct {
 	Shard    int           // that is back; -1: none is yet
@@ -53,22 +56,6 @@ type RollingProgress struct {
 	Began    time.Time
 }
 
-// RollingError says where a RollingRestart has stopped.
-type RollingError struct {
-	Shard int // that did not come back; or, when ctx has ended, one that was not done
-	Done  int // shards that are back
-	Of    int
-	Err   error // what its state says, or the cause of ctx's end
-}
-
-// Error names the shard, counts, and says why.
-func (e *RollingError) Error() string {
-	return fmt.Sprintf("shardmanager: rolling restart stopped at shard %d, with %d of %d done: %v", e.Shard, e.Done, e.Of, e.Err)
-}
-
-// Unwrap is the cause.
-func (e *RollingError) Unwrap() error { return e.Err }
-
 // ErrRolling is the error of a rolling restart while another one is under way: no more shards are to be away at once than each allows.
 var ErrRolling = errors.New("shardmanager: a rolling restart is under way: wait for its end, or end its context")
 
@@ -77,7 +64,7 @@ var errNotBack = errors.New("shardmanager: the shard was not Ready again in time
 // RollingRestart restarts shards one after another; none named: all that are to run here. Each session is resumed, on a new connection. The first shard is a
 // canary: it goes alone, and has to stay Ready for ten seconds. The next goes a second after one is Ready again; where one is not within two minutes,
 // or has ended, no more are restarted. Then, and when ctx ends first, the error is a *RollingError; those under way go on. Shards that are not to
-// run, such as paused ones, are left out. One at a time: ErrRolling. RollingRestartWith has other numbers, and tells of the progress.
+// run when their turn comes, such as paused ones, are left out. One at a time: ErrRolling. RollingRestartWith has other numbers, and tells of the progress.
 func (m *Manager) RollingRestart(ctx context.Context, shards ...int) error {
 	return m.RollingRestartWith(ctx, Rolling{}, shards...)
 }
@@ -104,7 +91,7 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if err != nil {
 		return err
 	}
-	r := &rolling{m: m, how: how, taken: make(chan struct{})}
+	r := &rolling{m: m, how: how, taken: make(chan struct{}), turn: make(chan struct{}, 1)}
 	for _, key := range keys {
 		if status, _ := m.board.Shard(key); status.Mode == actors.Run {
 			r.waiting = append(r.waiting, key)
@@ -126,7 +113,7 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 		return r.failure
 	}
 	var all sync.WaitGroup
-	atOnce := max(r.how.AtOnce, 1) //seam:rolling-at-once
+	atOnce := how.atOnce(r.of) //seam:rolling-at-once
 	for range atOnce {
 		all.Go(func() {
 			for r.next(0) && r.pause() {
@@ -157,23 +144,23 @@ type rolling struct {
 
 	progress RollingProgress
 
-	telling sync.Mutex
+	turn chan struct{} // of capacity 1: whoever has a shard go, or tells of one
 }
 
 // next restarts the next shard, and reports whether it came back.
 func (r *rolling) next(stay time.Duration) bool {
-	r.mu.Lock()
-	if len(r.waiting) == 0 || r.failure != nil {
-		r.mu.Unlock()
+	r.turn <- struct{}{}
+	key, more := r.take()
+	if !more {
+		<-r.turn
 		return false
 	}
-	key := r.waiting[0]
-	if r.waiting = r.waiting[1:]; len(r.waiting) == 0 {
-		close(r.taken)
-	}
-	r.mu.Unlock()
 	began := time.Now()
-	err := r.restart(key, stay)
+	before, err := r.begin(key)
+	<-r.turn
+	if err == nil {
+		err = r.back(key, before, stay)
+	}
 	if err != nil && r.m.life.Err() != nil {
 		err = context.Cause(r.m.life)
 	}
@@ -190,10 +177,27 @@ func (r *rolling) next(stay time.Duration) bool {
 	return false
 }
 
+// take takes the next shard; false: there is none, or one before has not come back. Those that are not to run any more are left out.
+func (r *rolling) take() (key actors.Key, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !more && len(r.waiting) > 0 && r.failure == nil {
+		key = r.waiting[0]
+		if r.waiting = r.waiting[1:]; len(r.waiting) == 0 {
+			close(r.taken)
+		}
+		status, _ := r.m.board.Shard(key)
+		if more = status.Mode == actors.Run || r.m.life.Err() != nil || r.ctx.Err() != nil; !more {
+			r.of--
+		}
+	}
+	return key, more
+}
+
 // tell counts a shard that is back, and tells of it.
 func (r *rolling) tell(key actors.Key, away time.Duration, canary bool) {
-	r.telling.Lock()
-	defer r.telling.Unlock()
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
 	r.mu.Lock()
 	if r.done++; !canary {
 		r.away += away
@@ -202,7 +206,7 @@ func (r *rolling) tell(key actors.Key, away time.Duration, canary bool) {
 	if r.done > 1 {
 		each = r.away / time.Duration(r.done-1)
 	}
-	atOnce := max(r.how.AtOnce, 1)
+	atOnce := r.how.atOnce(r.of)
 	turns := (r.of - r.done + atOnce - 1) / atOnce
 	progress := RollingProgress{key.Shard.Index, away, r.done, r.of, time.Duration(turns) * (max(each, 0) + r.how.pause()), r.progress.Began}
 	r.progress = progress
@@ -238,15 +242,18 @@ func (r *rolling) pause() bool {
 	return true
 }
 
-// restart restarts one shard, and waits until it is Ready again, and has stayed so.
-func (r *rolling) restart(key actors.Key, stay time.Duration) error {
+// begin has one shard go. It returns how that stood before.
+func (r *rolling) begin(key actors.Key) (before ShardStatus, err error) {
 	if r.ctx.Err() != nil {
-		return context.Cause(r.ctx)
+		return before, context.Cause(r.ctx)
 	}
-	before, _ := r.m.board.Shard(key)
-	if _, err := r.m.ask(r.ctx, actors.RestartShard{Key: key}, supervisorTimeout); err != nil {
-		return err
-	}
+	before, _ = r.m.board.Shard(key)
+	_, err = r.m.ask(r.ctx, actors.RestartShard{Key: key}, supervisorTimeout)
+	return before, err
+}
+
+// back waits until a shard is Ready again, and has stayed so.
+func (r *rolling) back(key actors.Key, before ShardStatus, stay time.Duration) error {
 	back, cancel := context.WithTimeoutCause(r.ctx, rollingTime, errNotBack)
 	defer cancel()
 	if err := r.await(back, key, func(s ShardStatus) bool { return s.State == session.Ready && s.Conn > before.Conn }); err != nil {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/signalbox-go/signalbox/events"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -155,4 +157,67 @@ func TestRollingRestartOfNone(t *testing.T) {
 			t.Errorf("%v", f)
 		}
 	})
+}
+
+// TestNoShardGoesWhileProgressIsTold of one that is back: nor one of those that may be away beside it.
+func TestNoShardGoesWhileProgressIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const shards = 6
+		g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(16))
+		m := newManager(t, g)
+		start(t, m)
+		var telling atomic.Bool
+		g.OnFrame(func(f gatewaytest.Frame) bool { return telling.Load() && f.Op == events.OpResume }) // who goes then does not come back at once
+		gone := func() (n int) {
+			for _, s := range m.Status().Shards {
+				if s.Conn > 1 || s.State != session.Ready {
+					n++
+				}
+			}
+			return n
+		}
+		err := m.RollingRestartWith(t.Context(), shardmanager.Rolling{AtOnce: 2, Progress: func(p shardmanager.RollingProgress) {
+			if p.Done != 3 { // the second of two
+				return
+			}
+			telling.Store(true)
+			before := gone()
+			time.Sleep(5 * time.Second)
+			if n := gone(); n != before {
+				t.Errorf("%d shards went meanwhile", n-before)
+			}
+			telling.Store(false)
+		}})
+		if n := gone(); err != nil || n != shards {
+			t.Errorf("%v; %d went", err, n)
+		}
+	})
+}
+
+// TestRollingRestartLeavesOutWhatIsPausedMeanwhile: the others have their turn.
+func TestRollingRestartLeavesOutWhatIsPausedMeanwhile(t *testing.T) {
+	for name, paused := range map[string][]int{"one": {2}, "the last": {3}, "all the others": {1, 2, 3}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				const shards = 4
+				g := newGateway(t, gatewaytest.WithShards(shards), gatewaytest.WithMaxConcurrency(16))
+				m := newManager(t, g)
+				start(t, m)
+				time.AfterFunc(5*time.Second, func() { // while the canary is watched
+					if err := m.Pause(t.Context(), paused...); err != nil {
+						t.Error(err)
+					}
+				})
+				var last shardmanager.RollingProgress
+				left := shards - len(paused)
+				err := m.RollingRestartWith(t.Context(), shardmanager.Rolling{AtOnce: 2, Progress: func(p shardmanager.RollingProgress) { last = p }})
+				if err != nil || last.Done != left {
+					t.Errorf("%v, %+v", err, last)
+				}
+				if s := g.Stats(); s.Resumes != left || m.Status().Ready() != left {
+					t.Errorf("%d Resumes, %d ready", s.Resumes, m.Status().Ready())
+				}
+			})
+		})
+	}
 }

@@ -112,7 +112,7 @@ var mutants = []mutant{
 	{name: "a stop is not told", law: "D-1", breaks: []breach{{"stop-told", drop()}}},
 	{name: "a stale plan is taken", law: "D-6", breaks: []breach{{"stale-plan-refused", never()}}},
 	{name: "a new session that an operator asks for is the old one", law: "I-8|D-1", breaks: []breach{{"reidentify-gives-up-the-session", field("Kind", "session.Restart")}}},
-	{name: "a rolling restart has too many away", law: "D-8", breaks: []breach{{"rolling-at-once", value("max(r.how.AtOnce, 1) + 2")}}},
+	{name: "a rolling restart has too many away", law: "D-8", breaks: []breach{{"rolling-at-once", value("how.atOnce(r.of) + 2")}}},
 	{name: "a pause is refused", law: "D-7", breaks: []breach{{"order-taken", or("m.Mode == Pause")}}},
 	{name: "Status shows another plan", law: "D-1", breaks: []breach{{"status-shows-the-plan", when("want.Mode == Run")}}},
 	{name: "Status does not see that a connection is lost", law: "D-2", breaks: []breach{{"status-kept-current", arg(0, `func() *standing { after := r.standing; change(&after); if after.state == session.Backoff || after.state == session.Connecting { return &after }; return &r.standing }()`)}}},
