@@ -15,6 +15,9 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 	if c.To == session.Backoff && (c.From == session.Connecting || c.Lost) {
 		m.refresh()
 	}
+	if c.To == session.Identifying {
+		m.identifies.Add(1)
+	}
 	m.giveWay(key, c)
 	if refusal(c.Cause) && (c.To == session.Backoff || c.To == session.Closed) && m.serves(key) {
 		m.refusedIntents(key, c)

@@ -113,10 +113,7 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 
 // account notices what others have spent. When the budget was filled meanwhile it notices nothing.
 func (r *refresher) account(left int) {
-	counts := 0
-	for _, shard := range r.shards.Board().Status().Shards {
-		counts += shard.Identifies
-	}
+	counts := int(r.m.identifies.Load())
 	foreign := r.left - (counts - r.counts) - left
 	r.left, r.counts = left, counts
 	if foreign <= 0 {

@@ -165,6 +165,30 @@ func TestForeignIdentifiesAreNoticed(t *testing.T) {
 	})
 }
 
+// TestIdentifiesOfShardsThatAreNoMoreAreItsOwn: those of the old shards of a reshard.
+//
+// Failures: F37.
+func TestIdentifiesOfShardsThatAreNoMoreAreItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(4), gatewaytest.WithGuilds(guildIDs(6)...), gatewaytest.WithMaxConcurrency(16))
+		var hook foreign
+		m := newManager(t, g, shardmanager.WithHooks(&hook))
+		start(t, m)
+		if err := m.Reshard(t.Context(), 2, shardmanager.WithRetirement(0)); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		asked := g.Stats().Discoveries
+		g.ForgetSessions()
+		g.DropAll()
+		pass(10 * time.Minute)
+		if s := g.Stats(); s.Identifies != 4+2+2 || s.Discoveries == asked {
+			t.Fatalf("%+v", s)
+		}
+		hook.require(t, "of its own alone")
+	})
+}
+
 // TestProcessesWithASharedLimiterKeepTheBudget: two processes that share a limiter keep the spacing and the budget together.
 //
 // Failures: F37.
