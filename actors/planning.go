@@ -58,7 +58,8 @@ func (s *incarnation) change(wants map[Key]Want, remove []Key, restore map[Key]s
 	return nil
 }
 
-// fenced are the wants with a fence that is no lower than this process's. One that is released and has never run here has none.
+// fenced are the wants with a fence that is no lower than this process's. One that is released and has never run here has none, and is somebody else's
+// until it is adopted.
 func (s *incarnation) fenced(wants map[Key]Want) map[Key]Want {
 	if s.cfg.Fence == 0 {
 		return wants
@@ -66,7 +67,8 @@ func (s *incarnation) fenced(wants map[Key]Want) map[Key]Want {
 	wants = maps.Clone(wants)
 	for key, want := range wants {
 		before, known := s.books.plan.want(key)
-		if want.Mode != Release || known && before.Mode != Release {
+		adopted := before.Mode != Release || want.Fence >= before.floor()
+		if want.Mode != Release && adopted || want.Mode == Release && known && before.Mode != Release {
 			want.Fence = max(want.Fence, s.cfg.Fence)
 			wants[key] = want
 		}

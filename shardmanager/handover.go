@@ -66,6 +66,9 @@ func (m *Manager) Adopt(ctx context.Context, snapshot session.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(m.life, func() { cancel(context.Cause(m.life)) })()
 	select {
 	case m.claims.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -86,6 +89,9 @@ func (m *Manager) Adopt(ctx context.Context, snapshot session.Snapshot) error {
 		}
 	}
 	if _, err = m.ask(ctx, actors.AdoptShard{Snapshot: snapshot}, supervisorTimeout); err != nil {
+		if saver != nil {
+			m.claims.unknown[stored.Shard] = stored // it is this Manager's, though the shard does not run: or it could never be adopted again
+		}
 		return err
 	}
 	if saver != nil {
@@ -167,7 +173,7 @@ func (m *Manager) ask(ctx context.Context, message any, timeout time.Duration) (
 // claims are how shards are taken over in the store: one at a time.
 type claims struct {
 	turn    chan struct{}                       // of capacity 1
-	unknown map[events.ShardID]session.Snapshot // of which the store has not said what became of them
+	unknown map[events.ShardID]session.Snapshot // of which the store has not said what became of them, or that were not adopted then
 }
 
 func newClaims() claims {

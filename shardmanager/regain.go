@@ -60,6 +60,25 @@ func (s *succession) later(ctx context.Context, snapshot session.Snapshot) (sess
 	return stored, nil
 }
 
+// takeBack is what a shard was released with of which another process says nothing more. One that was not released, since a reshard has begun, runs here.
+func (s *succession) takeBack(ctx context.Context, shard int) (session.Snapshot, error) {
+	snapshot, err := s.m.Release(ctx, shard)
+	if errors.Is(err, ErrResharding) && !s.m.gaveUp(shard) || errors.Is(err, actors.ErrUnknownShard) {
+		err = actors.ErrRunsHere
+	}
+	if s.m.cfg.store == nil {
+		snapshot.Exact = false // nobody says how far it has run elsewhere
+	}
+	return snapshot, err
+}
+
+// gaveUp reports whether a shard was released, or is about to be.
+func (m *Manager) gaveUp(shard int) bool {
+	_, key, err := m.clientOf(shard)
+	status, _ := m.board.Shard(key)
+	return err == nil && status.Mode == actors.Release
+}
+
 // giver is the Manager whose shards are handed over.
 type giver struct{ m *Manager }
 
@@ -67,7 +86,7 @@ func (g giver) Offer() handover.Offer {
 	status := g.m.Status()
 	offer := handover.Offer{Total: status.Total, Bot: session.BotOf(g.m.cfg.identify.Token), Resharding: g.m.isResharding()}
 	for _, shard := range status.Shards {
-		if shard.Role == actors.Serving {
+		if shard.Role == actors.Serving && shard.Mode != actors.Release { // or it was given to somebody else
 			offer.Shards = append(offer.Shards, shard.Shard.Index)
 		}
 	}

@@ -228,7 +228,7 @@ func (s *succession) serve(ctx context.Context, listener net.Listener) {
 		}
 		s.m.log.Warn("hand-over: it was not completed: this process goes on", zap.Int("taken_back", len(asked)), zap.Error(err))
 		for _, shard := range asked {
-			err := s.regain(s.m.life, func(ctx context.Context) (session.Snapshot, error) { return s.m.Release(ctx, shard) })
+			err := s.regain(s.m.life, func(ctx context.Context) (session.Snapshot, error) { return s.takeBack(ctx, shard) })
 			if err != nil {
 				return
 			}

@@ -138,11 +138,14 @@ func TestOneProcessFollowsAnother(t *testing.T) {
 // TestHandoverThatIsBrokenOff, by the end of one of the two: nothing is lost, nothing comes twice, and the one that is left runs all. The one before says that
 // it goes on, if it does.
 func TestHandoverThatIsBrokenOff(t *testing.T) {
-	for _, ends := range []string{"the one before", "the one that follows"} {
+	for _, ends := range []string{"the one before", "the one that follows", "the one that follows, without a store"} {
 		t.Run(ends, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				g := followedGateway(t)
 				store := shardmanager.WithSessionStore(session.NewMemoryStore())
+				if strings.Contains(ends, "without") {
+					store = shardmanager.WithDrain(10 * time.Second) // as it is anyway
+				}
 				at, h := new(meeting), newHandled()
 				core, logs := observer.New(zap.WarnLevel)
 				old := newManager(t, g, store, shardmanager.WithPlace(at.spot()), shardmanager.WithLogger(zap.New(core)))
@@ -159,7 +162,7 @@ func TestHandoverThatIsBrokenOff(t *testing.T) {
 					pass(time.Millisecond)
 				}
 				left, gone := next, old
-				if ends == "the one that follows" {
+				if ends != "the one before" {
 					left, gone = old, next
 				}
 				if n := old.Status().Ready(); n == 0 {

@@ -110,7 +110,9 @@ func (g *giving) heard(ctx context.Context, cancel context.CancelCauseFunc, m me
 }
 
 func (g *giving) give(ctx context.Context, cancel context.CancelCauseFunc, shard int) error {
-	snapshot, err := g.from.Release(ctx, shard)
+	bounded, end := context.WithTimeout(ctx, giveTime)
+	defer end()
+	snapshot, err := g.from.Release(bounded, shard)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ const (
 	sayTime   = 5 * time.Second  // for the other side to read what is said
 	adoptTime = 30 * time.Second // from when a shard is given out until it runs there: who takes longer is taken for dead
 	waitTime  = 2 * time.Minute  // for an answer: handlers may have to end first
+	giveTime  = 90 * time.Second // for a shard to be released: handlers that take longer do not keep the other process until it waits no more
 )
 
 // ErrGone: the other process has died, has ended, or does not answer any more.
