@@ -100,7 +100,6 @@ func (m *Manager) RollingRestartWith(ctx context.Context, how Rolling, shards ..
 	if r.of = len(r.waiting); r.of == 0 {
 		return nil
 	}
-	r.how.AtOnce = min(how.AtOnce, r.of)
 	r.progress = RollingProgress{Shard: -1, Of: r.of, Began: time.Now()}
 	if !m.rolls.CompareAndSwap(nil, r) {
 		return ErrRolling
