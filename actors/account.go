@@ -2,6 +2,7 @@ package actors
 
 import (
 	"container/heap"
+	"context"
 	"slices"
 	"time"
 
@@ -235,11 +236,15 @@ func (c *account) grounded(now time.Time, err error) {
 	}
 }
 
-// purge forgets those whose callers have left, and ends those whose time is up.
+// purge forgets those whose callers have left, all of them where several share one, and ends those whose time is up.
 func (c *account) purge(now time.Time) {
 	c.soonest = time.Time{}
 	over := func(r *request) bool {
 		if r.expired(now, Queued) {
+			return true
+		}
+		if r.join != nil && r.join.left() {
+			r.fail(Queued, context.Canceled, events.Answer{})
 			return true
 		}
 		if !r.deadline.IsZero() && (c.soonest.IsZero() || r.deadline.Before(c.soonest)) {

@@ -104,6 +104,11 @@ func (j *join) claim() bool {
 	return j.sent
 }
 
+// left reports whether nobody waits for the answer any more.
+func (j *join) left() bool {
+	return !slices.ContainsFunc(j.waiters, func(w *request) bool { return !w.over() })
+}
+
 // purge forgets those who have left.
 func (s *joins) purge(key Key) {
 	for _, j := range s.of {
@@ -126,7 +131,12 @@ func (s *joins) settle(now time.Time, j *join, answer events.Answer, failure *Se
 	if s.wait[j.carrier.key] -= len(j.waiters) + len(j.next); s.wait[j.carrier.key] == 0 {
 		delete(s.wait, j.carrier.key)
 	}
+	next = j.next
 	for _, w := range j.waiters {
+		if failure != nil && failure.Err == context.Canceled { // all had left: this one came since
+			next = append(next, w)
+			continue
+		}
 		if failure != nil {
 			w.fail(failure.Stage, failure.Err, answer)
 			continue
@@ -134,7 +144,7 @@ func (s *joins) settle(now time.Time, j *join, answer events.Answer, failure *Se
 		answer.Queued = max(now.Sub(w.asked)-answer.RoundTrip, 0)
 		w.finish(answer)
 	}
-	return j.next
+	return next
 }
 
 // expire ends the waiting of those whose deadline has passed, and returns the next deadline; zero: there is none.
