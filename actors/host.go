@@ -36,6 +36,7 @@ func (h host) Write(conn uint64, op events.Opcode, payload []byte) error {
 	if err != nil {
 		s.link.lose(err)
 	}
+	s.wrote()
 	return err
 }
 

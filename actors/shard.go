@@ -23,6 +23,7 @@ type shard struct {
 	self    *actor.PID
 	machine *session.Machine
 	asked   map[uint64]*request // those that the machine was given, by serial; nil: none was yet
+	writing *request            // that the machine is to write now; nil: none
 	link    *link
 	now     time.Time // of the message that is handled
 	owed    []debt    // batches whose credit is held back, since the subscribers are behind
@@ -236,7 +237,7 @@ func (s *shard) send(m admitted) {
 	if s.asked == nil {
 		s.asked = make(map[uint64]*request)
 	}
-	s.asked[r.serial] = r
+	s.asked[r.serial], s.writing = r, r
 	s.step(session.Input{
 		Kind: session.Send, Conn: m.conn, ID: r.serial, Request: &r.event, Payload: r.payload, Deadline: r.deadline,
 	})
@@ -244,7 +245,14 @@ func (s *shard) send(m admitted) {
 		s.record.keep()
 	}
 	s.landed(r, time.Now())
-	r.tell(s.observers.send, SendMoved{Stage: SendWritten, Waited: s.now.Sub(r.asked), Sent: true})
+}
+
+// wrote tells that a request was written, before it may end by that.
+func (s *shard) wrote() {
+	if r := s.writing; r != nil {
+		s.writing = nil
+		r.tell(s.observers.send, SendMoved{Stage: SendWritten, Waited: s.now.Sub(r.asked), Sent: true})
+	}
 }
 
 func (s *shard) landed(r *request, wrote time.Time) {
