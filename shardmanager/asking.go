@@ -15,11 +15,16 @@ import (
 	"github.com/signalbox-go/signalbox/internal/transport"
 )
 
-// askGateway asks once.
+// askGateway asks once, when its turn comes.
 func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 	if err := m.askTurn(ctx); err != nil {
-		return gateway{}, &DiscoveryError{Err: err}
+		return gateway{}, err
 	}
+	return m.askInTurn(ctx)
+}
+
+// askInTurn asks once, now.
+func (m *Manager) askInTurn(ctx context.Context) (gateway, error) {
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
 	path, response, body, err := m.get(ctx, "/gateway/bot")
@@ -53,11 +58,14 @@ func (m *Manager) askGateway(ctx context.Context) (gateway, error) {
 		failed.Err, failed.fatal = hint("the answer is not a gateway's: %w", err), true
 	case found.URL == "" || found.Shards < 1 || found.Limit.Total < 1:
 		failed.Err, failed.fatal = hint("the answer lacks url, shards or session_start_limit"), true
-	case found.Shards > maxShards:
+	case found.Shards > maxShards && m.cfg.total == 0:
 		failed.Err, failed.fatal = fmt.Errorf("it recommends %d shards: more than %d are a mistake; name the total by WithShards", found.Shards, maxShards), true
 	default:
 		if _, err := transport.CheckURL(found.URL, transport.Config{Hosts: m.cfg.hosts}); err != nil {
 			return gateway{}, fmt.Errorf("shardmanager: the gateway's URL: %w", err)
+		}
+		if found.Shards > maxShards {
+			found.Shards = 0 // it is nobody's recommendation
 		}
 		return found, nil
 	}

@@ -195,16 +195,26 @@ func (m *Manager) startWaits(err error) {
 	m.unready = err
 }
 
-// askTurn waits until the next request may go out.
+// askTurn waits until the next request may go out: first come, first served. Who leaves before holds up nobody.
 func (m *Manager) askTurn(ctx context.Context) error {
+	select {
+	case m.turn <- struct{}{}:
+	case <-ctx.Done():
+		return &DiscoveryError{Err: context.Cause(ctx)}
+	}
+	defer func() { <-m.turn }()
 	m.mu.Lock()
-	wait := max(time.Until(m.nextAsk), 0)
-	m.nextAsk = time.Now().Add(wait + discoveryPause)
+	next := m.nextAsk
 	m.mu.Unlock()
 	select {
-	case <-time.After(wait):
-		return nil
+	case <-time.After(time.Until(next)):
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	if ctx.Err() != nil {
+		return &DiscoveryError{Err: context.Cause(ctx)}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nextAsk = time.Now().Add(discoveryPause)
+	return nil
 }

@@ -157,18 +157,19 @@ func (s *foresight) ask() error {
 	if m.cfg.limiter != nil {
 		return fmt.Errorf("%w: before Start it is not asked at all", actors.ErrOpaqueLimiter)
 	}
-	m.mu.Lock()
-	turn := m.nextAsk
-	m.mu.Unlock()
+	var found gateway
 	began := time.Now()
-	found, err := m.askGateway(s.ctx)
-	took := time.Since(began)
-	told := Discovery{Attempt: 1, Took: took, Err: err}
+	err := m.askTurn(s.ctx)
+	turn := time.Now()
+	if err == nil {
+		found, err = m.askInTurn(s.ctx)
+	}
+	took := time.Since(turn)
+	told := Discovery{Attempt: 1, Took: time.Since(began), Err: err}
 	actors.Tell(m.observers, func(h HookDiscovery) { h.OnDiscovery(told) })
 	if err != nil {
 		return endedBy(s.ctx, err)
 	}
-	took -= max(turn.Sub(began), 0)
 	if s.stands, err = m.firstQueue(s.ctx, found); err != nil {
 		return err
 	}

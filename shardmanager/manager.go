@@ -27,6 +27,7 @@ type Manager struct {
 	cfg       config
 	log       *zap.Logger // through logs
 	logs      *zaplog.Async
+	turn      chan struct{} // of capacity 1: it is in there while somebody's turn to ask GET /gateway/bot comes
 	bus       *bus.Bus
 	board     *actors.Board
 	observers *actors.Observers
@@ -57,7 +58,7 @@ type Manager struct {
 	reshard           *resharding             // the latest; nil: there was none
 	rolls             atomic.Pointer[rolling] // under way; nil: none is
 	generation        uint64                  // the highest that a reshard has had
-	nextAsk           time.Time               // GET /gateway/bot is not asked before
+	nextAsk           time.Time               // GET /gateway/bot is not asked before; written by who has the turn
 	unready           error                   // why Start has not come further
 	leftOut           events.Intents          // optional ones that sessions begin without
 	asksWhat, asksWhy bool                    // the application is asked: what to leave out, why the intents are refused
@@ -66,7 +67,7 @@ type Manager struct {
 
 // New checks the options together. The error joins one *OptionError for each that cannot work.
 func New(token string, opts ...Option) (*Manager, error) {
-	m := &Manager{board: actors.NewBoard(), done: make(chan struct{}), claims: newClaims(), taken: make(chan struct{})}
+	m := &Manager{board: actors.NewBoard(), done: make(chan struct{}), claims: newClaims(), taken: make(chan struct{}), turn: make(chan struct{}, 1)}
 	m.life, m.endLife = context.WithCancelCause(context.Background())
 	m.cfg = config{apiURL: defaultAPIURL, drain: defaultDrain}
 	m.cfg.identify = events.Identify{
