@@ -16,7 +16,7 @@ func (m *Manager) changed(key actors.Key, c session.Change) {
 		m.refresh()
 	}
 	if c.To == session.Identifying {
-		m.identifies.Add(1)
+		m.identified()
 	}
 	m.giveWay(key, c)
 	if refusal(c.Cause) && (c.To == session.Backoff || c.To == session.Closed) && m.serves(key) {

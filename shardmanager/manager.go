@@ -36,8 +36,6 @@ type Manager struct {
 	life      context.Context // until it begins to end
 	endLife   context.CancelCauseFunc
 
-	identifies atomic.Int64 // of all shards, also of those that there are no more
-
 	mu                sync.Mutex
 	phase             Phase
 	cause             error                   // why it ends; nil: it was asked to

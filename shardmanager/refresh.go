@@ -3,11 +3,13 @@ package shardmanager
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/signalbox-go/signalbox/actors"
+	"github.com/signalbox-go/signalbox/ratelimit"
 )
 
 // refreshPause is the least time between two questions, however many shards are in trouble.
@@ -25,8 +27,11 @@ type refresher struct {
 	stop   context.CancelFunc
 	over   chan struct{}
 
-	left   int // of the budget, by the latest answer
-	counts int // Identifies of ours until then
+	base int // what is left of the budget and Identifies of ours are together at the least, by all answers, if nobody else spends any
+
+	mu     sync.Mutex
+	spent  int         // Identifies of ours, without the latest
+	latest []time.Time // of them, that Discord may not have counted yet
 
 	adviser adviser
 }
@@ -34,7 +39,7 @@ type refresher struct {
 func newRefresher(m *Manager, shards *actors.Supervisor, found gateway) *refresher {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &refresher{
-		m: m, shards: shards, left: found.Limit.Remaining.int(),
+		m: m, shards: shards, base: found.Limit.Remaining.int(),
 		wake: make(chan struct{}, 1), stop: cancel, over: make(chan struct{}),
 		adviser: newAdviser(m.cfg.adviseFrom, found.Shards.int()),
 	}
@@ -88,6 +93,7 @@ func (r *refresher) run(ctx context.Context) {
 // ask asks once, and returns until when asking again is useless.
 func (r *refresher) ask(ctx context.Context) (until time.Time) {
 	began := time.Now()
+	counted, _ := r.identifies()
 	found, err := r.m.askGateway(ctx)
 	if ctx.Err() == nil {
 		r.m.asked(Discovery{Attempt: 1, Took: time.Since(began), Err: err})
@@ -105,17 +111,47 @@ func (r *refresher) ask(ctx context.Context) (until time.Time) {
 	default:
 		r.shards.SetURL(found.URL)
 		r.m.System().Root.Send(r.m.Supervisor(), actors.UpdateSessionStart{SessionStart: found.sessionStart()})
-		r.account(found.Limit.Remaining.int())
+		r.account(found.Limit.Remaining.int(), counted)
 		r.adviser.recommended = found.Shards.int()
 	}
 	return time.Time{}
 }
 
-// account notices what others have spent. When the budget was filled meanwhile it notices nothing.
-func (r *refresher) account(left int) {
-	counts := int(r.m.identifies.Load())
-	foreign := r.left - (counts - r.counts) - left
-	r.left, r.counts = left, counts
+// identified takes note of an Identify of ours.
+func (m *Manager) identified() {
+	m.mu.Lock()
+	r := m.refresher
+	m.mu.Unlock()
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.latest = append(r.latest, time.Now())
+	r.settle()
+}
+
+// settle counts for good what Discord has counted by now.
+func (r *refresher) settle() {
+	for len(r.latest) > 0 && time.Since(r.latest[0]) >= ratelimit.IdentifyInterval {
+		r.spent, r.latest = r.spent+1, r.latest[1:]
+	}
+}
+
+// identifies are those of ours that Discord has counted by now, and all.
+func (r *refresher) identifies() (counted, all int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settle()
+	return r.spent, r.spent + len(r.latest)
+}
+
+// account notices what others have spent. counted are Identifies of ours that the answer has counted; with later ones that is not known: they may be in
+// flight, as the answer is. When the budget was filled meanwhile it notices nothing.
+func (r *refresher) account(left, counted int) {
+	_, all := r.identifies()
+	foreign := r.base - (left + all)
+	r.base = max(min(r.base, left+all), left+counted)
 	if foreign <= 0 {
 		return
 	}
