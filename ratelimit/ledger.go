@@ -192,15 +192,6 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 	l.read, l.failed = true, nil
 	here := func(at time.Time) time.Time { return now.Add(at.Sub(now.Round(0))) }
 	own := q.recount()
-	// What no budget can be a mistaken ledger says, and then what Discord has said counts.
-	past := b.resetAt.Add(resetsApart - day) // what ends until then is the day before ours
-	if at := here(state.ResetAt); now.Before(at) && at.After(past) && !at.After(now.Add(day+time.Hour)) && state.Remaining >= 0 {
-		left := state.Remaining + len(own)
-		if l.spoken {
-			left = min(left, b.remaining)
-		}
-		b.remaining = left
-	}
 	for _, s := range state.Spent {
 		until := here(s.Until)
 		if most := b.until(now.Add(WorkTimeout + q.hold)); until.After(most) {
@@ -226,6 +217,11 @@ func (q *Queue) loaded(now time.Time, state LedgerState, err error) {
 			}
 			q.written[shard] = at //seam:restart-remembers-identifies
 		}
+	}
+	// What no budget can be a mistaken ledger says, and then what Discord has said counts.
+	past := b.resetAt.Add(resetsApart - day) // what ends until then is the day before ours
+	if at := here(state.ResetAt); now.Before(at) && at.After(past) && !at.After(now.Add(day+time.Hour)) && state.Remaining >= 0 {
+		q.hearLeft(now, at, state.Remaining, len(own))
 	}
 	q.rebuild()
 }

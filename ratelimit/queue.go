@@ -97,6 +97,7 @@ func (q *Queue) tell(now time.Time) time.Time {
 func (q *Queue) begin(now time.Time) {
 	if q.budget.advance(now) {
 		clear(q.starts)
+		q.ledger.raised = 0
 		q.rebuild()
 	}
 }
@@ -110,7 +111,8 @@ func (q *Queue) update(now time.Time, start SessionStart) {
 	if b.known && left > b.remaining && left <= b.remaining+q.uncounted(now) {
 		left = b.remaining // it was told before our latest Identifies were counted
 	}
-	b.known, q.ledger.spoken = start.Total > 0, true
+	b.known = start.Total > 0
+	q.ledger.spoke(now)
 	b.total, b.remaining = start.Total, left
 	b.resetAt = now.Add(min(max(start.ResetAfter, 0), day))
 	q.concurrency = max(start.MaxConcurrency, 1)
@@ -209,7 +211,7 @@ func (q *Queue) Decide(now time.Time) (decisions []Decision, next time.Time) {
 		q.settle(q.later.items[0])
 	}
 	spare := q.spare(now)
-	for len(q.waiters) > 0 {
+	for len(q.waiters) > 0 && (spare > 0 || !q.ledger.outdated(now)) {
 		if spare <= 0 && len(q.permits) == 0 { // a refusal needs no turn
 			return append(decisions, q.refuseAll(q.exhausted(now))...), q.wake(now)
 		}
@@ -273,7 +275,7 @@ func (q *Queue) wake(now time.Time) (at time.Time) {
 	if l := &q.ledger; l.Ledger != nil && len(q.waiters)+len(l.batch)+len(l.granted) > 0 && !l.hangs(now) {
 		if l.busy {
 			soonest(l.since.Add(ledgerHangs))
-		} else if !l.read || len(l.granted) > 0 { // it is used now
+		} else if !l.read || l.stale || len(l.granted) > 0 { // it is used now
 			soonest(now.Add(ledgerHangs))
 		}
 	}

@@ -27,6 +27,9 @@ type sharing struct {
 	changed time.Time
 	readAt  time.Time
 	spoken  bool      // Discord has said what is left, and the ledger does not say it yet
+	said    int       // what is left by the ledger, as it was last read or written
+	told    time.Time // when Discord has said what is left, if the ledger was not read since
+	raised  int       // by how much more is left than said, since Discord has said so
 	news    bool      // the ledger does not say yet what has become of permits of ours
 	tellAt  time.Time // not before
 }
@@ -34,6 +37,21 @@ type sharing struct {
 // ahead is a time that is later than any permit may be used, and what it counts as. It stays as it is however often it is read: a clock that was set
 // back would hold up its key for as long as it was set back by.
 type ahead struct{ written, counts time.Time }
+
+// outdated reports whether others may have written that there is more, and has it read then: who is refused may wait for a day.
+func (l *ledgerState) outdated(now time.Time) bool {
+	old := l.version != 0 && now.Sub(l.readAt) > listen
+	l.stale = l.stale || old
+	return old
+}
+
+// spoke notes that Discord has said what is left. It is compared with what the others know now, and they hear of it.
+func (l *ledgerState) spoke(now time.Time) {
+	l.spoken = true
+	if l.version != 0 {
+		l.told, l.stale, l.news = now, true, true
+	}
+}
 
 // awaitsOthers reports whether it is time to look what has become of others' permits.
 func (q *Queue) awaitsOthers(now time.Time) bool {
@@ -73,11 +91,11 @@ func (q *Queue) telling(state LedgerState, until time.Time) (told func(now time.
 		return func(_ time.Time, err error) error { return err }
 	}
 	out, counted, news, freed := slices.Collect(maps.Values(q.permits)), q.budget.until(until), l.news, l.freed
-	spoken := l.spoken
-	l.news, l.spoken, l.freed = false, false, nil
+	spoken, raised := l.spoken, l.raised
+	l.news, l.spoken, l.raised, l.freed = false, false, 0, nil
 	return func(now time.Time, err error) error {
 		if err == nil {
-			l.version, l.changes = state.Version+1, 0
+			l.version, l.changes, l.said, l.readAt = state.Version+1, 0, state.Remaining, now
 			l.ours = make(map[Shard]time.Time)
 			for shard, at := range state.Written {
 				if _, theirs := l.others[shard]; !theirs {
@@ -93,7 +111,7 @@ func (q *Queue) telling(state LedgerState, until time.Time) (told func(now time.
 			}
 			return nil
 		}
-		l.news, l.spoken, l.freed = l.news || news, l.spoken || spoken, append(freed, l.freed...)
+		l.news, l.spoken, l.raised, l.freed = l.news || news, l.spoken || spoken, l.raised+raised, append(freed, l.freed...)
 		l.stale = true // whatever is written there now
 		if !errors.Is(err, ErrLedgerChanged) {
 			l.tellAt = now.Add(ledgerPause)
@@ -179,4 +197,24 @@ func (q *Queue) hear(now time.Time, state LedgerState, here func(time.Time) time
 			l.others[shard] = at //seam:shared-ledger-remembers-identifies
 		}
 	}
+}
+
+// hearLeft takes in what is left by the ledger until a time, in which own permits of ours count that are out.
+func (q *Queue) hearLeft(now, until time.Time, said, own int) {
+	l, b := &q.ledger, &q.budget
+	left, raised := said+own, 0
+	switch tomorrow := until.After(b.resetAt.Add(day - resetsApart)); {
+	case !l.spoken && tomorrow && !now.Add(resetsApart).Before(b.resetAt): // it has begun for another process
+		left, b.resetAt = said, b.resetAt.Add(day)
+		clear(q.starts)
+	case l.spoken:
+		if now.Sub(l.told) < unseen && b.remaining-left > q.uncounted(now) {
+			raised = b.remaining - left
+		} else if said <= l.said { // else another has told it what Discord says
+			raised = l.raised
+		}
+		left = min(left+raised, b.remaining)
+	}
+	b.remaining = left
+	l.told, l.said, l.raised = time.Time{}, said, raised
 }
