@@ -25,6 +25,7 @@ type sharing struct {
 	stale   bool                // somebody else has written
 	changes int                 // since changed
 	changed time.Time
+	behind  uint64 // the version that was changed last
 	readAt  time.Time
 	spoken  bool      // Discord has said what is left, and the ledger does not say it yet
 	said    int       // what is left by the ledger, as it was last read or written
@@ -117,9 +118,10 @@ func (q *Queue) telling(state LedgerState, until time.Time) (told func(now time.
 			l.tellAt = now.Add(ledgerPause)
 			return err
 		}
-		if now.Sub(l.changed) > listen { // to come too late now and then is the lot of who shares
+		if now.Sub(l.changed) > listen && state.Version != l.behind { // to come too late now and then is the lot of who shares
 			l.changes, l.changed = 0, now
 		}
+		l.behind = state.Version
 		if l.changes++; l.changes > mostChanges {
 			l.changes, l.tellAt = 0, now.Add(ledgerPause)
 			return errLedgerRestless

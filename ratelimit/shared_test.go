@@ -20,6 +20,8 @@ type shared struct {
 	mu       sync.Mutex
 	state    ratelimit.LedgerState
 	version  uint64
+	loads    int
+	tries    int // to save
 	saves    int
 	fail     error         // of SaveLedger
 	slow     time.Duration // each call
@@ -30,6 +32,7 @@ func (l *shared) LoadLedger(context.Context) (ratelimit.LedgerState, error) {
 	time.Sleep(l.slow)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.loads++
 	state := l.state
 	state.Written, state.Spent, state.Version = maps.Clone(state.Written), slices.Clone(state.Spent), l.version+1
 	return state, nil
@@ -39,6 +42,7 @@ func (l *shared) SaveLedger(_ context.Context, state ratelimit.LedgerState) erro
 	time.Sleep(l.slow)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tries++
 	switch {
 	case l.fail != nil:
 		return l.fail
