@@ -139,6 +139,26 @@ func (s *incarnation) endIdentify(key Key, conn uint64) {
 func (s *incarnation) updateSessionStart(start ratelimit.SessionStart) {
 	s.books.identifies.start = &start
 	s.decide()
+	s.afford()
+}
+
+// afford has as many of those whom the budget has refused ask again as it has permits for, since Discord may have said that there is more: what they were told, until
+// when they wait, is not so any more then.
+func (s *incarnation) afford() {
+	spare := 0
+	if s.books.identifies.start == nil { // the queue knows
+		s.limit("Spare", func(queue ratelimit.IdentifyQueue) {
+			if b, ok := queue.(ratelimit.Budgeter); ok {
+				spare = b.Spare(time.Now())
+			}
+		})
+	}
+	for _, r := range s.board.all() {
+		if now := r.still(); spare > 0 && now.state == session.Backoff && now.refused {
+			spare--
+			s.tell(r.key, affordable{})
+		}
+	}
 }
 
 // tellQueue tells the queue what it has not been told yet, and reports whether it knows all.

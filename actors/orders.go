@@ -39,6 +39,10 @@ func (s *shard) obey(message any) {
 		s.say(shardRestarted, m.restarts)
 	case stopShard:
 		s.step(session.Input{Kind: session.Stop, Code: closeCode(m.code), Err: ErrClosed})
+	case affordable:
+		if now := s.record.still(); now.state == session.Backoff && now.refused {
+			s.step(session.Input{Kind: session.Start})
+		}
 	case crash:
 		panic("actors: crash rehearsed by CrashShard")
 	}

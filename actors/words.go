@@ -82,6 +82,8 @@ type (
 	dueTick struct{}
 	// reachable: another shard has just become Ready, the first since before. Supervisor → shard.
 	reachable struct{ before time.Time }
+	// affordable: there is more of the day's budget than when the shard was refused. Supervisor → shard.
+	affordable struct{}
 	// stopShard ends the session. Supervisor → shard.
 	stopShard struct{ code events.CloseCode }
 	// restartShard gives up the connection. Supervisor → shard.

@@ -104,3 +104,37 @@ func TestSenselessMaxConcurrencyCountsAsOne(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoWasRefusedHearsThatThereIsMore: when Discord says that the budget is filled, long before the time that was told with the refusal, as many as can be granted ask again.
+//
+// Failures: F4.
+func TestWhoWasRefusedHearsThatThereIsMore(t *testing.T) {
+	for _, more := range []int{1000, 102} { // 100 are kept in reserve
+		t.Run(fmt.Sprint(more), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := newGateway(t, gatewaytest.WithShards(6), gatewaytest.WithMaxConcurrency(6), gatewaytest.WithSessionStarts(1000, 101, 24*time.Hour))
+				m := newManager(t, g)
+				if err := m.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(10 * time.Minute)
+				if m.Status().Ready() != 1 {
+					t.Fatalf("%d are ready of one that the budget pays", m.Status().Ready())
+				}
+				before := g.Stats()
+				g.SetSessionStarts(more)
+				g.ForgetSessions()
+				g.DropAll() // so that Discord is asked
+				pass(10 * time.Minute)
+				want := min(6, more-100)
+				if ready := m.Status().Ready(); ready != want {
+					t.Errorf("%d are ready, want %d: %+v", ready, want, m.Status().Shards)
+				}
+				if s := g.Stats(); s.Discoveries == before.Discoveries || s.Connections > before.Connections+8 {
+					t.Errorf("from %+v to %+v", before, s)
+				}
+				g.RequireNoViolations(t)
+			})
+		})
+	}
+}
