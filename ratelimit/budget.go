@@ -145,12 +145,12 @@ func (q *Queue) exhausted(now time.Time) *BudgetError {
 // paced is until when a shard waits that has had its share. When sessions keep failing, all day
 // long, the first half of the budget is spent as fast as they ask; what is left is spread over
 // the rest of the period, so that there is something left when the trouble ends.
-func (q *Queue) paced(w *waiter, spare int) time.Time {
+func (q *Queue) paced(w *waiter, spare int, latest time.Time) time.Time {
 	all := q.budget.total - q.budget.reserve()
 	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 { //seam:failing-shards-spread-identifies
 		return time.Time{}
 	}
-	return q.latest.Add(q.budget.resetAt.Sub(q.latest) / time.Duration(spare+1))
+	return latest.Add(q.budget.resetAt.Sub(latest) / time.Duration(spare+1))
 }
 
 // uncounted is how many Identifies Discord may not have counted when it said what is left.

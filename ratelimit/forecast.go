@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -59,44 +60,71 @@ func (q *Queue) Spare(now time.Time) int {
 
 // Forecast implements Forecaster.
 func (q *Queue) Forecast(now time.Time, shard Shard) (Forecast, bool) {
-	w := q.waiters[shard]
-	if w == nil {
+	if q.waiters[shard] == nil {
 		return Forecast{}, false
 	}
-	l := q.lanes[shard.key(q.concurrency)]
-	place := 1
-	for _, other := range l.waiting.items {
-		if q.before(other, w) {
-			place++
-		}
-	}
-	return q.forecast(now, l, w, place), true
+	all := q.forecasts(now)
+	return all[slices.IndexFunc(all, func(f foreseen) bool { return f.w.shard == shard })].Forecast, true
 }
 
 // Forecasts implements Forecaster.
 func (q *Queue) Forecasts(now time.Time) func(yield func(Shard, Forecast) bool) {
 	return func(yield func(Shard, Forecast) bool) {
-		for _, l := range q.lanes {
-			all := slices.Clone(l.waiting.items)
-			slices.SortFunc(all, q.order)
-			for i, w := range all {
-				if !yield(w.shard, q.forecast(now, l, w, i+1)) {
-					return
-				}
+		for _, f := range q.forecasts(now) {
+			if !yield(f.w.shard, f.Forecast) {
+				return
 			}
 		}
 	}
 }
 
-// forecast is how the waiter stands that is at a place of its lane.
-func (q *Queue) forecast(now time.Time, l *lane, w *waiter, place int) Forecast {
-	spare := q.spare(now)
-	if !q.budget.known || !q.ledger.ready() || place > spare {
-		return Forecast{Place: place}
+// foreseen is how a waiter stands.
+type foreseen struct {
+	Forecast
+	w *waiter
+}
+
+// forecasts is how all stand who wait: each as its key allows, and then as the budget does, which is one for all keys.
+func (q *Queue) forecasts(now time.Time) []foreseen {
+	all := make([]foreseen, 0, len(q.waiters))
+	for _, l := range q.lanes {
+		at, first := later(now, later(l.gathered, l.whole)), len(all)
+		if l.out > 0 { // as if it were used now
+			at = later(at, now.Add(q.spacing))
+		}
+		for _, w := range l.waiting.items {
+			all = append(all, foreseen{w: w})
+		}
+		lane := all[first:]
+		slices.SortFunc(lane, func(a, b foreseen) int { return q.order(a.w, b.w) })
+		for i := range lane {
+			lane[i].Forecast = Forecast{Place: i + 1, At: at.Add(time.Duration(i) * q.spacing)}
+		}
 	}
-	at := later(now, later(l.gathered, l.whole))
-	if l.out > 0 { // as if it were used now
-		at = later(at, now.Add(q.spacing))
+	slices.SortFunc(all, func(a, b foreseen) int { return cmp.Or(a.At.Compare(b.At), q.order(a.w, b.w)) })
+	spare, latest := 0, q.latest
+	if q.budget.known && q.ledger.ready() {
+		spare = q.spare(now)
 	}
-	return Forecast{Place: place, At: later(at.Add(time.Duration(place-1)*q.spacing), q.paced(w, spare))}
+	grant := func(f *foreseen) {
+		if spare <= 0 {
+			f.At = time.Time{}
+		}
+		spare--
+		latest = f.At
+	}
+	var paced []*foreseen // those wait until nobody else does
+	for i := range all {
+		if f := &all[i]; q.paced(f.w, spare, latest).IsZero() {
+			grant(f)
+		} else {
+			paced = append(paced, f)
+		}
+	}
+	slices.SortFunc(paced, func(a, b *foreseen) int { return q.order(a.w, b.w) })
+	for _, f := range paced {
+		f.At = later(f.At, q.paced(f.w, spare, latest))
+		grant(f)
+	}
+	return all
 }

@@ -220,7 +220,7 @@ func (q *Queue) Decide(now time.Time) (decisions []Decision, next time.Time) {
 		}
 		l := q.free.items[0]
 		w := l.waiting.items[0]
-		if now.Before(q.paced(w, spare)) {
+		if now.Before(q.paced(w, spare, q.latest)) {
 			break // and all others that are free have had as many
 		}
 		q.leave(w)
@@ -289,7 +289,7 @@ func (q *Queue) wake(now time.Time) (at time.Time) {
 		soonest(q.later.items[0].at)
 	}
 	if len(q.free.items) > 0 { // they wait for the day to pass: the more is left the shorter
-		soonest(q.paced(q.free.items[0].waiting.items[0], q.spare(now)))
+		soonest(q.paced(q.free.items[0].waiting.items[0], q.spare(now), q.latest))
 		if len(q.budget.spent) > 0 {
 			soonest(q.budget.spent[0].until)
 		}
