@@ -95,6 +95,13 @@ func TestLaterWordOfDiscordOutlivesTheSharedLedger(t *testing.T) {
 	}
 }
 
+// others has another process write what is left.
+func (l *shared) others(left int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.Remaining, l.version = left, l.version+1
+}
+
 // TestWhatIsSpentMeanwhileIsNoneOfDiscordsWord: of what Discord said the others have spent some before it is written down.
 func TestWhatIsSpentMeanwhileIsNoneOfDiscordsWord(t *testing.T) {
 	t.Parallel()
@@ -102,13 +109,11 @@ func TestWhatIsSpentMeanwhileIsNoneOfDiscordsWord(t *testing.T) {
 		a, b, l := poor(t)
 		run(time.Minute, a, b)
 		more := ratelimit.SessionStart{Total: 40, Remaining: 30, ResetAfter: 58 * time.Minute, MaxConcurrency: 8}
-		l.state.Remaining = 14 // by what others have written
-		l.version++
+		l.others(14)
 		l.slow = 100 * time.Millisecond
 		a.Update(more)
 		a.Run(150 * time.Millisecond) // it has read
-		l.state.Remaining -= 3
-		l.version++
+		l.others(11)
 		a.Run(time.Second)
 		if left := a.stats().Remaining; left != 27 || l.state.Remaining != 27 {
 			t.Errorf("%d are left, and %d by the ledger; want 27", left, l.state.Remaining)
@@ -117,8 +122,7 @@ func TestWhatIsSpentMeanwhileIsNoneOfDiscordsWord(t *testing.T) {
 		more.Remaining = 35
 		a.Update(more)
 		a.Run(150 * time.Millisecond)
-		l.state.Remaining = 33 // of 35, two of which are spent
-		l.version++
+		l.others(33) // of 35, two of which are spent
 		a.Run(time.Second)
 		if left := a.stats().Remaining; left != 33 || l.state.Remaining != 33 {
 			t.Errorf("%d are left, and %d by the ledger; want 33", left, l.state.Remaining)
