@@ -145,12 +145,22 @@ func (q *Queue) exhausted(now time.Time) *BudgetError {
 // paced is until when a shard waits that has had its share. When sessions keep failing, all day
 // long, the first half of the budget is spent as fast as they ask; what is left is spread over
 // the rest of the period, so that there is something left when the trouble ends.
-func (q *Queue) paced(w *waiter, spare int, latest time.Time) time.Time {
+func (q *Queue) paced(w *waiter, spare int, last func() time.Time) time.Time {
 	all := q.budget.total - q.budget.reserve()
 	if q.starts[w.shard] < freeStarts || spare <= 0 || spare > all/2 { //seam:failing-shards-spread-identifies
 		return time.Time{}
 	}
+	latest := last()
 	return latest.Add(q.budget.resetAt.Sub(latest) / time.Duration(spare+1))
+}
+
+// last is when the last permit was granted, but for those that went back: they take no part of the day.
+func (q *Queue) last() time.Time {
+	latest := q.latest
+	for _, p := range q.permits {
+		latest = later(latest, p.granted)
+	}
+	return latest
 }
 
 // uncounted is how many Identifies Discord may not have counted when it said what is left.

@@ -30,7 +30,7 @@ func (q *Queue) Clone(now time.Time) IdentifyQueue {
 		c.lane(shard).waiting.push(of)
 	}
 	for shard, p := range q.permits {
-		of := &permit{shard: shard, expires: p.expires, place: -1}
+		of := &permit{shard: shard, expires: p.expires, granted: p.granted, place: -1}
 		c.permits[shard] = of
 		if !p.expires.IsZero() && p.place >= 0 {
 			c.expires.push(of)

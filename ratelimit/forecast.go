@@ -102,7 +102,8 @@ func (q *Queue) forecasts(now time.Time) []foreseen {
 		}
 	}
 	slices.SortFunc(all, func(a, b foreseen) int { return cmp.Or(a.At.Compare(b.At), q.order(a.w, b.w)) })
-	spare, latest := 0, q.latest
+	spare, latest := 0, q.last()
+	last := func() time.Time { return latest }
 	if q.budget.known && q.ledger.ready() {
 		spare = q.spare(now)
 	}
@@ -115,7 +116,7 @@ func (q *Queue) forecasts(now time.Time) []foreseen {
 	}
 	var paced []*foreseen // those wait until nobody else does
 	for i := range all {
-		if f := &all[i]; q.paced(f.w, spare, latest).IsZero() {
+		if f := &all[i]; q.paced(f.w, spare, last).IsZero() {
 			grant(f)
 		} else {
 			paced = append(paced, f)
@@ -123,7 +124,7 @@ func (q *Queue) forecasts(now time.Time) []foreseen {
 	}
 	slices.SortFunc(paced, func(a, b *foreseen) int { return q.order(a.w, b.w) })
 	for _, f := range paced {
-		f.At = later(f.At, q.paced(f.w, spare, latest))
+		f.At = later(f.At, q.paced(f.w, spare, last))
 		grant(f)
 	}
 	return all

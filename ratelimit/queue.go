@@ -19,7 +19,7 @@ type Queue struct {
 	budget      budget
 	concurrency int
 	starts      map[Shard]int       // Identifies in this period
-	latest      time.Time           // when the last permit was granted
+	latest      time.Time           // when the last permit was granted that was used
 	written     map[Shard]time.Time // the last Identify, while that matters
 
 	waiters map[Shard]*waiter
@@ -50,6 +50,7 @@ type permit struct {
 	place   int       // in Queue.expires; -1: it is not in there
 	counted time.Time // until when it counts in the ledger; zero: it is not in there
 	unused  bool      // it went back
+	granted time.Time
 }
 
 func newQueue(start SessionStart, s settings) *Queue {
@@ -162,7 +163,7 @@ func (q *Queue) Used(at time.Time, shard Shard) {
 // spend takes a permit for used.
 func (q *Queue) spend(p *permit, at time.Time) {
 	q.budget.spend(at)
-	q.written[p.shard] = at
+	q.latest, q.written[p.shard] = later(q.latest, p.granted), at
 	q.occupy(p.shard, at)
 	q.back(p)
 }
@@ -220,7 +221,7 @@ func (q *Queue) Decide(now time.Time) (decisions []Decision, next time.Time) {
 		}
 		l := q.free.items[0]
 		w := l.waiting.items[0]
-		if now.Before(q.paced(w, spare, q.latest)) {
+		if now.Before(q.paced(w, spare, q.last)) {
 			break // and all others that are free have had as many
 		}
 		q.leave(w)
@@ -229,9 +230,8 @@ func (q *Queue) Decide(now time.Time) (decisions []Decision, next time.Time) {
 			continue
 		}
 		spare--
-		q.latest = now
 		q.starts[w.shard]++
-		p := &permit{shard: w.shard, place: -1}
+		p := &permit{shard: w.shard, place: -1, granted: now}
 		q.permits[w.shard] = p
 		l.out++
 		q.settle(l)
@@ -289,7 +289,7 @@ func (q *Queue) wake(now time.Time) (at time.Time) {
 		soonest(q.later.items[0].at)
 	}
 	if len(q.free.items) > 0 { // they wait for the day to pass: the more is left the shorter
-		soonest(q.paced(q.free.items[0].waiting.items[0], q.spare(now), q.latest))
+		soonest(q.paced(q.free.items[0].waiting.items[0], q.spare(now), q.last))
 		if len(q.budget.spent) > 0 {
 			soonest(q.budget.spent[0].until)
 		}

@@ -26,7 +26,7 @@ func (l *busy) SaveLedger(ctx context.Context, state ratelimit.LedgerState) erro
 	return l.shared.SaveLedger(ctx, state)
 }
 
-// TestToComeTooLateIsTheLotOfWhoShares, 20 times within a second, and as often as it may be in any longer time. One who comes too late more often than that waits for a while.
+// TestToComeTooLateIsTheLotOfWhoShares, 20 times within a second, and as often as it may be in a longer time. Who comes too late more often waits for a while.
 func TestToComeTooLateIsTheLotOfWhoShares(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

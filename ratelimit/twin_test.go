@@ -114,6 +114,10 @@ func (w *twin) used(at time.Time, s ratelimit.Shard) {
 		return
 	}
 	w.period(at)
+	w.latest = w.last()
+	if granted := w.out[i].Expires.Add(-twinHold); granted.After(w.latest) {
+		w.latest = granted
+	}
 	w.out = slices.Delete(w.out, i, i+1)
 	w.remaining = max(w.remaining-1, 0)
 	w.log = append(w.log, grant{s, at})
@@ -147,6 +151,17 @@ func (w *twin) spent(now time.Time) (n int) {
 		}
 	}
 	return n
+}
+
+// last is when the last permit was granted that was not given back.
+func (w *twin) last() time.Time {
+	latest := w.latest
+	for _, d := range w.out {
+		if at := d.Expires.Add(-twinHold); at.After(latest) {
+			latest = at
+		}
+	}
+	return latest
 }
 
 func (w *twin) left(now time.Time) int { return min(w.remaining, w.total-w.spent(now)) }
@@ -189,7 +204,7 @@ func (w *twin) decide(now time.Time) (decisions []ratelimit.Decision) {
 			return decisions
 		}
 		s := w.waiting[i].shard
-		if w.starts[s] >= 3 && spare > 0 && spare <= (w.total-w.reserve)/2 && now.Before(w.latest.Add(w.resetAt.Sub(w.latest)/time.Duration(spare+1))) {
+		if w.starts[s] >= 3 && spare > 0 && spare <= (w.total-w.reserve)/2 && now.Before(w.last().Add(w.resetAt.Sub(w.last())/time.Duration(spare+1))) {
 			return decisions
 		}
 		w.leave(s)
@@ -199,7 +214,6 @@ func (w *twin) decide(now time.Time) (decisions []ratelimit.Decision) {
 		}
 		d := ratelimit.Decision{Shard: s, Expires: now.Add(twinHold)}
 		w.starts[s]++
-		w.latest = now
 		w.out = append(w.out, d)
 		decisions = append(decisions, d)
 	}

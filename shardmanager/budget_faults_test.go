@@ -105,7 +105,7 @@ func TestSenselessMaxConcurrencyCountsAsOne(t *testing.T) {
 	}
 }
 
-// TestWhoWasRefusedHearsThatThereIsMore: when Discord says that the budget is filled, long before the time that was told with the refusal, as many as can be granted ask again.
+// TestWhoWasRefusedHearsThatThereIsMore: when Discord says so, long before the time that was told with the refusal, as many as can be granted ask again.
 //
 // Failures: F4.
 func TestWhoWasRefusedHearsThatThereIsMore(t *testing.T) {
