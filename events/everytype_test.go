@@ -117,6 +117,9 @@ func whole(t testing.TB, name events.Type, keep ...string) map[string]any {
 
 // TestEveryTypeInEveryField: the event arrives as if what is said to be odd had not been there.
 func TestEveryTypeInEveryField(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and on one goroutine: nothing for the race detector")
+	}
 	t.Parallel()
 	for name, keep := range map[events.Type][]string{
 		"GUILD_CREATE": {"members", "presences", "voice_states", "member_count"}, "PRESENCE_UPDATE": nil, "GUILD_MEMBERS_CHUNK": nil, "THREAD_MEMBERS_UPDATE": nil,

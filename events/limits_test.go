@@ -23,6 +23,9 @@ func many(n int, format string) string {
 // TestHonestInputMeetsNoLimit: tens of thousands of each, with all left out that may be
 // left out, down to the ids.
 func TestHonestInputMeetsNoLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and on one goroutine: nothing for the race detector")
+	}
 	t.Parallel()
 	const n = 40_000 // a guild of more than 75,000 members sends the fewest of them
 	for name, data := range map[string]string{

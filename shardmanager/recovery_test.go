@@ -137,7 +137,7 @@ func TestOutageEndsForAllAtOnce(t *testing.T) {
 		for _, outage := range []time.Duration{20 * time.Second, 45 * time.Second, 10 * time.Minute} {
 			t.Run(name+" for "+outage.String(), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
-					const shards = 200
+					const shards = 200 / sizes
 					r := newRecovery(t, shards)
 					fails(r, true)
 					pass(outage)

@@ -54,20 +54,21 @@ func (c *check) laws() []func() {
 }
 
 type check struct {
-	plan     Plan
-	trace    Trace
-	links    map[linkID]*link
-	order    []*link // by the time of the dial
-	sessions map[int]*sessionFacts
-	faults   []Record
-	healed   time.Duration
-	settled  time.Duration
-	final    int // how many shards serve in the end
-	reshards []*change
-	times    map[string]int // how often each fact has happened
-	ended    map[int]bool   // see endedShards
-	total    int            // of Identifies; below zero: not counted yet, see exhausted
-	found    []Violation
+	plan      Plan
+	trace     Trace
+	links     map[linkID]*link
+	order     []*link // by the time of the dial
+	sessions  map[int]*sessionFacts
+	faults    []Record
+	processes []Record // what the processes have told of themselves
+	healed    time.Duration
+	settled   time.Duration
+	final     int // how many shards serve in the end
+	reshards  []*change
+	times     map[string]int // how often each fact has happened
+	ended     map[int]bool   // see endedShards
+	total     int            // of Identifies; below zero: not counted yet, see exhausted
+	found     []Violation
 }
 
 type linkID struct{ process, shard, nth int }
@@ -123,6 +124,9 @@ func (c *check) link(r Record) *link {
 
 func (c *check) index() {
 	for _, r := range c.trace {
+		if r.Witness == Process {
+			c.processes = append(c.processes, r)
+		}
 		switch {
 		case r.Witness == Network && r.What == "dial":
 			c.link(r)

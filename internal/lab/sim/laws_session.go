@@ -218,11 +218,11 @@ func (c *check) resumeTruth() {
 
 // loaded is when a process last began with a session of a shard from elsewhere.
 func (c *check) loaded(process, shard int, before time.Duration) (at time.Duration) {
-	for _, r := range c.trace {
+	for _, r := range c.processes {
 		if r.At > before {
 			break
 		}
-		if r.Witness == Process && r.What == "loaded" && r.Process == process && r.Shard == shard {
+		if r.What == "loaded" && r.Process == process && r.Shard == shard {
 			at = r.At
 		}
 	}

@@ -82,8 +82,8 @@ func (c *check) askedFor(shard int, from, to time.Duration) bool {
 
 // ends is when a process began to end.
 func (c *check) ends(process int) time.Duration {
-	for _, r := range c.trace {
-		if r.Witness == Process && r.Process == process && (r.What == "killed" || r.What == "closing" || r.What == "done") {
+	for _, r := range c.processes {
+		if r.Process == process && (r.What == "killed" || r.What == "closing" || r.What == "done") {
 			return r.At
 		}
 	}

@@ -3,4 +3,4 @@
 package sim_test
 
 // usualSeeds are fewer under the race detector, which makes a run ten times as long.
-const usualSeeds = 16
+const usualSeeds = 8

@@ -157,6 +157,9 @@ func TestShrink(t *testing.T) {
 
 // TestReplay runs plans twice: the traces must be the same.
 func TestReplay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each seed twice, to see the same: nothing for the race detector")
+	}
 	t.Parallel()
 	for seed := *first; seed < *first+*seeds; seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
