@@ -117,7 +117,7 @@ func whole(t testing.TB, name events.Type, keep ...string) map[string]any {
 
 // TestEveryTypeInEveryField: the event arrives as if what is said to be odd had not been there.
 func TestEveryTypeInEveryField(t *testing.T) {
-	if testing.Short() {
+	if raced {
 		t.Skip("long, and on one goroutine: nothing for the race detector")
 	}
 	t.Parallel()

@@ -23,7 +23,7 @@ func many(n int, format string) string {
 // TestHonestInputMeetsNoLimit: tens of thousands of each, with all left out that may be
 // left out, down to the ids.
 func TestHonestInputMeetsNoLimit(t *testing.T) {
-	if testing.Short() {
+	if raced {
 		t.Skip("long, and on one goroutine: nothing for the race detector")
 	}
 	t.Parallel()

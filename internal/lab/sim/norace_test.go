@@ -3,3 +3,5 @@
 package sim_test
 
 const usualSeeds = 40
+
+const raced = false

@@ -157,7 +157,7 @@ func TestShrink(t *testing.T) {
 
 // TestReplay runs plans twice: the traces must be the same.
 func TestReplay(t *testing.T) {
-	if testing.Short() {
+	if raced {
 		t.Skip("each seed twice, to see the same: nothing for the race detector")
 	}
 	t.Parallel()
