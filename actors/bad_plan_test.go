@@ -45,6 +45,7 @@ func TestBadPlanChangesNothing(t *testing.T) {
 		"no such mode":              {change(keyOf(1, 1, 2), actors.Want{Mode: 5}), keyOf(1, 1, 2)},
 		"a negative mode":           {change(keyOf(1, 1, 2), actors.Want{Mode: -1}), keyOf(1, 1, 2)},
 		"no such role":              {change(keyOf(1, 1, 2), actors.Want{Role: 3}), keyOf(1, 1, 2)},
+		"bits that no intent has":   {change(keyOf(1, 1, 2), actors.Want{Intents: 1 << 40}), keyOf(1, 1, 2)},
 		"a code for one that runs":  {change(keyOf(1, 1, 2), actors.Want{Code: events.CloseNormal}), keyOf(1, 1, 2)},
 		"the same guilds":           {change(keyOf(1, 0, 2), serving), keyOf(1, 0, 2)},
 		"all guilds":                {change(keyOf(1, 0, 1), serving), keyOf(1, 0, 1)},

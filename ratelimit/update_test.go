@@ -132,3 +132,44 @@ func TestYesterdaysIdentifiesAreForgotten(t *testing.T) {
 		})
 	}
 }
+
+// TestUpdateOfWhatWasCountedBefore: Discord may not have counted the Identifies of the last moment, also not another process's, and more than those it has not forgotten.
+func TestUpdateOfWhatWasCountedBefore(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		later           time.Duration // after the Identifies
+		says, remaining int           // of 100, of which this process has spent 2 and another 1
+	}{
+		"not the last":                {0, 98, 97},
+		"none of them":                {0, 100, 97},
+		"more than there were":        {0, 101, 101},
+		"less: others have spent it":  {0, 60, 60},
+		"more, after it counted them": {time.Minute, 99, 99},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := new(shared)
+				process := func() *asker {
+					return newAsker(queue(budget(100, 8), ratelimit.WithLedger(l), ratelimit.WithReserve(0)))
+				}
+				a, b := process(), process()
+				b.ask(2)
+				same(t, "the other process", b.answered(time.Second), 2)
+				a.ask(0)
+				a.ask(1)
+				same(t, "this one", a.answered(time.Second), 0, 1)
+				a.Run(c.later)
+				if left := a.stats().Remaining; left != 97 {
+					t.Fatalf("%d are left before", left)
+				}
+				says := budget(200, 8)
+				says.Remaining = c.says
+				a.Update(says)
+				if left := a.stats().Remaining; left != c.remaining {
+					t.Errorf("Discord says %d, and %d are left; want %d", c.says, left, c.remaining)
+				}
+			})
+		})
+	}
+}

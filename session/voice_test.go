@@ -162,17 +162,28 @@ func TestJoinThatIsOvertakenIsAnsweredByWhereTheBotIs(t *testing.T) {
 // TestHowTheBotLeftIsNotHowItIsBack: muted as it left a channel, it is not in the one that its guild lists it in after an outage.
 func TestHowTheBotLeftIsNotHowItIsBack(t *testing.T) {
 	t.Parallel()
-	c := begin(t, false, nil)
-	c.do("send 1 voice 5 8 muted")
-	c.told(events.TypeVoiceStateUpdate, strings.Replace(voiceIn(8, `"guild_id":"5",`), `"self_mute":false`, `"self_mute":true`, 1))
-	if voices := c.machine.Voices(); len(voices) != 1 || !voices[0].SelfMute {
-		t.Fatalf("it joined muted, and is in %+v", voices)
+	muted := func(channel int) string {
+		return strings.Replace(voiceIn(channel, `"guild_id":"5",`), `"self_mute":false`, `"self_mute":true`, 1)
 	}
-	c.told(events.TypeVoiceStateUpdate, strings.Replace(voiceIn(0, `"guild_id":"5",`), `"self_mute":false`, `"self_mute":true`, 1))
-	c.outage()
-	c.guild(voiceIn(9, ""))
-	if voices := c.machine.Voices(); len(voices) != 1 || *voices[0].ChannelID != 9 || voices[0].SelfMute {
-		t.Errorf("it is in %+v", voices)
+	for name, left := range map[string]func(c *voiceChat){
+		"it left":                        func(c *voiceChat) { c.told(events.TypeVoiceStateUpdate, muted(0)) },
+		"it was in none after an outage": func(c *voiceChat) { c.outage(); c.guild() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := begin(t, false, nil)
+			c.do("send 1 voice 5 8 muted")
+			c.told(events.TypeVoiceStateUpdate, muted(8))
+			if voices := c.machine.Voices(); len(voices) != 1 || !voices[0].SelfMute {
+				t.Fatalf("it joined muted, and is in %+v", voices)
+			}
+			left(c)
+			c.outage()
+			c.guild(voiceIn(9, ""))
+			if voices := c.machine.Voices(); len(voices) != 1 || *voices[0].ChannelID != 9 || voices[0].SelfMute {
+				t.Errorf("it is in %+v", voices)
+			}
+		})
 	}
 }
 

@@ -134,3 +134,15 @@ func TestReshardThatEndsSaysSo(t *testing.T) {
 		}
 	})
 }
+
+// TestPhasesInWords: also those that are none.
+func TestPhasesInWords(t *testing.T) {
+	t.Parallel()
+	for phase, want := range map[shardmanager.Phase]string{
+		-1: "-1", shardmanager.PhaseNotStarted: "not started", shardmanager.PhaseRunning: "running", shardmanager.PhaseClosed: "closed", shardmanager.PhaseClosed + 1: "5",
+	} {
+		if got := phase.String(); got != want {
+			t.Errorf("phase %d is %q, want %q", int(phase), got, want)
+		}
+	}
+}

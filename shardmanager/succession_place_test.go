@@ -2,6 +2,7 @@ package shardmanager_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/signalbox-go/signalbox/session"
+	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
 )
 
@@ -119,5 +121,89 @@ func TestWhoIsNotHeardIsNotTakenForDead(t *testing.T) {
 			t.Errorf("the one before runs %d shards; %+v", n, old.Persistence())
 		}
 		g.RequireNoViolations(t)
+	})
+}
+
+// TestWhoSaysWhatIsNotUnderstoodIsNotFollowed, and no shard is run beside the ones that it may have.
+func TestWhoSaysWhatIsNotUnderstoodIsNotFollowed(t *testing.T) {
+	for name, c := range map[string]struct{ says, want string }{
+		"a later version":       {`{"Kind":"offer","Version":1000000,"Offer":{"Total":6,"Shards":[0]}}`, "later version"},
+		"an offer of nothing":   {`{"Kind":"offer","Version":1}`, "before it has offered"},
+		"what nobody knows":     {`{"Kind":"dance"}`, "dance"},
+		"that it does not want": {`{"Kind":"refusal","Problem":"not today"}`, "not today"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g := followedGateway(t)
+				at := new(meeting)
+				other := at.spot()
+				if first, err := other.Claim(); !first || err != nil {
+					t.Fatal(first, err)
+				}
+				calls, err := other.Listen()
+				if err != nil {
+					t.Fatal(err)
+				}
+				said := make(chan error, 1)
+				go func() {
+					conn, err := calls.Accept()
+					if err == nil {
+						_, err = conn.Write([]byte(c.says + "\n"))
+					}
+					said <- err
+				}()
+				m := newManager(t, g, shardmanager.WithSessionStore(session.NewMemoryStore()), shardmanager.WithPlace(at.spot()))
+				if err := m.Start(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("Start: %v", err)
+				}
+				if err := <-said; err != nil {
+					t.Error(err)
+				}
+				if pass(time.Minute); g.Stats().Connections != 0 {
+					t.Errorf("%+v", g.Stats())
+				}
+			})
+		})
+	}
+}
+
+// TestShardIsTakenBackFromOneWhoseClockIsAhead: it has claimed the shard under a fence that is later than any time here, and died.
+func TestShardIsTakenBackFromOneWhoseClockIsAhead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(6), gatewaytest.WithMaxConcurrency(6))
+		at, store := new(meeting), session.NewMemoryStore()
+		m := newManager(t, g, shardmanager.WithPlace(at.spot()), shardmanager.WithSessionStore(store))
+		start(t, m)
+		conn, err := at.spot().Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var given struct{ Snapshot session.Snapshot }
+		answers := json.NewDecoder(conn)
+		if err := answers.Decode(&struct{}{}); err != nil { // the offer
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte(`{"Kind":"take","Shard":3}` + "\n")); err != nil {
+			t.Fatal(err)
+		}
+		if err := answers.Decode(&given); err != nil || given.Snapshot.Shard.Index != 3 {
+			t.Fatalf("%v, %v", given.Snapshot, err)
+		}
+		given.Snapshot.Fence = uint64(time.Now().Add(time.Hour).UnixMicro())
+		if err := store.(session.Claimer).Claim(t.Context(), given.Snapshot); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		g.Shard(3).Dispatch("X", 1)
+		pass(time.Minute)
+		if s := g.Stats(); m.Status().Ready() != 6 || m.Persistence().Fenced != 0 || s.Identifies != 6 || s.Resumes != 1 {
+			t.Errorf("%d are ready; %+v; %+v", m.Status().Ready(), m.Persistence(), s)
+		}
+		if stored, err := store.Load(t.Context(), given.Snapshot.Shard); err != nil || stored.Fence <= given.Snapshot.Fence {
+			t.Errorf("it is stored under fence %d, after %d: %v", stored.Fence, given.Snapshot.Fence, err)
+		}
 	})
 }
