@@ -1,10 +1,12 @@
 package shardmanager_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,6 +121,70 @@ func TestProcessThatIsClosedInAReshardLeavesNothingToComeTwice(t *testing.T) {
 			if n > 1 || came.fresh[name] != 1 {
 				t.Errorf("message %s came %d times, %d of them unflagged: %v", name, n, came.fresh[name], came.how[name])
 			}
+		}
+		closeNow(t, m)
+	})
+}
+
+// firstNote is a notebook that takes one note, and then no more.
+type firstNote struct {
+	session.Notebook
+	taken atomic.Bool
+}
+
+func (n *firstNote) SaveNote(ctx context.Context, note []byte) error {
+	if n.taken.Swap(true) {
+		return errDisk
+	}
+	return n.Notebook.SaveNote(ctx, note)
+}
+
+// TestProcessThatGoesOnWithAReshardAndIsKilledAtOnce: what it has handled meanwhile is flagged when it comes to the next one, though the one before had written
+// down to the last event how far the new sessions were.
+func TestProcessThatGoesOnWithAReshardAndIsKilledAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		guilds := guildIDs(10)
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
+		store, came := session.NewMemoryStore(), newArrivals()
+		m, _ := runProcess(t, g, store, came, 2)
+		start(t, m)
+		stop := make(chan struct{})
+		end := sync.OnceFunc(func() { close(stop) })
+		t.Cleanup(end)
+		said := chat(g.World(), guilds, stop)
+		done := make(chan error, 1)
+		go func() { done <- m.Reshard(t.Context(), 3) }()
+		for p, _ := m.Resharding(); p.Cut < len(guilds)/2; p, _ = m.Resharding() {
+			time.Sleep(50 * time.Millisecond)
+		}
+		closeNow(t, m)
+		if err := <-done; err == nil {
+			t.Fatal("the reshard was over before")
+		}
+		m, p := runProcess(t, g, store, came, 2)
+		p.notes = &firstNote{Notebook: p.notes}
+		start(t, m)
+		time.Sleep(700 * time.Millisecond)
+		p.dead.Store(true)
+		closeNow(t, m)
+		m, _ = runProcess(t, g, store, came, 2)
+		start(t, m)
+		pass(3 * time.Minute)
+		end()
+		counts := said()
+		pass(10 * time.Second)
+		came.once(t, counts)
+		again := 0
+		for name, n := range came.all {
+			if n > 1 {
+				again++
+			}
+			if came.fresh[name] > 1 {
+				t.Errorf("message %s came %d times, %d of them unflagged: %v", name, n, came.fresh[name], came.how[name])
+			}
+		}
+		if again == 0 {
+			t.Error("nothing came twice: the test is of nothing")
 		}
 		closeNow(t, m)
 	})
