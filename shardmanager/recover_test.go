@@ -148,6 +148,37 @@ func TestRestartOutlivesTwoCrashes(t *testing.T) {
 	})
 }
 
+// TestThirdCrashIsToldByEachVerb: nothing of it is done.
+func TestThirdCrashIsToldByEachVerb(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		crash := crashes{only: func(message any) bool {
+			switch message.(type) {
+			case actors.SetMode, actors.ReidentifyShard, actors.ReleaseShard:
+				return true
+			}
+			return false
+		}}
+		g := newGateway(t)
+		m := newManager(t, g, crash.option())
+		start(t, m)
+		for name, verb := range map[string]func() error{
+			"Reidentify": func() error { return m.Reidentify(t.Context(), 0) },
+			"Pause":      func() error { return m.Pause(t.Context(), 0) },
+			"Drain":      func() error { return m.Drain(t.Context(), 0) },
+			"Release":    func() error { return second(m.Release(t.Context(), 0)) },
+		} {
+			crash.left.Store(3)
+			if err := verb(); !errors.Is(err, actors.ErrCrashed) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		pass(10 * time.Second)
+		if s := g.Stats(); s.Identifies != 1 || s.Resumes != 0 || m.Status().Ready() != 1 {
+			t.Errorf("%+v, %d ready", s, m.Status().Ready())
+		}
+	})
+}
+
 // silent makes a supervisor that does not take one kind of message, and answers it with something else, or nil: not at all.
 func silent[T any](answer any) shardmanager.Option {
 	return shardmanager.WithActorProps(func(actors.Key) []actor.PropsOption {

@@ -86,6 +86,22 @@ func TestNilContextIsTold(t *testing.T) {
 	})
 }
 
+// TestContextThatHasEndedIsTold by all that waits for the supervisor.
+func TestContextThatHasEndedIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newManager(t, newGateway(t))
+		start(t, m)
+		over, cancel := context.WithCancelCause(t.Context())
+		cancel(errDisk)
+		all := orders(over, m)
+		for _, name := range []string{"Send", "Restart", "Reidentify", "Pause", "Unpause", "Drain"} {
+			if err := all[name]; !errors.Is(err, errDisk) && !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
 // TestShardOfAGuildBeforeStart: there is none yet, and what it is asked for says so.
 func TestShardOfAGuildBeforeStart(t *testing.T) {
 	bubble(t, func(t *testing.T) {

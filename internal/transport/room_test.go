@@ -59,6 +59,9 @@ func TestPayloadsThatAreKeptStayAsTheyWere(t *testing.T) {
 				payload = append(payload, "overwritten"...)[:len(payload)] // it must not reach the next
 				kept = append(kept, payload)
 			}
+			for i, payload := range kept { // nor what is there already
+				kept[i] = append(payload, "overwritten"...)[:len(payload)]
+			}
 			for i, payload := range kept {
 				if string(payload) != want[i] {
 					t.Fatalf("payload %d of %d bytes has changed", i, len(want[i]))
