@@ -54,10 +54,18 @@ func TestLimiterThatPanicsCostsACall(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				var begun atomic.Int64
 				var times atomic.Int64
+				var untold atomic.Bool
 				h := newFleet(t, func(cfg *actors.SupervisorConfig) {
 					observe(cfg, 1, func(called string) {
 						if called == call && times.Add(1) <= 2 {
+							untold.Store(call == "Update")
 							panic("a bug in the limiter")
+						}
+						if called == "Decide" && untold.Load() {
+							t.Error("it decides by what it was not told")
+						}
+						if called == "Update" {
+							untold.Store(false)
 						}
 					})
 					cfg.ShardProps = onShards(func(message string) {

@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strings"
@@ -97,6 +98,20 @@ func TestSendOfNothingSaysWhatIsMissing(t *testing.T) {
 		}
 		if sent, ok := f.ask(actors.SendEvent{Op: events.OpHeartbeat}).(*actors.EventSent); !ok {
 			t.Errorf("an opcode that needs no data: %+v", sent)
+		}
+	})
+}
+
+// TestRefusalNamesTheShard that was meant, where one was.
+func TestRefusalNamesTheShard(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(3)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := f.sendsTo(2).Send(over, events.Heartbeat{})
+		if failure := sendError(t, err); failure.Stage != actors.Refused || failure.Shard != f.key(2).Shard || !errors.Is(err, context.Canceled) {
+			t.Errorf("%+v", failure)
 		}
 	})
 }

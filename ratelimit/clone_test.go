@@ -33,6 +33,9 @@ func TestCopyGoesByWhatTheLedgerSaid(t *testing.T) {
 		if copied.at[1] != 0 || copied.at[2] < 4*time.Second || copied.at[2] > 4500*time.Millisecond || copied.at[3] != 5250*time.Millisecond {
 			t.Errorf("after %v", copied.at)
 		}
+		if expires := copied.got[1].Expires; !expires.After(copied.began) {
+			t.Errorf("what the copy grants first expires at %v, and it is %v", expires, copied.began)
+		}
 		if n, m := l.accesses(); n != loads || m != saves+1 { // the one that was under way
 			t.Error("the copy has asked the ledger")
 		}

@@ -116,3 +116,28 @@ func TestMuchThatIsOddIsForgottenOneByOne(t *testing.T) {
 		}
 	}
 }
+
+// TestRowThatComesBackwardsIsRememberedAsOne: it takes no place of others.
+func TestRowThatComesBackwardsIsRememberedAsOne(t *testing.T) {
+	t.Parallel()
+	c := newChat(t, new(sync.Map))
+	for _, line := range []string{"start", "connected", "hello", "granted", "ready 1"} {
+		c.do(line)
+	}
+	delivers := func(seq int) bool {
+		c.out.Reset()
+		c.do(fmt.Sprintf("dispatch A %d", seq))
+		return strings.Contains(c.out.String(), fmt.Sprintf("  deliver A %d ", seq))
+	}
+	const first, last = 1_000_000, 1_000_099
+	for _, want := range []bool{true, false} {
+		if delivers(5_000_000) != want {
+			t.Errorf("a jump beyond them: delivered %v", !want)
+		}
+		for seq := last; seq >= first; seq-- {
+			if delivers(seq) != want {
+				t.Fatalf("%d: delivered %v", seq, !want)
+			}
+		}
+	}
+}

@@ -90,6 +90,9 @@ func TestReshardToOtherIntents(t *testing.T) {
 				if len(reactions) < 10 || reactions[len(reactions)-1] != events.Snowflake(len(all)-1) || reactions[0] == 0 {
 					t.Errorf("there came %d reactions of %d, the first to %v", len(reactions), len(all), reactions)
 				}
+				if cut := int(reactions[0]); typing < cut-1 || typing > cut+1 {
+					t.Errorf("typing came %d times until the cut, which was after %d", typing, cut)
+				}
 				if status := m.Status(); status.Total != total {
 					t.Errorf("%d shards serve", status.Total)
 				}
