@@ -256,3 +256,24 @@ func TestStalledShardEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestAllAreStopped: also a shard that is named and has never run.
+func TestAllAreStopped(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(1)
+		never := keyOf(3, 1, 2)
+		plan := f.ask(actors.GetPlan{}).(*actors.Plan)
+		if set, ok := f.ask(actors.SetPlan{From: plan.Version, Change: map[actors.Key]actors.Want{never: {Mode: actors.Pause, Role: actors.Warming}}}).(*actors.PlanSet); !ok {
+			t.Fatalf("%+v", set)
+		}
+		if stopped, refused := f.ask(actors.StopShards{}).(*actors.Refusal); refused {
+			t.Fatal(stopped.Err)
+		}
+		for key, want := range f.ask(actors.GetPlan{}).(*actors.Plan).Wants {
+			if want.Mode != actors.Stop {
+				t.Errorf("%v is to %v", key, want.Mode)
+			}
+		}
+	})
+}

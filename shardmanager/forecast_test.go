@@ -206,3 +206,44 @@ func (stuckQueue) Stats(time.Time) ratelimit.QueueStats {
 	return ratelimit.QueueStats{Known: true, Total: 9, Remaining: 9, MaxConcurrency: 1}
 }
 func (q stuckQueue) Clone(time.Time) ratelimit.IdentifyQueue { return q }
+
+// TestForecastByAQueueThatIsAlwaysToBeAskedAtOnce: its time goes on all the same.
+func TestForecastByAQueueThatIsAlwaysToBeAskedAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		limiter := ratelimit.Local(ratelimit.SessionStart{Total: 9, Remaining: 9, MaxConcurrency: 1})
+		m := newManager(t, newGateway(t), shardmanager.WithRateLimiter(hurriedLimiter{limiter}))
+		start(t, m)
+		calm := newManager(t, newGateway(t))
+		start(t, calm)
+		want, err := calm.Forecast(t.Context(), shardmanager.ColdStart{Shards: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, err := m.Forecast(t.Context(), shardmanager.ColdStart{Shards: 3}); err != nil || f.Duration < want.Duration-time.Second || f.Duration > want.Duration+time.Second {
+			t.Errorf("%v, %v; want %v", f, err, want)
+		}
+	})
+}
+
+// hurriedLimiter has a queue whose copies are to be asked again at once.
+type hurriedLimiter struct{ ratelimit.RateLimiter }
+
+func (l hurriedLimiter) Identify() ratelimit.IdentifyQueue {
+	return hurriedQueue{l.RateLimiter.Identify().(*ratelimit.Queue), false}
+}
+
+type hurriedQueue struct {
+	*ratelimit.Queue
+	hurries bool
+}
+
+func (q hurriedQueue) Clone(now time.Time) ratelimit.IdentifyQueue {
+	return hurriedQueue{q.Queue.Clone(now).(*ratelimit.Queue), true}
+}
+
+func (q hurriedQueue) Decide(now time.Time) (all []ratelimit.Decision, next time.Time) {
+	if all, next = q.Queue.Decide(now); q.hurries {
+		next = now
+	}
+	return all, next
+}

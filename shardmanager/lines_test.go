@@ -18,6 +18,9 @@ func TestLinesForOperators(t *testing.T) {
 		"recovery of 3 shards: 1m30s, no Identify, 1 Resume": shardmanager.Forecast{
 			Work: shardmanager.Recovery{}, Shards: 3, Duration: 90 * time.Second, Resumes: 1, Enough: true,
 		},
+		"reshard to 3 shards: 1m30s, no Identify, no Resume, 1 session more meanwhile": shardmanager.Forecast{
+			Work: shardmanager.ReshardTo{Total: 3}, Shards: 3, Duration: 90 * time.Second, Enough: true, ExtraSessions: 1,
+		},
 		"2 to 3 shards, cutting: 1 of 4 guilds, about 1m30s left": shardmanager.ReshardProgress{
 			From: 2, To: 3, Phase: shardmanager.ReshardCutting, Cut: 1, Guilds: 4, Left: 90 * time.Second,
 		},

@@ -179,6 +179,24 @@ func TestThirdCrashIsToldByEachVerb(t *testing.T) {
 	})
 }
 
+// TestReshardIsNotBegunByASupervisorThatCrashesOnIt: it is told, and nothing has changed.
+func TestReshardIsNotBegunByASupervisorThatCrashesOnIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		crash := crashes{only: func(message any) bool { _, ok := message.(actors.GetPlan); return ok }}
+		g := newGateway(t, gatewaytest.WithParallelSessions())
+		m := newManager(t, g, crash.option(), shardmanager.WithShards(1))
+		start(t, m)
+		crash.left.Store(3)
+		if err := m.Reshard(t.Context(), 2); !errors.Is(err, actors.ErrCrashed) {
+			t.Errorf("Reshard: %v", err)
+		}
+		pass(time.Minute)
+		if s := m.Status(); g.Stats().Identifies != 1 || s.Total != 1 || s.Ready() != 1 {
+			t.Errorf("%+v; %+v", g.Stats(), s)
+		}
+	})
+}
+
 // silent makes a supervisor that does not take one kind of message, and answers it with something else, or nil: not at all.
 func silent[T any](answer any) shardmanager.Option {
 	return shardmanager.WithActorProps(func(actors.Key) []actor.PropsOption {

@@ -107,11 +107,17 @@ func TestProcessThatIsClosedInAReshardLeavesNothingToComeTwice(t *testing.T) {
 		if err := <-done; err == nil {
 			t.Fatal("the reshard was over before")
 		}
+		for range 3 { // the next are closed as well
+			m, _ = runProcess(t, g, store, came, 2)
+			start(t, m)
+			if _, goesOn := m.Resharding(); !goesOn {
+				t.Error("the reshard does not go on")
+			}
+			time.Sleep(1300 * time.Millisecond)
+			closeNow(t, m)
+		}
 		m, _ = runProcess(t, g, store, came, 2)
 		start(t, m)
-		if _, goesOn := m.Resharding(); !goesOn {
-			t.Error("the reshard does not go on")
-		}
 		pass(3 * time.Minute)
 		end()
 		counts := said()

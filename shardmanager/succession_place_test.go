@@ -2,6 +2,7 @@ package shardmanager_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/signalbox-go/signalbox/actors"
 	"github.com/signalbox-go/signalbox/session"
 	"github.com/signalbox-go/signalbox/session/gatewaytest"
 	"github.com/signalbox-go/signalbox/shardmanager"
@@ -206,4 +208,43 @@ func TestShardIsTakenBackFromOneWhoseClockIsAhead(t *testing.T) {
 			t.Errorf("it is stored under fence %d, after %d: %v", stored.Fence, given.Snapshot.Fence, err)
 		}
 	})
+}
+
+// TestOneBotDoesNotFollowAnother: whose a token is it says itself. One that does not say it may be the same bot's.
+func TestOneBotDoesNotFollowAnother(t *testing.T) {
+	token := func(bot string) string { return base64.StdEncoding.EncodeToString([]byte(bot)) + ".G1.secret" }
+	for name, c := range map[string]struct {
+		old, next string
+		follows   bool
+	}{
+		"another":         {token("4242"), token("4243"), false},
+		"the same":        {token("4242"), token("4242"), true},
+		"nobody knows":    {token("4242"), "opaque", true},
+		"nobody has said": {"opaque", token("4242"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				g, at := newGateway(t), new(meeting)
+				process := func(token string) *shardmanager.Manager {
+					m, err := shardmanager.New(token, shardmanager.WithGateway(g), shardmanager.WithLogger(zap.NewNop()), shardmanager.WithPlace(at.spot()))
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { closeNow(t, m) })
+					return m
+				}
+				old := process(c.old)
+				start(t, old)
+				next := process(c.next)
+				err := next.Start(t.Context())
+				if c.follows && err != nil || !c.follows && !errors.Is(err, actors.ErrOtherBot) {
+					t.Errorf("Start: %v", err)
+				}
+				pass(time.Minute)
+				if n := g.Stats().Live; n != 1 || (old.Status().Ready() == 1) == c.follows {
+					t.Errorf("%d live; the one before has %d", n, old.Status().Ready())
+				}
+			})
+		})
+	}
 }
