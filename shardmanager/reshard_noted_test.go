@@ -85,44 +85,56 @@ func TestProcessAfterAReshardBeginsWithItsShards(t *testing.T) {
 	}
 }
 
+// closedHalfway has a process begin a reshard from 2 to 3 shards, and closes it a while after half of the guilds were cut. over ends what users say, and requires
+// that all of it came.
+func closedHalfway(t *testing.T, after time.Duration) (g *gatewaytest.Server, store session.Store, came *arrivals, over func()) {
+	t.Helper()
+	guilds := guildIDs(10)
+	g = newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
+	store, came = session.NewMemoryStore(), newArrivals()
+	m, _ := runProcess(t, g, store, came, 2)
+	start(t, m)
+	stop := make(chan struct{})
+	end := sync.OnceFunc(func() { close(stop) })
+	t.Cleanup(end)
+	said := chat(g.World(), guilds, stop)
+	done := make(chan error, 1)
+	go func() { done <- m.Reshard(t.Context(), 3) }()
+	for p, _ := m.Resharding(); p.Cut < len(guilds)/2; p, _ = m.Resharding() {
+		pass(50 * time.Millisecond)
+	}
+	pass(after)
+	closeNow(t, m)
+	if err := <-done; err == nil {
+		t.Fatal("the reshard was over before")
+	}
+	return g, store, came, func() {
+		t.Helper()
+		end()
+		counts := said()
+		pass(10 * time.Second)
+		came.once(t, counts)
+	}
+}
+
 // TestProcessThatIsClosedInAReshardLeavesNothingToComeTwice: how far the new sessions are is written down to the last event, so that none is delivered or flagged again.
 func TestProcessThatIsClosedInAReshardLeavesNothingToComeTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		guilds := guildIDs(10)
-		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
-		store, came := session.NewMemoryStore(), newArrivals()
-		m, _ := runProcess(t, g, store, came, 2)
-		start(t, m)
-		stop := make(chan struct{})
-		end := sync.OnceFunc(func() { close(stop) })
-		t.Cleanup(end)
-		said := chat(g.World(), guilds, stop)
-		done := make(chan error, 1)
-		go func() { done <- m.Reshard(t.Context(), 3) }()
-		for p, _ := m.Resharding(); p.Cut < len(guilds)/2; p, _ = m.Resharding() {
-			time.Sleep(50 * time.Millisecond)
-		}
-		time.Sleep(450 * time.Millisecond) // since it was last written down
-		closeNow(t, m)
-		if err := <-done; err == nil {
-			t.Fatal("the reshard was over before")
-		}
+		g, store, came, over := closedHalfway(t, 450*time.Millisecond) // since it was last written down
+		var m *shardmanager.Manager
 		for range 3 { // the next are closed as well
 			m, _ = runProcess(t, g, store, came, 2)
 			start(t, m)
 			if _, goesOn := m.Resharding(); !goesOn {
 				t.Error("the reshard does not go on")
 			}
-			time.Sleep(1300 * time.Millisecond)
+			pass(1300 * time.Millisecond)
 			closeNow(t, m)
 		}
 		m, _ = runProcess(t, g, store, came, 2)
 		start(t, m)
 		pass(3 * time.Minute)
-		end()
-		counts := said()
-		pass(10 * time.Second)
-		came.once(t, counts)
+		over()
 		for name, n := range came.all {
 			if n > 1 || came.fresh[name] != 1 {
 				t.Errorf("message %s came %d times, %d of them unflagged: %v", name, n, came.fresh[name], came.how[name])
@@ -149,37 +161,17 @@ func (n *firstNote) SaveNote(ctx context.Context, note []byte) error {
 // down to the last event how far the new sessions were.
 func TestProcessThatGoesOnWithAReshardAndIsKilledAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		guilds := guildIDs(10)
-		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guilds...), gatewaytest.WithMaxConcurrency(16))
-		store, came := session.NewMemoryStore(), newArrivals()
-		m, _ := runProcess(t, g, store, came, 2)
-		start(t, m)
-		stop := make(chan struct{})
-		end := sync.OnceFunc(func() { close(stop) })
-		t.Cleanup(end)
-		said := chat(g.World(), guilds, stop)
-		done := make(chan error, 1)
-		go func() { done <- m.Reshard(t.Context(), 3) }()
-		for p, _ := m.Resharding(); p.Cut < len(guilds)/2; p, _ = m.Resharding() {
-			time.Sleep(50 * time.Millisecond)
-		}
-		closeNow(t, m)
-		if err := <-done; err == nil {
-			t.Fatal("the reshard was over before")
-		}
+		g, store, came, over := closedHalfway(t, 0)
 		m, p := runProcess(t, g, store, came, 2)
 		p.notes = &firstNote{Notebook: p.notes}
 		start(t, m)
-		time.Sleep(700 * time.Millisecond)
+		pass(700 * time.Millisecond)
 		p.dead.Store(true)
 		closeNow(t, m)
 		m, _ = runProcess(t, g, store, came, 2)
 		start(t, m)
 		pass(3 * time.Minute)
-		end()
-		counts := said()
-		pass(10 * time.Second)
-		came.once(t, counts)
+		over()
 		again := 0
 		for name, n := range came.all {
 			if n > 1 {
