@@ -125,10 +125,10 @@ func (s *Store) begin() error {
 			if !alone {
 				return errors.Join(ErrBusy, v.file.Close()) // a process with the version before
 			}
-			return errors.Join(v.file.Close(), s.migrate(old))
+			return errors.Join(letGo(v.file), s.migrate(old))
 		}
 	}
-	if closeErr := v.file.Close(); closeErr != nil {
+	if closeErr := letGo(v.file); closeErr != nil {
 		return errors.Join(err, closeErr)
 	}
 	switch {

@@ -211,7 +211,7 @@ func (s *Store) Close() error {
 func (s *Store) drop() error {
 	err := s.lock.close()
 	if s.file != nil {
-		err = errors.Join(err, s.file.Close())
+		err = errors.Join(err, letGo(s.file))
 	}
 	return err
 }

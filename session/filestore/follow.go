@@ -97,7 +97,7 @@ func (s *Store) move(v view) error {
 	s.adopt(v)
 	err := share(v.file)
 	if old != nil {
-		err = errors.Join(err, old.Close())
+		err = errors.Join(err, letGo(old))
 	}
 	return err
 }

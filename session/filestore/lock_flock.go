@@ -54,7 +54,7 @@ func (l *lock) close() error {
 	if l.file == nil {
 		return nil
 	}
-	return l.file.Close()
+	return letGo(l.file)
 }
 
 // alone reports whether no other Store has the file open: each holds a shared lock on it. boltstore held an exclusive one.
@@ -66,6 +66,12 @@ func share(file *os.File) error {
 		return err
 	}
 	return ErrBusy
+}
+
+// letGo closes a file, and unlocks it first: a process that is being started right now has it open as well, and would hold the lock a moment longer.
+func letGo(file *os.File) error {
+	_, _ = try(file, syscall.LOCK_UN) // what cannot be unlocked was not locked either
+	return file.Close()
 }
 
 func try(file *os.File, how int) (bool, error) {

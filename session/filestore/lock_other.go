@@ -17,5 +17,6 @@ func (l *lock) close() error                          { return nil }
 
 func alone(*os.File) (bool, error) { return true, nil }
 func share(*os.File) error         { return nil }
+func letGo(file *os.File) error    { return file.Close() }
 func syncFolder(string) error      { return nil }
 func noRoom(error) bool            { return false }

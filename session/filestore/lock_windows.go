@@ -59,4 +59,5 @@ func (l *lock) close() error {
 
 func alone(*os.File) (bool, error) { return true, nil }
 func share(*os.File) error         { return nil }
+func letGo(file *os.File) error    { return file.Close() }
 func syncFolder(string) error      { return nil } // a folder cannot be synced here

@@ -88,7 +88,7 @@ func (s *Store) shut() error {
 	if file == nil {
 		return nil
 	}
-	if err := file.Close(); err != nil {
+	if err := letGo(file); err != nil {
 		return fmt.Errorf("filestore: %w", err)
 	}
 	return nil
