@@ -80,21 +80,20 @@ func (v *GuildVoice) state(d *Decoder, user discord.Snowflake) {
 // InVoice reports whether the guild of a GUILD_CREATE may list a voice state of the user. It looks for the list alone, and costs
 // a small part of reading the guild.
 func InVoice(data []byte, user discord.Snowflake) bool {
-	if bytes.IndexByte(data, '_') < 0 {
-		return false // nothing but an id: one byte is cheaper to look for than several
-	}
-	for {
-		// The rarest bytes of "voice_states": of quotes there are many.
-		before, rest, found := bytes.Cut(data, []byte(`_states"`))
-		if !found {
+	for at := 0; ; {
+		bracket := bytes.IndexByte(data[at:], '[') // of the signs around "voice_states" this one is the rarest
+		if bracket < 0 {
 			return false
 		}
-		data = rest
-		list, _ := after(rest, ':') // otherwise it is somebody's text
-		list, is := after(list, '[')
-		if !is || !bytes.HasSuffix(before, []byte(`"voice`)) {
+		at += bracket + 1
+		key, is := behind(data[:at-1], ":")
+		if !is {
 			continue
 		}
+		if _, is = behind(key, `"voice_states"`); !is {
+			continue
+		}
+		list := data[at:]
 		if end := closing(list); end >= 0 {
 			list = list[:end]
 		}
@@ -104,11 +103,11 @@ func InVoice(data []byte, user discord.Snowflake) bool {
 	}
 }
 
-// after is what stands behind a sign, before which there is nothing but space.
-func after(data []byte, sign byte) (rest []byte, is bool) {
-	data = bytes.TrimLeft(data, " \t\r\n")
-	if len(data) == 0 || data[0] != sign {
-		return nil, false
+// behind is what stands before a word, after which there is nothing but space.
+func behind(data []byte, word string) (before []byte, is bool) {
+	end := len(data)
+	for end > 0 && (data[end-1] == ' ' || data[end-1] == '\t' || data[end-1] == '\r' || data[end-1] == '\n') {
+		end--
 	}
-	return data[1:], true
+	return bytes.CutSuffix(data[:end], []byte(word))
 }
