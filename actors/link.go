@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -149,6 +150,9 @@ func (l *link) readAll(socket *transport.Conn) {
 			l.read.link, l.read.at = l, socket.At()
 		}
 		l.read.wire += socket.Came()
+		if len(l.read.frames) == cap(l.read.frames) {
+			l.read.frames = slices.Grow(l.read.frames, batchLimit-len(l.read.frames))
+		}
 		if l.read.frames = append(l.read.frames, data); len(l.read.frames) == batchLimit {
 			l.hand()
 		}
