@@ -173,3 +173,22 @@ func TestUpdateOfWhatWasCountedBefore(t *testing.T) {
 		})
 	}
 }
+
+// TestResetIsWithinADay: Discord gives a budget for 24 hours: a reset that is said to be later is at the end of those, and one that is past begins them.
+func TestResetIsWithinADay(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for after, want := range map[time.Duration]time.Duration{2 * day: day, day: day, time.Hour: time.Hour, 0: day, -time.Hour: day} {
+		synctest.Test(t, func(t *testing.T) {
+			start := ratelimit.SessionStart{Total: 20, Remaining: 20, ResetAfter: after, MaxConcurrency: 1}
+			began, a := time.Now(), newAsker(queue(start))
+			if got := a.stats().ResetAt.Sub(began); got != want {
+				t.Errorf("from the beginning, after %v: %v", after, got)
+			}
+			a.Update(start)
+			if got := a.stats().ResetAt.Sub(began); got != want {
+				t.Errorf("told later, after %v: %v", after, got)
+			}
+		})
+	}
+}
