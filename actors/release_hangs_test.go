@@ -53,6 +53,25 @@ func TestReleaseOfAShardWhoseActorHangs(t *testing.T) {
 	}
 }
 
+// TestReleaseHasTenSecondsUnlessItIsToldOtherwise, as ReleaseShard documents.
+func TestReleaseHasTenSecondsUnlessItIsToldOtherwise(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		free := make(chan struct{})
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.ShardProps = hanging(&armed, free) })
+		f.start(1)
+		armed.Store(true)
+		asker, begun := f.probe(), time.Now()
+		asker.ask(f.supervisor, actors.ReleaseShard{Key: f.key(0)})
+		refusal := expect[*actors.Refusal](asker, time.Minute)
+		if took := time.Since(begun); took < 10*time.Second || took > 12*time.Second || !errors.Is(refusal.Err, actors.ErrNotReleased) {
+			t.Errorf("after %v: %v", took, refusal.Err)
+		}
+		close(free)
+		pass(time.Second)
+	})
+}
+
 // TestShardThatAPlanReleasesIsGivenOutWhenItsActorHasEnded, however late, without anybody who asks.
 func TestShardThatAPlanReleasesIsGivenOutWhenItsActorHasEnded(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -161,3 +161,27 @@ func TestGatewayWithTLS(t *testing.T) {
 		}
 	})
 }
+
+// TestConnectionThatIsGivenUpBeforeItsTurnIsNotDialled: NetDial is not called for it, not even with a context that has ended.
+func TestConnectionThatIsGivenUpBeforeItsTurnIsNotDialled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(4), gatewaytest.WithMaxConcurrency(4))
+		dials := &dialLog{g: g}
+		m := newManager(t, g, shardmanager.WithDialRate(1), shardmanager.WithNetDial(dials.dial))
+		start(t, m)
+		pass(time.Minute)
+		dials.take()
+		g.DropAll()
+		pass(1500 * time.Millisecond)
+		if at := dials.take(); len(at) == 0 || len(at) == 4 {
+			t.Fatalf("dials at %v: some are to wait for their turn", at)
+		}
+		if err := m.Pause(t.Context(), 0, 1, 2, 3); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		if at := dials.take(); len(at) != 0 {
+			t.Errorf("%d dials of shards that are stopped", len(at))
+		}
+	})
+}
