@@ -35,6 +35,7 @@ func TestDiscoveryThatCannotHealEndsStartAtOnce(t *testing.T) {
 		"403":          {say(403, "s3cret"), "status 403: access is refused: look at WithAPIURL, and at proxies"},
 		"405":          {say(405, ""), "status 405: no gateway is there"},
 		"407":          {say(407, ""), "status 407: the proxy wants to know who asks"},
+		"300":          {say(300, ""), "status 300: it redirects to somewhere else, which is not followed: WithAPIURL"},
 		"204":          {say(204, ""), "status 204: no gateway is there"},
 		"a redirect": {func(_ *gatewaytest.Server, w http.ResponseWriter) {
 			w.Header().Set("Location", "https://other.example/s3cret")

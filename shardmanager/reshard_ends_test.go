@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -193,6 +194,25 @@ func TestReshardEndsWhenDiscordRefusesTheNewShards(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReshardEndsWhereANewShardWouldWaitForHours: its sessions are ended again and again, so what is left of the day's Identifies is spread over the day.
+func TestReshardEndsWhereANewShardWouldWaitForHours(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := talkingBot(t, 2, gatewaytest.WithSessionStarts(1000, 125, 24*time.Hour))
+		b.OnEntry(func(e gatewaytest.Entry) {
+			if e.Kind == gatewaytest.Began && e.Shard.Total == 3 && e.Shard.Index == 1 {
+				go b.ShardOf(e.Shard).InvalidSession(false)
+			}
+		})
+		began := time.Now()
+		failed := reshardError(t, b.m.Reshard(t.Context(), 3))
+		if failed.Cut || failed.Phase != shardmanager.ReshardWarming || !strings.Contains(failed.Error(), "may not identify before") || time.Since(began) > 10*time.Minute {
+			t.Errorf("after %v: %v", time.Since(began), failed)
+		}
+		b.serve(t, 2)
+		b.finish()
+	})
 }
 
 func TestReshardBackWhileTheOldShardsRetireCostsNoIdentify(t *testing.T) {
