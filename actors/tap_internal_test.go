@@ -53,4 +53,7 @@ func TestTapIsCalledWhereItHappens(t *testing.T) {
 	if l.close(0); c.n != 4 || o.Missed() != 0 {
 		t.Error("an end is told twice")
 	}
+	if l.lose(nil); c.n != 4 {
+		t.Error("what comes from a connection that is not wanted any more is told")
+	}
 }

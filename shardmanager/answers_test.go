@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,29 +84,56 @@ func TestChannelInfoIsAskedOneByOne(t *testing.T) {
 	})
 }
 
+// chunksAt has the gateway answer each request of members with chunks, one so long after the other.
+func chunksAt(t *testing.T, g *gatewaytest.Server, gaps ...time.Duration) {
+	g.OnFrame(func(f gatewaytest.Frame) bool {
+		if f.Op != events.OpRequestGuildMembers {
+			return false
+		}
+		request, err := events.ParseRequest(f.Op, f.Data)
+		if err != nil {
+			t.Error(err)
+		}
+		go func() {
+			for i, gap := range gaps {
+				time.Sleep(gap)
+				g.Shard(0).Dispatch("GUILD_MEMBERS_CHUNK", map[string]any{"guild_id": request.Guild, "nonce": request.Nonce,
+					"chunk_index": i, "chunk_count": len(gaps), "members": []any{map[string]any{"user": map[string]any{"id": i}}}})
+			}
+		}()
+		return true
+	})
+}
+
+// TestChunkThatCameMeanwhileIsThereAtOnce: who is slow with one chunk has the next right after it, and does not wait for another to come.
+func TestChunkThatCameMeanwhileIsThereAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1))
+		m := newManager(t, g, allMembers)
+		start(t, m)
+		chunksAt(t, g, time.Second, time.Second, 20*time.Second)
+		begun := time.Now()
+		var took []time.Duration
+		for _, err := range fullList(aGuild).Chunks(t.Context(), m) {
+			if err != nil {
+				t.Error(err)
+			}
+			took = append(took, time.Since(begun))
+			time.Sleep(5 * time.Second)
+		}
+		if want := []time.Duration{time.Second, 6 * time.Second, 22 * time.Second}; !slices.Equal(took, want) {
+			t.Errorf("chunks after %v, want %v", took, want)
+		}
+	})
+}
+
 // TestMembersArriveChunkByChunk: an iterator has the first chunk before the last was sent.
 func TestMembersArriveChunkByChunk(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuildsPerShard(1))
 		m := newManager(t, g, allMembers)
 		start(t, m)
-		g.OnFrame(func(f gatewaytest.Frame) bool {
-			if f.Op != events.OpRequestGuildMembers {
-				return false
-			}
-			request, err := events.ParseRequest(f.Op, f.Data)
-			if err != nil {
-				t.Error(err)
-			}
-			go func() {
-				for i := range 3 {
-					time.Sleep(time.Second)
-					g.Shard(0).Dispatch("GUILD_MEMBERS_CHUNK", map[string]any{"guild_id": request.Guild, "nonce": request.Nonce,
-						"chunk_index": i, "chunk_count": 3, "members": []any{map[string]any{"user": map[string]any{"id": i}}}})
-				}
-			}()
-			return true
-		})
+		chunksAt(t, g, time.Second, time.Second, time.Second)
 		begun, got := time.Now(), 0
 		for chunk, err := range fullList(aGuild).Chunks(t.Context(), m) {
 			if err != nil || chunk.ChunkIndex != got || time.Since(begun) != time.Duration(got+1)*time.Second {
