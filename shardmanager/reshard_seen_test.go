@@ -81,6 +81,29 @@ func TestNewShardsShowThePresenceOfTheOldOnes(t *testing.T) {
 	})
 }
 
+// TestNewShardsAreNotToldOfThePresenceTheyBeginWith: a connection has few presences to write.
+func TestNewShardsAreNotToldOfThePresenceTheyBeginWith(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guildIDs(8)...), gatewaytest.WithMaxConcurrency(16))
+		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithIntents(events.IntentGuilds),
+			shardmanager.WithPresence(events.UpdatePresence{Status: events.StatusDoNotDisturb}))
+		start(t, m)
+		told := 0
+		g.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op == events.OpPresenceUpdate {
+				told++
+			}
+			return false
+		})
+		if err := m.Reshard(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		if pass(time.Minute); told != 0 {
+			t.Errorf("%d presences were written", told)
+		}
+	})
+}
+
 // TestSlowHandlersAreWaitedForBeforeAGuildIsCut: or what the new session tells would be handled before what the old one has.
 func TestSlowHandlersAreWaitedForBeforeAGuildIsCut(t *testing.T) {
 	bubble(t, func(t *testing.T) {
