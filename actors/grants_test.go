@@ -97,6 +97,22 @@ func TestRefusedShardAsksAgainWhenItIsToldTo(t *testing.T) {
 	}
 }
 
+// TestRefusedShardsAskAgainForEachIdentifyThatDiscordSaysIsLeft, if it is one.
+func TestRefusedShardsAskAgainForEachIdentifyThatDiscordSaysIsLeft(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		start := ratelimit.SessionStart{Total: 1000, Remaining: 101, MaxConcurrency: 16, ResetAfter: 24 * time.Hour} // 100 are kept in reserve
+		f := newFleet(t, func(cfg *actors.SupervisorConfig) { cfg.Limiter = ratelimit.Local(start) })
+		f.ask(actors.StartShards{Total: 5})
+		for ready := 1; ready <= 4; ready++ {
+			pass(time.Minute)
+			if n := f.status().Ready(); n != ready {
+				t.Errorf("%d are ready, want %d", n, ready)
+			}
+			f.system.Root.Send(f.supervisor, actors.UpdateSessionStart{SessionStart: start})
+		}
+	})
+}
+
 // TestShardThatIsStoppedLeavesTheQueue at once, also if the supervisor crashes on its word of that.
 func TestShardThatIsStoppedLeavesTheQueue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
