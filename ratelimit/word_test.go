@@ -182,3 +182,27 @@ func TestNobodyIsRefusedByWhatIsNotSoAnyMore(t *testing.T) {
 		}
 	})
 }
+
+// TestWordOfDiscordForgetsNoIdentifyOfAnother: what Discord says is left may have been counted before it read what another process wrote a moment ago, as of
+// our own.
+func TestWordOfDiscordForgetsNoIdentifyOfAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := new(shared)
+		process := func() *asker {
+			return newAsker(queue(budget(40, 8), ratelimit.WithLedger(l), ratelimit.WithReserve(10)))
+		}
+		a, b := process(), process()
+		a.ask(0)
+		same(t, "the one", a.answered(time.Minute), 0)
+		b.ask(1)
+		same(t, "the other", b.answered(time.Second), 1)
+		said := budget(40, 8)
+		said.Remaining = 39 // the other's is not counted there yet
+		a.Update(said)
+		a.Run(time.Second)
+		if left := a.stats().Remaining; left != 38 || l.state.Remaining != 38 {
+			t.Errorf("%d are left, and %d by the ledger; want 38", left, l.state.Remaining)
+		}
+	})
+}
