@@ -28,4 +28,10 @@ func TestRateIsOfTheLastMinutes(t *testing.T) {
 	if rate := c.cursor.EventRate; rate < 0 || rate > 0.05 {
 		t.Errorf("after an hour without any it is %.3f", rate)
 	}
+	for range 200 {
+		c.after(30 * time.Second)
+	}
+	if rate := c.cursor.EventRate; rate < 0 || rate > 0.001 {
+		t.Errorf("after hours of heartbeats alone it is %.6f", rate)
+	}
 }

@@ -106,6 +106,23 @@ func TestHandlerThatWaitsForCloseIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// TestHandlerThatDoesNotWaitForCloseAnyMoreIsWaitedForAgain: it has given up, and goes on.
+func TestHandlerThatDoesNotWaitForCloseAnyMoreIsWaitedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, ended := bus.New(silent()), false
+		b.Subscribe(bus.Subscription{Name: "closer", Handle: func(context.Context, any, events.Meta) {
+			b.Excuse()()
+			time.Sleep(time.Second)
+			ended = true
+		}})
+		publish(b, 1, 1, "X", nil)
+		synctest.Wait()
+		if cut := b.Close(t.Context()); len(cut) != 0 || !ended {
+			t.Errorf("cut off %v; the handler has ended: %v", cut, ended)
+		}
+	})
+}
+
 // TestBehindNamesWhoHoldsUp: those for whom most waits, first, and not who keeps up.
 func TestBehindNamesWhoHoldsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
