@@ -1,6 +1,8 @@
 package actors_test
 
 import (
+	"context"
+	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -228,6 +230,38 @@ func TestIntentsThatAreLeftOutAlreadyAreNoNews(t *testing.T) {
 		pass(time.Second)
 		if written, _ := identifies(f.gateway, 4); written != 1 {
 			t.Errorf("%d Identifies while one finds out", written)
+		}
+	})
+}
+
+// TestAnotherFindsOutWhenTheConnectionOfTheFirstIsLost, at once: nobody waits until the first would have been given up.
+func TestAnotherFindsOutWhenTheConnectionOfTheFirstIsLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		conns := make(chan net.Conn, 20)
+		h := newProbing(t, func(cfg *actors.SupervisorConfig) {
+			dial := cfg.NetDial
+			cfg.NetDial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := dial(ctx, network, addr)
+				conns <- conn
+				return conn, err
+			}
+		})
+		h.gateway.SetAllowedIntents(events.IntentGuilds | optional)
+		var lost atomic.Bool
+		h.gateway.OnFrame(func(f gatewaytest.Frame) bool {
+			if f.Op != events.OpIdentify || lost.Swap(true) {
+				return false
+			}
+			for range f.Conn - 1 {
+				<-conns
+			}
+			go func() { _ = (<-conns).Close() }()
+			return true
+		})
+		h.ask(actors.StartShards{Total: 8})
+		pass(2 * time.Second)
+		if n := h.status().Ready(); n < 7 {
+			t.Errorf("%d are ready", n)
 		}
 	})
 }
