@@ -225,3 +225,17 @@ func TestVoicesAreTheChannelsOfThisSessionAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestServerOfAMoveComesOnce: the one behind it is that of what was asked for since, also if it comes before its state.
+func TestServerOfAMoveComesOnce(t *testing.T) {
+	t.Parallel()
+	var r session.Replies
+	r.Add(noon, 1, request(t, join(5, 8)), time.Time{})
+	ends(t, &r, voiceState(5, 8), 0, 0)
+	ends(t, &r, voiceServer(5, `"a"`), 1, 2)
+	ends(t, &r, voiceState(5, 9), 0, 0)
+	r.Add(noon, 2, request(t, join(5, 10)), time.Time{})
+	ends(t, &r, voiceServer(5, `"b"`), 0, 0)
+	ends(t, &r, voiceServer(5, `"c"`), 0, 0)
+	ends(t, &r, voiceState(5, 10), 2, 2)
+}
