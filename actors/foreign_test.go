@@ -239,3 +239,44 @@ func TestLoggerThatDoesNotReturnCostsNoActor(t *testing.T) {
 		}
 	})
 }
+
+// TestShardWhoseNameIsTakenHasNoActorOfSomebodyElses: who has the name hears nothing, and a restart helps when it is free.
+func TestShardWhoseNameIsTakenHasNoActorOfSomebodyElses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFleet(t, nil)
+		f.start(2)
+		f.ask(actors.StopShards{Keys: []actors.Key{f.key(1)}})
+		pass(time.Second)
+		heard := make(chan any, 100)
+		other, err := f.system.Root.SpawnNamed(actor.PropsFromFunc(func(ctx actor.Context) {
+			if _, ours := ctx.Message().(*actor.Started); !ours {
+				heard <- ctx.Message()
+			}
+		}), f.child(1).Id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.ask(actors.StartShards{Total: 2})
+		pass(time.Minute)
+		if n := f.status().Ready(); n != 1 || len(heard) > 0 {
+			t.Errorf("%d are ready; who has the name heard %d messages, first %T", n, len(heard), first(heard))
+		}
+		f.system.Root.Stop(other)
+		pass(time.Second)
+		f.ask(actors.RestartShard{Key: f.key(1)})
+		pass(time.Minute)
+		if n := f.status().Ready(); n != 2 {
+			t.Errorf("%d are ready, restarted when the name is free", n)
+		}
+	})
+}
+
+// first is what is there, if anything is.
+func first(of chan any) any {
+	select {
+	case m := <-of:
+		return m
+	default:
+		return nil
+	}
+}
