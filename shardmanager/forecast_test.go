@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -246,4 +247,15 @@ func (q hurriedQueue) Decide(now time.Time) (all []ratelimit.Decision, next time
 		next = now
 	}
 	return all, next
+}
+
+// slowTrip is an HTTP transport that takes its time.
+type slowTrip struct {
+	http.RoundTripper
+	trip time.Duration
+}
+
+func (s slowTrip) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(s.trip)
+	return s.RoundTripper.RoundTrip(r)
 }
