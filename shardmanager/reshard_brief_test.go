@@ -198,3 +198,27 @@ func TestStoreKeepsPaceWithShardsThatServeAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestOfTwoReshardsThatArePlannedAtOnceOneIsRefused: what the second was planned for is not so any more.
+func TestOfTwoReshardsThatArePlannedAtOnceOneIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := newGateway(t, gatewaytest.WithShards(2), gatewaytest.WithGuilds(guildIDs(8)...), gatewaytest.WithMaxConcurrency(16))
+		client := *g.Client()
+		client.Transport = slowTrip{client.Transport, time.Second}
+		m := newManager(t, g, shardmanager.WithShards(2), shardmanager.WithHTTPClient(&client))
+		start(t, m)
+		ended := make(chan error, 2)
+		for _, total := range []int{3, 4} {
+			go func() { ended <- m.Reshard(t.Context(), total) }()
+		}
+		if err := <-ended; !errors.Is(err, shardmanager.ErrResharding) {
+			t.Errorf("the one that is refused: %v", err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("the other: %v", err)
+		}
+		if status := m.Status(); status.Total < 3 || status.Ready() < status.Total {
+			t.Errorf("%d of %d are ready", status.Ready(), status.Total)
+		}
+	})
+}
