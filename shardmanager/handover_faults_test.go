@@ -97,6 +97,39 @@ func TestSnapshotIsAdoptedWhenTheSupervisorIsWell(t *testing.T) {
 	}
 }
 
+// TestWhoCannotTakeOverEndsWithTheCause: it does not stand by as if all shards were its own, which go on where they are.
+func TestWhoCannotTakeOverEndsWithTheCause(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g, at := newGateway(t, gatewaytest.WithShards(2)), new(meeting)
+		old := newManager(t, g, shardmanager.WithPlace(at.spot()))
+		start(t, old)
+		next := newManager(t, g, shardmanager.WithPlace(at.spot()), shardmanager.WithActorProps(func(actors.Key) []actor.PropsOption {
+			return []actor.PropsOption{actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+				return func(ctx actor.ReceiverContext, e *actor.MessageEnvelope) {
+					if _, ok := e.Message.(actors.AdoptShard); ok {
+						panic("a bug in the supervisor")
+					}
+					next(ctx, e)
+				}
+			})}
+		}))
+		if err := next.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-next.Done():
+		case <-time.After(5 * time.Minute):
+			t.Fatal("it goes on")
+		}
+		if err := next.Err(); !errors.Is(err, actors.ErrCrashed) || !strings.Contains(err.Error(), "0 of 2 shards were taken over") {
+			t.Error(err)
+		}
+		if pass(time.Minute); old.Status().Ready() != 2 {
+			t.Errorf("%d are ready where they were", old.Status().Ready())
+		}
+	})
+}
+
 // TestNoVerbRunsAShardOfAnotherProcess: it waits to be adopted, and then it can be.
 func TestNoVerbRunsAShardOfAnotherProcess(t *testing.T) {
 	for _, stored := range []bool{true, false} {
