@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/signalbox-go/signalbox/events"
@@ -23,6 +24,7 @@ func TestSendsGoToTheGuildsPresentOwner(t *testing.T) {
 		b := talkingBot(t, 2)
 		cut, parted := make(map[events.Snowflake]bool), false
 		look := func() {
+			synctest.Wait() // the new shard's actor takes a guild a moment after it was cut
 			for _, guild := range guildIDs(8) {
 				total := 2
 				if cut[guild] {
