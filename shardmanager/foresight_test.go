@@ -72,12 +72,12 @@ func TestForecastReckonsWithWhatTheFleetHasSeen(t *testing.T) {
 	}
 	t.Run("a Hello that takes its time", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			g := newGateway(t, gatewaytest.WithShards(4), gatewaytest.WithMaxConcurrency(4), gatewaytest.WithResumeTimeout(0))
+			g := newGateway(t, gatewaytest.WithShards(20), gatewaytest.WithMaxConcurrency(20), gatewaytest.WithResumeTimeout(0))
 			g.OnConnect(func(int) bool {
 				time.Sleep(5 * time.Second)
 				return false
 			})
-			m := newManager(t, g)
+			m := newManager(t, g, shardmanager.WithSeed(1))
 			start(t, m)
 			pass(2 * time.Minute)
 			if f := foretold(t, g, m, shardmanager.Recovery{SessionsLost: true}, func() { dropped(t, g, m) }); f.Duration < 5*time.Second {
