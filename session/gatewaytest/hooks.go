@@ -38,8 +38,9 @@ func hook[T any](s *Server, all *hooks[T], f func(T) bool) (remove func()) {
 
 // OnFrame has f look at every payload of a client before the server does; if f returns true
 // the server does not answer it, and hooks that were set before are not asked. Limits are judged
-// all the same. It is called on the connection's goroutine, and may give orders. remove ends it;
-// calls that have begun go on. A nil f removes all of them.
+// all the same. It is called on the connection's goroutine, so at the same time for several
+// shards, and may give orders. remove ends it; calls that have begun go on. A nil f removes all
+// of them.
 func (s *Server) OnFrame(f func(Frame) (handled bool)) (remove func()) {
 	return hook(s, &s.frameHooks, f)
 }
