@@ -70,6 +70,7 @@ func chat(w *gatewaytest.World, guilds []events.Snowflake, stop <-chan struct{})
 			continue // it is quiet
 		}
 		all.Go(func() {
+			time.Sleep(37 * time.Millisecond) // nothing is said at the very moment of a tick
 			for n := 0; ; n++ {
 				select {
 				case <-stop:
