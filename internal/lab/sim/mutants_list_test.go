@@ -41,7 +41,7 @@ var mutants = []mutant{
 	{name: "the pause grows without end", law: "L-1", breaks: []breach{{"longest-pause", value("30*time.Hour")}}},
 	{name: "what an old connection says counts", law: "I-9|I-10|I-5|L-|T-|panic", breaks: []breach{
 		{"old-connection-ignored", never()}, {"closed-link-silent", drop()},
-		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(3 * time.Second); l.mu.Lock(); if !l.over.Load() { l.over.Store(true) }; l.mu.Unlock(); socket.Close(code, "") }`)},
+		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(3 * time.Second); l.mu.Lock(); l.over.Store(true); l.wakes(); l.mu.Unlock(); socket.Close(code, "") }`)},
 	}},
 	{name: "nobody is told that a session is lost", law: "I-7", breaks: []breach{{"lost-session-told", field("Lost", "lost && m.conn == 0")}}},
 
@@ -167,6 +167,6 @@ var mutants = []mutant{
 	{name: "planted guild of two sessions", law: "W-1", breaks: []breach{
 		{"old-connection-ignored", before("if in.Kind == Frame && in.Conn < m.conn && m.state == Ready { if raw, err := new(events.Peeker).Peek(in.Data); err == nil { m.host.Deliver(raw, events.Meta{Shard: m.shard, Session: m.cursor.Session, Seq: raw.Seq, Received: in.At}) } }")},
 		{"closed-link-silent", drop()},
-		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(20 * time.Second); l.mu.Lock(); if !l.over.Load() { l.over.Store(true) }; l.mu.Unlock(); socket.Close(code, "") }`)},
+		{"closed-link-closes-socket", arg(0, `func() { time.Sleep(20 * time.Second); l.mu.Lock(); l.over.Store(true); l.wakes(); l.mu.Unlock(); socket.Close(code, "") }`)},
 	}},
 }
