@@ -232,7 +232,7 @@ func (c *check) taken() {
 			}
 		case r.Witness == Process && r.What == "closing":
 			closing[r.Process] = true
-		case r.Witness == Operator && r.What == "planned":
+		case r.Witness == Operator && r.What == "planned" && !slices.Contains([]string{"restart", "reidentify", "stop"}, r.Text): // these are taken wherever it runs
 			given[id] = r.Text == "release"
 		case r.Witness == Operator && r.What == "unplanned":
 			if !given[id] && !closing[r.Process] && !strings.HasSuffix(r.Text, "no answer") && !strings.Contains(r.Text, actors.ErrCrashed.Error()) && !c.disturbed(r.Shard, r.At-time.Minute, r.At, "handover", "move") {

@@ -9,13 +9,14 @@ import (
 // stalled reports whether we may have stopped to read a connection, since a handler was behind: then what it does
 // not hear is our own doing.
 func (c *check) stalled(l *link, at time.Duration) bool {
-	unfinished, flooded, unseen := 0, false, make(map[string]bool)
+	unfinished, flooded, full, unseen := 0, false, false, make(map[string]bool)
 	var told []Record
 	for _, r := range c.trace {
 		flooded = unfinished >= readerStops || flooded && unfinished > readerGoesOn
+		full = len(unseen) >= ownQueue || full && len(unseen) > ownQueue/2
 		switch {
 		case r.At > at:
-			return flooded || len(unseen) >= ownQueue
+			return flooded || full
 		case r.Witness == Gateway && r.What == "dispatched" && r.Session == l.session:
 			told = append(told, r)
 			if unfinished++; r.Type == events.TypeMessageCreate {
@@ -42,8 +43,7 @@ func (c *check) stalled(l *link, at time.Duration) bool {
 }
 
 // How many events of a shard may wait for handlers before we stop to read: of the handler of all, and of the one
-// that has a queue of its own. What the handler of all has stopped goes on when half of that is done; for the other the time of one event
-// is all that lies between.
+// that has a queue of its own. What either has stopped goes on when half of that is done.
 const (
 	readerStops  = 4000
 	readerGoesOn = 2000

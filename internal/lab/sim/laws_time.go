@@ -79,7 +79,7 @@ func (c *check) forced(l *link, until time.Duration) {
 		if r.Op != events.OpHeartbeat {
 			continue
 		}
-		quiet := last == never || r.At-last > 61*time.Second
+		quiet := last == never || r.At-last > 61*time.Second && !c.stalled(l, last) // what came while we did not read is answered at any time since
 		last = r.At
 		if !quiet || r.At+2*Slack+beatTolerance > until || c.disturbed(l.shard, r.At-2*time.Second, r.At+time.Second, sharp...) || c.disturbed(l.shard, l.dialled, r.At, "stall", "blocked") || c.stalled(l, r.At) {
 			continue
