@@ -134,6 +134,8 @@ func (sim *simulation) inject(f Injection) {
 			sim.makeEvent(f.Shard, random)
 		}
 	case "burst", "presences":
+		first := number(f.Shard, 100+int(f.At/time.Millisecond), 0)
+		first, sim.bursts[first] = first+1000*sim.bursts[first], sim.bursts[first]+1
 		for i := range 20 + f.N/3 {
 			what := 1 // presences
 			if kind == "burst" {
@@ -142,7 +144,7 @@ func (sim *simulation) inject(f Injection) {
 			timeout := time.Duration(random.ExpFloat64() * float64(time.Minute))
 			sim.work.Go(func() {
 				time.Sleep(time.Duration(i) * time.Microsecond)
-				sim.send(f.Shard, what, number(f.Shard, 100+int(f.At/time.Millisecond), i), min(timeout, 5*time.Minute))
+				sim.send(f.Shard, what, first+i, min(timeout, 5*time.Minute))
 			})
 		}
 	case "block":

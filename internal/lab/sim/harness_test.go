@@ -53,3 +53,18 @@ func TestBeatThatWasNotAgreedOnIsExcused(t *testing.T) {
 		return r.What == "violation" && strings.Contains(r.Text, "shard 0/0") && strings.Contains(r.Text, "heartbeat: none came")
 	})
 }
+
+// TestBurstsOfOneMillisecondAreOtherCalls: no two calls have one number.
+func TestBurstsOfOneMillisecondAreOtherCalls(t *testing.T) {
+	t.Parallel()
+	plan := small(1, false,
+		sim.Injection{At: 30 * time.Second, Kind: "burst", N: 30},
+		sim.Injection{At: 30*time.Second + 400*time.Microsecond, Kind: "presences", N: 30})
+	calls := 0
+	lawful(t, plan, func(r sim.Record) bool {
+		if r.Witness == sim.Caller && r.What == "call" && r.At > 30*time.Second {
+			calls++
+		}
+		return calls > 40
+	})
+}

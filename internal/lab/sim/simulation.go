@@ -37,6 +37,7 @@ type simulation struct {
 	asleep chan struct{} // who holds it may wait for all others
 
 	operator chan struct{} // who holds it may write the plan
+	bursts   map[int]int   // by the number of their first call: several may begin in one millisecond
 
 	mu       sync.Mutex
 	trace    Trace
@@ -70,7 +71,7 @@ func run(t *testing.T, plan Plan) Trace {
 		t: t, plan: plan, begin: time.Now(), disk: session.NewMemoryStore(), turn: 1, death: make(chan struct{}), cure: make(chan struct{}), over: make(chan struct{}),
 		asleep: make(chan struct{}, 1), operator: make(chan struct{}, 1),
 		random: rand.New(rand.NewPCG(plan.Seed, 0x776f726b)), names: make(map[int][3]int), sessions: make(map[string]int), joins: joins{ended: make(map[join]int)},
-		moods: make(map[string]map[int]int), unpaced: make(map[[3]int]bool),
+		moods: make(map[string]map[int]int), bursts: make(map[int]int), unpaced: make(map[[3]int]bool),
 		nature: nature{
 			make(map[events.Snowflake]bool), make(map[events.Snowflake]bool), make(map[events.Snowflake][]events.Snowflake), make(map[events.Snowflake][]events.Snowflake),
 		},
