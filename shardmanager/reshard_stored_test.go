@@ -53,7 +53,7 @@ func TestReshardOfWhatCannotBeKeptEndsBeforeTheFirstCut(t *testing.T) {
 					}
 				}
 				// No heartbeat in the midst of the talk: what was shown before one is kept no longer.
-				g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guilds[0]), gatewaytest.WithHeartbeatInterval(10*time.Hour))
+				g := newGateway(t, gatewaytest.WithShards(1), gatewaytest.WithGuilds(guilds[0]), gatewaytest.WithHeartbeatInterval(10*time.Minute)) // longer ones are not believed
 				m := newManager(t, g, shardmanager.WithShards(1), shardmanager.WithIntents(events.IntentGuilds|events.IntentGuildMessages))
 				var came atomic.Int64
 				shardmanager.On(m, func(context.Context, *events.MessageCreate, events.Meta) { came.Add(1) })
@@ -73,7 +73,7 @@ func TestReshardOfWhatCannotBeKeptEndsBeforeTheFirstCut(t *testing.T) {
 					once.Do(func() {
 						talk.Go(func() {
 							for range messages {
-								time.Sleep(2 * time.Millisecond)
+								time.Sleep(500 * time.Microsecond)
 								g.World().Message(guilds[0], gatewaytest.Message{Content: "is anybody there?"})
 							}
 						})
