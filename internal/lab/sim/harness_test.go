@@ -31,6 +31,12 @@ func lawful(t *testing.T, plan sim.Plan, has func(sim.Record) bool) {
 	}
 }
 
+// notices reports whether a trace of one shard breaks a law, by the beginning of its name.
+func notices(trace sim.Trace, law string) bool {
+	plan := sim.Plan{Shards: 1, Concurrency: 1, Budget: 1000, Events: time.Second, Interval: time.Minute}
+	return slices.ContainsFunc(sim.Check(plan, trace), func(v sim.Violation) bool { return strings.HasPrefix(v.Law, law) })
+}
+
 // TestDeadProcessOfWhichNothingIsStoredIsFollowed: its session has ended, and what the store forgets with that is also the fence.
 func TestDeadProcessOfWhichNothingIsStoredIsFollowed(t *testing.T) {
 	t.Parallel()

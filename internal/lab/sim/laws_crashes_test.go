@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -44,11 +43,7 @@ func TestShardThatIsGivenUpTooEarlyIsNoticed(t *testing.T) {
 			}
 			trace = append(trace, r)
 		}
-		found := false
-		for _, v := range sim.Check(sim.Plan{Shards: 1, Concurrency: 1, Budget: 1000, Events: time.Second, Interval: time.Minute}, trace) {
-			found = found || strings.HasPrefix(v.Law, "D-5")
-		}
-		if found != test.want {
+		if found := notices(trace, "D-5"); found != test.want {
 			t.Errorf("%s: noticed: %v", name, found)
 		}
 	}

@@ -30,11 +30,7 @@ func TestOrderThatIsRefusedIsNoticed(t *testing.T) {
 			}
 			trace = append(trace, r)
 		}
-		found := false
-		for _, v := range sim.Check(sim.Plan{Shards: 1, Concurrency: 1, Budget: 1000, Events: time.Second, Interval: time.Minute}, trace) {
-			found = found || strings.HasPrefix(v.Law, "D-7")
-		}
-		if found != test.want {
+		if found := notices(trace, "D-7"); found != test.want {
 			t.Errorf("%s: noticed: %v", name, found)
 		}
 	}

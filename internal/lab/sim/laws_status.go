@@ -168,7 +168,8 @@ func (c *check) quarantines() {
 		case r.Witness == Fault && r.Shard >= 0 && (r.What == "crash" || kind == "stop-actor" || kind == "poison-actor" || strings.HasPrefix(kind, "crash-shard-on ")):
 			crashes[r.Shard] = append(crashes[r.Shard], r.At)
 		case r.Witness == Process && r.What == "state" && over[r.Shard] && strings.HasPrefix(r.Text, "Idle "):
-			mended[r.Shard], over[r.Shard] = r.At, false                                            // by a rolling restart, say, which the operator has begun for all
+			// By a rolling restart, say, which the operator has begun for all.
+			mended[r.Shard], over[r.Shard] = r.At, false
 			if all := crashes[r.Shard]; strings.HasPrefix(r.Text, "Idle Backoff") && len(all) > 0 { // its actor has crashed already
 				mended[r.Shard] = all[len(all)-1]
 			}
